@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text: a borrowed piece of it, and a buffer that grows.
+ *
+ * `struct str` is a view, borrowed from whoever made it and not ended by NUL. `struct buffer` owns its bytes, has a
+ * maximum, and remembers an overflow instead of failing at each append: append as you like, ask once at the end. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct arena;
+
+struct str {
+    const char *data;
+    size_t length;
+};
+
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+#define STR_ARGS(s) (int)(s).length, (s).data /* for "%.*s" */
+
+static inline struct str str_of(const char *text)
+{
+    return (struct str){text, text ? strlen(text) : 0};
+}
+
+static inline struct str str_sized(const void *data, size_t length)
+{
+    return (struct str){(const char *)data, length};
+}
+
+static inline bool str_equal(struct str a, struct str b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+static inline bool str_is(struct str a, const char *text)
+{
+    return str_equal(a, str_of(text));
+}
+
+/* ASCII case only. */
+bool str_equal_nocase(struct str a, struct str b);
+bool str_starts_with(struct str s, struct str prefix);
+bool str_ends_with(struct str s, struct str suffix);
+int str_compare(struct str a, struct str b); /* as memcmp, the shorter first */
+
+/* Without ASCII white space at both ends. */
+struct str str_trim(struct str s);
+
+/* The offset of the first `byte`, or s.length. */
+size_t str_find(struct str s, char byte);
+
+/* Splits `rest` at the first `separator`: the part before it is the answer, *rest becomes what follows (empty with
+ * data NULL when the separator was not there). False when *rest was at its end already (data NULL). */
+bool str_split(struct str *rest, char separator, struct str *ret_part);
+
+/* The whole of `s` as a decimal number, sign allowed; false on anything else or on overflow. */
+bool str_to_i64(struct str s, int64_t *ret_value);
+bool str_to_u64(struct str s, uint64_t *ret_value);
+/* The whole of `s` as a number in C syntax without hex, inf and nan; independent of the locale. */
+bool str_to_double(struct str s, double *ret_value);
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). NUL counts as well-formed. */
+bool str_is_utf8(struct str s);
+
+/* The number of code points in well-formed UTF-8. */
+size_t str_code_points(struct str s);
+
+/* A copy in the arena, ended by NUL. */
+char *str_dup(struct arena *arena, struct str s);
+
+/* A copy in lower case (ASCII only), ended by NUL. */
+char *str_lower(struct arena *arena, struct str s);
+
+/* Compares secrets of one length in constant time. */
+bool str_equal_secret(struct str a, struct str b);
+
+struct buffer {
+    char *data; /* owned; NULL while empty */
+    size_t length;
+    size_t capacity;
+    size_t max;      /* bytes; an append past it sets `overflow` and adds nothing */
+    bool overflow;
+};
+
+/* An empty buffer; allocates nothing yet. */
+void buffer_init(struct buffer *buffer, size_t max);
+void buffer_release(struct buffer *buffer);
+
+/* Forgets the content and the overflow, keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+
+/* Room for `size` more bytes, to be written by the caller, who then adds to `length`; NULL on overflow. */
+char *buffer_reserve(struct buffer *buffer, size_t size);
+void buffer_append(struct buffer *buffer, const void *data, size_t size);
+void buffer_append_str(struct buffer *buffer, struct str s);
+void buffer_append_byte(struct buffer *buffer, char byte);
+void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Drops the first `size` bytes (the rest moves to the front). */
+void buffer_consume(struct buffer *buffer, size_t size);
+
+static inline struct str buffer_str(const struct buffer *buffer)
+{
+    return (struct str){buffer->data, buffer->length};
+}
+
+/* Overwrites memory in a way that the compiler keeps: for passwords and keys. */
+void secret_wipe(void *data, size_t size);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every library that Argosy stands on. All of them are Debian packages (bookworm or newer), found by pkg-config;
+# tools/packages lists the packages' names for ./run and ./test.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2>=1.52)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c>=1.4)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+
+# http_parser (Node's) has no pkg-config file.
+find_path(HTTP_PARSER_INCLUDE http_parser.h REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+add_library(PkgConfig::HTTP_PARSER UNKNOWN IMPORTED)
+set_target_properties(PkgConfig::HTTP_PARSER PROPERTIES
+  IMPORTED_LOCATION ${HTTP_PARSER_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${HTTP_PARSER_INCLUDE})
+
+# bcrypt hashes of the existing system are verified by libcrypt (libxcrypt).
+find_library(CRYPT_LIBRARY crypt REQUIRED)
+
+find_program(PROTOC protoc REQUIRED)
+find_program(PROTOC_GEN_C protoc-gen-c REQUIRED)

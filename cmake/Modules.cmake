@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# A folder is a module: its *.c (and *.S) make the library argosy::<folder>, each *_test.c beside them one test program.
+
+# argosy_module(<folder> USES <module or target>...)
+function(argosy_module folder)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S ${folder}/plugins/*.c)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|main|testing)\\.c$")
+  list(FILTER tests INCLUDE REGEX "_test\\.c$")
+  if(NOT sources)
+    add_library(argosy_${name} INTERFACE)
+    set(scope INTERFACE)
+  else()
+    add_library(argosy_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  endif()
+  add_library(argosy::${name} ALIAS argosy_${name})
+  foreach(use ${ARG_USES})
+    argosy_use(argosy_${name} ${scope} ${use})
+  endforeach()
+  foreach(test ${tests})
+    argosy_test(${test} USES ${folder})
+  endforeach()
+endfunction()
+
+# Links a module by its folder's name, or any other target by its own.
+function(argosy_use target scope use)
+  string(REPLACE "/" "_" use_name ${use})
+  if(TARGET argosy_${use_name})
+    target_link_libraries(${target} ${scope} argosy_${use_name})
+  else()
+    target_link_libraries(${target} ${scope} ${use})
+  endif()
+endfunction()
+
+# argosy_test(<path of x_test.c> USES <module>...): a program, found by ctest under the file's name.
+function(argosy_test source)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  foreach(use ${ARG_USES})
+    argosy_use(${name} PRIVATE ${use})
+  endforeach()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+# The services of services/registry, one folder each, and the table of them that app/ reads.
+function(argosy_services folder)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/registry)
+  file(STRINGS ${folder}/registry lines REGEX "^[a-z]")
+  set(externs "")
+  set(rows "")
+  set(modules "")
+  foreach(line ${lines})
+    string(REGEX MATCH "^[a-z_]+" service "${line}")
+    argosy_module(${folder}/${service} USES ${ARG_USES} PkgConfig::ARGON2 ${CRYPT_LIBRARY})
+    string(APPEND externs "extern const struct service_module ${service}_service;\n")
+    string(APPEND rows "    &${service}_service,\n")
+    list(APPEND modules argosy_services_${service})
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/services_registry.c CONTENT
+"/* Made from services/registry. */
+#include \"rpc/service.h\"
+
+@externs@
+const struct service_module *const services_registry[] = {
+@rows@    0,
+};
+" @ONLY)
+  add_library(argosy_services STATIC ${CMAKE_BINARY_DIR}/generated/services_registry.c)
+  target_link_libraries(argosy_services PUBLIC ${modules} argosy_rpc)
+endfunction()

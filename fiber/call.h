@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call: one piece of work on behalf of somebody, with its memory, deadline, cancellation and fiber.
+ *
+ * Suspension is in the signature. A function that takes `struct call *` may suspend the fiber; one that takes
+ * `const struct call *` reads the call and may allocate in its arena, and never suspends; one that takes
+ * `struct arena *` only allocates; one that takes none of them is pure. Only fiber_suspend (fiber/fiber.h) suspends.
+ *
+ * What was read from the shard's own state before a suspension is stale after it.
+ *
+ * A call inside a call (a handler that calls another service in process) has its own `struct call` on the same fiber
+ * and arena, with a deadline that is never later than its parent's, and is cancelled when its parent is. */
+#ifndef FIBER_CALL_H
+#define FIBER_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/trace.h"
+
+struct fiber;
+struct shard;
+struct rpc_scope; /* rpc/: identity, metadata, the service; NULL outside an rpc */
+
+enum { CALL_NO_DEADLINE = 0 };
+
+struct call {
+    struct arena *arena;
+    struct shard *shard;
+    struct fiber *fiber;
+    struct call *parent;       /* NULL for the first on its fiber */
+    const struct trace *trace; /* never NULL */
+    struct rpc_scope *scope;
+    int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
+    bool cancelled;
+};
+
+/* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline, else the sooner. */
+void call_init_child(struct call *call, struct call *parent, int64_t timeout_ms);
+
+/* OK, or CANCELLED, or DEADLINE_EXCEEDED: what a suspension would answer now. Never suspends. */
+struct status call_check(const struct call *call);
+
+/* Microseconds until the deadline, at least 0; INT64_MAX without one. */
+int64_t call_remaining_us(const struct call *call);
+
+/* Marks the call (and so all calls inside it) as cancelled and wakes its fiber if it is suspended. On the call's
+ * shard only. */
+void call_cancel(struct call *call);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite as the embedded store: one file a service, WAL, synchronous=FULL; a reader a shard, one writer lane.
+ *
+ *     st = sqlite_open(&arena, shards, path, migrations, &db);
+ *
+ *     static struct status save(const struct call *call, struct sqlite_tx *tx, void *data) { ... sqlite_exec(...) }
+ *     st = sqlite_write(call, db, save, &cart);       suspends; OK means: committed and on the disk
+ *
+ *     st = sqlite_read(call, db, &rows, "SELECT ... WHERE email = ?", "t", email);   point reads, on the shard itself
+ *     while (sqlite_next(&rows)) ... sqlite_column_text(...)
+ *
+ * Writers wait in one queue. Whatever waits when the writer thread is free becomes one transaction with a savepoint for
+ * each job, and one fsync: a job that fails rolls back alone, the others commit, and nobody is answered before the
+ * commit is durable. A reader of the same process sees a write as soon as sqlite_write has answered.
+ *
+ * Statements are prepared once a connection and found again by the address of their text: pass string literals (or
+ * text that lives as long as the database). Drivers translate once: a constraint is ALREADY_EXISTS, a full disk
+ * RESOURCE_EXHAUSTED, a locked database UNAVAILABLE, damage DATA_LOSS, everything else INTERNAL. */
+#ifndef STORE_SQLITE_SQLITE_H
+#define STORE_SQLITE_SQLITE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "fiber/call.h"
+#include "fiber/lane.h"
+#include "fiber/shard.h"
+
+struct sqlite;
+struct sqlite_tx;
+
+/* Migrations in order; each is one or more statements and runs once, in a transaction with its number's record. The
+ * table ends with NULL and only ever grows at its end. */
+typedef const char *const sqlite_migrations[];
+
+/* Opens or makes the file (mode 0600) and brings it to the newest migration. FAILED_PRECONDITION if the file was made
+ * by a newer program, DATA_LOSS if it is damaged; messages name the file. Blocks: for the start only. `path` ":memory:"
+ * is a shared in-memory database, for tests. */
+struct status sqlite_open(struct arena *arena, struct shards *shards, const char *path, const char *const *migrations,
+                          struct sqlite **ret_db);
+
+/* After the shards have been joined, or when none of them uses it any more: checkpoints and closes. */
+void sqlite_close(struct sqlite *db);
+
+/* PRAGMA quick_check; DATA_LOSS names what is wrong. Blocks. */
+struct status sqlite_verify(struct arena *arena, struct sqlite *db);
+
+/* One job of the writer: runs on the writer thread while the caller's fiber waits, inside a savepoint. May allocate in
+ * the call's arena. A failed status rolls this job back and becomes the answer of sqlite_write. */
+typedef struct status sqlite_job(const struct call *call, struct sqlite_tx *tx, void *data);
+struct status sqlite_write(struct call *call, struct sqlite *db, sqlite_job *job, void *data);
+
+/* Values bind by a format, one letter each: t const char * (NULL binds NULL), s struct str, i int (32 bit),
+ * l int64_t, d double, b struct str as a blob, n NULL (no argument). */
+
+/* Inside a job. Runs a statement that answers no rows; ret_changes may be NULL. */
+struct status sqlite_exec(struct sqlite_tx *tx, int *ret_changes, const char *sql, const char *format, ...);
+
+/* Rows of a running query; all reading functions give arena memory. Always end with sqlite_end (sqlite_next does it
+ * after the last row and on an error). */
+struct sqlite_rows {
+    void *statement;
+    struct arena *arena;
+    struct sqlite *db;
+    struct status status; /* why sqlite_next stopped: OK at the end of the rows */
+};
+
+/* Inside a job: sees what the job has written. */
+struct status sqlite_query(struct sqlite_tx *tx, struct sqlite_rows *ret_rows, const char *sql, const char *format, ...);
+
+/* On the shard's own connection: for point reads and short ranges. Never suspends. Rows must be read (or ended) before
+ * the fiber suspends. */
+struct status sqlite_read(const struct call *call, struct sqlite *db, struct sqlite_rows *ret_rows, const char *sql,
+                          const char *format, ...);
+
+/* For scans and searches: fn runs in the database's reader lane, on a connection of the lane, while the fiber waits. */
+typedef struct status sqlite_scan_job(const struct call *call, struct sqlite_tx *tx, void *data);
+struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data);
+
+bool sqlite_next(struct sqlite_rows *rows);
+void sqlite_end(struct sqlite_rows *rows);
+int64_t sqlite_column_i64(const struct sqlite_rows *rows, int column);
+double sqlite_column_double(const struct sqlite_rows *rows, int column);
+bool sqlite_column_is_null(const struct sqlite_rows *rows, int column);
+char *sqlite_column_text(const struct sqlite_rows *rows, int column); /* arena, NUL-ended; "" for NULL */
+struct str sqlite_column_blob(const struct sqlite_rows *rows, int column); /* arena */
+struct str sqlite_column_view(const struct sqlite_rows *rows, int column); /* borrowed until the next row or end */
+
+/* A number that changes with every commit that this process made or has noticed of another; for caches on a shard:
+ * what was read under one number may be kept while the number stays. On the shard's thread. */
+uint64_t sqlite_generation(const struct call *call, struct sqlite *db);
+
+struct sqlite_stats {
+    uint64_t commits, jobs, jobs_failed; /* jobs / commits is the grouping */
+    size_t waiting;
+};
+void sqlite_stats(const struct sqlite *db, struct sqlite_stats *ret_stats);
+
+#endif
