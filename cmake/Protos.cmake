@@ -13,7 +13,7 @@ set(PROTOC_FLAGS -I${CMAKE_SOURCE_DIR}/proto -I${PROTOBUF_INCLUDE})
 
 # The plugin itself reads descriptors with protobuf-c.
 set(descriptor_sources "")
-foreach(file descriptor compiler/plugin)
+foreach(file descriptor compiler/plugin any duration timestamp)
   set(output ${GENERATED}/google/protobuf/${file}.pb-c.c)
   add_custom_command(OUTPUT ${output} ${GENERATED}/google/protobuf/${file}.pb-c.h
     COMMAND ${PROTOC} -I${PROTOBUF_INCLUDE} --plugin=protoc-gen-c=${PROTOC_GEN_C} --c_out=${GENERATED} google/protobuf/${file}.proto

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replaced by the plugin. */
+#include <stdio.h>
+int main(void)
+{
+    return 0;
+}
