@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Password hashes: argon2id (RFC 9106) in the PHC string format, and bcrypt as existing systems
+ * have it.
+ *
+ * Both functions take tens of milliseconds and megabytes of memory on purpose: call them in a lane.
+ */
+#ifndef BASE_PASSWORD_H
+#define BASE_PASSWORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum { PASSWORD_HASH_SIZE = 256, PASSWORD_MAX = 128 * 4 };
+
+enum password_scheme { PASSWORD_ARGON2ID, PASSWORD_BCRYPT };
+
+struct password_policy {
+    enum password_scheme scheme;
+    uint32_t memory_kib; /* argon2id: 8 .. 4194304 */
+    uint32_t passes;     /* argon2id: iterations, 1 .. 100 */
+    uint32_t cost;       /* bcrypt: 4 .. 31 */
+};
+
+/* OWASP's first recommendation for argon2id: 19 MiB, 2 passes, 1 lane; bcrypt cost 10. */
+extern const struct password_policy password_policy_default;
+
+/* A new hash with a new salt, ended by NUL. False when memory is at its end, or when bcrypt is
+ * asked for a password of more than 72 bytes or with a NUL in it, which bcrypt would cut. */
+bool password_hash(const struct password_policy *policy, struct str password,
+                   char ret_hash[PASSWORD_HASH_SIZE]);
+
+/* Does the password belong to the hash? False for hashes of neither kind, and for argon2 hashes
+ * that ask for more than 1 GiB or 64 passes. */
+bool password_verify(struct str password, const char *hash);
+
+/* Is the hash of another scheme, or weaker than the policy? Then hash again after the next good
+ * login. */
+bool password_needs_rehash(const struct password_policy *policy, const char *hash);
+
+#endif

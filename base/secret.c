@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "base/random.h"
+#include "base/str.h"
+
+enum { TEXT_SIZE = 2 * SECRET_SIZE };
+
+static struct status refused(struct arena *arena, const char *path, const char *why)
+{
+    return status_printf(
+        arena, STATUS_FAILED_PRECONDITION, 0,
+        "%s: %s; put 64 hexadecimal digits there (mode 0600), or remove it to have a new one made",
+        path, why);
+}
+
+/* Writes a new secret to a file of its own and links it to its name, so that nobody ever reads half
+ * of one. Losing the race for the name is fine: then another process has made it. */
+static struct status make(struct arena *arena, const char *path)
+{
+    uint8_t secret[SECRET_SIZE];
+    char *temporary = arena_printf(arena, "%s.%ld", path, (long)getpid());
+    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return status_errno(arena, errno, arena_printf(arena, "cannot make %s", temporary));
+
+    random_bytes(secret, sizeof(secret));
+    struct str text = hex_encode(arena, str_sized(secret, sizeof(secret)));
+    char *line = arena_printf(arena, "%.*s\n", STR_ARGS(text));
+    bool written = write(file, line, TEXT_SIZE + 1) == TEXT_SIZE + 1 && fsync(file) == 0;
+    int error = errno;
+    close(file);
+    secret_wipe(secret, sizeof(secret));
+    secret_wipe(line, TEXT_SIZE);
+
+    if (written && link(temporary, path) != 0 && errno != EEXIST) {
+        written = false;
+        error = errno;
+    }
+    unlink(temporary);
+    if (!written) return status_errno(arena, error, arena_printf(arena, "cannot write %s", path));
+    return status_ok();
+}
+
+static struct status load(struct arena *arena, const char *path, int file, const char **ret_text)
+{
+    char line[TEXT_SIZE + 2];
+    struct stat info;
+    struct str secret;
+
+    if (fstat(file, &info) != 0) return status_errno(arena, errno, path);
+    if (info.st_mode & (S_IRWXG | S_IRWXO)) return refused(arena, path, "others may read it");
+
+    ssize_t size = read(file, line, sizeof(line));
+    if (size < 0) return status_errno(arena, errno, path);
+    struct str text = str_trim(str_sized(line, (size_t)size));
+    if (text.length != TEXT_SIZE || !hex_decode(arena, text, &secret))
+        return refused(arena, path, "it holds no key");
+    *ret_text = str_dup(arena, text);
+    return status_ok();
+}
+
+struct status secret_load(struct arena *arena, const char *given, const char *directory,
+                          const char *name, const char **ret_text)
+{
+    struct status st;
+
+    if (given[0]) {
+        *ret_text = arena_strdup(arena, given);
+        return status_ok();
+    }
+
+    char *path = arena_printf(arena, "%s/%s", directory, name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) {
+        st = make(arena, path);
+        if (failed(st)) return st;
+        file = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (file < 0) return status_errno(arena, errno, arena_printf(arena, "cannot read %s", path));
+
+    st = load(arena, path, file, ret_text);
+    close(file);
+    return st;
+}
