@@ -19,10 +19,18 @@ struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct
                               struct rpc_channel **ret_channel);
 /* After the shards have been joined. */
 void rpc_channel_free(struct rpc_channel *channel);
+/* Signs the calls of a network channel that was made without a server (one with a server uses the server's). Borrowed;
+ * before the first call. */
+void rpc_channel_set_identity(struct rpc_channel *channel, const struct rpc_identity *identity);
+
+/* For callers that serve no rpc themselves (the gateway, the command line): says on whose behalf the calls made from
+ * `call` are. Calls in process inherit it, calls over the network send it, signed. `user` NULL is nobody; `metadata`
+ * NULL is none, and goes with every call; `client_ip` NULL is unknown. All are borrowed for the life of `call`. */
+void rpc_scope_new(struct call *call, const struct user *user, const struct http_headers *metadata, const char *client_ip);
 
 /* Options of one call; all zeros are the defaults. */
 struct rpc_options {
-    int64_t timeout_ms;                    /* 0: the call's own deadline, or 30 s without one */
+    int64_t timeout_ms;                    /* 0: the call's own deadline, or without one 30 s for a unary call */
     const struct http_headers *metadata;   /* more metadata for the request; borrowed */
     struct http_headers *ret_metadata;     /* filled with the answer's initial metadata, arena; NULL: not wanted */
     struct http_headers *ret_trailers;     /* likewise trailing */
@@ -51,7 +59,7 @@ void rpc_stream_cancel(struct rpc_stream *stream);
 struct status rpc_stream_open_raw(struct call *call, struct rpc_channel *channel, const char *path,
                                   const struct rpc_options *options, struct rpc_stream **ret_stream);
 struct status rpc_send_raw(struct call *call, struct rpc_stream *stream, struct str message);
-/* A str with data NULL at the end. */
+/* A str with data NULL at the end; valid until the next receive. */
 struct status rpc_receive_raw(struct call *call, struct rpc_stream *stream, struct str *ret_message);
 
 #endif

@@ -2,7 +2,8 @@
 /* Identity between services: who the user is, told by metadata that only a proven peer is believed.
  *
  * The fleet shares one key. Who calls over the network adds `x-fleet-signature`: `v1.<unix ms>.<HMAC-SHA256, base64url>`
- * over the time, the rpc's path, and the identity metadata (x-user-email, x-user-role, x-device-id, x-request-id). A
+ * over the time, the rpc's path, and the identity metadata (x-user-email, x-user-role, x-device-id, x-request-id,
+ * x-client-ip). A
  * server believes identity metadata with a good signature that is at most 60 s old, and none else, unless
  * ARGOSY_TRUST_METADATA=1 says that the network itself is trusted. */
 #ifndef RPC_IDENTITY_H

@@ -29,7 +29,8 @@ struct rpc_method {
     bool server_streaming;
     bool idempotent;     /* option idempotency_level: may be retried */
     size_t handler;      /* offset of its handler in the service's table */
-    /* Calls the handler with its right types. Unary: response is filled. Streams: see rpc_send. */
+    /* Calls the handler with its right types: `request` where one message is sent (else NULL), `response` where one is
+     * answered (else NULL; initialised, the handler fills it), `stream` where either side streams (else NULL). */
     struct status (*invoke)(void (*handler)(void), struct call *call, const ProtobufCMessage *request,
                             ProtobufCMessage *response, struct rpc_stream *stream);
 };
@@ -70,11 +71,17 @@ const char *call_peer(const struct call *call);
 
 /* Adds to the initial metadata of the answer. Must come before the first rpc_send. */
 struct status call_reply_metadata(const struct call *call, struct str name, struct str value);
-/* Adds to the trailing metadata. */
+/* Adds to the trailing metadata. For both: copied into the arena; values of names that end in "-bin" are bytes;
+ * INVALID_ARGUMENT for what HTTP does not allow and for gRPC's own names. */
 struct status call_reply_trailer(const struct call *call, struct str name, struct str value);
 
-/* A streaming handler's messages. Sending suspends while the peer takes no more; receiving answers *ret_message NULL at
- * the end of the peer's stream. Messages received are in the call's arena. */
+/* Compresses the messages sent from now on, if the peer takes gzip; for a stream it must be asked for before the first
+ * rpc_send, and may be turned off and on between messages. */
+void call_reply_gzip(const struct call *call, bool gzip);
+
+/* A stream's messages. Sending suspends while the peer takes no more; receiving answers *ret_message NULL at the end of
+ * the peer's stream. A received message is valid until the next rpc_receive on its stream, so that a stream may be
+ * longer than memory is large. Two fibers may use one stream, one to send and one to receive. */
 struct status rpc_send(struct call *call, struct rpc_stream *stream, const ProtobufCMessage *message);
 struct status rpc_receive(struct call *call, struct rpc_stream *stream, ProtobufCMessage **ret_message);
 /* Clients: no more messages from us. */
