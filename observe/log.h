@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one event a line, as JSON or for people, with the request and trace ids of the work it belongs to.
+/* The log: one event a line, as JSON or for people, with the request and trace ids of the work it
+ * belongs to.
  *
  *     log_warn(call->trace, "cart: store is slow", LOG_STR("store", url), LOG_INT("ms", elapsed));
  *
- * Lines are formatted on the caller's thread and handed to one writer thread through a bounded queue, so that a slow
- * terminal never stops a shard; when the queue is full, lines are dropped and their number is logged later. Libraries
- * do not log errors that they return: the edge does, once. Secrets never go here. */
+ * Lines are formatted on the caller's thread and handed to one writer thread through a bounded
+ * queue, so that a slow terminal never stops a shard; when the queue is full, lines are dropped and
+ * their number is logged later. Libraries do not log errors that they return: the edge does, once.
+ * Secrets never go here. */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H
 
@@ -28,33 +30,44 @@ struct log_field {
     };
 };
 
-#define LOG_STR(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .text = str_of(value)})
-#define LOG_TEXT(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .text = (value)})
-#define LOG_INT(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_INT, .integer = (value)})
-#define LOG_DOUBLE(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_DOUBLE, .real = (value)})
-#define LOG_BOOL(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_BOOL, .boolean = (value)})
+#define LOG_STR(name, value) \
+    ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .text = str_of(value)})
+#define LOG_TEXT(name, value) \
+    ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .text = (value)})
+#define LOG_INT(name, value) \
+    ((struct log_field){.key = (name), .kind = LOG_FIELD_INT, .integer = (value)})
+#define LOG_DOUBLE(name, value) \
+    ((struct log_field){.key = (name), .kind = LOG_FIELD_DOUBLE, .real = (value)})
+#define LOG_BOOL(name, value) \
+    ((struct log_field){.key = (name), .kind = LOG_FIELD_BOOL, .boolean = (value)})
 
-/* Starts the writer on a file descriptor (2 at first). json false: for people, with colour on a terminal. */
+/* Starts the writer on a file descriptor (2 at first). json false: for people, with colour on a
+ * terminal. Before log_start and after log_stop nothing is logged. A line is at most 8 KiB: longer
+ * ones are cut and say so. */
 void log_start(int fd, bool json, enum log_level level);
-/* Writes out what is queued and ends the writer. */
+/* Writes out what is queued and ends the writer; a reader that does not read holds it up for two
+ * seconds at most. */
 void log_stop(void);
 bool log_level_parse(const char *text, enum log_level *ret_level);
 bool log_enabled(enum log_level level);
 
-void log_write(enum log_level level, const struct trace *trace, const char *message, const struct log_field *fields,
-               int count);
+void log_write(enum log_level level, const struct trace *trace, const char *message,
+               const struct log_field *fields, int count);
 
-#define LOG_EVENT(level, trace, message, ...)                                                                     \
-    do {                                                                                                          \
-        if (log_enabled(level)) {                                                                                 \
-            const struct log_field log_fields_[] = {__VA_ARGS__};                                                 \
-            log_write((level), (trace), (message), log_fields_, (int)(sizeof(log_fields_) / sizeof(struct log_field))); \
-        }                                                                                                         \
+#define LOG_EVENT(level, trace, message, ...)                                       \
+    do {                                                                            \
+        if (log_enabled(level)) {                                                   \
+            const struct log_field log_fields_[] = {__VA_ARGS__ __VA_OPT__(, ){0}}; \
+            log_write((level), (trace), (message), log_fields_,                     \
+                      (int)(sizeof(log_fields_) / sizeof(log_fields_[0])) - 1);     \
+        }                                                                           \
     } while (0)
 /* `trace` may be NULL: work that belongs to no request. */
-#define log_debug(trace, message, ...) LOG_EVENT(LOG_DEBUG, trace, message __VA_OPT__(, ) __VA_ARGS__)
+#define log_debug(trace, message, ...) \
+    LOG_EVENT(LOG_DEBUG, trace, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(trace, message, ...) LOG_EVENT(LOG_INFO, trace, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_warn(trace, message, ...) LOG_EVENT(LOG_WARN, trace, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_error(trace, message, ...) LOG_EVENT(LOG_ERROR, trace, message __VA_OPT__(, ) __VA_ARGS__)
+#define log_error(trace, message, ...) \
+    LOG_EVENT(LOG_ERROR, trace, message __VA_OPT__(, ) __VA_ARGS__)
 
 #endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log's queue and its writer.
+ *
+ *     log_write: format on the caller's stack -> lock, append to `pending`, unlock
+ *     writer:    lock, swap `pending` with its own buffer, unlock -> write
+ *
+ * The lock is held for a copy of at most one line. What a slow reader at the other end of the
+ * descriptor leaves behind collects in `pending` up to QUEUE_MAX; further lines are counted and
+ * dropped. Lines go out in pieces that a pipe or terminal takes without blocking once poll says
+ * that it is writable, so the end of the process never hangs on one. */
+#include "observe/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "observe/log_line.h"
+#include "observe/metrics.h"
+
+enum {
+    QUEUE_MAX = 1024 * 1024,
+    POLL_MS = 100,
+    STOP_POLLS_MAX = 20, /* log_stop gives a stuck reader two seconds */
+};
+
+static struct {
+    _Atomic int level;
+    int fd;
+    bool json, colour;
+    size_t piece_max;
+    int stop_polls; /* the writer's own */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    /* Under the mutex: */
+    struct buffer pending;
+    uint64_t dropped;
+    bool running, stopping;
+} writer = {
+    .level = LOG_OFF, .mutex = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
+
+static struct metric dropped_lines = METRIC_COUNTER(
+    "argosy_log_dropped_lines_total", "Log lines dropped because the queue was full.");
+
+static void format_line(struct log_line *ret_line, const struct log_event *event)
+{
+    if (writer.json)
+        log_line_json(ret_line, event);
+    else
+        log_line_human(ret_line, event, writer.colour);
+}
+
+static bool is_stopping(void)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&writer.mutex);
+    stopping = writer.stopping;
+    pthread_mutex_unlock(&writer.mutex);
+    return stopping;
+}
+
+/* False when the log is stopping and the descriptor stays full. */
+static bool wait_writable(void)
+{
+    struct pollfd waiting = {.fd = writer.fd, .events = POLLOUT};
+
+    while (poll(&waiting, 1, POLL_MS) == 0)
+        if (is_stopping() && ++writer.stop_polls >= STOP_POLLS_MAX) return false;
+    return true;
+}
+
+/* The part of the lines to write at once: whole lines, if one fits. */
+static size_t piece_of(struct str lines)
+{
+    const char *newline;
+
+    if (lines.length <= writer.piece_max) return lines.length;
+    newline = memrchr(lines.data, '\n', writer.piece_max);
+    return newline ? (size_t)(newline - lines.data) + 1 : writer.piece_max;
+}
+
+/* A descriptor that fails loses these lines: there is nowhere left to say so. */
+static void emit(struct str lines)
+{
+    while (lines.length > 0 && wait_writable()) {
+        ssize_t written = write(writer.fd, lines.data, piece_of(lines));
+        if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (written < 0) return;
+        lines.data += written;
+        lines.length -= (size_t)written;
+    }
+}
+
+static void emit_dropped(uint64_t dropped)
+{
+    struct log_field field = LOG_INT("lines", (int64_t)dropped);
+    struct log_event event = {
+        .level = LOG_WARN,
+        .time_us = clock_now_us(),
+        .message = "log: lines were dropped, the reader of the log is too slow",
+        .fields = &field,
+        .count = 1};
+    struct log_line line;
+
+    format_line(&line, &event);
+    emit((struct str){line.text, line.length});
+}
+
+/* Waits for lines and takes them all into the empty `batch`; false when there are none and will be
+ * none. */
+static bool take(struct buffer *batch, uint64_t *ret_dropped)
+{
+    struct buffer taken;
+
+    pthread_mutex_lock(&writer.mutex);
+    while (writer.pending.length == 0 && writer.dropped == 0 && !writer.stopping)
+        pthread_cond_wait(&writer.filled, &writer.mutex);
+    taken = writer.pending;
+    writer.pending = *batch;
+    *batch = taken;
+    *ret_dropped = writer.dropped;
+    writer.dropped = 0;
+    pthread_mutex_unlock(&writer.mutex);
+    return batch->length > 0 || *ret_dropped > 0;
+}
+
+static void *write_lines(void *unused)
+{
+    struct buffer batch;
+    uint64_t dropped;
+
+    buffer_init(&batch, QUEUE_MAX);
+    while (take(&batch, &dropped)) {
+        emit(buffer_str(&batch));
+        if (dropped > 0) emit_dropped(dropped);
+        buffer_clear(&batch);
+    }
+    buffer_release(&batch);
+    return unused;
+}
+
+static bool wants_colour(int fd)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(fd) && !getenv("NO_COLOR") && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+void log_start(int fd, bool json, enum log_level level)
+{
+    struct stat file;
+    sigset_t all, before;
+
+    invariant(!writer.running);
+    writer.fd = fd;
+    writer.json = json;
+    writer.colour = !json && wants_colour(fd);
+    writer.piece_max = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) ? SIZE_MAX : PIPE_BUF;
+    buffer_init(&writer.pending, QUEUE_MAX);
+    writer.dropped = 0;
+    writer.stop_polls = 0;
+    writer.stopping = false;
+    writer.running = true;
+    metric_series(&dropped_lines);
+
+    /* The writer takes no signals: they are for the main thread, and a closed pipe is to be an
+     * error, not SIGPIPE. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    invariant(pthread_create(&writer.thread, 0, write_lines, 0) == 0);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    atomic_store(&writer.level, level);
+}
+
+void log_stop(void)
+{
+    if (!writer.running) return;
+    atomic_store(&writer.level, LOG_OFF);
+    pthread_mutex_lock(&writer.mutex);
+    writer.stopping = true;
+    pthread_cond_signal(&writer.filled);
+    pthread_mutex_unlock(&writer.mutex);
+    pthread_join(writer.thread, 0);
+
+    pthread_mutex_lock(&writer.mutex);
+    buffer_release(&writer.pending);
+    writer.running = false;
+    pthread_mutex_unlock(&writer.mutex);
+}
+
+bool log_level_parse(const char *text, enum log_level *ret_level)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error", "off"};
+
+    for (int i = LOG_DEBUG; text && i <= LOG_OFF; i++) {
+        if (!str_equal_nocase(str_of(text), str_of(names[i]))) continue;
+        *ret_level = (enum log_level)i;
+        return true;
+    }
+    return false;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&writer.level, memory_order_relaxed) &&
+           level < LOG_OFF;
+}
+
+static void enqueue(const struct log_line *line)
+{
+    bool dropped = false;
+
+    pthread_mutex_lock(&writer.mutex);
+    /* Somebody may have passed log_enabled just before log_stop. */
+    if (writer.running && !writer.stopping) {
+        bool was_empty = writer.pending.length == 0;
+        buffer_append(&writer.pending, line->text, line->length);
+        dropped = writer.pending.overflow;
+        writer.pending.overflow = false;
+        writer.dropped += dropped;
+        if (was_empty) pthread_cond_signal(&writer.filled);
+    }
+    pthread_mutex_unlock(&writer.mutex);
+    if (dropped) metric_add(metric_series(&dropped_lines), 1);
+}
+
+void log_write(enum log_level level, const struct trace *trace, const char *message,
+               const struct log_field *fields, int count)
+{
+    struct log_event event = {level, clock_now_us(), trace, message, fields, count};
+    struct log_line line;
+
+    if (!log_enabled(level)) return;
+    format_line(&line, &event);
+    enqueue(&line);
+}
