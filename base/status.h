@@ -101,6 +101,6 @@ enum status_code status_from_http(int http_status);
 /* Ends the process with a message when a promise inside the program is broken; in release too. */
 #define invariant(condition) \
     ((condition) ? (void)0 : invariant_broken(#condition, __FILE__, __LINE__))
-[[noreturn]] void invariant_broken(const char *condition, const char *file, int line);
+_Noreturn void invariant_broken(const char *condition, const char *file, int line);
 
 #endif
