@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/shop.h"
+#include "base/status.h"
+#include "base/str.h"
+
+const struct command_option command_common_options[] = {
+    {"set", "KEY=VALUE", "Give a setting; may be repeated. See `argosy config`."},
+    {"env-file", "FILE", "Read settings from FILE instead of .env."},
+    {"help", 0, "Print this help."},
+    {0},
+};
+
+void command_error(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("argosy: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+const char *command_option(const struct command_line *line, const char *name)
+{
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && line->command->options[i].name; i++)
+        if (strcmp(line->command->options[i].name, name) == 0) return line->values[i];
+    invariant(!"a command asks for an option that it does not declare");
+}
+
+static void print_options(const struct command_option *options, FILE *out)
+{
+    for (int i = 0; options[i].name && i < COMMAND_OPTIONS_MAX; i++) {
+        char left[64];
+        snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].value ? " " : "",
+                 options[i].value ? options[i].value : "");
+        fprintf(out, "  %-24s %s\n", left, options[i].meaning);
+    }
+}
+
+static void print_usage(const struct command *command, FILE *out)
+{
+    fprintf(out, "Usage: argosy %s%s%s [options]\n\n%s\n", command->name, command->arguments[0] ? " " : "",
+            command->arguments, command->description);
+    if (command->options[0].name) {
+        fputs("\nOptions:\n", out);
+        print_options(command->options, out);
+    }
+    fputs("\nEverywhere:\n", out);
+    print_options(command_common_options, out);
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("Argosy, a shop backend in one program.\n\nUsage: argosy COMMAND [options]\n\nCommands:\n", out);
+    for (int i = 0; commands[i]; i++) {
+        char left[64];
+        snprintf(left, sizeof(left), "%s%s%s", commands[i]->name, commands[i]->arguments[0] ? " " : "",
+                 commands[i]->arguments);
+        fprintf(out, "  %-34s %s\n", left, commands[i]->summary);
+    }
+    fputs("\n`argosy COMMAND --help` says more. Settings: `argosy config`.\n", out);
+}
+
+/* Finds the command whose words begin argv[1]; two-word names win. *ret_words says how many words it took. */
+static const struct command *find_command(int argc, char **argv, int *ret_words)
+{
+    char two[64] = "";
+
+    if (argc > 2) snprintf(two, sizeof(two), "%s %s", argv[1], argv[2]);
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, two) == 0) {
+            *ret_words = 2;
+            return commands[i];
+        }
+    }
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, argv[1]) == 0) {
+            *ret_words = 1;
+            return commands[i];
+        }
+    }
+    return 0;
+}
+
+struct parse {
+    struct command_line *line;
+    const char *env_file;
+    bool help;
+};
+
+/* Takes `value` for option `name`; false when no table has it. */
+static bool take_option(struct parse *parse, const char *name, const char *value)
+{
+    const struct command *command = parse->line->command;
+    const char *error;
+
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++) {
+        if (strcmp(command->options[i].name, name) != 0) continue;
+        parse->line->values[i] = value ? value : "";
+        return true;
+    }
+    if (strcmp(name, "help") == 0) {
+        parse->help = true;
+    } else if (strcmp(name, "env-file") == 0) {
+        parse->env_file = value;
+    } else if (strcmp(name, "set") == 0) {
+        if (config_set(parse->line->config, value, &error)) return true;
+        command_error("--set %s: %s", value, error);
+        return false;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static const struct command_option *find_option(const struct command *command, struct str name)
+{
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++)
+        if (str_is(name, command->options[i].name)) return &command->options[i];
+    for (int i = 0; command_common_options[i].name; i++)
+        if (str_is(name, command_common_options[i].name)) return &command_common_options[i];
+    return 0;
+}
+
+/* Reads one word of the command line that begins with "--"; *index moves on when the value is the next word. */
+static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
+{
+    struct str rest = str_of(argv[*index] + 2), name;
+    const char *value = strchr(argv[*index], '=');
+
+    str_split(&rest, '=', &name);
+    const struct command_option *option = find_option(parse->line->command, name);
+    if (!option) {
+        command_error("%s has no option --%.*s; `argosy %s --help` lists them", parse->line->command->name,
+                      STR_ARGS(name), parse->line->command->name);
+        return false;
+    }
+    if (option->value && value) {
+        value++;
+    } else if (option->value) {
+        if (*index + 1 >= argc) {
+            command_error("--%s needs a value: %s", option->name, option->value);
+            return false;
+        }
+        value = argv[++*index];
+    } else if (value) {
+        command_error("--%s takes no value", option->name);
+        return false;
+    }
+    return take_option(parse, option->name, value);
+}
+
+static bool parse_words(struct parse *parse, int argc, char **argv)
+{
+    struct command_line *line = parse->line;
+    bool options = true;
+
+    for (int i = 0; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (options && strncmp(argv[i], "--", 2) == 0) {
+            if (!parse_option(parse, argc, argv, &i)) return false;
+        } else if (options && strcmp(argv[i], "-h") == 0) {
+            parse->help = true;
+        } else if (line->argument_count >= line->command->arguments_max ||
+                   line->argument_count >= COMMAND_ARGUMENTS_MAX) {
+            command_error("%s does not take '%s'; see `argosy %s --help`", line->command->name, argv[i],
+                          line->command->name);
+            return false;
+        } else {
+            line->arguments[line->argument_count++] = argv[i];
+        }
+    }
+    if (!parse->help && line->argument_count < line->command->arguments_min) {
+        command_error("%s needs %s; see `argosy %s --help`", line->command->name, line->command->arguments,
+                      line->command->name);
+        return false;
+    }
+    return true;
+}
+
+static bool load_settings(struct parse *parse)
+{
+    struct config *config = parse->line->config;
+    const char *error;
+    bool given = parse->env_file != 0;
+
+    if (!config_load_file(config, given ? parse->env_file : ".env", given, &error)) {
+        command_error("%s", error);
+        return false;
+    }
+    if (!config_check(config, &error)) {
+        command_error("these settings are wrong:\n%s", error);
+        return false;
+    }
+    return true;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct arena arena;
+    struct command_line line = {.command = command, .arena = &arena};
+    struct parse parse = {.line = &line};
+    int code = EXIT_USAGE;
+
+    arena_init(&arena, 0);
+    line.config = config_new();
+    shop_declare_settings(line.config);
+    if (!parse_words(&parse, argc, argv)) goto out;
+    if (parse.help) {
+        print_usage(command, stdout);
+        code = EXIT_OK;
+        goto out;
+    }
+    if (!load_settings(&parse) && !command->without_settings) goto out;
+    code = command->run(&line);
+out:
+    config_free(line.config);
+    arena_release(&arena);
+    return code;
+}
+
+int command_main(int argc, char **argv)
+{
+    int words = 0;
+
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) argv[1] = (char[]){"version"};
+
+    const struct command *command = find_command(argc, argv, &words);
+    if (!command) {
+        command_error("there is no command '%s'; `argosy --help` lists them", argv[1]);
+        return EXIT_USAGE;
+    }
+    return run_command(command, argc - 1 - words, argv + 1 + words);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/shop.h"
+#include "user.rpc.h"
+
+/* Runs fn on a shop that has only the user service, or talks to the one that USER_URL names. */
+static int with_users(const struct command_line *line,
+                      struct status (*fn)(struct call *call, struct shop *shop, void *data))
+{
+    struct shop_options options = {.only = "user", .shards = 1};
+    struct shop *shop;
+
+    struct status st = shop_new(line->arena, line->config, &options, &shop);
+    if (!failed(st)) {
+        st = shop_call(shop, fn, (void *)line);
+        shop_free(shop);
+    }
+    if (failed(st)) {
+        command_error("%s", st.message);
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
+/* ---- user create ---- */
+
+static void strip_newline(char *text)
+{
+    text[strcspn(text, "\r\n")] = 0;
+}
+
+/* Asks twice on a terminal, without showing; else reads one line of standard input. */
+static bool read_password(char *ret_password, size_t size)
+{
+    char again[256] = "";
+    struct termios shown, hidden;
+
+    if (!isatty(STDIN_FILENO)) {
+        if (!fgets(ret_password, (int)size, stdin)) return false;
+        strip_newline(ret_password);
+        return true;
+    }
+    tcgetattr(STDIN_FILENO, &shown);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fputs("Password: ", stderr);
+    bool read = fgets(ret_password, (int)size, stdin) != 0;
+    fputs("\nOnce more: ", stderr);
+    read = read && fgets(again, sizeof(again), stdin) != 0;
+    fputc('\n', stderr);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+
+    strip_newline(ret_password);
+    strip_newline(again);
+    bool same = read && strcmp(ret_password, again) == 0;
+    if (read && !same) command_error("the two differ");
+    secret_wipe(again, sizeof(again));
+    return same;
+}
+
+static struct status set_role(struct call *call, struct shop *shop, const char *email, const char *role)
+{
+    UserService__SetRoleRequest request = USER_SERVICE__SET_ROLE_REQUEST__INIT;
+    UserService__Customer *customer;
+
+    request.email = (char *)email;
+    request.role = (char *)role;
+    struct status st = user_service_set_role(call, shop_channel(shop, "user"), &request, &customer);
+    if (failed(st)) return st;
+    printf("%s is %s\n", customer->email, customer->role);
+    return status_ok();
+}
+
+static struct status create(struct call *call, struct shop *shop, void *data)
+{
+    const struct command_line *line = data;
+    const char *role = command_option(line, "role"), *name = command_option(line, "name");
+    UserService__CreateCustomerRequest request = USER_SERVICE__CREATE_CUSTOMER_REQUEST__INIT;
+    UserService__CreateCustomerResponse *customer;
+    char password[256];
+
+    if (!read_password(password, sizeof(password)))
+        return status_make(STATUS_INVALID_ARGUMENT, 0, "no password; give one line of it on standard input");
+    request.email = (char *)line->arguments[0];
+    request.name = (char *)(name ? name : line->arguments[0]);
+    request.password = arena_strdup(call->arena, password);
+    secret_wipe(password, sizeof(password));
+
+    struct status st = user_service_create_customer(call, shop_channel(shop, "user"), &request, &customer);
+    secret_wipe(request.password, strlen(request.password));
+    if (failed(st)) return st;
+    if (role) return set_role(call, shop, customer->email, role);
+    printf("%s is %s\n", customer->email, customer->role);
+    return status_ok();
+}
+
+static int user_create(const struct command_line *line)
+{
+    return with_users(line, create);
+}
+
+const struct command command_user_create = {
+    .name = "user create",
+    .arguments = "EMAIL",
+    .summary = "Make an account; how the first admin comes to be.",
+    .description = "Makes an account. The password is asked for on a terminal, else read as one line of standard input.",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .options = {{"role", "ROLE", "customer (the default), seller, admin or superAdmin."},
+                {"name", "NAME", "The person's name; without it the address."}},
+    .run = user_create,
+};
+
+/* ---- user role ---- */
+
+static struct status change_role(struct call *call, struct shop *shop, void *data)
+{
+    const struct command_line *line = data;
+
+    return set_role(call, shop, line->arguments[0], line->arguments[1]);
+}
+
+static int user_role(const struct command_line *line)
+{
+    return with_users(line, change_role);
+}
+
+const struct command command_user_role = {
+    .name = "user role",
+    .arguments = "EMAIL ROLE",
+    .summary = "Give an account a role.",
+    .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions take it up when they\n"
+                   "next refresh their tokens.",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = user_role,
+};
+
+/* ---- user list ---- */
+
+static struct status list(struct call *call, struct shop *shop, void *data)
+{
+    const struct command_line *line = data;
+    const char *role = command_option(line, "role");
+    UserService__GetCustomersRequest request = USER_SERVICE__GET_CUSTOMERS_REQUEST__INIT;
+
+    request.page_size = 500;
+    if (role) request.role = (char *)role;
+    for (;;) {
+        UserService__GetCustomersResponse *page;
+        struct status st = user_service_get_customers(call, shop_channel(shop, "user"), &request, &page);
+        if (failed(st)) return st;
+        for (size_t i = 0; i < page->n_customers; i++) {
+            const UserService__Customer *customer = page->customers[i];
+            printf("%-40s %-10s %-12s %s%s\n", customer->email, customer->role, customer->status, customer->name,
+                   customer->is_deleted ? " (deleted)" : "");
+        }
+        if (!page->next_cursor[0]) return status_ok();
+        request.cursor = page->next_cursor;
+    }
+}
+
+static int user_list(const struct command_line *line)
+{
+    return with_users(line, list);
+}
+
+const struct command command_user_list = {
+    .name = "user list",
+    .arguments = "",
+    .summary = "Print the accounts.",
+    .description = "Prints every account: address, role, status, name.",
+    .options = {{"role", "ROLE", "Only accounts with this role."}},
+    .run = user_list,
+};

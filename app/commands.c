@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of commands, in the order in which help shows them. */
+#include "app/commands.h"
+
+const struct command *const commands[] = {
+    &command_serve,
+    &command_routes,
+    &command_config,
+    &command_import,
+    &command_export,
+    &command_user_create,
+    &command_user_role,
+    &command_user_list,
+    &command_healthcheck,
+    &command_completion,
+    &command_man,
+    &command_version,
+    0,
+};

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/shop.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/admin.h"
+#include "app/shop_settings.h"
+#include "fiber/fiber.h"
+#include "fiber/shard.h"
+#include "gateway/gateway.h"
+#include "http/http_server.h"
+#include "observe/log.h"
+#include "rpc/schema.h"
+#include "rpc/service.h"
+
+enum { LISTENERS_MAX = 16, MODULES_MAX = 16 };
+
+/* One service of the registry, as this process sees it. */
+struct member {
+    const struct service_module *module;
+    void *service;                /* NULL: not started here */
+    struct rpc_channel *channel;  /* made when first asked for */
+    struct rpc_endpoint endpoint; /* what its own port serves */
+    bool here;
+};
+
+struct shop {
+    struct arena *arena;
+    const struct config *config;
+    struct shop_options options;
+    struct shards *shards;
+    const struct rpc_schema *schema;
+    struct rpc_identity identity;
+    struct rpc_server *server;
+    struct service_context context;
+    struct member members[MODULES_MAX];
+    size_t member_count;
+    struct gateway *gateway; /* NULL: not here */
+    struct admin *admin;
+    struct http_server *listeners[LISTENERS_MAX];
+    size_t listener_count;
+    struct http_server *gateway_listener;
+
+    /* While it runs. */
+    uv_signal_t signals[2];
+    int signals_seen;
+    size_t draining; /* listeners that are not drained yet */
+    void (*on_ready)(struct call *call, void *data);
+    void *ready_data;
+};
+
+/* ---- which modules are here ---- */
+
+static bool names_module(const char *only, const char *name)
+{
+    struct str rest = str_of(only), part;
+
+    while (str_split(&rest, ',', &part))
+        if (str_is(str_trim(part), name)) return true;
+    return false;
+}
+
+static bool is_here(const struct shop_options *options, const char *name)
+{
+    return !options->only || names_module(options->only, name);
+}
+
+static struct status check_only(struct arena *arena, const char *only)
+{
+    struct str rest = str_of(only), part;
+
+    while (only && str_split(&rest, ',', &part)) {
+        bool known = str_is(str_trim(part), "gateway");
+        for (size_t i = 0; services_registry[i]; i++)
+            known = known || str_is(str_trim(part), services_registry[i]->name);
+        if (!known)
+            return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                                 "there is no service '%.*s'; services/registry lists them, and there is 'gateway'",
+                                 STR_ARGS(part));
+    }
+    return status_ok();
+}
+
+/* ---- how modules find one another ---- */
+
+static struct member *find_member(struct shop *shop, const char *name)
+{
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (strcmp(shop->members[i].module->name, name) == 0) return &shop->members[i];
+    return 0;
+}
+
+/* X_URL if it is given; else in process if the service is here; else where it listens by default. */
+static const char *channel_url(struct shop *shop, const char *name)
+{
+    const struct member *member = find_member(shop, name);
+
+    if (!member) return "inproc:";
+    const char *url = config_text(shop->config, service_setting(shop->arena, name, "URL"));
+    if (url[0]) return url;
+    if (member->here || !shop->options.only) return "inproc:";
+    return arena_printf(shop->arena, "grpc://%s",
+                        config_text(shop->config, service_setting(shop->arena, name, "LISTEN")));
+}
+
+static struct rpc_channel *context_channel(const struct service_context *context, const char *name)
+{
+    return shop_channel(context->app, name);
+}
+
+/* Channels are made while the process starts, on one thread: modules ask for theirs in `start`. */
+static struct status make_channels(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        struct member *member = &shop->members[i];
+        struct status st = rpc_channel_new(shop->arena, shop->shards, shop->server,
+                                           channel_url(shop, member->module->name), &member->channel);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+struct rpc_channel *shop_channel(const struct shop *shop, const char *service)
+{
+    struct member *member = find_member((struct shop *)shop, service);
+
+    invariant(member && "a module asks for a service that services/registry does not list");
+    return member->channel;
+}
+
+/* ---- starting ---- */
+
+static struct status make_directory(struct arena *arena, const char *path)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                             "cannot make the data directory %s: %s; set ARGOSY_DATA_DIR", path, strerror(errno));
+    return status_ok();
+}
+
+static struct status open_ground(struct shop *shop)
+{
+    const struct config *config = shop->config;
+    struct status st;
+
+    const char *data_dir = config_text(config, "ARGOSY_DATA_DIR");
+    st = make_directory(shop->arena, data_dir);
+    if (failed(st)) return st;
+
+    st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), data_dir,
+                           config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
+    if (failed(st)) return st;
+
+    st = rpc_schema_new(shop->arena, str_sized(proto_descriptors, proto_descriptors_size), &shop->schema);
+    if (failed(st)) return st;
+
+    int count = shop->options.shards ? shop->options.shards : (int)config_integer(config, "ARGOSY_SHARDS");
+    shop->shards = shards_new(count);
+    if (!shop->shards) return status_errno(shop->arena, errno, "cannot make the event loops");
+
+    struct rpc_server_options options = {
+        .schema = shop->schema,
+        .identity = &shop->identity,
+        .message_size_max = (size_t)config_size(config, "RPC_MESSAGE_SIZE_MAX"),
+    };
+    shop->server = rpc_server_new(&options);
+    shop->context = (struct service_context){
+        .arena = shop->arena,
+        .config = config,
+        .shards = shop->shards,
+        .server = shop->server,
+        .schema = shop->schema,
+        .identity = &shop->identity,
+        .data_dir = data_dir,
+        .channel = context_channel,
+        .app = shop,
+    };
+    return status_ok();
+}
+
+static void list_members(struct shop *shop)
+{
+    for (size_t i = 0; services_registry[i]; i++) {
+        invariant(i < MODULES_MAX);
+        shop->members[i].module = services_registry[i];
+        shop->members[i].here = is_here(&shop->options, services_registry[i]->name);
+        shop->member_count++;
+    }
+}
+
+static struct status start_modules(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        struct member *member = &shop->members[i];
+        if (!member->here) continue;
+        struct status st = member->module->start(&shop->context, &member->service);
+        if (failed(st)) return st;
+    }
+    if (!is_here(&shop->options, "gateway") || !shop->options.listen) return status_ok();
+    return gateway_new(&shop->context, &shop->gateway);
+}
+
+/* ---- listening ---- */
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+           strncmp(address, "localhost:", 10) == 0;
+}
+
+static struct status listen_on(struct shop *shop, const char *setting, const char *address,
+                               const struct http_server_options *options)
+{
+    invariant(shop->listener_count < LISTENERS_MAX);
+    if (shop->options.loopback_only && !is_loopback(address))
+        return status_printf(shop->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+                             "%s=%s is open to others; demo accounts are for loopback only: set %s=127.0.0.1:...",
+                             setting, address, setting);
+
+    struct http_server *listener = http_server_new(options);
+    shop->listeners[shop->listener_count++] = listener;
+    struct status st = http_server_listen(listener, shop->arena, shop->shards, address);
+    if (failed(st))
+        return status_printf(shop->arena, st.code, st.reason, "%s (setting %s)", st.message, setting);
+    log_info(0, "listening", LOG_STR("name", options->name), LOG_STR("address", http_server_address(listener)));
+    return status_ok();
+}
+
+static struct status listen_services(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        struct member *member = &shop->members[i];
+        if (!member->here) continue;
+        member->endpoint = (struct rpc_endpoint){.server = shop->server, .service_name = member->module->rpc_name};
+        struct http_server_options options = {
+            .name = member->module->name,
+            .handler = rpc_endpoint_handle,
+            .data = &member->endpoint,
+        };
+        const char *setting = service_setting(shop->arena, member->module->name, "LISTEN");
+        struct status st = listen_on(shop, setting, config_text(shop->config, setting), &options);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+static struct status listen_gateway(struct shop *shop)
+{
+    if (!shop->gateway) return status_ok();
+    struct http_server_options options = {
+        .name = "gateway",
+        .handler = gateway_handle,
+        .data = shop->gateway,
+        .header_size_max = (size_t)config_size(shop->config, "GATEWAY_HEADER_SIZE_MAX"),
+        .body_size_max = (size_t)config_size(shop->config, "GATEWAY_BODY_SIZE_MAX"),
+    };
+    struct status st = listen_on(shop, "GATEWAY_LISTEN", config_text(shop->config, "GATEWAY_LISTEN"), &options);
+    if (failed(st)) return st;
+    shop->gateway_listener = shop->listeners[shop->listener_count - 1];
+    return status_ok();
+}
+
+/* A process with the gateway has the admin port that the settings name. Several processes on one machine would fight
+ * for it, so one without the gateway listens 4000 above its first service's own default port, unless told otherwise. */
+static const char *admin_address(struct shop *shop)
+{
+    if (config_given(shop->config, "ADMIN_LISTEN") || is_here(&shop->options, "gateway"))
+        return config_text(shop->config, "ADMIN_LISTEN");
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (shop->members[i].here)
+            return arena_printf(shop->arena, "127.0.0.1:%d", 4000 + service_port(shop->members[i].module->name));
+    return config_text(shop->config, "ADMIN_LISTEN");
+}
+
+static struct status check_ready(struct call *call, void *data)
+{
+    struct shop *shop = data;
+
+    if (shop->signals_seen) return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
+    for (size_t i = 0; i < shop->member_count; i++) {
+        const struct member *member = &shop->members[i];
+        if (!member->here || !member->module->ready) continue;
+        struct status st = member->module->ready(call, member->service);
+        if (failed(st))
+            return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name, st.message);
+    }
+    return status_ok();
+}
+
+static struct status listen_admin(struct shop *shop)
+{
+    const char *address = admin_address(shop);
+
+    if (strcmp(address, "off") == 0) return status_ok();
+    shop->admin = admin_new(shop->arena, check_ready, shop);
+    struct http_server_options options = {.name = "admin", .handler = admin_handle, .data = shop->admin};
+    return listen_on(shop, "ADMIN_LISTEN", address, &options);
+}
+
+struct status shop_new(struct arena *arena, const struct config *config, const struct shop_options *options,
+                       struct shop **ret_shop)
+{
+    struct shop *shop = arena_new(arena, struct shop);
+    struct status st;
+
+    shop->arena = arena;
+    shop->config = config;
+    shop->options = *options;
+    st = check_only(arena, options->only);
+    if (failed(st)) return st;
+    list_members(shop);
+
+    st = open_ground(shop);
+    if (!failed(st)) st = make_channels(shop);
+    if (!failed(st)) st = start_modules(shop);
+    if (!failed(st) && options->listen) st = listen_services(shop);
+    if (!failed(st) && options->listen) st = listen_gateway(shop);
+    if (!failed(st) && options->listen) st = listen_admin(shop);
+    if (failed(st)) {
+        shop_free(shop);
+        return st;
+    }
+    *ret_shop = shop;
+    return status_ok();
+}
+
+void shop_free(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->listener_count; i++) http_server_free(shop->listeners[i]);
+    if (shop->gateway) gateway_free(shop->gateway);
+    for (size_t i = shop->member_count; i-- > 0;) {
+        struct member *member = &shop->members[i];
+        if (member->channel) rpc_channel_free(member->channel);
+        if (member->service && member->module->stop) member->module->stop(member->service);
+    }
+    if (shop->server) rpc_server_free(shop->server);
+    if (shop->shards) shards_free(shop->shards);
+}
+
+const char *shop_gateway_address(const struct shop *shop)
+{
+    return shop->gateway_listener ? http_server_address(shop->gateway_listener) : "";
+}
+
+/* ---- serving and draining ---- */
+
+static void stop_serving(struct shop *shop)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (!uv_is_closing((uv_handle_t *)&shop->signals[i])) uv_close((uv_handle_t *)&shop->signals[i], 0);
+    shards_stop(shop->shards);
+}
+
+static void count_drained(struct shard *shard, void *data)
+{
+    struct shop *shop = data;
+
+    if (--shop->draining == 0) stop_serving(shop);
+}
+
+/* May come on any thread; the count is kept on shard 0. */
+static void on_drained(void *data)
+{
+    struct shop *shop = data;
+
+    shard_post(shards_at(shop->shards, 0), count_drained, shop);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct shop *shop = signal->data;
+
+    if (shop->signals_seen++ > 0) {
+        stop_serving(shop);
+        return;
+    }
+    int64_t timeout_ms = config_duration_ms(shop->config, "ARGOSY_DRAIN_TIMEOUT");
+    log_info(0, "draining; a second signal ends it at once", LOG_INT("signal", number),
+             LOG_INT("timeout_ms", timeout_ms));
+    rpc_server_set_serving(shop->server, "", false);
+    shop->draining = shop->listener_count;
+    if (shop->draining == 0) stop_serving(shop);
+    for (size_t i = 0; i < shop->listener_count; i++)
+        http_server_drain(shop->listeners[i], timeout_ms, on_drained, shop);
+}
+
+static void run_on_ready(struct call *call, void *data)
+{
+    struct shop *shop = data;
+
+    shop->on_ready(call, shop->ready_data);
+}
+
+void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
+{
+    static const int numbers[2] = {SIGTERM, SIGINT};
+    struct shard *first = shards_at(shop->shards, 0);
+
+    for (size_t i = 0; i < 2; i++) {
+        uv_signal_init(&first->loop, &shop->signals[i]);
+        shop->signals[i].data = shop;
+        uv_signal_start(&shop->signals[i], on_signal, numbers[i]);
+    }
+    shop->on_ready = on_ready;
+    shop->ready_data = data;
+    if (on_ready) fiber_post(first, run_on_ready, 0, shop);
+    shards_run(shop->shards);
+}
+
+/* ---- one call, for the command line ---- */
+
+struct one_call {
+    struct shop *shop;
+    struct status (*fn)(struct call *call, struct shop *shop, void *data);
+    void *data;
+    struct status status;
+};
+
+void shop_act_as_operator(struct call *call)
+{
+    static const struct user operator_user = {
+        .email = "operator@localhost", .role = "superAdmin", .device_id = "command-line"};
+
+    rpc_scope_new(call, &operator_user, 0, "127.0.0.1");
+}
+
+static void run_one_call(struct call *call, void *data)
+{
+    struct one_call *one = data;
+
+    shop_act_as_operator(call);
+    one->status = status_dup(one->shop->arena, one->fn(call, one->shop, one->data));
+    shards_stop(one->shop->shards);
+}
+
+struct status shop_call(struct shop *shop, struct status (*fn)(struct call *call, struct shop *shop, void *data),
+                        void *data)
+{
+    struct one_call one = {.shop = shop, .fn = fn, .data = data};
+
+    fiber_post(shards_at(shop->shards, 0), run_one_call, 0, &one);
+    shards_run(shop->shards);
+    return one.status;
+}

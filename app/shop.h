@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shop as a process: settings, shards, the modules that were asked for, and how they find one another.
+ *
+ *     shop_new(arena, config, &options, &shop)   opens stores, starts modules, listens
+ *     shop_run(shop)                             serves until SIGTERM or SIGINT, then drains
+ *     shop_call(shop, fn, data)                  or: runs one call on it and comes back, for the command line
+ *     shop_free(shop) */
+#ifndef APP_SHOP_H
+#define APP_SHOP_H
+
+#include "base/config.h"
+#include "fiber/call.h"
+#include "rpc/channel.h"
+
+struct shop;
+
+struct shop_options {
+    const char *only; /* "product,cart" or "gateway"; NULL: everything */
+    bool listen;      /* open the ports; else only in-process calls */
+    bool loopback_only; /* refuse to listen anywhere else */
+    int shards;       /* 0: as the settings say */
+};
+
+/* Declares the settings of the program and of all modules. */
+void shop_declare_settings(struct config *config);
+
+struct status shop_new(struct arena *arena, const struct config *config, const struct shop_options *options,
+                       struct shop **ret_shop);
+
+/* Serves on this thread and the other shards'. `on_ready` (may be NULL) runs on a fiber once everything listens. */
+void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
+
+/* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its status. */
+struct status shop_call(struct shop *shop, struct status (*fn)(struct call *call, struct shop *shop, void *data),
+                        void *data);
+
+/* The channel to a service by its registry name; never NULL. */
+struct rpc_channel *shop_channel(const struct shop *shop, const char *service);
+
+/* The gateway's address, "" if it does not listen. */
+const char *shop_gateway_address(const struct shop *shop);
+
+/* Acts for the operator from here on: a superAdmin named operator@localhost. */
+void shop_act_as_operator(struct call *call);
+
+void shop_free(struct shop *shop);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of the process and those that every service has: X_LISTEN, X_STORE and X_URL. */
+#ifndef APP_SHOP_SETTINGS_H
+#define APP_SHOP_SETTINGS_H
+
+#include "base/arena.h"
+
+/* "CART_LISTEN" for ("cart", "LISTEN"), in the arena. */
+const char *service_setting(struct arena *arena, const char *service, const char *what);
+
+/* The service's default gRPC port, as services/registry says; 0 for a service that is not there. */
+int service_port(const char *service);
+
+#endif

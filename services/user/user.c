@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/user.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "rpc/rpc.h"
+
+static const char *const roles[] = {"customer", "seller", "admin", "superAdmin"};
+enum { RANK_ADMIN = 2, RANK_SUPER_ADMIN = 3 };
+
+const char *account_key(struct arena *arena, const char *email)
+{
+    return str_lower(arena, str_of(email));
+}
+
+int role_rank(const char *role)
+{
+    for (int i = 0; i < (int)(sizeof(roles) / sizeof(roles[0])); i++)
+        if (strcmp(role, roles[i]) == 0) return i;
+    return -1;
+}
+
+static bool is_self(const struct user *caller, const char *email)
+{
+    return caller->email[0] && strcasecmp(caller->email, email) == 0;
+}
+
+struct status account_check_read(const struct user *caller, const char *email)
+{
+    if (is_self(caller, email) || role_rank(caller->role) >= RANK_ADMIN) return status_ok();
+    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER, "this account is somebody else's");
+}
+
+/* An admin manages those below admins; a superAdmin everyone. */
+static bool manages(const struct user *caller, const char *role)
+{
+    int rank = role_rank(caller->role);
+
+    return rank == RANK_SUPER_ADMIN || (rank == RANK_ADMIN && role_rank(role) < RANK_ADMIN);
+}
+
+struct status account_check_manage(const struct user *caller, const struct account *account)
+{
+    if (manages(caller, account->role)) return status_ok();
+    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
+                       "managing this account takes an admin, or a superAdmin if it is an admin's");
+}
+
+struct status account_check_delete(const struct user *caller, const struct account *account)
+{
+    if (is_self(caller, account->email)) return status_ok();
+    return account_check_manage(caller, account);
+}
+
+struct status account_check_exists(const struct account *account)
+{
+    if (!account->deleted) return status_ok();
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__USER_NOT_FOUND, "there is no account with this address");
+}
+
+struct status account_set_role(struct account *account, const struct user *caller, const char *role, int64_t now_us)
+{
+    struct status st = account_check_exists(account);
+    if (failed(st)) return st;
+
+    st = account_check_manage(caller, account);
+    if (failed(st)) return st;
+
+    if (role_rank(role) < 0)
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__USER_ROLE_UNKNOWN,
+                           "roles are customer, seller, admin and superAdmin");
+    if (!manages(caller, role))
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
+                           "only a superAdmin makes admins and superAdmins");
+    account->role = role;
+    account->updated_us = now_us;
+    return status_ok();
+}
+
+struct status account_set_status(struct account *account, const struct user *caller, const char *status, int64_t now_us)
+{
+    struct status st = account_check_exists(account);
+    if (failed(st)) return st;
+
+    st = account_check_manage(caller, account);
+    if (failed(st)) return st;
+
+    account->status = status;
+    account->updated_us = now_us;
+    return status_ok();
+}
+
+struct status account_delete(struct account *account, const struct user *caller, int64_t now_us)
+{
+    struct status st = account_check_exists(account);
+    if (failed(st)) return st;
+
+    st = account_check_delete(caller, account);
+    if (failed(st)) return st;
+
+    account->deleted = true;
+    account->updated_us = now_us;
+    return status_ok();
+}
+
+struct status account_set_password(struct account *account, const char *hash, bool rehash, int64_t now_us)
+{
+    struct status st = account_check_exists(account);
+    if (failed(st)) return st;
+
+    account->password_hash = hash;
+    if (!rehash) account->password_changed_us = now_us;
+    account->updated_us = now_us;
+    return status_ok();
+}

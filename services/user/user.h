@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts: what one is, and who may do what to whom. Plain values, no I/O.
+ *
+ * An address has one account, compared without case and kept as given. A deleted account keeps its record, so that
+ * what refers to it stays explained, and so that nobody else can become it. */
+#ifndef SERVICES_USER_USER_H
+#define SERVICES_USER_USER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+struct user;
+
+struct account {
+    const char *email; /* as given */
+    const char *name;
+    const char *phone;
+    const char *address;
+    const char *avatar_url;
+    const char *role;
+    const char *status;
+    const char *password_hash;
+    bool deleted;
+    int64_t created_us;
+    int64_t updated_us;
+    int64_t password_changed_us;
+};
+
+/* The form in which addresses are compared: lower case (ASCII). */
+const char *account_key(struct arena *arena, const char *email);
+
+/* customer 0, seller 1, admin 2, superAdmin 3; -1 for no role of ours. */
+int role_rank(const char *role);
+
+/* May `caller` read `email`'s account? Their own, and admins everyone's: else NOT_OWNER. */
+struct status account_check_read(const struct user *caller, const char *email);
+
+/* May `caller` change, block or delete this account? Admins those of customers and sellers, superAdmins all. */
+struct status account_check_manage(const struct user *caller, const struct account *account);
+
+/* The same, or the account is the caller's own. */
+struct status account_check_delete(const struct user *caller, const struct account *account);
+
+/* Changes, each checked: a role that the caller may not give is PERMISSION_DENIED, a deleted account NOT_FOUND. */
+struct status account_set_role(struct account *account, const struct user *caller, const char *role, int64_t now_us);
+struct status account_set_status(struct account *account, const struct user *caller, const char *status, int64_t now_us);
+struct status account_delete(struct account *account, const struct user *caller, int64_t now_us);
+
+/* Takes a new hash; unless it is only a better hash of the same password, password_changed_us becomes now. */
+struct status account_set_password(struct account *account, const char *hash, bool rehash, int64_t now_us);
+
+/* NOT_FOUND for a deleted account. */
+struct status account_check_exists(const struct account *account);
+
+#endif

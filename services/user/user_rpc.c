@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers, in the order of proto/user.proto. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/timestamp.h"
+#include "services/user/user_service.h"
+
+enum { PAGE_SIZE_DEFAULT = 100 };
+
+/* ---- answers ---- */
+
+static void fill_customer(const struct call *call, const struct account *account, UserService__Customer *customer)
+{
+    customer->name = (char *)account->name;
+    customer->email = (char *)account->email;
+    customer->role = (char *)account->role;
+    customer->status = (char *)account->status;
+    customer->phone = (char *)account->phone;
+    customer->address = (char *)account->address;
+    customer->avatar_url = (char *)account->avatar_url;
+    customer->is_deleted = account->deleted;
+    customer->created_at = rpc_timestamp(call->arena, account->created_us);
+    customer->updated_at = rpc_timestamp(call->arena, account->updated_us);
+}
+
+/* ---- passwords ---- */
+
+struct hash_job {
+    const struct password_policy *policy;
+    struct str password;
+    char hash[PASSWORD_HASH_SIZE];
+    bool done;
+};
+
+static void hash_in_lane(void *data)
+{
+    struct hash_job *job = data;
+
+    job->done = password_hash(job->policy, job->password, job->hash);
+}
+
+static struct status hash_password(struct call *call, const char *password, const char **ret_hash)
+{
+    struct user_service *service = call_service(call);
+    struct hash_job *job = arena_new(call->arena, struct hash_job);
+
+    job->policy = &service->policy;
+    job->password = str_of(password);
+    struct status st = lane_run(call, service->passwords, hash_in_lane, job);
+    if (failed(st)) return st;
+    if (!job->done)
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "password",
+                            "cannot be hashed; with bcrypt it may have 72 bytes at most");
+    *ret_hash = job->hash;
+    return status_ok();
+}
+
+/* ---- handlers ---- */
+
+/* Makes an account. Who signs up is a customer; an admin gives other roles afterwards. */
+static struct status create_customer(struct call *call, const UserService__CreateCustomerRequest *request,
+                                     UserService__CreateCustomerResponse *response)
+{
+    struct user_service *service = call_service(call);
+    struct account account = {
+        .email = request->email,
+        .name = request->name,
+        .phone = request->phone,
+        .address = request->address,
+        .avatar_url = request->avatar_url,
+        .role = "customer",
+        .status = "active",
+        .created_us = clock_now_us(),
+    };
+    struct status st;
+
+    st = hash_password(call, request->password, &account.password_hash);
+    if (failed(st)) return st;
+
+    account.updated_us = account.created_us;
+    account.password_changed_us = account.created_us;
+    st = service->store->insert(call, service->store, &account);
+    if (failed(st)) return st;
+
+    response->name = request->name;
+    response->email = request->email;
+    response->role = (char *)account.role;
+    response->status = (char *)account.status;
+    response->phone = request->phone;
+    response->address = request->address;
+    response->avatar_url = request->avatar_url;
+    return call_reply_metadata(call, STR("x-http-status"), STR("201"));
+}
+
+static struct status get_customer_by_email(struct call *call, const UserService__GetCustomerByEmailRequest *request,
+                                           UserService__Customer *response)
+{
+    struct user_service *service = call_service(call);
+    struct account *account;
+    struct user caller;
+    struct status st;
+
+    st = call_user(call, &caller);
+    if (failed(st)) return st;
+
+    st = account_check_read(&caller, request->email);
+    if (failed(st)) return st;
+
+    st = service->store->find(call, service->store, request->email, &account);
+    if (failed(st)) return st;
+
+    fill_customer(call, account, response);
+    return status_ok();
+}
+
+/* The cursor is the last key of the page before: addresses are no secret to an admin. */
+static struct status get_customers(struct call *call, const UserService__GetCustomersRequest *request,
+                                   UserService__GetCustomersResponse *response)
+{
+    struct user_service *service = call_service(call);
+    int limit = request->page_size ? request->page_size : PAGE_SIZE_DEFAULT;
+    struct account *accounts;
+    struct user caller;
+    size_t count;
+    struct status st;
+
+    st = call_require_role(call, "admin superAdmin", &caller);
+    if (failed(st)) return st;
+
+    st = service->store->list(call, service->store, request->cursor, request->role, limit + 1, &accounts, &count);
+    if (failed(st)) return st;
+
+    bool more = count > (size_t)limit;
+    if (more) count = (size_t)limit;
+    response->customers = arena_array(call->arena, UserService__Customer *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        UserService__Customer *customer = arena_new(call->arena, UserService__Customer);
+        user_service__customer__init(customer);
+        fill_customer(call, &accounts[i], customer);
+        response->customers[response->n_customers++] = customer;
+    }
+    if (more) response->next_cursor = (char *)account_key(call->arena, accounts[count - 1].email);
+    return status_ok();
+}
+
+struct change {
+    struct user caller;
+    const char *value;
+    const UserService__UpdateProfileRequest *profile;
+    bool rehash;
+    int64_t now_us;
+};
+
+static struct status change_deleted(const struct call *call, struct account *account, void *data)
+{
+    const struct change *change = data;
+
+    return account_delete(account, &change->caller, change->now_us);
+}
+
+static struct status delete_customer(struct call *call, const UserService__DeleteCustomerRequest *request,
+                                     UserService__DeleteCustomerResponse *response)
+{
+    struct user_service *service = call_service(call);
+    struct change change = {.now_us = clock_now_us()};
+    struct account *account;
+    struct status st;
+
+    st = call_user(call, &change.caller);
+    if (failed(st)) return st;
+
+    /* Before the look-up, so that a stranger can't learn which addresses have accounts. */
+    st = account_check_read(&change.caller, request->email);
+    if (failed(st)) return st;
+
+    st = service->store->update(call, service->store, request->email, change_deleted, &change, &account);
+    if (failed(st)) return st;
+
+    response->msg = arena_printf(call->arena, "%s is deleted", account->email);
+    return status_ok();
+}
+
+static struct status get_customer_credentials(struct call *call,
+                                              const UserService__GetCustomerCredentialsRequest *request,
+                                              UserService__CustomerCredentialsResponse *response)
+{
+    struct user_service *service = call_service(call);
+    struct account *account;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    st = service->store->find(call, service->store, request->email, &account);
+    if (failed(st)) return st;
+
+    response->email = (char *)account->email;
+    response->password = (char *)account->password_hash;
+    response->status = (char *)account->status;
+    response->role = (char *)account->role;
+    response->is_deleted = account->deleted;
+    response->password_changed_at = rpc_timestamp(call->arena, account->password_changed_us);
+    return status_ok();
+}
+
+static struct status get_profile(struct call *call, const UserService__GetProfileRequest *request,
+                                 UserService__Customer *response)
+{
+    struct user_service *service = call_service(call);
+    struct account *account;
+    struct user caller;
+    struct status st;
+
+    st = call_user(call, &caller);
+    if (failed(st)) return st;
+
+    st = service->store->find(call, service->store, caller.email, &account);
+    if (failed(st)) return st;
+
+    st = account_check_exists(account);
+    if (failed(st)) return st;
+
+    fill_customer(call, account, response);
+    return status_ok();
+}
+
+static struct status change_profile(const struct call *call, struct account *account, void *data)
+{
+    const struct change *change = data;
+    const UserService__UpdateProfileRequest *profile = change->profile;
+
+    struct status st = account_check_exists(account);
+    if (failed(st)) return st;
+    if (profile->name_given_case) account->name = profile->name;
+    if (profile->phone_given_case) account->phone = profile->phone;
+    if (profile->address_given_case) account->address = profile->address;
+    if (profile->avatar_url_given_case) account->avatar_url = profile->avatar_url;
+    account->updated_us = change->now_us;
+    return status_ok();
+}
+
+static struct status update_profile(struct call *call, const UserService__UpdateProfileRequest *request,
+                                    UserService__Customer *response)
+{
+    struct user_service *service = call_service(call);
+    struct change change = {.profile = request, .now_us = clock_now_us()};
+    struct account *account;
+    struct status st;
+
+    st = call_user(call, &change.caller);
+    if (failed(st)) return st;
+
+    st = service->store->update(call, service->store, change.caller.email, change_profile, &change, &account);
+    if (failed(st)) return st;
+
+    fill_customer(call, account, response);
+    return status_ok();
+}
+
+static struct status change_role(const struct call *call, struct account *account, void *data)
+{
+    const struct change *change = data;
+
+    return account_set_role(account, &change->caller, change->value, change->now_us);
+}
+
+static struct status set_role(struct call *call, const UserService__SetRoleRequest *request,
+                              UserService__Customer *response)
+{
+    struct user_service *service = call_service(call);
+    struct change change = {.value = request->role, .now_us = clock_now_us()};
+    struct account *account;
+    struct status st;
+
+    st = call_require_role(call, "admin superAdmin", &change.caller);
+    if (failed(st)) return st;
+
+    st = service->store->update(call, service->store, request->email, change_role, &change, &account);
+    if (failed(st)) return st;
+
+    fill_customer(call, account, response);
+    return status_ok();
+}
+
+static struct status change_status(const struct call *call, struct account *account, void *data)
+{
+    const struct change *change = data;
+
+    return account_set_status(account, &change->caller, change->value, change->now_us);
+}
+
+static struct status set_status(struct call *call, const UserService__SetStatusRequest *request,
+                                UserService__Customer *response)
+{
+    struct user_service *service = call_service(call);
+    struct change change = {.value = request->status, .now_us = clock_now_us()};
+    struct account *account;
+    struct status st;
+
+    st = call_require_role(call, "admin superAdmin", &change.caller);
+    if (failed(st)) return st;
+
+    st = service->store->update(call, service->store, request->email, change_status, &change, &account);
+    if (failed(st)) return st;
+
+    fill_customer(call, account, response);
+    return status_ok();
+}
+
+static struct status change_password(const struct call *call, struct account *account, void *data)
+{
+    const struct change *change = data;
+
+    return account_set_password(account, change->value, change->rehash, change->now_us);
+}
+
+static struct status set_password(struct call *call, const UserService__SetPasswordRequest *request,
+                                  UserService__SetPasswordResponse *response)
+{
+    struct user_service *service = call_service(call);
+    struct change change = {.rehash = request->rehash, .now_us = clock_now_us()};
+    struct account *account;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    st = hash_password(call, request->password, &change.value);
+    if (failed(st)) return st;
+
+    return service->store->update(call, service->store, request->email, change_password, &change, &account);
+}
+
+const struct user_service_handlers user_handlers = {
+    .create_customer = create_customer,
+    .get_customer_by_email = get_customer_by_email,
+    .get_customers = get_customers,
+    .delete_customer = delete_customer,
+    .get_customer_credentials = get_customer_credentials,
+    .get_profile = get_profile,
+    .update_profile = update_profile,
+    .set_role = set_role,
+    .set_status = set_status,
+    .set_password = set_password,
+};

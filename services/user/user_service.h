@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the user service's own files share. */
+#ifndef SERVICES_USER_USER_SERVICE_H
+#define SERVICES_USER_USER_SERVICE_H
+
+#include "base/password.h"
+#include "fiber/lane.h"
+#include "services/user/user_store.h"
+#include "user.rpc.h"
+
+struct user_service {
+    struct user_store *store;
+    struct lane *passwords; /* hashing; bounded, so that sign-ups never starve reads */
+    struct password_policy policy;
+};
+
+extern const struct user_service_handlers user_handlers;
+
+#endif
