@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time. Nothing else in the program asks the system for it, so that tests and simulations can give their own. */
+/* Time. Nothing else in the program asks the system for it, so that tests and simulations can give
+ * their own. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -12,10 +13,12 @@ int64_t clock_now_us(void);
 /* Microseconds on a clock that never goes back; for deadlines and durations. */
 int64_t clock_monotonic_us(void);
 
-/* Lets every later reading come from these (both or neither); NULL, NULL is the system again. Call before threads. */
+/* Lets every later reading come from these (both or neither); NULL, NULL is the system again. Call
+ * before threads. */
 void clock_set_source(int64_t (*now_us)(void), int64_t (*monotonic_us)(void));
 
-/* RFC 3339 in UTC with the fewest of 0, 3 or 6 decimals: 2026-11-24T18:40:36.120Z. Returns the length. */
+/* RFC 3339 in UTC with the fewest of 0, 3 or 6 decimals: 2026-11-24T18:40:36.120Z. Returns the
+ * length. */
 enum { CLOCK_TEXT_SIZE = 32 };
 size_t clock_format(int64_t time_us, char ret_text[CLOCK_TEXT_SIZE]);
 

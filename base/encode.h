@@ -10,7 +10,8 @@
 
 /* With padding. */
 struct str base64_encode(struct arena *arena, struct str data);
-/* Takes both alphabets, padding or none, as the proto3 JSON mapping asks; false on anything else. */
+/* Takes both alphabets, padding or none, as the proto3 JSON mapping asks; false on anything else.
+ */
 bool base64_decode(struct arena *arena, struct str text, struct str *ret_data);
 /* base64url without padding, as JOSE has it. */
 struct str base64url_encode(struct arena *arena, struct str data);

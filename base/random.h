@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fills with cryptographically strong bytes (getrandom, through a pool per thread); ends the process if there are none. */
+/* Fills with cryptographically strong bytes (getrandom, through a pool per thread); ends the
+ * process if there are none. */
 void random_bytes(void *ret_data, size_t size);
 
 /* A number below `bound` (> 0), each equally likely. */

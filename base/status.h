@@ -4,9 +4,9 @@
  *     st = cart_load(call, store, email, &cart);
  *     if (failed(st)) return st;
  *
- * A status is small and goes by value. All zeros is OK. It carries one of the gRPC codes, a stable reason from
- * proto/reasons.proto that tests and metrics use, a message for people, and, rarely, details. The message of
- * STATUS_INTERNAL is for the log and never leaves the process. */
+ * A status is small and goes by value. All zeros is OK. It carries one of the gRPC codes, a stable
+ * reason from proto/reasons.proto that tests and metrics use, a message for people, and, rarely,
+ * details. The message of STATUS_INTERNAL is for the log and never leaves the process. */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
@@ -38,7 +38,8 @@ enum status_code {
     STATUS_CODE_COUNT = 17,
 };
 
-/* One field of a request that breaks a rule; `field` is its path in proto names, such as `items[2].quantity`. */
+/* One field of a request that breaks a rule; `field` is its path in proto names, such as
+ * `items[2].quantity`. */
 struct field_violation {
     const char *field;
     const char *description;
@@ -68,16 +69,17 @@ static inline struct status status_ok(void)
     return (struct status){0};
 }
 
-/* A status with a static (or otherwise long-lived) message, which is borrowed for the status's life. */
+/* A status with a static (or otherwise long-lived) message, which is borrowed for the status's
+ * life. */
 struct status status_make(enum status_code code, int reason, const char *message);
 
 /* A status whose message is printed into the arena. */
-struct status status_printf(struct arena *arena, enum status_code code, int reason, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+struct status status_printf(struct arena *arena, enum status_code code, int reason,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* INVALID_ARGUMENT that names one field; the message reads "`field`: description". */
-struct status status_field(struct arena *arena, int reason, const char *field, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+struct status status_field(struct arena *arena, int reason, const char *field, const char *format,
+                           ...) __attribute__((format(printf, 4, 5)));
 
 /* INTERNAL from an errno-like number, `what` saying what was tried. */
 struct status status_errno(struct arena *arena, int error, const char *what);
@@ -91,7 +93,8 @@ const char *status_code_name(enum status_code code);
 /* The number for "INVALID_ARGUMENT"; STATUS_UNKNOWN if there is no such name. */
 enum status_code status_code_by_name(const char *name);
 
-/* The HTTP status that google.rpc.Code documents for a code: 400 for INVALID_ARGUMENT, 499 for CANCELLED. */
+/* The HTTP status that google.rpc.Code documents for a code: 400 for INVALID_ARGUMENT, 499 for
+ * CANCELLED. */
 int status_http(enum status_code code);
 
 /* The code that the gRPC specification gives for an HTTP status of a peer that spoke no gRPC

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text: a borrowed piece of it, and a buffer that grows.
  *
- * `struct str` is a view, borrowed from whoever made it and not ended by NUL. `struct buffer` owns its bytes, has a
- * maximum, and remembers an overflow instead of failing at each append: append as you like, ask once at the end. */
+ * `struct str` is a view, borrowed from whoever made it and not ended by NUL. `struct buffer` owns
+ * its bytes, has a maximum, and remembers an overflow instead of failing at each append: append as
+ * you like, ask once at the end. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
@@ -54,17 +55,24 @@ struct str str_trim(struct str s);
 /* The offset of the first `byte`, or s.length. */
 size_t str_find(struct str s, char byte);
 
-/* Splits `rest` at the first `separator`: the part before it is the answer, *rest becomes what follows (empty with
- * data NULL when the separator was not there). False when *rest was at its end already (data NULL). */
+/* Splits `rest` at the first `separator`: the part before it is the answer, *rest becomes what
+ * follows (empty with data NULL when the separator was not there). False when *rest was at its end
+ * already (data NULL). */
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 
 /* The whole of `s` as a decimal number, sign allowed; false on anything else or on overflow. */
 bool str_to_i64(struct str s, int64_t *ret_value);
 bool str_to_u64(struct str s, uint64_t *ret_value);
-/* The whole of `s` as a number in C syntax without hex, inf and nan; independent of the locale. */
+/* The whole of `s` as a number in C syntax without hex, inf and nan; independent of the locale.
+ * False also when it is too large for a double, or longer than STR_NUMBER_MAX. */
+enum { STR_NUMBER_MAX = 1024 };
 bool str_to_double(struct str s, double *ret_value);
 
-/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). NUL counts as well-formed. */
+/* The bytes of the code point that `s` starts with, 1 to 4; 0 if it is empty or not well-formed. */
+size_t str_utf8_length(struct str s);
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). NUL counts as
+ * well-formed. */
 bool str_is_utf8(struct str s);
 
 /* The number of code points in well-formed UTF-8. */
@@ -83,8 +91,8 @@ struct buffer {
     char *data; /* owned; NULL while empty */
     size_t length;
     size_t capacity;
-    size_t max;      /* bytes; an append past it sets `overflow` and adds nothing */
-    bool overflow;
+    size_t max;    /* bytes; an append past it sets `overflow` and adds nothing */
+    bool overflow; /* also when there is no memory; nothing is added until buffer_clear */
 };
 
 /* An empty buffer; allocates nothing yet. */
@@ -94,12 +102,39 @@ void buffer_release(struct buffer *buffer);
 /* Forgets the content and the overflow, keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
-/* Room for `size` more bytes, to be written by the caller, who then adds to `length`; NULL on overflow. */
-char *buffer_reserve(struct buffer *buffer, size_t size);
-void buffer_append(struct buffer *buffer, const void *data, size_t size);
-void buffer_append_str(struct buffer *buffer, struct str s);
-void buffer_append_byte(struct buffer *buffer, char byte);
-void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *buffer_reserve_slow(struct buffer *buffer, size_t size);
+
+/* Room for `size` more bytes, to be written by the caller, who then adds to `length`; NULL on
+ * overflow. */
+static inline char *buffer_reserve(struct buffer *buffer, size_t size)
+{
+    /* A size of 0 goes the slow way too: it may need the first memory. */
+    if (size - 1 < buffer->capacity - buffer->length && !buffer->overflow)
+        return buffer->data + buffer->length;
+    return buffer_reserve_slow(buffer, size);
+}
+
+static inline void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    char *room = size ? buffer_reserve(buffer, size) : NULL;
+
+    if (!room) return;
+    memcpy(room, data, size);
+    buffer->length += size;
+}
+
+static inline void buffer_append_str(struct buffer *buffer, struct str s)
+{
+    buffer_append(buffer, s.data, s.length);
+}
+
+static inline void buffer_append_byte(struct buffer *buffer, char byte)
+{
+    buffer_append(buffer, &byte, 1);
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Drops the first `size` bytes (the rest moves to the front). */
 void buffer_consume(struct buffer *buffer, size_t size);

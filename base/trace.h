@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a piece of work belongs to: W3C Trace Context (traceparent) and our request id. Plain values, logged with every
- * line and passed on with every call. */
+/* Who a piece of work belongs to: W3C Trace Context (traceparent) and our request id. Plain values,
+ * logged with every line and passed on with every call. */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
@@ -21,8 +21,9 @@ struct trace {
 /* A new trace with a new request id (a UUIDv7). */
 void trace_start(struct trace *ret_trace);
 
-/* Takes over a peer's traceparent (W3C Trace Context, version 00) and makes a new span under it; a broken or empty one
- * starts a new trace. `request_id` is kept when it is 1 to 64 characters of [A-Za-z0-9._:-], else made anew. */
+/* Takes over a peer's traceparent (W3C Trace Context, version 00) and makes a new span under it; a
+ * broken or empty one starts a new trace. `request_id` is kept when it is 1 to 64 characters of
+ * [A-Za-z0-9._:-], else made anew. */
 void trace_continue(struct str traceparent, struct str request_id, struct trace *ret_trace);
 
 /* "00-<trace>-<span>-01"; ended by NUL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UUID version 7 (RFC 9562, section 5.7): ordered by time, and within one thread also inside a millisecond. */
+/* UUID version 7 (RFC 9562, section 5.7): ordered by time, and within one thread also inside a
+ * millisecond. */
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
 
