@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/status.h"
 
 /* Kept free for what ends a line: a closing quote, the mark of a cut, the brace and the newline. */
@@ -136,16 +137,12 @@ static void put_hex(struct log_line *line, const uint8_t *bytes, size_t size)
 
 static void put_number(struct log_line *line, const struct log_field *field)
 {
-    char text[32];
+    char text[NUMBER_TEXT_SIZE] = "null"; /* JSON has no NaN and no infinities */
 
-    if (field->kind == LOG_FIELD_INT) {
-        snprintf(text, sizeof(text), "%" PRId64, field->integer);
-    } else if (!isfinite(field->real)) {
-        snprintf(text, sizeof(text), "null");
-    } else {
-        snprintf(text, sizeof(text), "%.15g", field->real);
-        if (strtod(text, 0) != field->real) snprintf(text, sizeof(text), "%.17g", field->real);
-    }
+    if (field->kind == LOG_FIELD_INT)
+        number_format_i64(field->integer, text);
+    else if (isfinite(field->real))
+        number_format_double(field->real, text);
     put_text(line, text);
 }
 

@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/json.h"
+#include "base/number.h"
 #include "base/status.h"
 #include "observe/process_metrics.h"
 
@@ -361,15 +361,14 @@ static void put_escaped(struct buffer *out, const char *text, bool quoted)
 
 static void put_double(struct buffer *out, double value)
 {
-    struct json_writer number;
+    char text[NUMBER_TEXT_SIZE];
 
     if (isnan(value)) {
         buffer_append(out, "NaN", 3);
     } else if (isinf(value)) {
         buffer_append(out, value < 0 ? "-Inf" : "+Inf", 4);
     } else {
-        json_writer_init(&number, out);
-        json_value_double(&number, value);
+        buffer_append(out, text, number_format_double(value, text));
     }
 }
 
