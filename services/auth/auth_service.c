@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: settings to adapters to handlers. */
+#include "services/auth/auth_service.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+
+enum { VERIFY_THREADS = 2, VERIFY_QUEUE_MAX = 128, BACKOFF_ENTRIES = 65536, US_PER_MS = 1000, MS_PER_S = 1000 };
+
+extern const struct service_module auth_service;
+
+static const struct setting settings[] = {
+    {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
+     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of which the first signs; "
+     "without it <data>/jwt-access.key, made at the first start.",
+     0, 0},
+    {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
+     "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
+    {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is good.", 1000, 86400000},
+    {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is good.", 1000, 31536000000},
+    {"AUTH_REFRESH_GRACE", SETTING_DURATION, "10s",
+     "How long after a refresh the token before it still answers with the same successor.", 0, 60000},
+    {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50", "Sessions (devices) of one user; past it the oldest ends.", 1, 1000},
+    {0},
+};
+
+static struct status load_keys(const struct service_context *context, const char *setting, const char *file,
+                               struct jwt_keys *ret_keys)
+{
+    const char *text, *error;
+    struct status st;
+
+    st = secret_load(context->arena, config_text(context->config, setting), context->data_dir, file, &text);
+    if (failed(st)) return st;
+    if (!jwt_keys_parse(str_of(text), ret_keys, &error))
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, "%s: %s",
+                             setting, error);
+    return status_ok();
+}
+
+static struct status open_store(const struct service_context *context, struct auth_store **ret_store)
+{
+    const char *url = service_store_url(context, &auth_service);
+
+    if (strncmp(url, "sqlite:", 7) == 0) return auth_store_sqlite(context, url + 7, ret_store);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "AUTH_STORE=%s: the auth service keeps its data in sqlite:PATH", url);
+}
+
+static void read_policy(const struct config *config, struct auth_service *service)
+{
+    service->policy = (struct token_policy){
+        .access_keys = &service->access_keys,
+        .refresh_keys = &service->refresh_keys,
+        .access_ttl_s = config_duration_ms(config, "ACCESS_TOKEN_EXP_DURATION") / MS_PER_S,
+        .refresh_ttl_s = config_duration_ms(config, "RESET_TOKEN_EXP_DURATION") / MS_PER_S,
+        .grace_us = config_duration_ms(config, "AUTH_REFRESH_GRACE") * US_PER_MS,
+    };
+    service->hashing = password_policy_default;
+    service->sessions_max = (int)config_integer(config, "AUTH_SESSIONS_MAX");
+}
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    struct auth_service *service = arena_new(context->arena, struct auth_service);
+    struct status st;
+
+    st = load_keys(context, "JWT_ACCESS_TOKEN_SECRET", "jwt-access.key", &service->access_keys);
+    if (failed(st)) return st;
+    st = load_keys(context, "JWT_REFRESH_TOKEN_SECRET", "jwt-refresh.key", &service->refresh_keys);
+    if (failed(st)) return st;
+    st = open_store(context, &service->store);
+    if (failed(st)) return st;
+
+    read_policy(context->config, service);
+    service->users = context->channel(context, "user");
+    service->passwords = lane_new("password-verify", VERIFY_THREADS, VERIFY_QUEUE_MAX);
+    service->backoff = auth_backoff_new(BACKOFF_ENTRIES);
+    rpc_server_add(context->server, &auth_service_rpc, &auth_handlers, service);
+    *ret_service = service;
+    return status_ok();
+}
+
+static void stop(void *data)
+{
+    struct auth_service *service = data;
+
+    lane_free(service->passwords);
+    auth_backoff_free(service->backoff);
+    service->store->close(service->store);
+    jwt_keys_wipe(&service->access_keys);
+    jwt_keys_wipe(&service->refresh_keys);
+}
+
+const struct service_module auth_service = {
+    .name = "auth",
+    .rpc_name = "auth_service.AuthService",
+    .settings = settings,
+    .store_default = "sqlite:{data}/auth.db",
+    .start = start,
+    .stop = stop,
+};
