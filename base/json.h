@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON (RFC 8259): a pull reader over text in memory and a writer into a buffer. Neither builds a tree.
+/* JSON (RFC 8259): a pull reader over text in memory and a writer into a buffer. Neither builds a
+ * tree.
  *
- * Reading: call json_next until JSON_END or JSON_ERROR. The reader checks the whole grammar, UTF-8 and the depth, and
- * refuses what follows the value.
+ * Reading: call json_next until JSON_END or JSON_ERROR. The reader checks the whole grammar, UTF-8
+ * and the depth, and refuses what follows the value.
  *
  *     json_reader_init(&reader, text, depth_max);
  *     while ((token = json_next(&reader)) != JSON_END) { if (token == JSON_ERROR) ...; }
  *
- * Inside an object the tokens are JSON_KEY, then the value's. A string without escapes is a view of the input; one
- * with escapes is decoded by json_string into the arena.
+ * Inside an object the tokens are JSON_KEY, then the value's; keys that stand twice are not
+ * noticed. A string without escapes is a view of the input; one with escapes is decoded by
+ * json_string into the arena.
  *
  * Writing: json_object / json_key / values / json_end; commas are set by the writer. */
 #ifndef BASE_JSON_H
@@ -39,12 +41,13 @@ enum { JSON_DEPTH_MAX = 64 };
 
 struct json_reader {
     const char *start, *next, *end;
-    const char *error;  /* static text once JSON_ERROR was answered */
-    struct str raw;     /* of KEY and STRING: what stands between the quotes; of NUMBER: its text */
-    bool escaped;       /* raw holds escapes */
+    const char *token; /* where what was read last starts */
+    const char *error; /* static text once JSON_ERROR was answered */
+    struct str raw;    /* of KEY and STRING: what stands between the quotes; of NUMBER: its text */
+    bool escaped;      /* raw holds escapes */
     uint8_t state;
     uint8_t depth, depth_max;
-    uint64_t arrays;    /* a bit a level: is it an array? */
+    uint64_t arrays; /* a bit a level: is it an array? */
 };
 
 /* `text` is borrowed for the reader's life. depth_max: 1 to JSON_DEPTH_MAX. */
@@ -55,11 +58,12 @@ enum json_token json_next(struct json_reader *reader);
 /* The byte offset of what was read last; for error messages. */
 size_t json_offset(const struct json_reader *reader);
 
-/* The last KEY's or STRING's text without escapes: the view itself, or a decoded copy in the arena. */
+/* The last KEY's or STRING's text without escapes: the view itself, or a decoded copy in the arena.
+ * It is well-formed UTF-8 and may hold NUL bytes (from \u0000). */
 struct str json_string(const struct json_reader *reader, struct arena *arena);
 
-/* Passes over the value whose first token was just read (`token`): a whole object or array, or nothing more. False
- * on an error in it. */
+/* Passes over the value whose first token was just read (`token`): a whole object or array, or
+ * nothing more. False on an error in it. */
 bool json_skip(struct json_reader *reader, enum json_token token);
 
 struct json_writer {
@@ -82,7 +86,8 @@ void json_key(struct json_writer *writer, struct str key);
 void json_value_string(struct json_writer *writer, struct str value);
 void json_value_i64(struct json_writer *writer, int64_t value);
 void json_value_u64(struct json_writer *writer, uint64_t value);
-/* The shortest text that reads back as the same double; NaN and infinities as the strings of the proto3 mapping. */
+/* The fewest digits that read back as the same number; NaN and infinities as the strings of the
+ * proto3 mapping. */
 void json_value_double(struct json_writer *writer, double value);
 void json_value_float(struct json_writer *writer, float value);
 void json_value_bool(struct json_writer *writer, bool value);
