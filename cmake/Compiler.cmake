@@ -25,7 +25,7 @@ if(CMAKE_C_COMPILER_ID MATCHES Clang)
   # Designated initializers over inherited ones, and zero-length VA_OPT, are meant.
   add_compile_options(-Wno-gnu-statement-expression -Wno-gnu-folding-constant)
 endif()
-add_compile_options(-include ${CMAKE_SOURCE_DIR}/base/banned.h)
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:SHELL:-include ${CMAKE_SOURCE_DIR}/base/banned.h>")
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 
 if(ARGOSY_SANITIZE)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call: one piece of work on behalf of somebody, with its memory, deadline, cancellation and fiber.
+/* A call: one piece of work on behalf of somebody, with its memory, deadline, cancellation and
+ * fiber.
  *
- * Suspension is in the signature. A function that takes `struct call *` may suspend the fiber; one that takes
- * `const struct call *` reads the call and may allocate in its arena, and never suspends; one that takes
- * `struct arena *` only allocates; one that takes none of them is pure. Only fiber_suspend (fiber/fiber.h) suspends.
+ * Suspension is in the signature. A function that takes `struct call *` may suspend the fiber; one
+ * that takes `const struct call *` reads the call and may allocate in its arena, and never
+ * suspends; one that takes `struct arena *` only allocates; one that takes none of them is pure.
+ * Only fiber_suspend (fiber/fiber.h) suspends.
  *
  * What was read from the shard's own state before a suspension is stale after it.
  *
- * A call inside a call (a handler that calls another service in process) has its own `struct call` on the same fiber
- * and arena, with a deadline that is never later than its parent's, and is cancelled when its parent is. */
+ * A call inside a call (a handler that calls another service in process) has its own `struct call`
+ * on the same fiber and arena, with a deadline that is never later than its parent's, and is
+ * cancelled when its parent is. */
 #ifndef FIBER_CALL_H
 #define FIBER_CALL_H
 
@@ -36,8 +39,16 @@ struct call {
     bool cancelled;
 };
 
-/* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline, else the sooner. */
+/* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline,
+ * else the sooner. */
 void call_init_child(struct call *call, struct call *parent, int64_t timeout_ms);
+
+/* Brings the deadline forward to `timeout_ms` from now, if that is sooner; 0 or less changes
+ * nothing. */
+void call_limit(struct call *call, int64_t timeout_ms);
+
+/* Was this call, or one that it is inside of, cancelled? */
+bool call_is_cancelled(const struct call *call);
 
 /* OK, or CANCELLED, or DEADLINE_EXCEEDED: what a suspension would answer now. Never suspends. */
 struct status call_check(const struct call *call);
@@ -45,8 +56,9 @@ struct status call_check(const struct call *call);
 /* Microseconds until the deadline, at least 0; INT64_MAX without one. */
 int64_t call_remaining_us(const struct call *call);
 
-/* Marks the call (and so all calls inside it) as cancelled and wakes its fiber if it is suspended. On the call's
- * shard only. */
+/* Marks the call (and so all calls inside it) as cancelled. Their fibers, members of groups too,
+ * are made ready with CANCELLED if they are suspended, and run at the end of the turn. On the
+ * call's shard only. */
 void call_cancel(struct call *call);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane: a named, bounded pool of threads for what blocks (password hashing, commits, foreign libraries).
+/* A lane: a named, bounded pool of threads for what blocks (password hashing, commits, foreign
+ * libraries).
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard goes on. A full lane answers RESOURCE_EXHAUSTED at once (reason LANE_FULL). */
+ * The fiber waits, its shard goes on. A full lane answers RESOURCE_EXHAUSTED at once (reason
+ * LANE_FULL). */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H
 
@@ -11,15 +13,16 @@
 
 struct lane;
 
-/* A lane of `threads` threads that are made at the first use; at most `queue_max` jobs wait. `name` is static. */
+/* A lane of `threads` threads that are made at the first use; at most `queue_max` jobs wait. `name`
+ * is static. */
 struct lane *lane_new(const char *name, int threads, int queue_max);
 
 /* Finishes the jobs that run or wait, ends the threads. No call may be waiting any more. */
 void lane_free(struct lane *lane);
 
-/* Runs fn(data) on a thread of the lane while the fiber waits. Once fn has begun it is always waited for, past
- * deadline and cancellation, because it works on the caller's memory; while it still queues, deadline and
- * cancellation take it out of the queue. */
+/* Runs fn(data) on a thread of the lane while the fiber waits. Once fn has begun it is always
+ * waited for, past deadline and cancellation, because it works on the caller's memory; while it
+ * still queues, deadline and cancellation take it out of the queue. */
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data);
 
 /* Queues fn(data) from any thread, and nobody waits for it; false if the lane is full. */

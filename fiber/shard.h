@@ -4,13 +4,19 @@
  *     shards = shards_new(count);
  *     shards_start(shards);            threads run, loops turn
  *     shard_post(shard, fn, data);     from any thread: fn(shard, data) runs on that shard's thread
- *     shards_stop(shards);             loops end once what holds them is closed; joins the threads
- *     shards_free(shards);
+ *     shards_stop(shards);             fibers are cancelled, hooks run; the loops end once nothing
+ * is left to do shards_join(shards); shards_free(shards);
  *
- * What belongs to a shard (fibers, connections, prepared statements, caches, metrics) is touched on its thread only. */
+ * What belongs to a shard (fibers, connections, prepared statements, caches, metrics) is touched on
+ * its thread only.
+ *
+ * One turn of a loop: timers that are due, I/O and messages, then its end: fibers that became
+ * ready, then deferred tasks. What they make ready or defer in their part belongs to the next turn.
+ * SIGPIPE is blocked on the threads. */
 #ifndef FIBER_SHARD_H
 #define FIBER_SHARD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,18 +26,76 @@ enum { SHARDS_MAX = 64 };
 
 struct fiber_pool;
 struct shards;
+struct shard;
 
+/* A message to a shard. Embedded in its owner it costs no allocation; it must stay untouched until
+ * it has run. */
+struct shard_message {
+    void (*fn)(struct shard *shard, void *data);
+    void *data;
+    struct shard_message *next;
+    bool allocated; /* by shard_post */
+};
+
+/* Work for the end of the turn; see shard_defer. */
+struct shard_task {
+    void (*fn)(void *data);
+    void *data;
+    struct shard_task *next;
+    bool queued;
+};
+
+/* Somebody to tell that the shard stops; see shard_on_stop. */
+struct shard_hook {
+    void (*fn)(void *data);
+    void *data;
+    struct shard *shard; /* NULL: not registered */
+    struct shard_hook *next, *previous;
+};
+
+/* A timer on the shard, embedded in its owner. All zeros is a stopped timer that was never armed.
+ */
+struct shard_timer {
+    struct shard *shard;
+    void (*fn)(void *data);
+    void *data;
+    int64_t due_us;  /* monotonic */
+    size_t position; /* in the shard's heap, from 1; 0: not armed */
+};
+
+/* The first three are for everybody, the rest is for fiber/ alone. */
 struct shard {
     uv_loop_t loop;
     int index; /* 0 .. count-1 */
     struct shards *shards;
+
     struct fiber_pool *fibers;
-    struct shard_queue *queue; /* messages from other threads */
-    bool stopping;
+    _Atomic(struct shard_message *) messages; /* the newest first */
+    struct shard_task *tasks, *tasks_last;    /* for the end of this turn */
+    struct shard_task *tasks_running;         /* of the turn that ends now */
+    struct shard_hook *hooks;                 /* to be told that the shard stops */
+    struct shard_hook *hooks_told;
+    struct shard_timer **timers; /* a binary heap from 1 */
+    size_t timer_count, timer_capacity;
+    int64_t timer_armed_us; /* what `timer` was set to; INT64_MAX: it is stopped */
+    int64_t now_us;         /* 0: not read in this turn yet */
+    uint64_t turn;
+    char *read_buffer; /* of SHARD_READ_BUFFER_SIZE, for whatever stream reads now; made at the
+                          first use */
+    uv_async_t async;
+    uv_timer_t timer;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    bool stopping; /* has been asked to end */
+    bool resting;  /* is counted among the stopping shards that have nothing left to do */
+    bool ended;    /* all shards rest: the loop may end */
 };
 
-/* `count` shards, 1 to SHARDS_MAX; 0 means one for each processor that the process may use. NULL only when the
- * system refuses; errno says why. */
+enum { SHARD_READ_BUFFER_SIZE = 64 * 1024 };
+
+/* `count` shards, 1 to SHARDS_MAX; 0 means one for each processor that the process may use. NULL
+ * only when the system refuses; errno says why. */
 struct shards *shards_new(int count);
 int shards_count(const struct shards *shards);
 struct shard *shards_at(struct shards *shards, int index);
@@ -39,41 +103,57 @@ struct shard *shards_at(struct shards *shards, int index);
 /* Starts the threads. */
 void shards_start(struct shards *shards);
 
-/* Runs shard 0 on the calling thread until shards_stop is called from anywhere; the other shards have threads. For
- * tests and small tools: with count 1 no thread is made at all. */
+/* Runs shard 0 on the calling thread until shards_stop is called from anywhere; the other shards
+ * have threads, which have ended when it returns. For tests and small tools: with count 1 no thread
+ * is made at all. */
 void shards_run(struct shards *shards);
 
-/* Asks every loop to end. Posted messages that are already queued still run. Any thread. */
+/* Asks every loop to end: on each, the messages queued before still run, then the living fibers are
+ * cancelled and the hooks run (streams and listeners close). The loops turn on until no shard has a
+ * fiber, a hook, a task or an active handle of libuv's, so that shards may still answer each other.
+ * Any thread; again is fine. */
 void shards_stop(struct shards *shards);
 /* Waits for the threads that shards_start made. */
 void shards_join(struct shards *shards);
+/* After shards_join, or if they never ran. Messages posted after the end are dropped. */
 void shards_free(struct shards *shards);
 
-/* Queues fn(shard, data) for the shard's thread; messages from one sender keep their order. Any thread. */
+/* Queues fn(shard, data) for the shard's thread; messages from one sender keep their order. Any
+ * thread. The queue has no limit of its own: whoever posts limits what he has under way. */
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data);
+/* The same with the caller's message, whose fn and data are set. */
+void shard_post_message(struct shard *shard, struct shard_message *message);
 
-/* Runs fn(data) on this shard at the end of the current turn of its loop, after the I/O callbacks, once. Used to
- * batch: many requests of one turn share one flush. Only on the shard's thread. */
-struct shard_task {
-    void (*fn)(void *data);
-    void *data;
-    struct shard_task *next;
-    bool queued;
-};
+/* Runs task->fn(task->data) on this shard at the end of the current turn of its loop, after the I/O
+ * callbacks, once. Used to batch: many requests of one turn share one flush. Queued again before it
+ * ran, it still runs once. Only on the shard's thread. */
 void shard_defer(struct shard *shard, struct shard_task *task);
+/* Takes a task out again; also fine when it is not queued. */
+void shard_defer_cancel(struct shard *shard, struct shard_task *task);
 
-/* The number of the loop's current turn: equal numbers mean that nothing but this turn's callbacks ran between. */
+/* The number of the loop's current turn: equal numbers mean that nothing but this turn's callbacks
+ * ran between. */
 uint64_t shard_turn(const struct shard *shard);
 
-/* A timer on the shard, embedded in its owner. All zeros is a stopped timer that was never armed. */
-struct shard_timer {
-    struct shard *shard;
-    void (*fn)(void *data);
-    void *data;
-    int64_t due_us; /* monotonic */
-    size_t position; /* in the shard's heap, from 1; 0: not armed */
-};
-void shard_timer_start(struct shard *shard, struct shard_timer *timer, int64_t due_us, void (*fn)(void *data), void *data);
+/* clock_monotonic_us, read once a turn: for durations and deadlines that may be late by a turn.
+ * Only on the shard's thread. */
+int64_t shard_now_us(struct shard *shard);
+
+/* Has shards_stop been called? On the shard's thread. */
+bool shard_is_stopping(const struct shard *shard);
+
+/* Calls fn(data) once when the shard is asked to stop (at the end of this turn if it was already),
+ * and keeps the loop turning until the hook is removed. Only on the shard's thread. */
+void shard_on_stop(struct shard *shard, struct shard_hook *hook, void (*fn)(void *data),
+                   void *data);
+/* Also fine when it is not registered. */
+void shard_hook_remove(struct shard_hook *hook);
+
+/* Calls fn(data) once at due_us or a little later (libuv counts milliseconds), never inside this
+ * call. Arming an armed timer moves it. Costs no system call. Timers do not keep a stopping shard.
+ * Only on the shard's thread. */
+void shard_timer_start(struct shard *shard, struct shard_timer *timer, int64_t due_us,
+                       void (*fn)(void *data), void *data);
 /* Also fine when it is not armed. */
 void shard_timer_stop(struct shard_timer *timer);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte streams: a TCP connection, or one end of a pipe in memory. They belong to a shard and speak by callbacks; the
- * protocols above turn these into fibers' reads and writes.
+/* Byte streams: a TCP connection, or one end of a pipe in memory. They belong to a shard and speak
+ * by callbacks; the protocols above turn these into fibers' reads and writes.
  *
- *     listener_new ... on_accept(stream) -> stream_start(stream, &events, owner) -> on_data*, on_end, on_close
+ *     listener_new ... on_accept(stream) -> stream_start(stream, &events, owner) -> on_data*,
+ * on_end, on_close
  *
- * on_close is the last callback and comes once, always later than the stream_close that asked for it; then the stream is freed. */
+ * on_close is the last callback and comes once, always later than the stream_close that asked for
+ * it; then the stream is freed. */
 #ifndef FIBER_STREAM_H
 #define FIBER_STREAM_H
 
@@ -22,7 +24,8 @@ struct stream_events {
     void (*on_data)(void *owner, const uint8_t *data, size_t size);
     /* The peer ended its side; writing may still go on. */
     void (*on_end)(void *owner);
-    /* What was queued by stream_write fell to zero after stream_write had answered that bytes wait. */
+    /* What was queued by stream_write fell to zero after stream_write had answered that bytes wait.
+     */
     void (*on_drain)(void *owner);
     /* The stream is gone; `error` 0 after stream_close, else a negative errno (as libuv has it). */
     void (*on_close)(void *owner, int error);
@@ -33,8 +36,9 @@ enum { STREAM_ADDRESS_SIZE = 64 };
 /* Starts reading; `events` is borrowed for the stream's life. */
 void stream_start(struct stream *stream, const struct stream_events *events, void *owner);
 
-/* Writes what the socket takes at once and queues a copy of the rest. Returns the bytes that wait in the queue (0:
- * all is with the kernel). After an error or close it does nothing and returns 0; on_close tells. */
+/* Writes what the socket takes at once and queues a copy of the rest. Returns the bytes that wait
+ * in the queue (0: all is with the kernel). After an error or close it does nothing and returns 0;
+ * on_close tells. */
 size_t stream_write(struct stream *stream, const struct iovec *parts, int count);
 size_t stream_queued(const struct stream *stream);
 
@@ -53,20 +57,23 @@ struct shard *stream_shard(const struct stream *stream);
 const char *stream_peer(const struct stream *stream);
 bool stream_peer_is_loopback(const struct stream *stream);
 
-/* A pipe in memory between two streams of one shard; what one writes the other reads in a later turn of the loop. */
+/* A pipe in memory between two streams of one shard; what one writes the other reads in a later
+ * turn of the loop. */
 void stream_pair(struct shard *shard, struct stream *ret_ends[2]);
 
-/* Connects to host:port (an IP address, or a name that the system resolves on its own thread); fn is called once, in a later turn, with the
- * stream or with NULL and a negative errno. */
+/* Connects to host:port (an IP address, or a name that the system resolves on its own thread); fn
+ * is called once, in a later turn, with the stream or with NULL and a negative errno. */
 struct stream_connect;
 struct stream_connect *stream_connect(struct shard *shard, const char *address, int64_t timeout_ms,
-                                      void (*fn)(void *data, struct stream *stream, int error), void *data);
+                                      void (*fn)(void *data, struct stream *stream, int error),
+                                      void *data);
 /* Gives up; fn is not called any more. */
 void stream_connect_cancel(struct stream_connect *attempt);
 
-/* Listens on host:port on every shard with SO_REUSEPORT. With port 0 the system picks one port, the same for all
- * shards. on_accept runs on the shard whose stream it is. Must be called before shards_start, or from shard 0.
- * INVALID_ARGUMENT for a bad address, FAILED_PRECONDITION when it is in use (the message names it and says what to do). */
+/* Listens on host:port on every shard with SO_REUSEPORT. With port 0 the system picks one port, the
+ * same for all shards. on_accept runs on the shard whose stream it is. Must be called before
+ * shards_start, or from shard 0. INVALID_ARGUMENT for a bad address, FAILED_PRECONDITION when it is
+ * in use (the message names it and says what to do). */
 struct status listener_new(struct arena *arena, struct shards *shards, const char *address,
                            void (*on_accept)(void *owner, struct stream *stream), void *owner,
                            struct listener **ret_listener);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lanes: a queue of jobs under a lock, and threads that are made while jobs wait and none is free.
+ *
+ * A job of lane_run lies on the waiting fiber's stack. While it queues, the fiber may take it out
+ * again; once a thread has it, the fiber stays until the thread's message comes back. */
+#include "fiber/lane.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fiber/fiber.h"
+#include "reasons.pb-c.h"
+
+enum { LANE_THREADS_MAX = 64 };
+
+struct lane_job {
+    void (*fn)(void *data);
+    void *data;
+    struct lane_job *next, *previous;
+    bool begun;
+
+    /* Of lane_run: who waits. `shard` NULL: nobody does, and the job was allocated. */
+    struct shard *shard;
+    struct shard_message message;
+    struct fiber_wait wait;
+    bool finished; /* on the shard's thread */
+};
+
+struct lane {
+    const char *name;
+    int threads_max;
+    size_t queue_max;
+    struct lane *next, *previous; /* among all lanes */
+
+    pthread_mutex_t lock; /* over what follows */
+    pthread_cond_t job_waits;
+    struct lane_job *first, *last;
+    size_t waiting, running, idle;
+    uint64_t finished, refused;
+    bool ending;
+    int thread_count;
+    pthread_t threads[LANE_THREADS_MAX];
+};
+
+static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lane *lanes; /* under lanes_lock */
+
+struct lane *lane_new(const char *name, int threads, int queue_max)
+{
+    struct lane *lane = calloc(1, sizeof(*lane));
+
+    invariant(lane != 0 && threads > 0 && threads <= LANE_THREADS_MAX && queue_max >= 0);
+    lane->name = name;
+    lane->threads_max = threads;
+    lane->queue_max = (size_t)queue_max;
+    pthread_mutex_init(&lane->lock, 0);
+    pthread_cond_init(&lane->job_waits, 0);
+
+    pthread_mutex_lock(&lanes_lock);
+    lane->next = lanes;
+    if (lanes) lanes->previous = lane;
+    lanes = lane;
+    pthread_mutex_unlock(&lanes_lock);
+    return lane;
+}
+
+void lane_free(struct lane *lane)
+{
+    if (!lane) return;
+    pthread_mutex_lock(&lanes_lock);
+    if (lane->next) lane->next->previous = lane->previous;
+    if (lane->previous)
+        lane->previous->next = lane->next;
+    else
+        lanes = lane->next;
+    pthread_mutex_unlock(&lanes_lock);
+
+    pthread_mutex_lock(&lane->lock);
+    lane->ending = true;
+    pthread_cond_broadcast(&lane->job_waits);
+    pthread_mutex_unlock(&lane->lock);
+    for (int i = 0; i < lane->thread_count; i++) pthread_join(lane->threads[i], 0);
+
+    invariant(lane->waiting == 0 && lane->running == 0);
+    pthread_cond_destroy(&lane->job_waits);
+    pthread_mutex_destroy(&lane->lock);
+    free(lane);
+}
+
+static void append(struct lane *lane, struct lane_job *job)
+{
+    job->next = 0;
+    job->previous = lane->last;
+    if (lane->last)
+        lane->last->next = job;
+    else
+        lane->first = job;
+    lane->last = job;
+    lane->waiting++;
+}
+
+static void remove_job(struct lane *lane, struct lane_job *job)
+{
+    if (job->previous)
+        job->previous->next = job->next;
+    else
+        lane->first = job->next;
+    if (job->next)
+        job->next->previous = job->previous;
+    else
+        lane->last = job->previous;
+    lane->waiting--;
+}
+
+static void on_finished(struct shard *shard, void *data)
+{
+    struct lane_job *job = data;
+
+    job->finished = true;
+    fiber_wake(shard, &job->wait);
+}
+
+/* Runs a job without the lock. Once its message is posted, the job may be gone. */
+static void run_job(struct lane_job *job)
+{
+    job->fn(job->data);
+    if (job->shard)
+        shard_post_message(job->shard, &job->message);
+    else
+        free(job);
+}
+
+static void *run_thread(void *data)
+{
+    struct lane *lane = data;
+
+    pthread_mutex_lock(&lane->lock);
+    for (;;) {
+        struct lane_job *job = lane->first;
+
+        if (!job && lane->ending) break;
+        if (!job) {
+            lane->idle++;
+            pthread_cond_wait(&lane->job_waits, &lane->lock);
+            lane->idle--;
+            continue;
+        }
+        remove_job(lane, job);
+        job->begun = true;
+        lane->running++;
+        pthread_mutex_unlock(&lane->lock);
+
+        run_job(job);
+
+        pthread_mutex_lock(&lane->lock);
+        lane->running--;
+        lane->finished++;
+    }
+    pthread_mutex_unlock(&lane->lock);
+    return 0;
+}
+
+/* With the lock held. The threads take no signals: those are for the main thread. */
+static void add_thread(struct lane *lane)
+{
+    pthread_t *thread = &lane->threads[lane->thread_count];
+    sigset_t all, before;
+    char name[16];
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    error = pthread_create(thread, 0, run_thread, lane);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    /* A lane with fewer threads is slower, one without any would never answer. */
+    invariant(!error || lane->thread_count > 0);
+    if (error) return;
+    lane->thread_count++;
+    snprintf(name, sizeof(name), "%s", lane->name);
+    pthread_setname_np(*thread, name);
+}
+
+/* Queues the job, or says that the lane is full. Jobs that an idle thread is about to take do not
+ * count as waiting. */
+static bool enqueue(struct lane *lane, struct lane_job *job)
+{
+    size_t threads_free;
+    bool fits;
+
+    pthread_mutex_lock(&lane->lock);
+    threads_free = (size_t)lane->threads_max - lane->running;
+    fits = !lane->ending && lane->waiting < lane->queue_max + threads_free;
+    if (fits) {
+        append(lane, job);
+        if (lane->idle < lane->waiting && lane->thread_count < lane->threads_max) add_thread(lane);
+        if (lane->idle) pthread_cond_signal(&lane->job_waits);
+    } else {
+        lane->refused++;
+    }
+    pthread_mutex_unlock(&lane->lock);
+    return fits;
+}
+
+/* Takes the job out of the queue; false if a thread has it already. */
+static bool take_back(struct lane *lane, struct lane_job *job)
+{
+    bool queued;
+
+    pthread_mutex_lock(&lane->lock);
+    queued = !job->begun;
+    if (queued) remove_job(lane, job);
+    pthread_mutex_unlock(&lane->lock);
+    return queued;
+}
+
+struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data)
+{
+    struct lane_job job = {.fn = fn, .data = data, .shard = call->shard};
+    struct status st;
+
+    job.message = (struct shard_message){.fn = on_finished, .data = &job};
+    st = call_check(call);
+    if (failed(st)) return st;
+    if (!enqueue(lane, &job))
+        return status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__LANE_FULL,
+                             "too much work waits in the lane %s; try again later", lane->name);
+
+    while (!job.finished) {
+        st = fiber_suspend(call, &job.wait);
+        if (!failed(st)) continue;
+        if (job.finished) break;
+        if (take_back(lane, &job)) return st;
+        while (!job.finished) fiber_suspend_uncancellable(call, &job.wait);
+    }
+    return status_ok();
+}
+
+bool lane_post(struct lane *lane, void (*fn)(void *data), void *data)
+{
+    struct lane_job *job = calloc(1, sizeof(*job));
+
+    if (!job) return false;
+    job->fn = fn;
+    job->data = data;
+    if (enqueue(lane, job)) return true;
+    free(job);
+    return false;
+}
+
+void lane_stats(const struct lane *lane, struct lane_stats *ret_stats)
+{
+    struct lane *locked = (struct lane *)lane;
+
+    pthread_mutex_lock(&locked->lock);
+    *ret_stats = (struct lane_stats){
+        .name = lane->name,
+        .threads = lane->thread_count,
+        .running = lane->running,
+        .waiting = lane->waiting,
+        .queue_max = lane->queue_max,
+        .finished = lane->finished,
+        .refused = lane->refused,
+    };
+    pthread_mutex_unlock(&locked->lock);
+}
+
+void lanes_each(void (*fn)(const struct lane *lane, void *data), void *data)
+{
+    pthread_mutex_lock(&lanes_lock);
+    for (struct lane *lane = lanes; lane; lane = lane->next) fn(lane, data);
+    pthread_mutex_unlock(&lanes_lock);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listeners: on every shard a socket of its own for the same address (SO_REUSEPORT), among which
+ * the kernel spreads the connections. All sockets are bound and listen before listener_new answers,
+ * so its errors are complete; each shard takes its socket over by a message. */
+#include "fiber/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fiber/stream_kind.h"
+#include "reasons.pb-c.h"
+
+enum { BACKLOG = 4096 };
+
+/* Belongs to its shard once that has taken it over. */
+struct listener_socket {
+    struct listener *listener;
+    uv_tcp_t handle;
+    int fd; /* -1 once libuv has it */
+    bool open;
+    struct shard_hook hook;
+};
+
+struct listener {
+    struct shards *shards;
+    void (*on_accept)(void *owner, struct stream *stream);
+    void *owner;
+    struct sockaddr_storage address;
+    char text[ADDRESS_TEXT_SIZE];
+    atomic_bool closing;
+    int count;
+    struct listener_socket sockets[];
+};
+
+static void on_connection(uv_stream_t *server, int error)
+{
+    struct listener_socket *socket = server->data;
+    struct stream *stream;
+
+    if (error) return; /* out of descriptors, or the peer went away: libuv goes on */
+    stream = stream_tcp_accept(socket->hook.shard, server, &error);
+    if (stream) socket->listener->on_accept(socket->listener->owner, stream);
+}
+
+static void close_socket(void *data)
+{
+    struct listener_socket *socket = data;
+
+    if (!socket->open) return;
+    socket->open = false;
+    shard_hook_remove(&socket->hook);
+    uv_close((uv_handle_t *)&socket->handle, 0);
+}
+
+static void take_socket(struct shard *shard, void *data)
+{
+    struct listener_socket *socket = data;
+
+    invariant(uv_tcp_init(&shard->loop, &socket->handle) == 0);
+    invariant(uv_tcp_open(&socket->handle, socket->fd) == 0);
+    socket->fd = -1;
+    socket->open = true;
+    socket->handle.data = socket;
+    shard_on_stop(shard, &socket->hook, close_socket, socket);
+    if (atomic_load(&socket->listener->closing) ||
+        uv_listen((uv_stream_t *)&socket->handle, BACKLOG, on_connection) != 0)
+        close_socket(socket);
+}
+
+/* A socket bound to the address; -1 with errno. With `shared`, others may be bound to it too if all
+ * of them allow it. */
+static int bind_socket(const struct sockaddr_storage *address, bool shared)
+{
+    int on = 1, error;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (bind(fd, (const struct sockaddr *)address, address_size(address)) == 0) return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* SO_REUSEPORT would let us share the port with another of the user's programs that listens there,
+ * even with another of this program. So the port is first taken for ourselves alone. */
+static bool address_is_free(const struct sockaddr_storage *address)
+{
+    int fd = bind_socket(address, false);
+    bool listens;
+    int error;
+
+    if (fd < 0) return false;
+    listens = listen(fd, 1) == 0;
+    error = errno;
+    close(fd);
+    errno = error;
+    return listens;
+}
+
+static bool open_sockets(struct listener *listener)
+{
+    socklen_t size = sizeof(listener->address);
+
+    if (address_port(&listener->address) != 0 && !address_is_free(&listener->address)) return false;
+    for (int i = 0; i < listener->count; i++) {
+        struct listener_socket *socket = &listener->sockets[i];
+
+        socket->fd = bind_socket(&listener->address, true);
+        if (socket->fd < 0 || listen(socket->fd, BACKLOG) != 0) return false;
+        /* With port 0 the first socket has one now, and the others follow. */
+        if (i == 0 && getsockname(socket->fd, (struct sockaddr *)&listener->address, &size) != 0)
+            return false;
+    }
+    return true;
+}
+
+static struct status explain(struct arena *arena, const char *address, int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ADDRESS_IN_USE,
+                             "%s is in use; stop what listens there or choose another address",
+                             address);
+    case EADDRNOTAVAIL:
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+                             "cannot listen on %s: this machine does not have that address; "
+                             "choose one that it has, or 0.0.0.0 for all",
+                             address);
+    case EACCES:
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+                             "not allowed to listen on %s; choose a port above 1023", address);
+    default:
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0, "cannot listen on %s: %s",
+                             address, strerror(error));
+    }
+}
+
+struct status listener_new(struct arena *arena, struct shards *shards, const char *address,
+                           void (*on_accept)(void *owner, struct stream *stream), void *owner,
+                           struct listener **ret_listener)
+{
+    int count = shards_count(shards);
+    char host[ADDRESS_HOST_SIZE];
+    struct sockaddr_storage parsed;
+    struct listener *listener;
+    uint16_t port;
+    int error;
+
+    if (!address_split(address, host, &port) || !address_from_ip(host, port, &parsed))
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                             "cannot listen on \"%s\"; write an IP address and a port, such as "
+                             "127.0.0.1:8000 or [::1]:8000",
+                             address);
+
+    listener = calloc(1, sizeof(*listener) + (size_t)count * sizeof(listener->sockets[0]));
+    invariant(listener != 0);
+    listener->shards = shards;
+    listener->on_accept = on_accept;
+    listener->owner = owner;
+    listener->address = parsed;
+    listener->count = count;
+    for (int i = 0; i < count; i++) {
+        listener->sockets[i].listener = listener;
+        listener->sockets[i].fd = -1;
+    }
+    if (!open_sockets(listener)) {
+        error = errno;
+        listener_free(listener);
+        return explain(arena, address, error);
+    }
+    address_format(&listener->address, listener->text);
+    for (int i = 0; i < count; i++)
+        shard_post(shards_at(shards, i), take_socket, &listener->sockets[i]);
+    *ret_listener = listener;
+    return status_ok();
+}
+
+const char *listener_address(const struct listener *listener)
+{
+    return listener->text;
+}
+
+int listener_port(const struct listener *listener)
+{
+    return address_port(&listener->address);
+}
+
+bool listener_is_loopback(const struct listener *listener)
+{
+    return address_is_loopback(&listener->address);
+}
+
+static void close_posted(struct shard *shard, void *data)
+{
+    close_socket(data);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (atomic_exchange(&listener->closing, true)) return;
+    for (int i = 0; i < listener->count; i++)
+        shard_post(shards_at(listener->shards, i), close_posted, &listener->sockets[i]);
+}
+
+void listener_free(struct listener *listener)
+{
+    if (!listener) return;
+    for (int i = 0; i < listener->count; i++)
+        if (listener->sockets[i].fd >= 0) close(listener->sockets[i].fd);
+    free(listener);
+}
