@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok gets rand srand atoi atol atof strncat
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok gets srand atoi atol atof strncat
+
+/* OpenSSL's headers have parameters of this name, so only the call is an error (of -Werror). */
+int rand(void) __attribute__((deprecated("use base/random.h")));
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON Web Tokens (RFC 7519) signed with HS256 (RFC 7515, RFC 7518 section 3.2), as narrow as the shop needs them.
+/* JSON Web Tokens (RFC 7519) signed with HS256 (RFC 7515, RFC 7518 section 3.2), as narrow as the
+ * shop needs them.
  *
- * The algorithm is ours, never the token's: a header that names another is refused before anything else. Keys have
- * ids: a token names its key by `kid`; one without `kid` is tried with the first key. The first key signs. */
+ * The algorithm is ours, never the token's: a header that names another is refused before anything
+ * else. Keys have ids: a token names its key by `kid`; one without `kid` is tried with the first
+ * key. The first key signs. */
 #ifndef BASE_JWT_H
 #define BASE_JWT_H
 
@@ -26,28 +28,32 @@ struct jwt_keys {
     size_t count;
 };
 
-/* Reads "secret" or "id:secret[,id:secret...]"; a secret shorter than 32 bytes is refused. `ret_error` is static. */
+/* Reads "secret" or "id:secret[,id:secret...]"; a secret shorter than 32 bytes is refused.
+ * `ret_error` is static. */
 bool jwt_keys_parse(struct str text, struct jwt_keys *ret_keys, const char **ret_error);
 void jwt_keys_wipe(struct jwt_keys *keys);
 
-/* The claims of the contract: Email, Role, device_id, exp; and typ ("access", "refresh"), iat, jti of ours. */
+/* The claims of the contract: Email, Role, device_id, exp; and typ ("access", "refresh"), iat, jti
+ * of ours. */
 struct jwt_claims {
     struct str email;
     struct str role;
     struct str device_id;
     struct str type;
     struct str id;
-    int64_t issued_s;  /* seconds since 1970 */
+    int64_t issued_s; /* seconds since 1970 */
     int64_t expires_s;
 };
 
 /* A signed token in the arena. */
-struct str jwt_sign(struct arena *arena, const struct jwt_keys *keys, const struct jwt_claims *claims);
+struct str jwt_sign(struct arena *arena, const struct jwt_keys *keys,
+                    const struct jwt_claims *claims);
 
-/* Verifies signature, algorithm, expiry (at `now_s`, no leeway) and that `typ` is `type`. A token without typ, as
- * the existing system makes them, passes as "access" when `type` is "access". Claims are views or in the arena.
- * UNAUTHENTICATED with one of the reasons TOKEN_MALFORMED, TOKEN_FORGED, TOKEN_EXPIRED, TOKEN_WRONG_TYPE. */
-struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struct str token, const char *type,
-                         int64_t now_s, struct jwt_claims *ret_claims);
+/* Verifies signature, algorithm, expiry (at `now_s`, no leeway) and that `typ` is `type`. A token
+ * without typ, as the existing system makes them, passes as "access" when `type` is "access".
+ * Claims are views or in the arena. UNAUTHENTICATED with one of the reasons TOKEN_MALFORMED,
+ * TOKEN_FORGED, TOKEN_EXPIRED, TOKEN_WRONG_TYPE. */
+struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struct str token,
+                         const char *type, int64_t now_s, struct jwt_claims *ret_claims);
 
 #endif
