@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings: KEY=VALUE from `--set`, the environment, and a `.env` file, in this order of precedence.
+/* Settings: KEY=VALUE from `--set`, the environment, and a `.env` file, in this order of
+ * precedence.
  *
- * Whoever needs a setting declares it in a table with its kind, default and meaning; the tables together are what
- * `argosy config` prints. Loading checks every value against its declaration and names all bad ones at once.
+ * Whoever needs a setting declares it in a table with its kind, default and meaning; the tables
+ * together are what `argosy config` prints. Loading checks every value against its declaration and
+ * names all bad ones at once.
  *
  *     config = config_new();
  *     config_declare(config, cart_settings);            once per table, before loading
@@ -11,7 +13,10 @@
  *     if (!config_check(config, &errors)) ...
  *     ttl = config_duration_ms(config, "CART_TTL");
  *
- * Reading an undeclared name ends the process: it is a mistake in the program. */
+ * An empty value means none: fine for text, secrets, addresses and URLs, for the others only if
+ * that is their default too. Reading an undeclared name, or one whose value config_check has not
+ * passed, ends the process: it is a mistake in the program. So does a table whose default is not a
+ * value of its kind. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -29,11 +34,11 @@ enum setting_kind {
     SETTING_SIZE,     /* 512 64KiB 4MiB 1GiB; min..max in bytes */
     SETTING_ADDRESS,  /* host:port, [v6]:port */
     SETTING_URL,      /* scheme:rest */
-    SETTING_SECRET,   /* text that is never printed; KEY_FILE names a file with it instead */
+    SETTING_SECRET,   /* text that is never printed; KEY_FILE names a file whose first line it is */
 };
 
 struct setting {
-    const char *name; /* NULL ends a table */
+    const char *name; /* capitals, digits and _; NULL ends a table */
     enum setting_kind kind;
     const char *fallback; /* the default, in the syntax of a value; "" for none */
     const char *meaning;  /* one sentence for `argosy config` */
@@ -45,21 +50,23 @@ struct config;
 struct config *config_new(void);
 void config_free(struct config *config);
 
-/* Adds a table; it is borrowed for the config's life. Declaring one name twice alike is fine, differently is not. */
+/* Adds a table; it is borrowed for the config's life. Declaring one name twice alike is fine,
+ * differently is not. */
 void config_declare(struct config *config, const struct setting *table);
 
 /* One "KEY=VALUE" of the command line. False with a message (owned by config) if it is none. */
 bool config_set(struct config *config, const char *assignment, const char **ret_error);
 
-/* Reads KEY=VALUE lines: # starts a comment line, values may stand in quotes. A missing file is an error only when
- * `required`. False with a message that names file and line. */
-bool config_load_file(struct config *config, const char *path, bool required, const char **ret_error);
+/* Reads KEY=VALUE lines: # starts a comment line, values may stand in quotes. A missing file is an
+ * error only when `required`. False with a message that names file and line. */
+bool config_load_file(struct config *config, const char *path, bool required,
+                      const char **ret_error);
 
-/* Checks every declared setting, and that everything given by --set or file is declared. False with all
- * complaints, one a line (owned by config). */
+/* Checks every declared setting, and that everything given by --set or file is declared. False with
+ * all complaints, one a line (owned by config). */
 bool config_check(struct config *config, const char **ret_errors);
 
-/* The values, borrowed from the config. Text that is not set is "". */
+/* The values, borrowed from the config; as config_check saw them. Text that is not set is "". */
 const char *config_text(const struct config *config, const char *name);
 int64_t config_integer(const struct config *config, const char *name);
 bool config_boolean(const struct config *config, const char *name);
@@ -69,7 +76,8 @@ int64_t config_size(const struct config *config, const char *name);
 /* Was it given, rather than left to its default? */
 bool config_given(const struct config *config, const char *name);
 
-/* Prints NAME=VALUE, where it came from and its meaning, sorted by name; secrets as "(set)" or "(not set)". */
+/* Prints NAME=VALUE, where it came from and its meaning, sorted by name; secrets as "(set)" or
+ * "(not set)". */
 void config_print(const struct config *config, FILE *out);
 
 #endif
