@@ -19,10 +19,16 @@ enum { TAIL_SIZE = 32, BODY_MAX = LOG_LINE_MAX - TAIL_SIZE };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
+/* A closing quote may stand in the kept part already. */
+static size_t room(const struct log_line *line)
+{
+    return line->length < BODY_MAX ? BODY_MAX - line->length : 0;
+}
+
 /* Appends all of it or nothing. */
 static bool put(struct log_line *line, const void *data, size_t size)
 {
-    if (line->cut || size > BODY_MAX - line->length) {
+    if (line->cut || size > room(line)) {
         line->cut = true;
         return false;
     }
@@ -41,7 +47,7 @@ static void put_tail(struct log_line *line, const char *text)
 {
     size_t size = strlen(text);
 
-    invariant(size <= LOG_LINE_MAX - line->length);
+    invariant(line->length + size <= LOG_LINE_MAX);
     memcpy(line->text + line->length, text, size);
     line->length += size;
 }
@@ -107,11 +113,11 @@ static size_t plain_run(struct str text)
 static bool put_escaped(struct log_line *line, struct str text, bool quote)
 {
     while (text.length > 0) {
-        size_t length = plain_run(text), room = BODY_MAX - line->length;
+        size_t length = plain_run(text), fits = room(line);
         uint32_t point;
 
-        if (length > room) {
-            put(line, text.data, room);
+        if (length > fits) {
+            put(line, text.data, fits);
             line->cut = true;
             return false;
         }
@@ -167,7 +173,7 @@ static bool put_json_key(struct log_line *line, const char *key)
     size_t before = line->length;
 
     if (put_text(line, ",\"") && put_escaped(line, str_of(key), true) && put_text(line, "\":") &&
-        BODY_MAX - line->length >= TAIL_SIZE)
+        room(line) >= TAIL_SIZE)
         return true;
     line->length = before;
     line->cut = true;
@@ -229,7 +235,7 @@ static void put_human_field(struct log_line *line, const struct log_field *field
     size_t before = line->length;
 
     if (!put_text(line, " ") || !put_escaped(line, str_of(field->key), true) ||
-        !put_text(line, "=") || BODY_MAX - line->length < TAIL_SIZE) {
+        !put_text(line, "=") || room(line) < TAIL_SIZE) {
         line->length = before;
         line->cut = true;
         return;
@@ -250,11 +256,11 @@ static void put_human_field(struct log_line *line, const struct log_field *field
 /* 18:40:36.120, in UTC. */
 static void put_time_of_day(struct log_line *line, int64_t time_us)
 {
-    int64_t ms = time_us / 1000 % 86400000;
-    char text[16];
+    unsigned ms = (unsigned)(time_us / 1000 % 86400000);
+    char text[48];
 
-    snprintf(text, sizeof(text), "%02d:%02d:%02d.%03d", (int)(ms / 3600000 % 24),
-             (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
+    snprintf(text, sizeof(text), "%02u:%02u:%02u.%03u", ms / 3600000, ms / 60000 % 60,
+             ms / 1000 % 60, ms % 1000);
     put_text(line, text);
 }
 
