@@ -25,10 +25,12 @@ static bool read_token_id(struct str id, struct str *ret_family, int64_t *ret_nu
 {
     struct str rest = id;
 
-    return str_split(&rest, '.', ret_family) && uuid_is_valid(*ret_family) && str_to_i64(rest, ret_number);
+    return str_split(&rest, '.', ret_family) && uuid_is_valid(*ret_family) &&
+           str_to_i64(rest, ret_number);
 }
 
-struct str session_refresh_token(struct arena *arena, const struct token_policy *policy, const struct session *session)
+struct str session_refresh_token(struct arena *arena, const struct token_policy *policy,
+                                 const struct session *session)
 {
     struct jwt_claims claims = {
         .email = str_of(session->email),
@@ -43,8 +45,8 @@ struct str session_refresh_token(struct arena *arena, const struct token_policy 
     return jwt_sign(arena, policy->refresh_keys, &claims);
 }
 
-struct str session_access_token(struct arena *arena, const struct token_policy *policy, const struct session *session,
-                                int64_t now_us)
+struct str session_access_token(struct arena *arena, const struct token_policy *policy,
+                                const struct session *session, int64_t now_us)
 {
     struct jwt_claims claims = {
         .email = str_of(session->email),
@@ -60,7 +62,8 @@ struct str session_access_token(struct arena *arena, const struct token_policy *
 }
 
 /* Times and hash of the token with the session's present number. */
-static void issue(struct arena *arena, const struct token_policy *policy, int64_t now_us, struct session *session)
+static void issue(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+                  struct session *session)
 {
     session->used_us = now_us;
     session->issued_s = now_us / US_PER_S;
@@ -68,7 +71,8 @@ static void issue(struct arena *arena, const struct token_policy *policy, int64_
     hash_token(session_refresh_token(arena, policy, session), session->hash);
 }
 
-void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us, struct session *session)
+void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+                   struct session *session)
 {
     session->family = uuid_new(arena);
     session->number = 1;
@@ -81,16 +85,19 @@ static bool is_newest(const struct session *session, struct str token)
     uint8_t hash[AUTH_HASH_SIZE];
 
     hash_token(token, hash);
-    return str_equal_secret(str_sized(hash, sizeof(hash)), str_sized(session->hash, sizeof(session->hash)));
+    return str_equal_secret(str_sized(hash, sizeof(hash)),
+                            str_sized(session->hash, sizeof(session->hash)));
 }
 
-enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy, struct str token,
-                                     struct str id, int64_t now_us, struct session *session)
+enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy,
+                                     struct str token, struct str id, int64_t now_us,
+                                     struct session *session)
 {
     struct str family;
     int64_t number;
 
-    if (!read_token_id(id, &family, &number) || !str_is(family, session->family)) return REFRESH_FOREIGN;
+    if (!read_token_id(id, &family, &number) || !str_is(family, session->family))
+        return REFRESH_FOREIGN;
 
     if (number == session->number) {
         if (!is_newest(session, token)) return REFRESH_FOREIGN;
@@ -98,7 +105,8 @@ enum refresh_outcome session_refresh(struct arena *arena, const struct token_pol
         issue(arena, policy, now_us, session);
         return REFRESH_ROTATED;
     }
-    if (number == session->number - 1 && now_us - session->used_us <= policy->grace_us) return REFRESH_REPEATED;
+    if (number == session->number - 1 && now_us - session->used_us <= policy->grace_us)
+        return REFRESH_REPEATED;
 
     session->ended = true;
     return REFRESH_REUSED;

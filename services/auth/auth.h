@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions: one for each (user, device), and the rule by which its refresh token rotates. Plain values, no I/O.
+/* Sessions: one for each (user, device), and the rule by which its refresh token rotates. Plain
+ * values, no I/O.
  *
- * A login begins a family of refresh tokens. Every use of the newest, number n, makes number n+1. The immediate
- * predecessor is good for a short grace more and answers with the same successor, because two tabs that refresh at the
- * same moment are no theft. Any other used token of the family is: it ends the session. A token of an older family (the
- * device has logged in anew since) is refused and ends nothing.
+ * A login begins a family of refresh tokens. Every use of the newest, number n, makes number n+1.
+ * The immediate predecessor is good for a short grace more and answers with the same successor,
+ * because two tabs that refresh at the same moment are no theft. Any other used token of the family
+ * is: it ends the session. A token of an older family (the device has logged in anew since) is
+ * refused and ends nothing.
  *
- * Tokens are not kept. A signed token is a function of what the session keeps and of the key, so the successor can be
- * told again; what comes in is compared with the hash of the newest. */
+ * Tokens are not kept. A signed token is a function of what the session keeps and of the key, so
+ * the successor can be told again; what comes in is compared with the hash of the newest. */
 #ifndef SERVICES_AUTH_AUTH_H
 #define SERVICES_AUTH_AUTH_H
 
@@ -24,16 +26,16 @@ struct session {
     const char *email; /* as the account has it */
     const char *role;  /* in the newest tokens */
     const char *device_id;
-    const char *family;   /* a UUID, new with each login */
-    int64_t number;       /* of the newest refresh token, from 1 */
+    const char *family;           /* a UUID, new with each login */
+    int64_t number;               /* of the newest refresh token, from 1 */
     uint8_t hash[AUTH_HASH_SIZE]; /* SHA-256 of the newest refresh token */
-    int64_t issued_s;     /* of the newest refresh token */
+    int64_t issued_s;             /* of the newest refresh token */
     int64_t expires_s;
-    int64_t created_us;   /* the login */
-    int64_t used_us;      /* the last login or refresh */
+    int64_t created_us;          /* the login */
+    int64_t used_us;             /* the last login or refresh */
     int64_t password_changed_us; /* of the account when the session was last vouched for */
-    const char *peer;     /* the address that used it last */
-    bool ended;           /* set by a change: remove the session */
+    const char *peer;            /* the address that used it last */
+    bool ended;                  /* set by a change: remove the session */
 };
 
 struct token_policy {
@@ -43,24 +45,28 @@ struct token_policy {
 };
 
 /* The newest refresh token of a session, as it was or will be signed. */
-struct str session_refresh_token(struct arena *arena, const struct token_policy *policy, const struct session *session);
+struct str session_refresh_token(struct arena *arena, const struct token_policy *policy,
+                                 const struct session *session);
 
 /* A new access token for the session's user. */
-struct str session_access_token(struct arena *arena, const struct token_policy *policy, const struct session *session,
-                                int64_t now_us);
+struct str session_access_token(struct arena *arena, const struct token_policy *policy,
+                                const struct session *session, int64_t now_us);
 
-/* Begins a family: number 1, hash and times are set; the caller has filled in email, role, device, peer. */
-void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us, struct session *session);
+/* Begins a family: number 1, hash and times are set; the caller has filled in email, role, device,
+ * peer. */
+void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+                   struct session *session);
 
 enum refresh_outcome {
-    REFRESH_ROTATED,   /* the session has the next token now */
-    REFRESH_REPEATED,  /* the predecessor within the grace: the newest token again */
-    REFRESH_REUSED,    /* a used token: the session is marked as ended */
-    REFRESH_FOREIGN,   /* of another family, or not ours */
+    REFRESH_ROTATED,  /* the session has the next token now */
+    REFRESH_REPEATED, /* the predecessor within the grace: the newest token again */
+    REFRESH_REUSED,   /* a used token: the session is marked as ended */
+    REFRESH_FOREIGN,  /* of another family, or not ours */
 };
 
 /* Applies the rule to a presented token whose signature, type and expiry are good already. */
-enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy, struct str token,
-                                     struct str token_id, int64_t now_us, struct session *session);
+enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy,
+                                     struct str token, struct str token_id, int64_t now_us,
+                                     struct session *session);
 
 #endif

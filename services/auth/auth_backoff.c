@@ -13,7 +13,7 @@ enum { NEIGHBOURS = 8, FADE_US = 60 * 1000000, SECOND_US = 1000000 };
 /* How one way of counting answers. */
 struct rule {
     char kind;
-    uint32_t free;       /* failures that cost nothing */
+    uint32_t free; /* failures that cost nothing */
     int64_t wait_max_us;
 };
 
@@ -39,7 +39,8 @@ struct auth_backoff *auth_backoff_new(int entries)
     size_t count = NEIGHBOURS;
 
     while (count < (size_t)entries) count *= 2;
-    struct auth_backoff *backoff = calloc(1, sizeof(*backoff) + (count + NEIGHBOURS) * sizeof(struct counter));
+    struct auth_backoff *backoff = calloc(1, sizeof(*backoff) +
+                                                 (count + NEIGHBOURS) * sizeof(struct counter));
     invariant(backoff);
     pthread_mutex_init(&backoff->lock, 0);
     random_bytes(&backoff->seed, sizeof(backoff->seed));
@@ -54,8 +55,8 @@ void auth_backoff_free(struct auth_backoff *backoff)
 }
 
 /* FNV-1a from a secret seed, over kind, account and address with a separator between. */
-static uint64_t key_of(const struct auth_backoff *backoff, const struct rule *rule, const char *account,
-                       const char *address)
+static uint64_t key_of(const struct auth_backoff *backoff, const struct rule *rule,
+                       const char *account, const char *address)
 {
     uint64_t hash = backoff->seed ^ (uint64_t)rule->kind;
 
@@ -87,8 +88,8 @@ static uint32_t faded(const struct counter *counter, int64_t now_us)
     return halvings > 31 ? 0 : counter->failures >> halvings;
 }
 
-static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, const char *account, const char *address,
-                       int64_t now_us)
+static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, const char *account,
+                       const char *address, int64_t now_us)
 {
     const struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
     if (!counter) return 0;
@@ -103,7 +104,8 @@ static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, co
     return left_us > 0 ? left_us : 0;
 }
 
-int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address, int64_t now_us)
+int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address,
+                             int64_t now_us)
 {
     pthread_mutex_lock(&backoff->lock);
     int64_t wait_us = wait_of(backoff, &account_from_address, account, address, now_us);
@@ -115,8 +117,8 @@ int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, 
     return account_us > wait_us ? account_us : wait_us;
 }
 
-static void count(struct auth_backoff *backoff, const struct rule *rule, const char *account, const char *address,
-                  int64_t now_us)
+static void count(struct auth_backoff *backoff, const struct rule *rule, const char *account,
+                  const char *address, int64_t now_us)
 {
     struct counter *counter = find(backoff, key_of(backoff, rule, account, address), true);
 
@@ -124,7 +126,8 @@ static void count(struct auth_backoff *backoff, const struct rule *rule, const c
     counter->last_us = now_us;
 }
 
-void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address, int64_t now_us)
+void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address,
+                         int64_t now_us)
 {
     pthread_mutex_lock(&backoff->lock);
     count(backoff, &account_from_address, account, address, now_us);
@@ -133,7 +136,8 @@ void auth_backoff_failed(struct auth_backoff *backoff, const char *account, cons
     pthread_mutex_unlock(&backoff->lock);
 }
 
-static void forget(struct auth_backoff *backoff, const struct rule *rule, const char *account, const char *address)
+static void forget(struct auth_backoff *backoff, const struct rule *rule, const char *account,
+                   const char *address)
 {
     struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
 

@@ -4,9 +4,9 @@
  * Failures are counted three ways, so that guessing is slow and no stranger can lock anybody out:
  *   - for an account from one address: after 5 the wait doubles from 1 s up to 60 s;
  *   - for one address, whatever the account: after 50 likewise;
- *   - for an account from everywhere: after 100 a wait of 2 s and never more, which slows a distributed guesser and
- *     costs the owner two seconds.
- * A good login forgets the account's failures. Failures fade: a minute of quiet halves the count. */
+ *   - for an account from everywhere: after 100 a wait of 2 s and never more, which slows a
+ * distributed guesser and costs the owner two seconds. A good login forgets the account's failures.
+ * Failures fade: a minute of quiet halves the count. */
 #ifndef SERVICES_AUTH_AUTH_BACKOFF_H
 #define SERVICES_AUTH_AUTH_BACKOFF_H
 
@@ -14,14 +14,16 @@
 
 struct auth_backoff;
 
-/* Room for `entries` counters (rounded up to a power of two); a new one takes the place of the longest quiet in its
- * neighbourhood. */
+/* Room for `entries` counters (rounded up to a power of two); a new one takes the place of the
+ * longest quiet in its neighbourhood. */
 struct auth_backoff *auth_backoff_new(int entries);
 void auth_backoff_free(struct auth_backoff *backoff);
 
 /* Microseconds that this account must wait from this address; 0: go on. Any thread, as below. */
-int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address, int64_t now_us);
-void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address, int64_t now_us);
+int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address,
+                             int64_t now_us);
+void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address,
+                         int64_t now_us);
 void auth_backoff_succeeded(struct auth_backoff *backoff, const char *account, const char *address);
 
 #endif

@@ -12,22 +12,24 @@ enum { US_PER_S = 1000000, US_PER_MS = 1000 };
 
 /* ---- credentials ---- */
 
-
-
 static struct status wrong_credentials(void)
 {
-    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__CREDENTIALS_WRONG, "the address or the password is wrong");
+    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__CREDENTIALS_WRONG,
+                       "the address or the password is wrong");
 }
 
 /* *ret_credentials is NULL when there is no such account (any more). */
-static struct status get_credentials(struct call *call, const char *email, UserService__CustomerCredentialsResponse **ret_credentials)
+static struct status get_credentials(struct call *call, const char *email,
+                                     UserService__CustomerCredentialsResponse **ret_credentials)
 {
     struct auth_service *service = call_service(call);
-    UserService__GetCustomerCredentialsRequest request = USER_SERVICE__GET_CUSTOMER_CREDENTIALS_REQUEST__INIT;
+    UserService__GetCustomerCredentialsRequest request =
+        USER_SERVICE__GET_CUSTOMER_CREDENTIALS_REQUEST__INIT;
     UserService__CustomerCredentialsResponse *credentials;
 
     request.email = (char *)email;
-    struct status st = user_service_get_customer_credentials(call, service->users, &request, &credentials);
+    struct status st = user_service_get_customer_credentials(call, service->users, &request,
+                                                             &credentials);
     if (st.code == STATUS_NOT_FOUND) {
         *ret_credentials = 0;
         return status_ok();
@@ -44,7 +46,8 @@ struct verify_job {
     bool good;
 };
 
-/* Somebody without an account costs one verification too: hashing with the same parameters costs the same. */
+/* Somebody without an account costs one verification too: hashing with the same parameters costs
+ * the same. */
 static void verify_in_lane(void *data)
 {
     struct verify_job *job = data;
@@ -58,7 +61,8 @@ static void verify_in_lane(void *data)
     }
 }
 
-static struct status verify_password(struct call *call, const char *password, const UserService__CustomerCredentialsResponse *credentials,
+static struct status verify_password(struct call *call, const char *password,
+                                     const UserService__CustomerCredentialsResponse *credentials,
                                      bool *ret_good)
 {
     struct auth_service *service = call_service(call);
@@ -76,19 +80,22 @@ static struct status verify_password(struct call *call, const char *password, co
 static struct status check_backoff(struct call *call, const char *account)
 {
     struct auth_service *service = call_service(call);
-    int64_t wait_us = auth_backoff_wait_us(service->backoff, account, call_peer(call), clock_monotonic_us());
+    int64_t wait_us = auth_backoff_wait_us(service->backoff, account, call_peer(call),
+                                           clock_monotonic_us());
 
     if (wait_us == 0) return status_ok();
     struct status_details *details = arena_new(call->arena, struct status_details);
     details->retry_after_ms = (wait_us + US_PER_MS - 1) / US_PER_MS;
-    struct status st = status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__LOGIN_BACKOFF,
+    struct status st = status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED,
+                                     ARGOSY__REASON__LOGIN_BACKOFF,
                                      "too many failed logins; try again in %lld s",
                                      (long long)(wait_us + US_PER_S - 1) / US_PER_S);
     st.details = details;
     return st;
 }
 
-/* Who logs in: back-off, look-up, password, status. All ways to fail but the last answer alike and cost alike. */
+/* Who logs in: back-off, look-up, password, status. All ways to fail but the last answer alike and
+ * cost alike. */
 static struct status authenticate(struct call *call, const char *email, const char *password,
                                   UserService__CustomerCredentialsResponse **ret_credentials)
 {
@@ -113,14 +120,17 @@ static struct status authenticate(struct call *call, const char *email, const ch
     auth_backoff_succeeded(service->backoff, account, call_peer(call));
 
     if (strcmp(credentials->status, "blocked") == 0)
-        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED, "this account is blocked");
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED,
+                           "this account is blocked");
     *ret_credentials = credentials;
     return status_ok();
 }
 
-/* An old or weak hash is replaced while the password is at hand. Failing at it fails no login: the next one tries
- * again, and a user service of another make may not know the rpc. */
-static void upgrade_hash(struct call *call, const UserService__CustomerCredentialsResponse *credentials, const char *password)
+/* An old or weak hash is replaced while the password is at hand. Failing at it fails no login: the
+ * next one tries again, and a user service of another make may not know the rpc. */
+static void upgrade_hash(struct call *call,
+                         const UserService__CustomerCredentialsResponse *credentials,
+                         const char *password)
 {
     struct auth_service *service = call_service(call);
     UserService__SetPasswordRequest request = USER_SERVICE__SET_PASSWORD_REQUEST__INIT;
@@ -135,16 +145,19 @@ static void upgrade_hash(struct call *call, const UserService__CustomerCredentia
 
 /* ---- tokens and cookies ---- */
 
-static struct status set_cookie(struct call *call, const char *name, struct str value, int64_t max_age_s)
+static struct status set_cookie(struct call *call, const char *name, struct str value,
+                                int64_t max_age_s)
 {
-    const char *cookie = arena_printf(call->arena, "%s=%.*s; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=%lld",
-                                      name, STR_ARGS(value), (long long)max_age_s);
+    const char *cookie = arena_printf(
+        call->arena, "%s=%.*s; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=%lld", name,
+        STR_ARGS(value), (long long)max_age_s);
 
     return call_reply_metadata(call, STR("set-cookie"), str_of(cookie));
 }
 
 /* Both cookies of a session; the answer carries the access token too. */
-static struct status send_tokens(struct call *call, const struct session *session, char **ret_access_token)
+static struct status send_tokens(struct call *call, const struct session *session,
+                                 char **ret_access_token)
 {
     struct auth_service *service = call_service(call);
     const struct token_policy *policy = &service->policy;
@@ -173,18 +186,21 @@ static const char *device_of(const char *device_id)
     return device_id[0] ? device_id : "default";
 }
 
-/* The refresh token of a request, or else of the metadata that the gateway makes from the cookie; verified. */
-static struct status read_refresh_token(struct call *call, const char *in_request, struct str *ret_token,
-                                        struct jwt_claims *ret_claims)
+/* The refresh token of a request, or else of the metadata that the gateway makes from the cookie;
+ * verified. */
+static struct status read_refresh_token(struct call *call, const char *in_request,
+                                        struct str *ret_token, struct jwt_claims *ret_claims)
 {
     struct auth_service *service = call_service(call);
     struct str token = str_of(in_request);
 
     if (token.length == 0) token = call_metadata(call, "refresh-token");
     if (token.length == 0)
-        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__LOGIN_REQUIRED, "there is no refresh token; log in");
+        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__LOGIN_REQUIRED,
+                           "there is no refresh token; log in");
     *ret_token = token;
-    return jwt_verify(call->arena, &service->refresh_keys, token, "refresh", clock_now_us() / US_PER_S, ret_claims);
+    return jwt_verify(call->arena, &service->refresh_keys, token, "refresh",
+                      clock_now_us() / US_PER_S, ret_claims);
 }
 
 /* ---- handlers ---- */
@@ -237,21 +253,24 @@ static struct status refresh_session(const struct call *call, struct session *se
 {
     struct refresh *refresh = data;
 
-    /* The password was changed, or the account blocked or deleted, since anyone vouched for this session. */
+    /* The password was changed, or the account blocked or deleted, since anyone vouched for this
+     * session. */
     const UserService__CustomerCredentialsResponse *credentials = refresh->credentials;
     bool vouched = credentials && strcmp(credentials->status, "blocked") != 0 &&
-                   rpc_timestamp_us(credentials->password_changed_at) == session->password_changed_us;
+                   rpc_timestamp_us(credentials->password_changed_at) ==
+                       session->password_changed_us;
     if (!vouched) {
         session->ended = true;
         refresh->outcome = REFRESH_FOREIGN;
         return status_ok();
     }
 
-    /* The successor carries the role of now; a repeated answer the role that the successor was made with. */
+    /* The successor carries the role of now; a repeated answer the role that the successor was made
+     * with. */
     const char *role_before = session->role;
     session->role = credentials->role;
-    refresh->outcome = session_refresh(call->arena, &refresh->service->policy, refresh->token, refresh->token_id,
-                                       refresh->now_us, session);
+    refresh->outcome = session_refresh(call->arena, &refresh->service->policy, refresh->token,
+                                       refresh->token_id, refresh->now_us, session);
     if (refresh->outcome == REFRESH_ROTATED)
         session->peer = refresh->peer;
     else
@@ -263,12 +282,15 @@ static struct status refresh_session(const struct call *call, struct session *se
 static struct status refuse_refresh(enum refresh_outcome outcome)
 {
     if (outcome == REFRESH_REUSED)
-        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REUSED,
-                           "this refresh token was used before; the session is ended: log in again");
-    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED, "this session has ended; log in again");
+        return status_make(
+            STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REUSED,
+            "this refresh token was used before; the session is ended: log in again");
+    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
+                       "this session has ended; log in again");
 }
 
-static struct status validate_refresh_token(struct call *call, const AuthService__ValidateRefreshTokenRequest *request,
+static struct status validate_refresh_token(struct call *call,
+                                            const AuthService__ValidateRefreshTokenRequest *request,
                                             AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -288,11 +310,12 @@ static struct status validate_refresh_token(struct call *call, const AuthService
     refresh.token_id = claims.id;
     refresh.credentials = credentials;
     refresh.now_us = clock_now_us();
-    st = service->store->update(call, service->store, email, str_dup(call->arena, claims.device_id), refresh_session,
-                                &refresh);
+    st = service->store->update(call, service->store, email, str_dup(call->arena, claims.device_id),
+                                refresh_session, &refresh);
     if (st.code == STATUS_NOT_FOUND) return refuse_refresh(REFRESH_FOREIGN);
     if (failed(st)) return st;
-    if (refresh.outcome == REFRESH_REUSED || refresh.outcome == REFRESH_FOREIGN) return refuse_refresh(refresh.outcome);
+    if (refresh.outcome == REFRESH_REUSED || refresh.outcome == REFRESH_FOREIGN)
+        return refuse_refresh(refresh.outcome);
 
     auth_service__refresh_token_data__init(data);
     st = send_tokens(call, &refresh.session, &data->message);
@@ -304,7 +327,8 @@ static struct status validate_refresh_token(struct call *call, const AuthService
     return status_ok();
 }
 
-/* Ends the session only if the token is of its present family: an old token must not log out a new session. */
+/* Ends the session only if the token is of its present family: an old token must not log out a new
+ * session. */
 static struct status end_session(const struct call *call, struct session *session, void *data)
 {
     struct str id = *(const struct str *)data, family;
@@ -327,7 +351,8 @@ static struct status logout(struct call *call, const AuthService__LogoutRequest 
 
     if (!failed(st)) {
         st = service->store->update(call, service->store, str_dup(call->arena, claims.email),
-                                    str_dup(call->arena, claims.device_id), end_session, &claims.id);
+                                    str_dup(call->arena, claims.device_id), end_session,
+                                    &claims.id);
         if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
     }
     st = set_cookie(call, "access-token", STR(""), 0);
@@ -336,14 +361,15 @@ static struct status logout(struct call *call, const AuthService__LogoutRequest 
     if (failed(st)) return st;
 
     auth_service__logout_data__init(data);
-    data->message = "logout successful";
+    data->message = (char *)"logout successful";
     succeed(response, "logout successful");
     response->result_case = AUTH_SERVICE__STANDARD_RESPONSE__RESULT_LOGOUT_DATA;
     response->logout_data = data;
     return status_ok();
 }
 
-static struct status create_user_account(struct call *call, const AuthService__CreateUserRequest *request,
+static struct status create_user_account(struct call *call,
+                                         const AuthService__CreateUserRequest *request,
                                          AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -390,7 +416,8 @@ static AuthService__Session *session_message(const struct call *call, const stru
     return message;
 }
 
-static struct status list_sessions(struct call *call, const AuthService__ListSessionsRequest *request,
+static struct status list_sessions(struct call *call,
+                                   const AuthService__ListSessionsRequest *request,
                                    AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -403,7 +430,8 @@ static struct status list_sessions(struct call *call, const AuthService__ListSes
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->list(call, service->store, user.email, clock_now_us() / US_PER_S, &sessions, &count);
+    st = service->store->list(call, service->store, user.email, clock_now_us() / US_PER_S,
+                              &sessions, &count);
     if (failed(st)) return st;
 
     auth_service__sessions_data__init(data);
@@ -416,7 +444,8 @@ static struct status list_sessions(struct call *call, const AuthService__ListSes
     return status_ok();
 }
 
-static struct status revoke_session(struct call *call, const AuthService__RevokeSessionRequest *request,
+static struct status revoke_session(struct call *call,
+                                    const AuthService__RevokeSessionRequest *request,
                                     AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -436,7 +465,8 @@ static struct status revoke_session(struct call *call, const AuthService__Revoke
     return status_ok();
 }
 
-static struct status revoke_all_sessions(struct call *call, const AuthService__RevokeAllSessionsRequest *request,
+static struct status revoke_all_sessions(struct call *call,
+                                         const AuthService__RevokeAllSessionsRequest *request,
                                          AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -473,11 +503,13 @@ static struct status keep_only_this_session(struct call *call, const struct user
     if (failed(st) || !credentials) return st;
 
     int64_t changed_us = rpc_timestamp_us(credentials->password_changed_at);
-    st = service->store->update(call, service->store, user->email, user->device_id, vouch, &changed_us);
+    st = service->store->update(call, service->store, user->email, user->device_id, vouch,
+                                &changed_us);
     return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
-static struct status change_password(struct call *call, const AuthService__ChangePasswordRequest *request,
+static struct status change_password(struct call *call,
+                                     const AuthService__ChangePasswordRequest *request,
                                      AuthService__StandardResponse *response)
 {
     struct auth_service *service = call_service(call);
@@ -493,7 +525,8 @@ static struct status change_password(struct call *call, const AuthService__Chang
     st = authenticate(call, user.email, request->current_password, &credentials);
     if (failed(st)) return st;
     if (strcmp(request->current_password, request->new_password) == 0)
-        return status_field(call->arena, ARGOSY__REASON__PASSWORD_SAME, "new_password", "is the one you have already");
+        return status_field(call->arena, ARGOSY__REASON__PASSWORD_SAME, "new_password",
+                            "is the one you have already");
 
     set.email = credentials->email;
     set.password = request->new_password;

@@ -6,40 +6,53 @@
 
 #include "base/secret.h"
 
-enum { VERIFY_THREADS = 2, VERIFY_QUEUE_MAX = 128, BACKOFF_ENTRIES = 65536, US_PER_MS = 1000, MS_PER_S = 1000 };
+enum {
+    VERIFY_THREADS = 2,
+    VERIFY_QUEUE_MAX = 128,
+    BACKOFF_ENTRIES = 65536,
+    US_PER_MS = 1000,
+    MS_PER_S = 1000
+};
 
 extern const struct service_module auth_service;
 
 static const struct setting settings[] = {
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of which the first signs; "
+     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
+     "which the first signs; "
      "without it <data>/jwt-access.key, made at the first start.",
      0, 0},
     {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
-    {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is good.", 1000, 86400000},
-    {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is good.", 1000, 31536000000},
+    {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is good.", 1000,
+     86400000},
+    {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is good.", 1000,
+     31536000000},
     {"AUTH_REFRESH_GRACE", SETTING_DURATION, "10s",
-     "How long after a refresh the token before it still answers with the same successor.", 0, 60000},
-    {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50", "Sessions (devices) of one user; past it the oldest ends.", 1, 1000},
+     "How long after a refresh the token before it still answers with the same successor.", 0,
+     60000},
+    {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50",
+     "Sessions (devices) of one user; past it the oldest ends.", 1, 1000},
     {0},
 };
 
-static struct status load_keys(const struct service_context *context, const char *setting, const char *file,
-                               struct jwt_keys *ret_keys)
+static struct status load_keys(const struct service_context *context, const char *setting,
+                               const char *file, struct jwt_keys *ret_keys)
 {
     const char *text, *error;
     struct status st;
 
-    st = secret_load(context->arena, config_text(context->config, setting), context->data_dir, file, &text);
+    st = secret_load(context->arena, config_text(context->config, setting), context->data_dir, file,
+                     &text);
     if (failed(st)) return st;
     if (!jwt_keys_parse(str_of(text), ret_keys, &error))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, "%s: %s",
-                             setting, error);
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__SETTING_INVALID, "%s: %s", setting, error);
     return status_ok();
 }
 
-static struct status open_store(const struct service_context *context, struct auth_store **ret_store)
+static struct status open_store(const struct service_context *context,
+                                struct auth_store **ret_store)
 {
     const char *url = service_store_url(context, &auth_service);
 

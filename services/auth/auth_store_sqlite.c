@@ -28,8 +28,9 @@ static const char *const migrations[] = {
     0,
 };
 
-#define COLUMNS                                                                                                       \
-    "email, role, device_id, family, number, hash, issued_s, expires_s, created_us, used_us, password_changed_us, peer"
+#define COLUMNS                                                                                \
+    "email, role, device_id, family, number, hash, issued_s, expires_s, created_us, used_us, " \
+    "password_changed_us, peer"
 
 struct sqlite_auth_store {
     struct auth_store port;
@@ -72,8 +73,8 @@ static struct status write_session(struct sqlite_tx *tx, const char *key, const 
                        "INSERT OR REPLACE INTO sessions (key, " COLUMNS ") "
                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        "tttttlblllllt", key, s->email, s->role, s->device_id, s->family, s->number,
-                       str_sized(s->hash, AUTH_HASH_SIZE), s->issued_s, s->expires_s, s->created_us, s->used_us,
-                       s->password_changed_us, s->peer);
+                       str_sized(s->hash, AUTH_HASH_SIZE), s->issued_s, s->expires_s, s->created_us,
+                       s->used_us, s->password_changed_us, s->peer);
 }
 
 struct put {
@@ -90,19 +91,22 @@ static struct status put_job(const struct call *call, struct sqlite_tx *tx, void
     st = write_session(tx, key, put->session);
     if (failed(st)) return st;
 
-    st = sqlite_exec(tx, 0,
-                     "DELETE FROM sessions WHERE key = ?1 AND device_id IN (SELECT device_id FROM sessions "
-                     "WHERE key = ?1 ORDER BY used_us DESC LIMIT -1 OFFSET ?2)",
-                     "ti", key, put->sessions_max);
+    st = sqlite_exec(
+        tx, 0,
+        "DELETE FROM sessions WHERE key = ?1 AND device_id IN (SELECT device_id FROM sessions "
+        "WHERE key = ?1 ORDER BY used_us DESC LIMIT -1 OFFSET ?2)",
+        "ti", key, put->sessions_max);
     if (failed(st)) return st;
 
-    return sqlite_exec(tx, 0,
-                       "DELETE FROM sessions WHERE (key, device_id) IN (SELECT key, device_id FROM sessions "
-                       "WHERE expires_s < ? LIMIT 100)",
-                       "l", put->session->issued_s);
+    return sqlite_exec(
+        tx, 0,
+        "DELETE FROM sessions WHERE (key, device_id) IN (SELECT key, device_id FROM sessions "
+        "WHERE expires_s < ? LIMIT 100)",
+        "l", put->session->issued_s);
 }
 
-static struct status put(struct call *call, struct auth_store *store, const struct session *session, int sessions_max)
+static struct status put(struct call *call, struct auth_store *store, const struct session *session,
+                         int sessions_max)
 {
     struct put job = {session, sessions_max};
 
@@ -122,12 +126,13 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     struct session session;
     struct status st;
 
-    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? AND device_id = ?", "tt", update->key,
-                      update->device_id);
+    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? AND device_id = ?",
+                      "tt", update->key, update->device_id);
     if (failed(st)) return st;
     if (!sqlite_next(&rows)) {
         if (failed(rows.status)) return rows.status;
-        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND, "there is no session on this device");
+        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND,
+                           "there is no session on this device");
     }
     read_session(&rows, &session);
     sqlite_end(&rows);
@@ -135,12 +140,12 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = update->change(call, &session, update->data);
     if (failed(st)) return st;
     if (!session.ended) return write_session(tx, update->key, &session);
-    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt", update->key,
-                       update->device_id);
+    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
+                       update->key, update->device_id);
 }
 
-static struct status update(struct call *call, struct auth_store *store, const char *email, const char *device_id,
-                            session_change *change, void *data)
+static struct status update(struct call *call, struct auth_store *store, const char *email,
+                            const char *device_id, session_change *change, void *data)
 {
     struct update job = {key_of(call, email), device_id, change, data};
 
@@ -149,15 +154,16 @@ static struct status update(struct call *call, struct auth_store *store, const c
 
 enum { LIST_MAX = 1000 };
 
-static struct status list(struct call *call, struct auth_store *store, const char *email, int64_t now_s,
-                          struct session **ret_sessions, size_t *ret_count)
+static struct status list(struct call *call, struct auth_store *store, const char *email,
+                          int64_t now_s, struct session **ret_sessions, size_t *ret_count)
 {
     struct session *sessions = arena_array(call->arena, struct session, LIST_MAX);
     struct sqlite_rows rows;
     size_t count = 0;
 
     struct status st = sqlite_read(call, db_of(store), &rows,
-                                   "SELECT " COLUMNS " FROM sessions WHERE key = ? AND expires_s > ? "
+                                   "SELECT " COLUMNS
+                                   " FROM sessions WHERE key = ? AND expires_s > ? "
                                    "ORDER BY used_us DESC LIMIT 1000",
                                    "tl", key_of(call, email), now_s);
     if (failed(st)) return st;
@@ -178,9 +184,11 @@ static struct status remove_job(const struct call *call, struct sqlite_tx *tx, v
     struct removal *removal = data;
 
     if (removal->device_id)
-        return sqlite_exec(tx, &removal->removed, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
+        return sqlite_exec(tx, &removal->removed,
+                           "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
                            removal->key, removal->device_id);
-    return sqlite_exec(tx, &removal->removed, "DELETE FROM sessions WHERE key = ? AND device_id IS NOT ?", "tt",
+    return sqlite_exec(tx, &removal->removed,
+                       "DELETE FROM sessions WHERE key = ? AND device_id IS NOT ?", "tt",
                        removal->key, removal->except);
 }
 
@@ -200,7 +208,8 @@ static void close_store(struct auth_store *store)
     sqlite_close(db_of(store));
 }
 
-struct status auth_store_sqlite(const struct service_context *context, const char *path, struct auth_store **ret_store)
+struct status auth_store_sqlite(const struct service_context *context, const char *path,
+                                struct auth_store **ret_store)
 {
     struct sqlite_auth_store *store = arena_new(context->arena, struct sqlite_auth_store);
 

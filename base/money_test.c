@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/money.h"
+
+#include "base/test.h"
+
+static int exponent_of(const char *currency)
+{
+    int exponent;
+
+    return money_exponent(currency, &exponent) ? exponent : -1;
+}
+
+TEST(currencies_have_their_decimals)
+{
+    CHECK_INT(exponent_of("USD"), ==, 2);
+    CHECK_INT(exponent_of("EUR"), ==, 2);
+    CHECK_INT(exponent_of("JPY"), ==, 0);
+    CHECK_INT(exponent_of("KWD"), ==, 3);
+    CHECK_INT(exponent_of("CLF"), ==, 4);
+    CHECK_INT(exponent_of("XYZ"), ==, -1);
+    CHECK_INT(exponent_of("usd"), ==, -1);
+    CHECK_INT(exponent_of("US"), ==, -1);
+    CHECK_INT(exponent_of("SD "), ==, -1);
+    CHECK_INT(exponent_of(""), ==, -1);
+}
+
+static int64_t minor_of(double amount, int exponent)
+{
+    int64_t minor;
+
+    return money_from_double(amount, exponent, &minor) ? minor : -1;
+}
+
+TEST(doubles_are_read_as_the_decimal_that_was_meant)
+{
+    CHECK_INT(minor_of(19.99, 2), ==, 1999);
+    CHECK_INT(minor_of(0.07, 2), ==, 7);
+    CHECK_INT(minor_of(1.1, 2), ==, 110);
+    CHECK_INT(minor_of(0, 2), ==, 0);
+    CHECK_INT(minor_of(1e9, 2), ==, 100000000000);
+    CHECK_INT(minor_of(1.234, 3), ==, 1234);
+    CHECK_INT(minor_of(500, 0), ==, 500);
+    CHECK_INT(minor_of(1234567.89, 2), ==, 123456789);
+}
+
+TEST(too_many_decimals_and_odd_numbers_are_refused)
+{
+    CHECK_INT(minor_of(19.999, 2), ==, -1);
+    CHECK_INT(minor_of(0.001, 2), ==, -1);
+    CHECK_INT(minor_of(0.5, 0), ==, -1);
+    CHECK_INT(minor_of(1e-300, 2), ==, -1);
+    CHECK_INT(minor_of(-1, 2), ==, -1);
+    CHECK_INT(minor_of(1e10, 2), ==, -1);
+    CHECK_INT(minor_of(__builtin_nan(""), 2), ==, -1);
+    CHECK_INT(minor_of(__builtin_inf(), 2), ==, -1);
+}
+
+TEST(every_amount_survives_the_way_there_and_back)
+{
+    for (int64_t minor = 0; minor < 100000000; minor += 997) {
+        CHECK_INT(minor_of(money_to_double(minor, "USD"), 2), ==, minor);
+        CHECK_INT(minor_of(money_to_double(minor, "KWD"), 3), ==, minor);
+        CHECK_INT(minor_of(money_to_double(minor, "JPY"), 0), ==, minor);
+        CHECK_INT(money_nearest(money_to_double(minor, "USD"), "USD"), ==, minor);
+    }
+}

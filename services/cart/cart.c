@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/cart/cart.h"
+
+#include <string.h>
+
+#include "reasons.pb-c.h"
+
+void cart_init(struct arena *arena, const char *email, int64_t now_us, struct cart *ret_cart)
+{
+    *ret_cart = (struct cart){
+        .email = email,
+        .lines = arena_array(arena, struct cart_line, CART_LINES_CAPACITY),
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+}
+
+static struct cart_line *find_line(struct cart *cart, const char *product_id,
+                                   const char *variant_id)
+{
+    for (size_t i = 0; i < cart->line_count; i++) {
+        struct cart_line *line = &cart->lines[i];
+        if (strcmp(line->product_id, product_id) == 0 && strcmp(line->variant_id, variant_id) == 0)
+            return line;
+    }
+    return 0;
+}
+
+static struct status check_quantity(struct arena *arena, int64_t quantity,
+                                    const struct cart_limits *limits)
+{
+    if (quantity <= limits->quantity_max) return status_ok();
+    return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_QUANTITY_MAX,
+                         "a cart takes at most %d of one product; this would make %lld",
+                         limits->quantity_max, (long long)quantity);
+}
+
+struct status cart_add(struct arena *arena, struct cart *cart, const struct cart_line *added,
+                       const struct cart_limits *limits)
+{
+    struct cart_line *line = find_line(cart, added->product_id, added->variant_id);
+    int64_t quantity = (int64_t)added->quantity + (line ? line->quantity : 0);
+
+    struct status st = check_quantity(arena, quantity, limits);
+    if (failed(st)) return st;
+    if (!line && cart->line_count >= (size_t)limits->lines_max)
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
+                             "a cart takes at most %d different products", limits->lines_max);
+    if (!line) line = &cart->lines[cart->line_count++];
+    *line = *added;
+    line->quantity = (int)quantity;
+    return status_ok();
+}
+
+static struct status line_not_found(void)
+{
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CART_LINE_NOT_FOUND,
+                       "the cart has no such product");
+}
+
+/* The line that a request means; without a variant it must be the product's only one. */
+static struct status choose_line(struct arena *arena, struct cart *cart, const char *product_id,
+                                 const char *variant_id, struct cart_line **ret_line)
+{
+    struct cart_line *found = 0;
+
+    for (size_t i = 0; i < cart->line_count; i++) {
+        struct cart_line *line = &cart->lines[i];
+        if (strcmp(line->product_id, product_id) != 0) continue;
+        if (variant_id[0] && strcmp(line->variant_id, variant_id) != 0) continue;
+        if (found)
+            return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "variant_id",
+                                "must be given: the cart has several variants of this product");
+        found = line;
+    }
+    if (!found) return line_not_found();
+    *ret_line = found;
+    return status_ok();
+}
+
+static void remove_line(struct cart *cart, struct cart_line *line)
+{
+    size_t after = cart->line_count - (size_t)(line - cart->lines) - 1;
+
+    memmove(line, line + 1, after * sizeof(*line));
+    cart->line_count--;
+}
+
+struct status cart_set(struct arena *arena, struct cart *cart, const char *product_id,
+                       const char *variant_id, int quantity, const struct cart_limits *limits)
+{
+    struct cart_line *line;
+    struct status st;
+
+    st = choose_line(arena, cart, product_id, variant_id, &line);
+    if (failed(st)) return st;
+
+    st = check_quantity(arena, quantity, limits);
+    if (failed(st)) return st;
+
+    if (quantity == 0)
+        remove_line(cart, line);
+    else
+        line->quantity = quantity;
+    return status_ok();
+}
+
+struct status cart_remove(struct arena *arena, struct cart *cart, const char *product_id,
+                          const char *variant_id)
+{
+    size_t before = cart->line_count;
+
+    for (size_t i = cart->line_count; i-- > 0;) {
+        struct cart_line *line = &cart->lines[i];
+        if (strcmp(line->product_id, product_id) != 0) continue;
+        if (!variant_id[0] || strcmp(line->variant_id, variant_id) == 0) remove_line(cart, line);
+    }
+    return cart->line_count == before ? line_not_found() : status_ok();
+}
+
+void cart_clear(struct cart *cart)
+{
+    cart->line_count = 0;
+}
+
+int cart_total_items(const struct cart *cart)
+{
+    int total = 0;
+
+    for (size_t i = 0; i < cart->line_count; i++) total += cart->lines[i].quantity;
+    return total;
+}
+
+int64_t cart_line_total(const struct cart_line *line)
+{
+    return line->unit_amount * line->quantity;
+}

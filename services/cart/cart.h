@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cart: what is in it, how it changes, and its document. Plain values, no I/O.
+ *
+ * A line is a variant of a product; its price and name are the shop's at the moment it was last
+ * added to. Quantities are 1 to the limit, lines at most the limit: past either nothing changes and
+ * the error names the limit. */
+#ifndef SERVICES_CART_CART_H
+#define SERVICES_CART_CART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/str.h"
+
+enum { CART_LINES_CAPACITY = 500 };
+
+struct cart_limits {
+    int lines_max; /* at most CART_LINES_CAPACITY */
+    int quantity_max;
+};
+
+struct cart_line {
+    const char *product_id;
+    const char *variant_id;
+    const char *category;
+    const char *product_name;
+    const char *options; /* "Blue / Large"; "" for a single variant */
+    const char *image_url;
+    const char *currency;
+    int64_t unit_amount; /* minor units */
+    int quantity;
+};
+
+struct cart {
+    const char *email;
+    struct cart_line *lines;
+    size_t line_count;
+    int64_t version; /* 0: not kept yet */
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+/* An empty cart. */
+void cart_init(struct arena *arena, const char *email, int64_t now_us, struct cart *ret_cart);
+
+/* Adds `line->quantity` of a variant; an old line takes over the new name and price.
+ * CART_QUANTITY_MAX, CART_LINES_MAX. */
+struct status cart_add(struct arena *arena, struct cart *cart, const struct cart_line *line,
+                       const struct cart_limits *limits);
+
+/* Sets a quantity, or removes the line when it is 0. An empty `variant_id` stands for the product's
+ * only line in the cart. CART_LINE_NOT_FOUND, CART_QUANTITY_MAX, and INVALID_FIELDS when the
+ * variant must be named. */
+struct status cart_set(struct arena *arena, struct cart *cart, const char *product_id,
+                       const char *variant_id, int quantity, const struct cart_limits *limits);
+
+/* Removes a line, or all of a product when `variant_id` is empty. CART_LINE_NOT_FOUND. */
+struct status cart_remove(struct arena *arena, struct cart *cart, const char *product_id,
+                          const char *variant_id);
+
+void cart_clear(struct cart *cart);
+
+/* Sum of the quantities. */
+int cart_total_items(const struct cart *cart);
+
+/* The line's quantity times its price; the limits keep it far from overflow. */
+int64_t cart_line_total(const struct cart_line *line);
+
+/* The document: a JSON object in the arena, and back. DATA_LOSS for one that is none of ours.
+ * Version is not in it. */
+struct str cart_encode(struct arena *arena, const struct cart *cart);
+struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart);
+
+#endif

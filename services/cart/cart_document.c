@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cart as one JSON document: {"email":..,"created_us":..,"updated_us":..,"items":[{..},..]}. */
+#include <string.h>
+
+#include "base/json.h"
+#include "reasons.pb-c.h"
+#include "services/cart/cart.h"
+
+enum { DOCUMENT_SIZE_MAX = 4 * 1024 * 1024, DEPTH_MAX = 8 };
+
+static void write_line(struct json_writer *json, const struct cart_line *line)
+{
+    json_object(json);
+    json_member(json, "product_id", str_of(line->product_id));
+    json_member(json, "variant_id", str_of(line->variant_id));
+    json_member(json, "category", str_of(line->category));
+    json_member(json, "product_name", str_of(line->product_name));
+    json_member(json, "options", str_of(line->options));
+    json_member(json, "image_url", str_of(line->image_url));
+    json_member(json, "currency", str_of(line->currency));
+    json_key(json, STR("unit_amount"));
+    json_value_i64(json, line->unit_amount);
+    json_key(json, STR("quantity"));
+    json_value_i64(json, line->quantity);
+    json_object_end(json);
+}
+
+struct str cart_encode(struct arena *arena, const struct cart *cart)
+{
+    struct json_writer json;
+    struct buffer out;
+
+    buffer_init(&out, DOCUMENT_SIZE_MAX);
+    json_writer_init(&json, &out);
+    json_object(&json);
+    json_member(&json, "email", str_of(cart->email));
+    json_key(&json, STR("created_us"));
+    json_value_i64(&json, cart->created_us);
+    json_key(&json, STR("updated_us"));
+    json_value_i64(&json, cart->updated_us);
+    json_key(&json, STR("items"));
+    json_array(&json);
+    for (size_t i = 0; i < cart->line_count; i++) write_line(&json, &cart->lines[i]);
+    json_array_end(&json);
+    json_object_end(&json);
+    invariant(!out.overflow); /* the limits on lines and on each field keep it far below */
+
+    struct str document = str_sized(arena_memdup(arena, out.data, out.length), out.length);
+    buffer_release(&out);
+    return document;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct json_reader json;
+    struct arena *arena;
+    struct cart *cart;
+};
+
+static bool read_text(struct reading *reading, const char **ret_text)
+{
+    if (json_next(&reading->json) != JSON_STRING) return false;
+    *ret_text = str_dup(reading->arena, json_string(&reading->json, reading->arena));
+    return true;
+}
+
+static bool read_integer(struct reading *reading, int64_t *ret_value)
+{
+    return json_next(&reading->json) == JSON_NUMBER && str_to_i64(reading->json.raw, ret_value);
+}
+
+/* Fields of a line that are text, by name. */
+static const struct {
+    const char *name;
+    size_t offset;
+} line_texts[] = {
+    {"product_id", offsetof(struct cart_line, product_id)},
+    {"variant_id", offsetof(struct cart_line, variant_id)},
+    {"category", offsetof(struct cart_line, category)},
+    {"product_name", offsetof(struct cart_line, product_name)},
+    {"options", offsetof(struct cart_line, options)},
+    {"image_url", offsetof(struct cart_line, image_url)},
+    {"currency", offsetof(struct cart_line, currency)},
+};
+
+static bool read_line_member(struct reading *reading, struct cart_line *line)
+{
+    struct str key = json_string(&reading->json, reading->arena);
+    int64_t number;
+
+    for (size_t i = 0; i < sizeof(line_texts) / sizeof(line_texts[0]); i++)
+        if (str_is(key, line_texts[i].name))
+            return read_text(reading, (const char **)((char *)line + line_texts[i].offset));
+    if (str_is(key, "unit_amount")) return read_integer(reading, &line->unit_amount);
+    if (str_is(key, "quantity")) {
+        if (!read_integer(reading, &number) || number < 1 || number > INT32_MAX) return false;
+        line->quantity = (int)number;
+        return true;
+    }
+    return json_skip(&reading->json, json_next(&reading->json));
+}
+
+static bool read_line(struct reading *reading)
+{
+    struct cart *cart = reading->cart;
+    enum json_token token;
+
+    if (cart->line_count >= CART_LINES_CAPACITY) return false;
+    struct cart_line *line = &cart->lines[cart->line_count++];
+    *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1};
+    while ((token = json_next(&reading->json)) == JSON_KEY)
+        if (!read_line_member(reading, line)) return false;
+    return token == JSON_OBJECT_END;
+}
+
+static bool read_lines(struct reading *reading)
+{
+    enum json_token token;
+
+    if (json_next(&reading->json) != JSON_ARRAY) return false;
+    while ((token = json_next(&reading->json)) == JSON_OBJECT)
+        if (!read_line(reading)) return false;
+    return token == JSON_ARRAY_END;
+}
+
+static bool read_member(struct reading *reading)
+{
+    struct str key = json_string(&reading->json, reading->arena);
+
+    if (str_is(key, "email")) return read_text(reading, &reading->cart->email);
+    if (str_is(key, "created_us")) return read_integer(reading, &reading->cart->created_us);
+    if (str_is(key, "updated_us")) return read_integer(reading, &reading->cart->updated_us);
+    if (str_is(key, "items")) return read_lines(reading);
+    return json_skip(&reading->json, json_next(&reading->json));
+}
+
+static bool read_cart(struct reading *reading)
+{
+    enum json_token token;
+
+    if (json_next(&reading->json) != JSON_OBJECT) return false;
+    while ((token = json_next(&reading->json)) == JSON_KEY)
+        if (!read_member(reading)) return false;
+    return token == JSON_OBJECT_END && json_next(&reading->json) == JSON_END;
+}
+
+struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart)
+{
+    struct reading reading = {.arena = arena, .cart = ret_cart};
+
+    cart_init(arena, "", 0, ret_cart);
+    json_reader_init(&reading.json, document, DEPTH_MAX);
+    if (read_cart(&reading)) return status_ok();
+    return status_printf(arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
+                         "a stored cart is no cart (at byte %zu)", json_offset(&reading.json));
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: settings to adapters to handlers. */
+#include "services/cart/cart_service.h"
+
+#include <string.h>
+
+enum { US_PER_MS = 1000 };
+
+extern const struct service_module cart_service;
+
+static const struct setting settings[] = {
+    {"CART_TTL", SETTING_DURATION, "7d", "How long a cart lives after its last change.", 60000,
+     31536000000},
+    {"CART_LINES_MAX", SETTING_INTEGER, "100", "Different products in one cart.", 1,
+     CART_LINES_CAPACITY},
+    {"CART_QUANTITY_MAX", SETTING_INTEGER, "9999", "Pieces of one product in one cart.", 1,
+     1000000},
+    {0},
+};
+
+static struct status open_store(const struct service_context *context,
+                                struct cart_store **ret_store)
+{
+    const char *url = service_store_url(context, &cart_service);
+    int64_t ttl_us = config_duration_ms(context->config, "CART_TTL") * US_PER_MS;
+
+    if (strncmp(url, "sqlite:", 7) == 0)
+        return cart_store_sqlite(context, url + 7, ttl_us, ret_store);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "CART_STORE=%s: the cart service keeps its data in sqlite:PATH", url);
+}
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    struct cart_service *service = arena_new(context->arena, struct cart_service);
+
+    struct status st = open_store(context, &service->store);
+    if (failed(st)) return st;
+    service->products = context->channel(context, "product");
+    service->limits = (struct cart_limits){
+        .lines_max = (int)config_integer(context->config, "CART_LINES_MAX"),
+        .quantity_max = (int)config_integer(context->config, "CART_QUANTITY_MAX"),
+    };
+    rpc_server_add(context->server, &cart_service_rpc, &cart_handlers, service);
+    *ret_service = service;
+    return status_ok();
+}
+
+static void stop(void *data)
+{
+    struct cart_service *service = data;
+
+    service->store->close(service->store);
+}
+
+const struct service_module cart_service = {
+    .name = "cart",
+    .rpc_name = "cart_service.CartService",
+    .settings = settings,
+    .store_default = "sqlite:{data}/cart.db",
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port: what the cart service wants kept. An adapter fills the table; cart_store_test.c holds
+ * each one to it.
+ *
+ * A cart is one document at `cart:{email}` (the address in lower case) with a version and a time to
+ * live. */
+#ifndef SERVICES_CART_CART_STORE_H
+#define SERVICES_CART_CART_STORE_H
+
+#include "fiber/call.h"
+#include "rpc/service.h"
+#include "services/cart/cart.h"
+
+struct cart_store;
+
+/* Changes a cart that was just read, or a new one (version 0). A failed status leaves the stored
+ * one as it was. May run more than once, and on another thread while the call waits. */
+typedef struct status cart_change(const struct call *call, struct cart *cart, void *data);
+
+struct cart_store {
+    /* The cart, or an empty one with version 0. */
+    struct status (*load)(struct call *call, struct cart_store *store, const char *email,
+                          struct cart *ret_cart);
+    /* Reads, changes and saves with the next version, losing nobody's change. ABORTED
+     * (CART_CONTENDED) when others were faster too often. */
+    struct status (*update)(struct call *call, struct cart_store *store, const char *email,
+                            cart_change *change, void *data, struct cart *ret_cart);
+    void (*close)(struct cart_store *store);
+};
+
+/* Opens the embedded adapter on a file; carts live for ttl_us after their last change. */
+struct status cart_store_sqlite(const struct service_context *context, const char *path,
+                                int64_t ttl_us, struct cart_store **ret_store);
+
+#endif

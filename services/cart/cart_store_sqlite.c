@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carts in the embedded store. An update is one job of the writer, so nobody can come between its
+ * reading and its saving, and jobs that wait together share a commit. */
+#include "services/cart/cart_store.h"
+
+#include "base/clock.h"
+#include "store/sqlite/sqlite.h"
+
+/* The day of expiry has the index, not the time: it changes at most once a day, so that a change of
+ * a cart writes one page and not two. */
+static const char *const migrations[] = {
+    "CREATE TABLE carts ("
+    "  key TEXT PRIMARY KEY,"
+    "  version INTEGER NOT NULL,"
+    "  document TEXT NOT NULL,"
+    "  expires_us INTEGER NOT NULL,"
+    "  expires_day INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX carts_by_expiry ON carts (expires_day);",
+    0,
+};
+
+enum { SWEEP_EVERY = 256, SWEEP_MAX = 256 };
+#define DAY_US (24 * 3600 * (int64_t)1000000)
+
+struct sqlite_cart_store {
+    struct cart_store port;
+    struct sqlite *db;
+    int64_t ttl_us;
+    unsigned updates; /* since the start; only the writer counts */
+};
+
+static const char *key_of(const struct call *call, const char *email)
+{
+    return arena_printf(call->arena, "cart:%s", str_lower(call->arena, str_of(email)));
+}
+
+#define SELECT "SELECT version, document FROM carts WHERE key = ? AND expires_us > ?"
+
+static struct status read_cart(const struct call *call, struct sqlite_rows *rows, const char *email,
+                               int64_t now_us, struct cart *ret_cart)
+{
+    if (!sqlite_next(rows)) {
+        if (failed(rows->status)) return rows->status;
+        cart_init(call->arena, email, now_us, ret_cart);
+        return status_ok();
+    }
+    struct status st = cart_decode(call->arena, sqlite_column_view(rows, 1), ret_cart);
+    if (!failed(st)) ret_cart->version = sqlite_column_i64(rows, 0);
+    sqlite_end(rows);
+    return st;
+}
+
+static struct status load(struct call *call, struct cart_store *port, const char *email,
+                          struct cart *ret_cart)
+{
+    struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
+    int64_t now_us = clock_now_us();
+    struct sqlite_rows rows;
+
+    struct status st = sqlite_read(call, store->db, &rows, SELECT, "tl", key_of(call, email),
+                                   now_us);
+    if (failed(st)) return st;
+    return read_cart(call, &rows, email, now_us, ret_cart);
+}
+
+struct update {
+    struct sqlite_cart_store *store;
+    const char *key, *email;
+    cart_change *change;
+    void *data;
+    struct cart *cart;
+};
+
+/* Some of the carts whose day has passed; a few at a time, so that no caller waits for a spring
+ * clean. */
+static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
+{
+    return sqlite_exec(
+        tx, 0,
+        "DELETE FROM carts WHERE key IN (SELECT key FROM carts WHERE expires_day < ? LIMIT ?)",
+        "li", now_us / DAY_US, SWEEP_MAX);
+}
+
+static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct update *update = data;
+    int64_t now_us = clock_now_us();
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_query(tx, &rows, SELECT, "tl", update->key, now_us);
+    if (failed(st)) return st;
+    st = read_cart(call, &rows, update->email, now_us, update->cart);
+    if (failed(st)) return st;
+
+    st = update->change(call, update->cart, update->data);
+    if (failed(st)) return st;
+
+    update->cart->version++;
+    update->cart->updated_us = now_us;
+    int64_t expires_us = now_us + update->store->ttl_us;
+    st = sqlite_exec(
+        tx, 0,
+        "INSERT INTO carts (key, version, document, expires_us, expires_day) VALUES (?, ?, ?, ?, "
+        "?) "
+        "ON CONFLICT (key) DO UPDATE SET version = excluded.version, document = excluded.document, "
+        "expires_us = excluded.expires_us, expires_day = excluded.expires_day",
+        "tlsll", update->key, update->cart->version, cart_encode(call->arena, update->cart),
+        expires_us, expires_us / DAY_US);
+    if (failed(st) || ++update->store->updates % SWEEP_EVERY != 0) return st;
+    return sweep(tx, now_us);
+}
+
+static struct status update(struct call *call, struct cart_store *port, const char *email,
+                            cart_change *change, void *data, struct cart *ret_cart)
+{
+    struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
+    struct update job = {
+        store, key_of(call, email), email, change, data, arena_new(call->arena, struct cart)};
+
+    struct status st = sqlite_write(call, store->db, update_job, &job);
+    if (failed(st)) return st;
+    *ret_cart = *job.cart;
+    return status_ok();
+}
+
+static void close_store(struct cart_store *port)
+{
+    sqlite_close(((struct sqlite_cart_store *)port)->db);
+}
+
+struct status cart_store_sqlite(const struct service_context *context, const char *path,
+                                int64_t ttl_us, struct cart_store **ret_store)
+{
+    struct sqlite_cart_store *store = arena_new(context->arena, struct sqlite_cart_store);
+
+    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    if (failed(st)) return st;
+    store->port = (struct cart_store){load, update, close_store};
+    store->ttl_us = ttl_us;
+    *ret_store = &store->port;
+    return status_ok();
+}
