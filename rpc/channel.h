@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels: the way to a service, in process or over the network, with one interface.
  *
- * rpc_channel_new takes what the setting X_URL says: `inproc:` or `grpc://host:port[,host:port]`. In process the
- * handler runs in the caller's fiber, on the same structs, through the same interceptors. Over the network it is
- * gRPC on HTTP/2: deadline, identity, request id and traceparent go along as metadata; a method that is marked idempotent
- * is tried again elsewhere when nothing was received; of several addresses the usable ones take turns. */
+ * rpc_channel_new takes what the setting X_URL says: `inproc:` or `grpc://host:port[,host:port]`.
+ * In process the handler runs in the caller's fiber, on the same structs, through the same
+ * interceptors. Over the network it is gRPC on HTTP/2: deadline, identity, request id and
+ * traceparent go along as metadata; a method that is marked idempotent is tried again elsewhere
+ * when nothing was received; of several addresses the usable ones take turns. */
 #ifndef RPC_CHANNEL_H
 #define RPC_CHANNEL_H
 
@@ -13,53 +14,65 @@
 
 struct rpc_channel;
 
-/* `server` serves `inproc:` (may be NULL for a network channel; then `inproc:` answers UNAVAILABLE, as it does for a
- * service that the server does not have). INVALID_ARGUMENT for a URL that is neither. One channel serves all shards. */
-struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct rpc_server *server, const char *url,
-                              struct rpc_channel **ret_channel);
+/* `server` serves `inproc:` (may be NULL for a network channel; then `inproc:` answers UNAVAILABLE,
+ * as it does for a service that the server does not have). INVALID_ARGUMENT for a URL that is
+ * neither. One channel serves all shards. */
+struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct rpc_server *server,
+                              const char *url, struct rpc_channel **ret_channel);
 /* After the shards have been joined. */
 void rpc_channel_free(struct rpc_channel *channel);
-/* Signs the calls of a network channel that was made without a server (one with a server uses the server's). Borrowed;
- * before the first call. */
+/* Signs the calls of a network channel that was made without a server (one with a server uses the
+ * server's). Borrowed; before the first call. */
 void rpc_channel_set_identity(struct rpc_channel *channel, const struct rpc_identity *identity);
 
-/* For callers that serve no rpc themselves (the gateway, the command line): says on whose behalf the calls made from
- * `call` are. Calls in process inherit it, calls over the network send it, signed. `user` NULL is nobody; `metadata`
- * NULL is none, and goes with every call; `client_ip` NULL is unknown. All are borrowed for the life of `call`. */
-void rpc_scope_new(struct call *call, const struct user *user, const struct http_headers *metadata, const char *client_ip);
+/* For callers that serve no rpc themselves (the gateway, the command line): says on whose behalf
+ * the calls made from `call` are. Calls in process inherit it, calls over the network send it,
+ * signed. `user` NULL is nobody; `metadata` NULL is none, and goes with every call; `client_ip`
+ * NULL is unknown. All are borrowed for the life of `call`. */
+void rpc_scope_new(struct call *call, const struct user *user, const struct http_headers *metadata,
+                   const char *client_ip);
 
 /* Options of one call; all zeros are the defaults. */
 struct rpc_options {
-    int64_t timeout_ms;                    /* 0: the call's own deadline, or without one 30 s for a unary call */
-    const struct http_headers *metadata;   /* more metadata for the request; borrowed */
-    struct http_headers *ret_metadata;     /* filled with the answer's initial metadata, arena; NULL: not wanted */
-    struct http_headers *ret_trailers;     /* likewise trailing */
-    bool gzip;                             /* compress the request */
+    int64_t timeout_ms; /* 0: the call's own deadline, or without one 30 s for a unary call */
+    const struct http_headers *metadata; /* more metadata for the request; borrowed */
+    struct http_headers
+        *ret_metadata; /* filled with the answer's initial metadata, arena; NULL: not wanted */
+    struct http_headers *ret_trailers; /* likewise trailing */
+    bool gzip;                         /* compress the request */
 };
 
-/* A unary call; the response is in the call's arena. `options` may be NULL. This is what the generated client
- * functions call. A remote error comes back with its code, message, reason and details. */
-struct status rpc_call(struct call *call, struct rpc_channel *channel, const struct rpc_method *method,
-                       const ProtobufCMessage *request, const struct rpc_options *options, ProtobufCMessage **ret_response);
+/* A unary call; the response is in the call's arena. `options` may be NULL. This is what the
+ * generated client functions call. A remote error comes back with its code, message, reason and
+ * details. */
+struct status rpc_call(struct call *call, struct rpc_channel *channel,
+                       const struct rpc_method *method, const ProtobufCMessage *request,
+                       const struct rpc_options *options, ProtobufCMessage **ret_response);
 
-/* The same on encoded messages, for the gateway: the method is named by its path and need not be compiled in when the
- * channel is a network's. */
-struct status rpc_call_raw(struct call *call, struct rpc_channel *channel, const char *path, struct str request,
-                           const struct rpc_options *options, struct str *ret_response);
+/* The same on encoded messages, for the gateway: the method is named by its path and need not be
+ * compiled in when the channel is a network's. */
+struct status rpc_call_raw(struct call *call, struct rpc_channel *channel, const char *path,
+                           struct str request, const struct rpc_options *options,
+                           struct str *ret_response);
 
-/* A streaming call: rpc_send*, rpc_send_end, rpc_receive until NULL, then rpc_stream_finish gives the final status (and
- * fills options->ret_*). Finish must be called on every opened stream; early, it cancels it. */
-struct status rpc_stream_open(struct call *call, struct rpc_channel *channel, const struct rpc_method *method,
-                              const struct rpc_options *options, struct rpc_stream **ret_stream);
+/* A streaming call: rpc_send*, rpc_send_end, rpc_receive until NULL, then rpc_stream_finish gives
+ * the final status (and fills options->ret_*). Finish must be called on every opened stream; early,
+ * it cancels it. */
+struct status rpc_stream_open(struct call *call, struct rpc_channel *channel,
+                              const struct rpc_method *method, const struct rpc_options *options,
+                              struct rpc_stream **ret_stream);
 /* Initial metadata of the answer; suspends until it is there. */
-struct status rpc_stream_head(struct call *call, struct rpc_stream *stream, const struct http_headers **ret_metadata);
+struct status rpc_stream_head(struct call *call, struct rpc_stream *stream,
+                              const struct http_headers **ret_metadata);
 struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream);
 void rpc_stream_cancel(struct rpc_stream *stream);
 /* Raw forms for the gateway's streaming routes. */
 struct status rpc_stream_open_raw(struct call *call, struct rpc_channel *channel, const char *path,
-                                  const struct rpc_options *options, struct rpc_stream **ret_stream);
+                                  const struct rpc_options *options,
+                                  struct rpc_stream **ret_stream);
 struct status rpc_send_raw(struct call *call, struct rpc_stream *stream, struct str message);
 /* A str with data NULL at the end; valid until the next receive. */
-struct status rpc_receive_raw(struct call *call, struct rpc_stream *stream, struct str *ret_message);
+struct status rpc_receive_raw(struct call *call, struct rpc_stream *stream,
+                              struct str *ret_message);
 
 #endif

@@ -2,11 +2,13 @@
 /* gRPC: methods, what a handler may ask of its call, and streams.
  *
  * The plugin tools/protoc-gen-argosy.c makes, for each service of proto/x.proto, in x.rpc.h:
- *   - a table of handlers, `struct cart_service_handlers`, in which a missing one answers UNIMPLEMENTED;
+ *   - a table of handlers, `struct cart_service_handlers`, in which a missing one answers
+ * UNIMPLEMENTED;
  *   - `const struct rpc_service cart_service_rpc`, its description;
  *   - client functions: `cart_service_get_cart(call, channel, &request, &response)`.
  *
- * Handlers and client functions look alike, and whether a channel is in process or a network away shows nowhere. */
+ * Handlers and client functions look alike, and whether a channel is in process or a network away
+ * shows nowhere. */
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
 
@@ -21,22 +23,24 @@ struct rpc_stream;
 
 /* One rpc, as generated. */
 struct rpc_method {
-    const char *name;    /* "AddToCart" */
-    const char *path;    /* "/cart_service.CartService/AddToCart" */
+    const char *name; /* "AddToCart" */
+    const char *path; /* "/cart_service.CartService/AddToCart" */
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
     bool client_streaming;
     bool server_streaming;
-    bool idempotent;     /* option idempotency_level: may be retried */
-    size_t handler;      /* offset of its handler in the service's table */
-    /* Calls the handler with its right types: `request` where one message is sent (else NULL), `response` where one is
-     * answered (else NULL; initialised, the handler fills it), `stream` where either side streams (else NULL). */
-    struct status (*invoke)(void (*handler)(void), struct call *call, const ProtobufCMessage *request,
-                            ProtobufCMessage *response, struct rpc_stream *stream);
+    bool idempotent; /* option idempotency_level: may be retried */
+    size_t handler;  /* offset of its handler in the service's table */
+    /* Calls the handler with its right types: `request` where one message is sent (else NULL),
+     * `response` where one is answered (else NULL; initialised, the handler fills it), `stream`
+     * where either side streams (else NULL). */
+    struct status (*invoke)(void (*handler)(void), struct call *call,
+                            const ProtobufCMessage *request, ProtobufCMessage *response,
+                            struct rpc_stream *stream);
 };
 
 struct rpc_service {
-    const char *name;    /* "cart_service.CartService" */
+    const char *name; /* "cart_service.CartService" */
     const struct rpc_method *methods;
     size_t method_count;
 };
@@ -45,8 +49,8 @@ struct rpc_service {
 
 /* Who calls. Identity metadata is believed only from a proven peer (rpc/identity.h). */
 struct user {
-    const char *email;     /* "" : nobody is logged in */
-    const char *role;      /* customer, seller, admin, superAdmin */
+    const char *email; /* "" : nobody is logged in */
+    const char *role;  /* customer, seller, admin, superAdmin */
     const char *device_id;
 };
 
@@ -54,39 +58,46 @@ struct user {
 struct status call_user(const struct call *call, struct user *ret_user);
 /* The same, but nobody is fine: then email is "". */
 void call_user_optional(const struct call *call, struct user *ret_user);
-/* OK if the user's role is one of `roles` ("seller admin superAdmin"), else PERMISSION_DENIED (ROLE_REQUIRED). */
+/* OK if the user's role is one of `roles` ("seller admin superAdmin"), else PERMISSION_DENIED
+ * (ROLE_REQUIRED). */
 struct status call_require_role(const struct call *call, const char *roles, struct user *ret_user);
 bool user_has_role(const struct user *user, const char *roles);
-/* OK if the caller is a part of the shop itself (in process, or proven by the fleet's key), for internal rpcs. */
+/* OK if the caller is a part of the shop itself (in process, or proven by the fleet's key), for
+ * internal rpcs. */
 struct status call_require_peer(const struct call *call);
 
 /* The service's own struct, as given to rpc_server_add. */
 void *call_service(const struct call *call);
 
-/* Metadata of the caller by lower-case name: the first value, or a str with data NULL. Names that end in "-bin" are
- * decoded. */
+/* Metadata of the caller by lower-case name: the first value, or a str with data NULL. Names that
+ * end in "-bin" are decoded. */
 struct str call_metadata(const struct call *call, const char *name);
 /* The peer's IP address as text; for calls through the gateway the client's. */
 const char *call_peer(const struct call *call);
 
 /* Adds to the initial metadata of the answer. Must come before the first rpc_send. */
 struct status call_reply_metadata(const struct call *call, struct str name, struct str value);
-/* Adds to the trailing metadata. For both: copied into the arena; values of names that end in "-bin" are bytes;
- * INVALID_ARGUMENT for what HTTP does not allow and for gRPC's own names. */
+/* Adds to the trailing metadata. For both: copied into the arena; values of names that end in
+ * "-bin" are bytes; INVALID_ARGUMENT for what HTTP does not allow and for gRPC's own names. */
 struct status call_reply_trailer(const struct call *call, struct str name, struct str value);
 
-/* Compresses the messages sent from now on, if the peer takes gzip; for a stream it must be asked for before the first
- * rpc_send, and may be turned off and on between messages. */
+/* Compresses the messages sent from now on, if the peer takes gzip; for a stream it must be asked
+ * for before the first rpc_send, and may be turned off and on between messages. */
 void call_reply_gzip(const struct call *call, bool gzip);
 
-/* A stream's messages. Sending suspends while the peer takes no more; receiving answers *ret_message NULL at the end of
- * the peer's stream. A received message is valid until the next rpc_receive on its stream, so that a stream may be
- * longer than memory is large. Two fibers may use one stream, one to send and one to receive. */
-struct status rpc_send(struct call *call, struct rpc_stream *stream, const ProtobufCMessage *message);
-struct status rpc_receive(struct call *call, struct rpc_stream *stream, ProtobufCMessage **ret_message);
+/* A stream's messages. Sending suspends while the peer takes no more; receiving answers
+ * *ret_message NULL at the end of the peer's stream. A received message is valid until the next
+ * rpc_receive on its stream, so that a stream may be longer than memory is large. Two fibers may
+ * use one stream, one to send and one to receive. */
+struct status rpc_send(struct call *call, struct rpc_stream *stream,
+                       const ProtobufCMessage *message);
+struct status rpc_receive(struct call *call, struct rpc_stream *stream,
+                          ProtobufCMessage **ret_message);
 /* Clients: no more messages from us. */
 struct status rpc_send_end(struct call *call, struct rpc_stream *stream);
 
-enum { RPC_MESSAGE_SIZE_MAX = 4 * 1024 * 1024 }; /* the default limit of one message, decompressed */
+enum {
+    RPC_MESSAGE_SIZE_MAX = 4 * 1024 * 1024
+}; /* the default limit of one message, decompressed */
 
 #endif

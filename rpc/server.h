@@ -5,9 +5,10 @@
  *     rpc_server_add(server, &cart_service_rpc, &handlers, service);
  *     http_server_new({.handler = rpc_server_handle, .data = server})
  *
- * Every call, wherever it comes from, goes through the same interceptors in this order: metrics and the log line,
- * deadline, identity, validation (the field rules of the protos), then the handler. Errors are logged there, once, and
- * only there; the text of an INTERNAL goes to the log and not to the peer.
+ * Every call, wherever it comes from, goes through the same interceptors in this order: metrics and
+ * the log line, deadline, identity, validation (the field rules of the protos), then the handler.
+ * Errors are logged there, once, and only there; the text of an INTERNAL goes to the log and not to
+ * the peer.
  *
  * grpc.health.v1.Health and grpc.reflection.v1 and v1alpha are served besides what was added. */
 #ifndef RPC_SERVER_H
@@ -21,33 +22,36 @@ struct rpc_server;
 struct rpc_identity;
 
 struct rpc_server_options {
-    const struct rpc_schema *schema;      /* descriptors: for validation and reflection; borrowed */
-    const struct rpc_identity *identity;  /* whom to believe; NULL believes nobody over the network; borrowed */
-    size_t message_size_max;              /* 0: RPC_MESSAGE_SIZE_MAX */
-    int64_t deadline_max_ms;              /* 0: 1 hour; what a caller without a deadline gets for a unary call is 60 s */
+    const struct rpc_schema *schema; /* descriptors: for validation and reflection; borrowed */
+    const struct rpc_identity
+        *identity;           /* whom to believe; NULL believes nobody over the network; borrowed */
+    size_t message_size_max; /* 0: RPC_MESSAGE_SIZE_MAX */
+    int64_t deadline_max_ms; /* 0: 1 hour; what a caller without a deadline gets for a unary call is
+                                60 s */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_server_options *options);
-/* Serves a service; `handlers` is its generated table, borrowed for the server's life; `service` is what call_service
- * answers. Before serving starts. */
-void rpc_server_add(struct rpc_server *server, const struct rpc_service *description, const void *handlers, void *service);
+/* Serves a service; `handlers` is its generated table, borrowed for the server's life; `service` is
+ * what call_service answers. Before serving starts. */
+void rpc_server_add(struct rpc_server *server, const struct rpc_service *description,
+                    const void *handlers, void *service);
 bool rpc_server_has(const struct rpc_server *server, const char *service_name);
 void rpc_server_free(struct rpc_server *server);
 
-/* The handler for http_server_new: answers gRPC requests (content-type application/grpc[+proto]); 415 for others. With
- * `only` services restricted by rpc_endpoint below. */
+/* The handler for http_server_new: answers gRPC requests (content-type application/grpc[+proto]);
+ * 415 for others. With `only` services restricted by rpc_endpoint below. */
 http_handler rpc_server_handle;
 
-/* What one listener serves: the whole server, or only one service of it (each X_LISTEN serves its own). `data` of
- * http_server_options for rpc_endpoint_handle. service_name NULL: all. */
+/* What one listener serves: the whole server, or only one service of it (each X_LISTEN serves its
+ * own). `data` of http_server_options for rpc_endpoint_handle. service_name NULL: all. */
 struct rpc_endpoint {
     struct rpc_server *server;
     const char *service_name;
 };
 http_handler rpc_endpoint_handle;
 
-/* grpc.health.v1: the state of a service, and of the whole under "". All serve after rpc_server_add; draining sets
- * NOT_SERVING. Any thread. */
+/* grpc.health.v1: the state of a service, and of the whole under "". All serve after
+ * rpc_server_add; draining sets NOT_SERVING. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving);
 
 #endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel's inside. Private to rpc/.
+ *
+ *     channel.c          what both kinds have alike
+ *     channel_local.c    calls in process
+ *     channel_network.c  calls over the network; client_call.c is one attempt of one */
+#ifndef RPC_CHANNEL_KIND_H
+#define RPC_CHANNEL_KIND_H
+
+#include "rpc/channel.h"
+#include "rpc/rpc_server.h"
+
+struct http_client;
+struct rpc_identity;
+
+enum { RPC_ADDRESSES_MAX = 16, RPC_CLIENT_TIMEOUT_MS = 30 * 1000 };
+
+/* The connections of one shard, touched on its thread only. */
+struct rpc_links {
+    struct http_client *clients[RPC_ADDRESSES_MAX]; /* NULL: not needed yet */
+    unsigned next;                                  /* whose turn it is */
+};
+
+struct rpc_channel {
+    struct shards *shards;
+    struct rpc_server *server;           /* NULL: none */
+    const struct rpc_identity *identity; /* NULL: nothing is signed */
+    bool in_process;
+    const char *addresses[RPC_ADDRESSES_MAX];
+    int address_count;
+    struct rpc_links *links; /* one for each shard */
+};
+
+/* What is called, whether it is compiled in or named by a path only. */
+struct rpc_target {
+    struct str path;
+    const ProtobufCMessageDescriptor *response; /* NULL: raw */
+    bool server_streaming;                      /* or not known */
+    bool idempotent;
+};
+
+/* ---- in process ---- */
+
+struct status rpc_local_call(struct call *call, struct rpc_channel *channel, struct str path,
+                             const ProtobufCMessage *request, const struct rpc_options *options,
+                             ProtobufCMessage **ret_response);
+struct status rpc_local_call_raw(struct call *call, struct rpc_channel *channel, struct str path,
+                                 struct str request, const struct rpc_options *options,
+                                 struct str *ret_response);
+/* `receives` NULL: raw. */
+struct status rpc_pipe_open(struct call *call, struct rpc_channel *channel, struct str path,
+                            const ProtobufCMessageDescriptor *receives,
+                            const struct rpc_options *options, struct rpc_stream **ret_stream);
+/* The route of a path; UNAVAILABLE (SERVICE_ABSENT) if this process does not have the service,
+ * UNIMPLEMENTED if the service does not have the method. */
+struct status rpc_local_route(const struct call *call, const struct rpc_channel *channel,
+                              struct str path, struct rpc_route **ret_route);
+
+/* ---- over the network ---- */
+
+/* Sends a frame and answers the one message of the answer, encoded, in the arena. Tries again as
+ * the target allows. */
+struct status rpc_network_call(struct call *call, struct rpc_channel *channel,
+                               const struct rpc_target *target, struct str frame,
+                               const struct rpc_options *options, struct str *ret_response);
+struct status rpc_network_open(struct call *call, struct rpc_channel *channel,
+                               const struct rpc_target *target, const struct rpc_options *options,
+                               struct rpc_stream **ret_stream);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Protobuf messages in an arena. */
+#include "rpc/rpc_arena.h"
+
+#include "reasons.pb-c.h"
+#include "rpc/wire.h"
+
+static void *arena_allocate(void *data, size_t size)
+{
+    struct arena *arena = data;
+
+    /* protobuf-c gives up cleanly on NULL; the arena itself would go on from its reserve. */
+    return arena->exhausted ? NULL : arena_alloc(arena, size);
+}
+
+static void arena_free_nothing(void *data, void *memory)
+{
+}
+
+void rpc_allocator_init(ProtobufCAllocator *allocator, struct arena *arena)
+{
+    *allocator = (ProtobufCAllocator){arena_allocate, arena_free_nothing, arena};
+}
+
+/* Can a message of this type hold another of a depth that only the peer chooses? */
+static bool nests_deeper(const ProtobufCMessageDescriptor *descriptor, int levels)
+{
+    if (levels == 0) return true;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        if (field->type == PROTOBUF_C_TYPE_MESSAGE && nests_deeper(field->descriptor, levels - 1))
+            return true;
+    }
+    return false;
+}
+
+/* Does the encoded message keep to `levels` of nesting? Malformed bytes are left to the decoder. */
+static bool nesting_fits(const ProtobufCMessageDescriptor *descriptor, struct str encoded,
+                         int levels)
+{
+    struct wire_field field;
+
+    if (levels == 0) return false;
+    while (wire_next(&encoded, &field) == WIRE_FIELD) {
+        const ProtobufCFieldDescriptor *known;
+
+        if (field.type != WIRE_BYTES) continue;
+        known = protobuf_c_message_descriptor_get_field(descriptor, field.number);
+        if (known && known->type == PROTOBUF_C_TYPE_MESSAGE &&
+            !nesting_fits(known->descriptor, field.bytes, levels - 1))
+            return false;
+    }
+    return true;
+}
+
+struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
+                         struct str encoded, ProtobufCMessage **ret_message)
+{
+    ProtobufCAllocator allocator;
+    ProtobufCMessage *message;
+
+    if (nests_deeper(descriptor, RPC_NESTING_MAX) &&
+        !nesting_fits(descriptor, encoded, RPC_NESTING_MAX))
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_MESSAGE,
+                             "a %s nests deeper than %d messages", descriptor->name,
+                             RPC_NESTING_MAX);
+
+    rpc_allocator_init(&allocator, arena);
+    message = protobuf_c_message_unpack(descriptor, &allocator, encoded.length,
+                                        (const uint8_t *)encoded.data);
+    if (arena->exhausted)
+        return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
+                           "the message needs more memory than one call may have");
+    if (!message)
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_MESSAGE,
+                             "the bytes are no %s", descriptor->name);
+    *ret_message = message;
+    return status_ok();
+}
+
+struct str rpc_pack(struct arena *arena, const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = arena_alloc(arena, size + 1);
+
+    protobuf_c_message_pack(message, bytes);
+    return str_sized(bytes, size);
+}
+
+ProtobufCMessage *rpc_message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)
+{
+    ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
+
+    protobuf_c_message_init(descriptor, message);
+    return message;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages of an HTTP body, one after the other. Private to rpc/. */
+#ifndef RPC_RPC_BODY_H
+#define RPC_RPC_BODY_H
+
+#include "http/http.h"
+#include "rpc/rpc_frame.h"
+
+struct rpc_body {
+    struct http_exchange *exchange;
+    struct rpc_deframer deframer;
+    struct str piece; /* what of the last piece is still unread */
+    bool at_end;
+};
+
+/* The next message, in `arena` or valid until the next read; data NULL at the end of the body.
+ * Errors as rpc_deframe, rpc_deframe_end and http_read have them. */
+struct status rpc_body_receive(struct call *call, struct arena *arena, struct rpc_body *body,
+                               struct str *ret_message);
+
+/* "gzip" is true, none and "identity" are false; UNIMPLEMENTED for every other grpc-encoding. */
+struct status rpc_encoding_parse(struct arena *arena, struct str encoding, bool *ret_gzip);
+
+/* What we take, for grpc-accept-encoding. */
+#define RPC_ENCODINGS "identity,gzip"
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gzip (RFC 1952) of single messages, by zlib. */
+#ifndef RPC_RPC_GZIP_H
+#define RPC_RPC_GZIP_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/str.h"
+
+/* Compresses into the arena, behind `room` unused bytes that the answer begins with. zlib's fastest
+ * level, because messages are compressed while a caller waits. */
+struct str rpc_gzip(struct arena *arena, struct str data, size_t room);
+
+/* Decompresses one gzip member into the arena. RESOURCE_EXHAUSTED (BODY_TOO_LARGE) when the content
+ * is longer than `max`, INTERNAL when the bytes are not exactly one gzip member. Memory is taken
+ * for the length that the member itself names, and only as far as its compressed size makes it
+ * possible. */
+struct status rpc_gunzip(struct arena *arena, struct str compressed, size_t max,
+                         struct str *ret_data);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's inside, for the other files of rpc/. */
+#ifndef RPC_RPC_SERVER_H
+#define RPC_RPC_SERVER_H
+
+#include "rpc/route.h"
+
+struct rpc_health;
+
+struct rpc_server {
+    struct rpc_server_options options; /* defaults filled in */
+    struct rpc_routes routes;
+    struct rpc_health *health;
+};
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A status as it travels: grpc-status, grpc-message and grpc-status-details-bin (gRPC over HTTP/2,
+ * "Responses").
+ *
+ * The details are a google.rpc.Status with an ErrorInfo, whose `reason` is the name from
+ * proto/reasons.proto and whose `domain` is "argosy", a BadRequest for the violations and a
+ * RetryInfo for retry_after_ms. */
+#ifndef RPC_RPC_STATUS_H
+#define RPC_RPC_STATUS_H
+
+#include "base/status.h"
+#include "http/http.h"
+
+/* Adds the status to trailers (or to the only headers of an answer that has nothing else). */
+void rpc_status_write(struct arena *arena, struct status st, struct http_headers *trailers);
+
+/* The status in a peer's trailers; false when there is no grpc-status. */
+bool rpc_status_read(struct arena *arena, const struct http_headers *trailers,
+                     struct status *ret_status);
+
+/* The name of a reason of proto/reasons.proto; "" for 0 and for unknown numbers. */
+const char *rpc_reason_name(int reason);
+
+#endif

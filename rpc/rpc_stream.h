@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream's inside: what all streams have alike, and what each kind does in its own way. Private
+ * to rpc/.
+ *
+ *     server_http.c      the handler's end of a stream over the network
+ *     channel_network.c  the client's end of it
+ *     stream_pipe.c      both ends in process */
+#ifndef RPC_RPC_STREAM_H
+#define RPC_RPC_STREAM_H
+
+#include "rpc/channel.h"
+#include "rpc/schema.h"
+
+struct rpc_stream_kind {
+    /* Sends the frame: RPC_FRAME_HEAD_SIZE bytes of room, then the message; the kind writes the
+     * head. */
+    struct status (*send)(struct call *call, struct rpc_stream *stream, uint8_t *frame,
+                          size_t size);
+    /* The next message, valid until the next receive; data NULL at the end. */
+    struct status (*receive)(struct call *call, struct rpc_stream *stream, struct str *ret_message);
+    /* Of clients only. */
+    struct status (*send_end)(struct call *call, struct rpc_stream *stream);
+    struct status (*head)(struct call *call, struct rpc_stream *stream,
+                          const struct http_headers **ret_metadata);
+    struct status (*finish)(struct call *call, struct rpc_stream *stream);
+    void (*cancel)(struct rpc_stream *stream);
+};
+
+struct rpc_stream {
+    const struct rpc_stream_kind *kind;
+    const ProtobufCMessageDescriptor *receives; /* NULL: raw bytes only */
+    const struct schema_message *rules;         /* of the messages received; NULL: none */
+    int64_t deadline_us;                        /* of the whole stream; CALL_NO_DEADLINE */
+    struct status failure;                      /* the first one of sending and receiving */
+    struct arena received;                      /* the message received last */
+    struct arena sending;                       /* the frame being sent */
+};
+
+void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
+                     const ProtobufCMessageDescriptor *receives);
+/* Frees what the stream has of its own. */
+void rpc_stream_release(struct rpc_stream *stream);
+
+#endif

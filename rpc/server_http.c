@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gRPC calls that come over HTTP (gRPC over HTTP/2, "Requests" and "Responses").
+ *
+ *     head ─► route ─► deadline ─► encoding ─► identity ─► message(s) ─► handler ─► answer
+ *
+ * A unary answer leaves in one piece and never suspends; a handler that streams begins its answer
+ * at the first message that it sends. An error before that is an answer of trailers only. */
+#include "rpc/server.h"
+
+#include "base/clock.h"
+#include "rpc/identity.h"
+#include "rpc/interceptors.h"
+#include "rpc/rpc_arena.h"
+#include "rpc/rpc_body.h"
+#include "rpc/rpc_server.h"
+#include "rpc/rpc_status.h"
+#include "rpc/rpc_stream.h"
+#include "rpc/timeout.h"
+
+/* Answers below this size are not compressed of our own accord. */
+enum { GZIP_SIZE_MIN = 512 };
+
+/* What the head of a request says to gRPC; data NULL where it says nothing. */
+struct request_head {
+    struct str content_type, timeout, encoding, accept_encoding;
+    struct str email, role, device_id, client_ip, signature;
+};
+
+struct serving {
+    struct call *call;
+    struct http_exchange *exchange;
+    const struct rpc_server *server;
+    struct request_head head;
+    struct rpc_run run;
+    struct rpc_scope scope;
+    bool request_gzip;  /* the peer may compress its messages */
+    bool response_gzip; /* the peer takes compressed ones */
+};
+
+#define HEADER(name, value)            \
+    {                                  \
+        {(name), sizeof(name) - 1},    \
+        {                              \
+            (value), sizeof(value) - 1 \
+        }                              \
+    }
+
+static struct http_header plain_head_items[] = {HEADER("content-type", "application/grpc")};
+static const struct http_headers plain_head = {plain_head_items, 1, 1};
+static struct http_header gzip_items[] = {HEADER("grpc-encoding", "gzip")};
+static const struct http_headers gzip_head = {gzip_items, 1, 1};
+static struct http_header ok_trailer_items[] = {HEADER("grpc-status", "0")};
+static const struct http_headers ok_trailers = {ok_trailer_items, 1, 1};
+
+/* ---- the request's head ---- */
+
+static void read_head(const struct http_headers *headers, struct request_head *head)
+{
+    static const struct {
+        struct str name;
+        size_t offset;
+    } wanted[] = {
+#define WANTED(name, member) {{(name), sizeof(name) - 1}, offsetof(struct request_head, member)}
+        WANTED("content-type", content_type),   WANTED("grpc-timeout", timeout),
+        WANTED("grpc-encoding", encoding),      WANTED("grpc-accept-encoding", accept_encoding),
+        WANTED("x-user-email", email),          WANTED("x-user-role", role),
+        WANTED("x-device-id", device_id),       WANTED("x-client-ip", client_ip),
+        WANTED("x-fleet-signature", signature),
+#undef WANTED
+    };
+
+    for (size_t i = 0; i < headers->count; i++) {
+        for (size_t j = 0; j < sizeof(wanted) / sizeof(*wanted); j++) {
+            struct str *place = (struct str *)(void *)((char *)head + wanted[j].offset);
+            if (!place->data && str_equal(headers->items[i].name, wanted[j].name))
+                *place = headers->items[i].value;
+        }
+    }
+}
+
+/* application/grpc or application/grpc+proto, with parameters or without. */
+static bool is_grpc(const struct http_request *request, struct str content_type)
+{
+    struct str type = str_trim(str_sized(content_type.data, str_find(content_type, ';')));
+
+    return str_is(request->method, "POST") &&
+           (str_is(type, "application/grpc") || str_is(type, "application/grpc+proto"));
+}
+
+static bool accepts_gzip(struct str list)
+{
+    struct str encoding;
+
+    while (str_split(&list, ',', &encoding))
+        if (str_is(str_trim(encoding), "gzip")) return true;
+    return false;
+}
+
+/* Takes over who the peer says the user is, if it may say so. */
+static void identify(struct serving *serving, const struct http_request *request)
+{
+    const struct rpc_identity *identity = serving->server->options.identity;
+    const struct request_head *head = &serving->head;
+    struct rpc_scope *scope = &serving->scope;
+    struct arena *arena = serving->call->arena;
+
+    if (!identity) return;
+    if (!identity->trust_everyone &&
+        !(head->signature.data && rpc_identity_verify(arena, identity, request->path,
+                                                      clock_now_us() / 1000, &request->headers)))
+        return;
+    scope->peer = true;
+    if (head->email.length > 0) scope->user.email = str_dup(arena, head->email);
+    if (head->role.length > 0) scope->user.role = str_dup(arena, head->role);
+    if (head->device_id.length > 0) scope->user.device_id = str_dup(arena, head->device_id);
+    if (head->client_ip.length > 0) scope->client_ip = str_dup(arena, head->client_ip);
+}
+
+static struct status prepare(struct serving *serving)
+{
+    const struct request_head *head = &serving->head;
+    struct arena *arena = serving->call->arena;
+    int64_t timeout_us = 0;
+    struct status st;
+
+    if (head->timeout.data && !rpc_timeout_parse(head->timeout, &timeout_us))
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
+                           "grpc-timeout is up to 8 digits and one of H M S m u n");
+    rpc_run_limit(&serving->run, timeout_us, serving->server->options.deadline_max_ms);
+
+    st = rpc_encoding_parse(arena, head->encoding, &serving->request_gzip);
+    if (failed(st)) {
+        struct status added = http_headers_add(arena, &serving->scope.reply_metadata,
+                                               STR("grpc-accept-encoding"), STR(RPC_ENCODINGS));
+        return failed(added) ? added : st;
+    }
+    serving->response_gzip = accepts_gzip(head->accept_encoding);
+    identify(serving, http_request(serving->exchange));
+    return call_check(serving->call);
+}
+
+/* ---- the answer ---- */
+
+static void append(struct arena *arena, struct http_headers *to, const struct http_headers *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        /* Past the limit of headers the rest is left out; what gRPC needs stands first. */
+        struct status full = http_headers_add(arena, to, from->items[i].name, from->items[i].value);
+        if (failed(full)) return;
+    }
+}
+
+static const struct http_headers *answer_head(const struct serving *serving, bool gzip)
+{
+    const struct http_headers *metadata = &serving->scope.reply_metadata;
+    struct arena *arena = serving->call->arena;
+    struct http_headers *head;
+
+    if (metadata->count == 0 && !gzip) return &plain_head;
+    head = arena_new(arena, struct http_headers);
+    append(arena, head, &plain_head);
+    if (gzip) append(arena, head, &gzip_head);
+    append(arena, head, metadata);
+    return head;
+}
+
+static const struct http_headers *answer_trailers(const struct serving *serving, struct status st)
+{
+    const struct http_headers *metadata = &serving->scope.reply_trailers;
+    struct arena *arena = serving->call->arena;
+    struct http_headers *trailers;
+
+    if (!failed(st) && metadata->count == 0) return &ok_trailers;
+    trailers = arena_new(arena, struct http_headers);
+    rpc_status_write(arena, st, trailers);
+    append(arena, trailers, metadata);
+    return trailers;
+}
+
+/* An answer that nothing has been sent of: one message (or none) and the status. */
+static void answer(struct serving *serving, struct status st, struct str frame, bool gzip)
+{
+    const struct http_headers *trailers = answer_trailers(serving, st);
+    const struct http_headers *head = answer_head(serving, gzip && !failed(st));
+    struct http_headers *only;
+
+    serving->scope.reply_begun = true;
+    if (!failed(st)) {
+        http_respond_trailers(serving->call, serving->exchange, 200, head, frame, trailers);
+        return;
+    }
+    only = arena_new(serving->call->arena, struct http_headers);
+    append(serving->call->arena, only, head);
+    append(serving->call->arena, only, trailers);
+    http_respond(serving->call, serving->exchange, 200, only, (struct str){0});
+}
+
+static bool wants_gzip(const struct serving *serving, size_t size)
+{
+    if (!serving->response_gzip) return false;
+    return serving->scope.reply_gzip || (serving->request_gzip && size >= GZIP_SIZE_MIN);
+}
+
+static struct status too_large(const struct serving *serving, size_t size)
+{
+    return status_printf(serving->call->arena, STATUS_RESOURCE_EXHAUSTED,
+                         ARGOSY__REASON__RESPONSE_TOO_LARGE,
+                         "an answer of %zu bytes is over the limit of %zu", size,
+                         serving->server->options.message_size_max);
+}
+
+/* Encodes the one message of an answer. */
+static struct status encode(const struct serving *serving, const ProtobufCMessage *response,
+                            struct str *ret_frame, bool *ret_gzip)
+{
+    size_t size = protobuf_c_message_get_packed_size(response);
+
+    if (size > serving->server->options.message_size_max) return too_large(serving, size);
+    *ret_gzip = wants_gzip(serving, size);
+    *ret_frame = rpc_frame_message(serving->call->arena, response, *ret_gzip);
+    return status_ok();
+}
+
+/* ---- unary ---- */
+
+/* Reads the one message of the request. */
+static struct status read_request(struct serving *serving, ProtobufCMessage **ret_request)
+{
+    const struct rpc_route *route = serving->run.route;
+    size_t size_max = serving->server->options.message_size_max;
+    struct arena *arena = serving->call->arena;
+    struct str body, message;
+    struct status st;
+
+    st = http_read_body(serving->call, serving->exchange, RPC_FRAME_HEAD_SIZE + size_max, &body);
+    if (failed(st)) return st;
+    st = rpc_deframe_only(arena, body, size_max, serving->request_gzip, &message);
+    if (failed(st)) return st;
+    st = rpc_validate(serving->call, route, message);
+    if (failed(st)) return st;
+    return rpc_unpack(arena, route->method->request, message, ret_request);
+}
+
+static void serve_unary(struct serving *serving)
+{
+    struct arena *arena = serving->call->arena;
+    const struct rpc_route *route = serving->run.route;
+    ProtobufCMessage *request, *response;
+    struct str frame = {0};
+    bool gzip = false;
+    struct status st;
+
+    st = prepare(serving);
+    if (!failed(st)) st = read_request(serving, &request);
+    if (!failed(st)) {
+        response = rpc_message_new(arena, route->method->response);
+        st = rpc_invoke(serving->call, route, request, response, NULL);
+    }
+    if (!failed(st)) st = encode(serving, response, &frame, &gzip);
+    st = rpc_run_end(&serving->run, st);
+    answer(serving, st, frame, gzip);
+}
+
+/* ---- streams ---- */
+
+/* The handler's end of a stream over HTTP. */
+struct server_stream {
+    struct rpc_stream base; /* first */
+    struct serving *serving;
+    struct rpc_body body;
+    bool gzip; /* announced in the head */
+};
+
+static struct status server_send(struct call *call, struct rpc_stream *base, uint8_t *frame,
+                                 size_t size)
+{
+    struct server_stream *stream = (struct server_stream *)base;
+    struct serving *serving = stream->serving;
+
+    if (size > serving->server->options.message_size_max) return too_large(serving, size);
+    if (!serving->scope.reply_begun) {
+        serving->scope.reply_begun = true;
+        stream->gzip = serving->response_gzip &&
+                       (serving->scope.reply_gzip || serving->request_gzip);
+        http_begin(call, serving->exchange, 200, answer_head(serving, stream->gzip));
+    }
+    return http_write(
+        call, serving->exchange,
+        rpc_frame(&base->sending, frame, size, stream->gzip && wants_gzip(serving, size)));
+}
+
+static struct status server_receive(struct call *call, struct rpc_stream *base,
+                                    struct str *ret_message)
+{
+    struct server_stream *stream = (struct server_stream *)base;
+
+    return rpc_body_receive(call, &base->received, &stream->body, ret_message);
+}
+
+static const struct rpc_stream_kind server_kind = {.send = server_send, .receive = server_receive};
+
+static struct status run_stream(struct serving *serving, struct server_stream *stream,
+                                ProtobufCMessage **ret_response)
+{
+    const struct rpc_route *route = serving->run.route;
+    const struct rpc_method *method = route->method;
+    ProtobufCMessage *request = NULL;
+    struct status st;
+
+    st = prepare(serving);
+    if (failed(st)) return st;
+    stream->body.deframer.gzip = serving->request_gzip;
+    if (!method->client_streaming) {
+        st = read_request(serving, &request);
+        if (failed(st)) return st;
+    }
+    if (!method->server_streaming)
+        *ret_response = rpc_message_new(serving->call->arena, method->response);
+    return rpc_invoke(serving->call, route, request, *ret_response, &stream->base);
+}
+
+static void serve_stream(struct serving *serving)
+{
+    const struct rpc_route *route = serving->run.route;
+    struct server_stream stream = {.serving = serving};
+    ProtobufCMessage *response = NULL;
+    struct str frame = {0};
+    bool gzip = false;
+    struct status st;
+
+    rpc_stream_init(&stream.base, &server_kind, route->method->request);
+    stream.base.rules = route->request;
+    stream.body.exchange = serving->exchange;
+    stream.body.deframer.size_max = serving->server->options.message_size_max;
+
+    st = run_stream(serving, &stream, &response);
+    if (!failed(st) && response) st = encode(serving, response, &frame, &gzip);
+    st = rpc_run_end(&serving->run, st);
+    rpc_stream_release(&stream.base);
+    if (serving->scope.reply_begun)
+        http_finish(serving->call, serving->exchange, answer_trailers(serving, st));
+    else
+        answer(serving, st, frame, gzip);
+}
+
+/* ---- one call ---- */
+
+/* Health and reflection are served wherever anything is. */
+static bool is_everywhere(const struct rpc_route *route)
+{
+    struct str name = str_of(route->description->name);
+
+    return str_starts_with(name, STR("grpc.health.")) ||
+           str_starts_with(name, STR("grpc.reflection."));
+}
+
+static struct rpc_route *find_route(const struct rpc_server *server, struct str path,
+                                    const char *only)
+{
+    struct rpc_route *route = rpc_routes_find(&server->routes, path);
+
+    if (!route) return rpc_route_unknown();
+    if (only && strcmp(only, route->description->name) != 0 && !is_everywhere(route))
+        return rpc_route_unknown();
+    return route;
+}
+
+static void serve(struct call *call, struct http_exchange *exchange,
+                  const struct rpc_server *server, const char *only)
+{
+    const struct http_request *request = http_request(exchange);
+    struct serving serving = {.call = call, .exchange = exchange, .server = server};
+    struct rpc_route *route;
+
+    read_head(&request->headers, &serving.head);
+    if (!is_grpc(request, serving.head.content_type)) {
+        http_respond(call, exchange, 415, NULL,
+                     STR("gRPC is spoken here: POST application/grpc\n"));
+        return;
+    }
+    route = find_route(server, request->path, only);
+    rpc_scope_init(&serving.scope);
+    serving.scope.metadata[0] = &request->headers;
+    serving.scope.client_ip = request->peer;
+    rpc_run_begin(&serving.run, call, route, &serving.scope);
+    if (!route->handler)
+        answer(&serving, rpc_run_end(&serving.run, rpc_invoke(call, route, NULL, NULL, NULL)),
+               (struct str){0}, false);
+    else if (route->method->client_streaming || route->method->server_streaming)
+        serve_stream(&serving);
+    else
+        serve_unary(&serving);
+    call->scope = NULL;
+}
+
+void rpc_server_handle(struct call *call, struct http_exchange *exchange, void *data)
+{
+    serve(call, exchange, data, NULL);
+}
+
+void rpc_endpoint_handle(struct call *call, struct http_exchange *exchange, void *data)
+{
+    const struct rpc_endpoint *endpoint = data;
+
+    serve(call, exchange, endpoint->server, endpoint->service_name);
+}

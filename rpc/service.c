@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a service's store is. */
+#include "rpc/service.h"
+
+static char *setting_name(struct arena *arena, const char *service)
+{
+    char *name = arena_printf(arena, "%s_STORE", service);
+
+    for (char *letter = name; *letter; letter++)
+        if (*letter >= 'a' && *letter <= 'z') *letter = (char)(*letter - 'a' + 'A');
+    return name;
+}
+
+const char *service_store_url(const struct service_context *context,
+                              const struct service_module *module)
+{
+    static const char placeholder[] = "{data}";
+    const char *url, *place;
+
+    url = config_text(context->config, setting_name(context->arena, module->name));
+    if (!*url) url = module->store_default;
+    place = strstr(url, placeholder);
+    if (!place) return url;
+    return arena_printf(context->arena, "%.*s%s%s", (int)(place - url), url, context->data_dir,
+                        place + sizeof(placeholder) - 1);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sending and receiving on any kind of stream. */
+#include "rpc/rpc_stream.h"
+
+#include "rpc/rpc_arena.h"
+#include "rpc/rpc_frame.h"
+
+void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
+                     const ProtobufCMessageDescriptor *receives)
+{
+    *stream = (struct rpc_stream){.kind = kind, .receives = receives};
+    arena_init(&stream->received, 0);
+    arena_init(&stream->sending, 0);
+}
+
+void rpc_stream_release(struct rpc_stream *stream)
+{
+    arena_release(&stream->received);
+    arena_release(&stream->sending);
+}
+
+/* Remembers why the stream broke: its status at the end says so too. What is said of a failure must
+ * outlive the message that it is about. */
+static struct status note(const struct call *call, struct rpc_stream *stream, struct status st)
+{
+    if (!failed(st)) return st;
+    st = status_dup(call->arena, st);
+    if (!failed(stream->failure)) stream->failure = st;
+    return st;
+}
+
+/* A call for one step of the stream: it keeps the stream's deadline too. */
+static void step_init(struct call *step, struct call *call, const struct rpc_stream *stream)
+{
+    call_init_child(step, call, 0);
+    if (stream->deadline_us == CALL_NO_DEADLINE) return;
+    if (step->deadline_us == CALL_NO_DEADLINE || stream->deadline_us < step->deadline_us)
+        step->deadline_us = stream->deadline_us;
+}
+
+struct status rpc_send(struct call *call, struct rpc_stream *stream,
+                       const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    struct call step;
+    uint8_t *frame;
+
+    step_init(&step, call, stream);
+    arena_reset(&stream->sending);
+    frame = arena_alloc(&stream->sending, RPC_FRAME_HEAD_SIZE + size);
+    protobuf_c_message_pack(message, frame + RPC_FRAME_HEAD_SIZE);
+    return note(call, stream, stream->kind->send(&step, stream, frame, size));
+}
+
+struct status rpc_send_raw(struct call *call, struct rpc_stream *stream, struct str message)
+{
+    struct call step;
+    uint8_t *frame;
+
+    step_init(&step, call, stream);
+    arena_reset(&stream->sending);
+    frame = arena_alloc(&stream->sending, RPC_FRAME_HEAD_SIZE + message.length);
+    if (message.length > 0) memcpy(frame + RPC_FRAME_HEAD_SIZE, message.data, message.length);
+    return note(call, stream, stream->kind->send(&step, stream, frame, message.length));
+}
+
+static struct status receive(struct call *call, struct rpc_stream *stream, struct str *ret_message)
+{
+    struct call step;
+    struct status st;
+
+    step_init(&step, call, stream);
+    arena_reset(&stream->received);
+    st = stream->kind->receive(&step, stream, ret_message);
+    if (failed(st) || !ret_message->data || !stream->rules) return st;
+    return schema_validate(&stream->received, stream->rules, *ret_message);
+}
+
+struct status rpc_receive_raw(struct call *call, struct rpc_stream *stream, struct str *ret_message)
+{
+    struct str message = {0};
+    struct status st;
+
+    st = receive(call, stream, &message);
+    if (failed(st)) return note(call, stream, st);
+    *ret_message = message;
+    return status_ok();
+}
+
+struct status rpc_receive(struct call *call, struct rpc_stream *stream,
+                          ProtobufCMessage **ret_message)
+{
+    ProtobufCMessage *message = NULL;
+    struct str encoded = {0};
+    struct status st;
+
+    invariant(stream->receives != NULL);
+    st = receive(call, stream, &encoded);
+    if (!failed(st) && encoded.data)
+        st = rpc_unpack(&stream->received, stream->receives, encoded, &message);
+    if (failed(st)) return note(call, stream, st);
+    *ret_message = message;
+    return status_ok();
+}
+
+struct status rpc_send_end(struct call *call, struct rpc_stream *stream)
+{
+    struct call step;
+
+    if (!stream->kind->send_end) return status_ok();
+    step_init(&step, call, stream);
+    return stream->kind->send_end(&step, stream);
+}
+
+struct status rpc_stream_head(struct call *call, struct rpc_stream *stream,
+                              const struct http_headers **ret_metadata)
+{
+    struct call step;
+
+    invariant(stream->kind->head != NULL);
+    step_init(&step, call, stream);
+    return stream->kind->head(&step, stream, ret_metadata);
+}
+
+struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream)
+{
+    struct call step;
+
+    invariant(stream->kind->finish != NULL);
+    step_init(&step, call, stream);
+    return stream->kind->finish(&step, stream);
+}
+
+void rpc_stream_cancel(struct rpc_stream *stream)
+{
+    if (stream->kind->cancel) stream->kind->cancel(stream);
+}
