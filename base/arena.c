@@ -52,10 +52,15 @@ _Noreturn static void out_of_memory(size_t size)
     abort();
 }
 
+static bool is_reserve(const struct arena_chunk *chunk)
+{
+    return (const char *)chunk == reserve;
+}
+
 static void free_chunk(struct arena_chunk *chunk)
 {
     ASAN_UNPOISON_MEMORY_REGION(chunk->data, chunk->size - sizeof(*chunk));
-    if ((char *)chunk == reserve)
+    if (is_reserve(chunk))
         atomic_store(&reserve_taken, false);
     else
         free(chunk);
@@ -142,10 +147,13 @@ void arena_reset(struct arena *arena)
     run_deferred(arena);
     for (struct arena_chunk *chunk = arena->chunk; chunk; chunk = older) {
         older = chunk->older;
-        if (chunk != arena->first) free_chunk(chunk);
+        if (chunk != arena->first || is_reserve(chunk)) free_chunk(chunk);
     }
     arena->exhausted = false;
-    if (!arena->first) return;
+    if (!arena->first || is_reserve(arena->first)) {
+        arena_init(arena, arena->limit);
+        return;
+    }
 
     arena->first->older = 0;
     arena->size = arena->first->size;

@@ -82,8 +82,11 @@ static char *put(char *out, int64_t value, int digits, char after)
 size_t clock_format(int64_t time_us, char ret_text[CLOCK_TEXT_SIZE])
 {
     const int64_t day_us = 86400 * (int64_t)1000000;
-    int64_t days = time_us / day_us - (time_us % day_us < 0);
-    int64_t in_day_us = time_us - days * day_us;
+    int64_t days = time_us / day_us, in_day_us = time_us % day_us;
+    if (in_day_us < 0) {
+        in_day_us += day_us;
+        days--;
+    }
     int64_t second = in_day_us / 1000000;
     int64_t micros = in_day_us % 1000000;
     struct civil_day civil = civil_from_days(days);
