@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue's domain: products, their variants, prices and stock, as plain values.
+ *
+ * Nothing here does I/O or suspends. A product is made from a request (product_draft), changed by a
+ * patch (product_patch) or by a file (product_import_merge), and its stock by product_stock_apply;
+ * whoever stores it calls these between reading and writing, so that the rules are in one place for
+ * every store.
+ *
+ * Money is int64 minor units of an ISO 4217 currency. Times are int64 microseconds, UTC. Texts are
+ * never NULL and end with a NUL; all of them are arena memory. */
+#ifndef SERVICES_PRODUCT_PRODUCT_H
+#define SERVICES_PRODUCT_PRODUCT_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/str.h"
+#include "product.pb-c.h"
+
+enum {
+    PRODUCT_OPTIONS_MAX = 3,
+    PRODUCT_VARIANTS_MAX = 100,
+    PRODUCT_HANDLE_MAX = 255, /* bytes */
+};
+
+/* Most pieces of one variant, so that no sum overflows. */
+#define PRODUCT_STOCK_MAX INT64_C(1000000000000)
+
+/* Numbers are stored: they never change. */
+enum product_status { PRODUCT_ACTIVE = 0, PRODUCT_DRAFT = 1, PRODUCT_ARCHIVED = 2 };
+
+/* "active", "draft", "archived". */
+const char *product_status_name(enum product_status status);
+/* The empty text is active. */
+bool product_status_parse(const char *name, enum product_status *ret_status);
+
+struct product_texts {
+    const char **items;
+    size_t count;
+};
+
+struct product_option {
+    const char *name;
+    const char *value;
+};
+
+/* received = available + reserved + sold, where available = on_hand - reserved; all of them at
+ * least 0. Of a variant that is not tracked all are 0. */
+struct product_stock {
+    bool tracked;
+    int64_t on_hand;
+    int64_t reserved;
+    int64_t received; /* since tracking began: all that came, less what was written off */
+    int64_t sold;
+    int64_t imported; /* the quantity that a file gave last; -1: none */
+};
+
+struct product_variant {
+    const char *variant_id; /* "" until it is given one */
+    const char *sku;
+    const char *image_url;
+    const char *barcode;
+    struct product_option options[PRODUCT_OPTIONS_MAX];
+    size_t option_count;
+    int64_t unit_amount;
+    int64_t compare_at_unit_amount; /* 0: none */
+    int32_t grams;
+    struct product_stock stock;
+};
+
+struct product {
+    const char *product_id;
+    const char *category;
+    const char *handle;
+    const char *name;
+    const char *description;
+    const char *vendor;
+    const char *created_by;
+    const char *currency;
+    enum product_status status;
+    bool is_featured;
+    struct product_texts image_urls;
+    struct product_texts tags;
+    struct product_variant *variants; /* at least one */
+    size_t variant_count;
+    int64_t version; /* from 1, one more with each change; stock changes are none */
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+/* Where a product lives. */
+struct product_key {
+    const char *category;
+    const char *product_id;
+};
+
+/* ---- money ---- */
+
+/* How many decimals the currency has; false if ISO 4217 knows no such code. */
+bool product_currency_exponent(const char *currency, int *ret_exponent);
+
+/* The price in minor units. The decimal number that is meant is the shortest one that reads as this
+ * double; false if it has more than `exponent` decimals. 0 <= price <= 1e9. */
+bool product_price_to_minor(double price, int exponent, int64_t *ret_minor);
+
+/* The double nearest to the amount, for clients that know no minor units. */
+double product_price_from_minor(int64_t minor, const char *currency);
+
+/* The cheapest variant's. */
+int64_t product_unit_amount(const struct product *product);
+
+/* ---- who may ---- */
+
+/* Who acts, in the domain's words. */
+struct product_actor {
+    const char *email; /* "": nobody */
+    bool is_admin;
+};
+
+bool product_is_owner(const struct product *product, const struct product_actor *actor);
+/* Active products are for everybody, others for their seller and admins. */
+bool product_is_visible(const struct product *product, const struct product_actor *actor);
+/* OK for the owner and admins; NOT_OWNER for others, NOT_FOUND if they may not even see it. */
+struct status product_check_change(const struct product *product,
+                                   const struct product_actor *actor);
+/* OK if `version` is 0 or the product's, else ABORTED (VERSION_STALE). */
+struct status product_check_version(struct arena *arena, const struct product *product,
+                                    int64_t version);
+/* OK if nothing of it is reserved, else FAILED_PRECONDITION (STOCK_RESERVED). */
+struct status product_check_unreserved(struct arena *arena, const struct product *product);
+
+/* NOT_FOUND, PRODUCT_NOT_FOUND. */
+struct status product_not_found(void);
+
+/* ---- making and changing ---- */
+
+/* What makes products besides the request. */
+struct product_context {
+    const char *currency; /* the shop's default */
+    const char *created_by;
+    int64_t now_us;
+};
+
+/* A whole new product from a request that its field rules have passed: ids are made, the handle is
+ * a slug of the name. INVALID_ARGUMENT names the field. */
+struct status product_draft(struct arena *arena,
+                            const ProductService__CreateProductRequest *request,
+                            const struct product_context *context, struct product *ret_product);
+
+/* The same product changed as the request asks, with the next version. `product` itself stays as it
+ * is, but shares its texts with the result. The new owner (created_by) is the caller's to allow. */
+struct status product_patch(struct arena *arena, const struct product *product,
+                            const ProductService__UpdateProductRequest *request, int64_t now_us,
+                            struct product *ret_product);
+
+/* A product as a file gives it, to be stored as it is if there is none with this handle, else to be
+ * merged. */
+struct status product_import_draft(struct arena *arena,
+                                   const ProductService__ImportProductRequest *request,
+                                   const struct product_context *context,
+                                   struct product *ret_product);
+
+/* What is there, brought to what a file says (made by product_import_draft); *ret_changed false: it
+ * is so already, and *ret_product is not written. Variants are recognised by their options, a
+ * single one by being the only one. A quantity counts only if it is another than the file's last:
+ * what was sold in between is not put back by giving the same file again. */
+struct status product_import_merge(struct arena *arena, const struct product *product,
+                                   const struct product *file, int64_t now_us,
+                                   struct product *ret_product, bool *ret_changed);
+
+/* "Blaues T-Shirt (XL)" -> "blaues-t-shirt-xl"; "product" if nothing is left. */
+char *product_slug(struct arena *arena, const char *name);
+
+/* Are they the same to a reader, but for ids, version, times, owner, handle and stock? */
+bool product_same_content(const struct product *a, const struct product *b);
+
+/* The variant with this id; of a product with one variant also for "". NULL if there is none. */
+struct product_variant *product_find_variant(const struct product *product, const char *variant_id);
+
+/* ---- stock ---- */
+
+enum product_stock_change_kind { STOCK_DELTA, STOCK_COUNT, STOCK_UNTRACK };
+
+struct product_stock_change {
+    enum product_stock_change_kind kind;
+    int64_t pieces; /* of DELTA and COUNT */
+    const char *cause;
+    const char *reference; /* "": none */
+    const char *created_by;
+    int64_t now_us;
+};
+
+/* One line of the ledger. The sums of the deltas over a variant's entries are its on_hand and
+ * reserved. */
+struct product_stock_entry {
+    int64_t entry_id; /* set by the store */
+    const char *variant_id;
+    const char *cause;
+    int64_t on_hand_delta;
+    int64_t reserved_delta;
+    const char *reference;
+    const char *created_by;
+    int64_t created_us;
+};
+
+/* Changes the stock and says which entry that makes. STOCK_INSUFFICIENT when less would be on hand
+ * than is reserved, STOCK_NOT_TRACKED when there is nothing to untrack. */
+struct status product_stock_apply(struct arena *arena, const struct product_stock_change *change,
+                                  struct product_stock *stock,
+                                  struct product_stock_entry *ret_entry);
+
+/* Of a new variant: `pieces` are there if it is tracked. */
+struct product_stock product_stock_initial(bool tracked, int64_t pieces);
+
+/* What can be bought now. */
+static inline int64_t product_stock_available(const struct product_stock *stock)
+{
+    return stock->on_hand - stock->reserved;
+}
+
+/* Does it hold what struct product_stock promises? */
+bool product_stock_is_sound(const struct product_stock *stock);
+
+#endif

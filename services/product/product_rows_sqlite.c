@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows into products, and products into rows with all that is derived from them.
+ *
+ * Lists of texts (image addresses, tags, options) are kept as lines, which is why the domain lets
+ * no line break into them. */
+#include "base/clock.h"
+#include "reasons.pb-c.h"
+#include "services/product/product_store_sqlite.h"
+
+/* ---- reading ---- */
+
+enum { VARIANTS_FIRST = 4 }; /* room for variants before it is doubled */
+
+/* Takes apart what join_lines made; cuts `text` itself. */
+static struct product_texts split_lines(struct arena *arena, char *text)
+{
+    struct product_texts texts = {0};
+    size_t count = 1;
+
+    if (!*text) return texts;
+    for (const char *next = text; (next = strchr(next, '\n')); next++) count++;
+    texts.items = arena_array(arena, const char *, count);
+    for (char *line = text; line;) {
+        char *end = strchr(line, '\n');
+        if (end) *end++ = 0;
+        texts.items[texts.count++] = line;
+        line = end;
+    }
+    return texts;
+}
+
+static void read_options(const struct sqlite_rows *rows, int column,
+                         struct product_variant *variant)
+{
+    struct product_texts lines = split_lines(rows->arena, sqlite_column_text(rows, column));
+
+    for (size_t i = 0; i + 1 < lines.count && variant->option_count < PRODUCT_OPTIONS_MAX; i += 2)
+        variant->options[variant->option_count++] = (struct product_option){lines.items[i],
+                                                                            lines.items[i + 1]};
+}
+
+static void read_variant(const struct sqlite_rows *rows, struct product_variant *ret_variant)
+{
+    struct product_variant variant = {
+        .variant_id = sqlite_column_text(rows, 16),
+        .sku = sqlite_column_text(rows, 17),
+        .image_url = sqlite_column_text(rows, 18),
+        .barcode = sqlite_column_text(rows, 19),
+        .unit_amount = sqlite_column_i64(rows, 21),
+        .compare_at_unit_amount = sqlite_column_i64(rows, 22),
+        .grams = (int32_t)sqlite_column_i64(rows, 23),
+        .stock =
+            {
+                .tracked = sqlite_column_i64(rows, 24) != 0,
+                .on_hand = sqlite_column_i64(rows, 25),
+                .reserved = sqlite_column_i64(rows, 26),
+                .received = sqlite_column_i64(rows, 27),
+                .sold = sqlite_column_i64(rows, 28),
+                .imported = sqlite_column_i64(rows, 29),
+            },
+    };
+
+    read_options(rows, 20, &variant);
+    *ret_variant = variant;
+}
+
+static void read_product(const struct sqlite_rows *rows, struct product_row *ret_row)
+{
+    *ret_row = (struct product_row){
+        .key = sqlite_column_i64(rows, 0),
+        .score = sqlite_column_double(rows, 30),
+        .product =
+            {
+                .product_id = sqlite_column_text(rows, 1),
+                .category = sqlite_column_text(rows, 2),
+                .handle = sqlite_column_text(rows, 3),
+                .name = sqlite_column_text(rows, 4),
+                .vendor = sqlite_column_text(rows, 5),
+                .created_by = sqlite_column_text(rows, 6),
+                .currency = sqlite_column_text(rows, 7),
+                .status = (enum product_status)sqlite_column_i64(rows, 8),
+                .is_featured = sqlite_column_i64(rows, 9) != 0,
+                .image_urls = split_lines(rows->arena, sqlite_column_text(rows, 10)),
+                .tags = split_lines(rows->arena, sqlite_column_text(rows, 11)),
+                .version = sqlite_column_i64(rows, 12),
+                .created_us = sqlite_column_i64(rows, 13),
+                .updated_us = sqlite_column_i64(rows, 14),
+                .description = sqlite_column_text(rows, 15),
+                .variants = arena_array(rows->arena, struct product_variant, VARIANTS_FIRST),
+            },
+    };
+}
+
+/* Room for one more: it is full at every power of two from VARIANTS_FIRST on. */
+static struct product_variant *add_variant(struct arena *arena, struct product *product)
+{
+    size_t count = product->variant_count;
+
+    if (count >= VARIANTS_FIRST && (count & (count - 1)) == 0) {
+        struct product_variant *larger = arena_array(arena, struct product_variant, count * 2);
+        memcpy(larger, product->variants, count * sizeof(*larger));
+        product->variants = larger;
+    }
+    return &product->variants[product->variant_count++];
+}
+
+struct status product_rows_read(struct sqlite_rows *rows, size_t max,
+                                struct product_row *ret_products, size_t *ret_count)
+{
+    size_t count = 0;
+
+    while (sqlite_next(rows)) {
+        if (count == 0 || ret_products[count - 1].key != sqlite_column_i64(rows, 0)) {
+            if (count == max) break;
+            read_product(rows, &ret_products[count++]);
+        }
+        read_variant(rows, add_variant(rows->arena, &ret_products[count - 1].product));
+    }
+    sqlite_end(rows);
+    *ret_count = count;
+    return rows->status;
+}
+
+struct status product_row_read(struct sqlite_rows *rows, struct product_row *ret_row)
+{
+    size_t count;
+    struct status st = product_rows_read(rows, 1, ret_row, &count);
+
+    if (failed(st)) return st;
+    return count == 1 ? st : product_not_found();
+}
+
+struct status product_row_find(struct sqlite_tx *tx, const struct product_key *key,
+                               struct product_row *ret_row)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, PRODUCT_BY_PLACE, "tt", key->product_id,
+                                    key->category);
+
+    return failed(st) ? st : product_row_read(&rows, ret_row);
+}
+
+struct status product_row_find_by_handle(struct sqlite_tx *tx, const char *handle,
+                                         struct product_row *ret_row)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_query(
+        tx, &rows,
+        "SELECT " PRODUCT_COLUMNS ", 0.0 FROM products p"
+        " CROSS JOIN variants v ON v.product = p.key WHERE p.handle = ? ORDER BY v.position",
+        "t", handle);
+    return failed(st) ? st : product_row_read(&rows, ret_row);
+}
+
+/* ---- writing ---- */
+
+static char *join_lines(struct arena *arena, const char *const *items, size_t count)
+{
+    size_t size = 1;
+    char *text, *next;
+
+    for (size_t i = 0; i < count; i++) size += strlen(items[i]) + 1;
+    text = next = arena_alloc(arena, size);
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(items[i]);
+        if (i > 0) *next++ = '\n';
+        memcpy(next, items[i], length);
+        next += length;
+    }
+    *next = 0;
+    return text;
+}
+
+static char *join_options(struct arena *arena, const struct product_variant *variant)
+{
+    const char *lines[PRODUCT_OPTIONS_MAX * 2];
+
+    for (size_t i = 0; i < variant->option_count; i++) {
+        lines[i * 2] = variant->options[i].name;
+        lines[i * 2 + 1] = variant->options[i].value;
+    }
+    return join_lines(arena, lines, variant->option_count * 2);
+}
+
+static struct status write_variant(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                   int position, const struct product_variant *variant)
+{
+    const struct product_stock *stock = &variant->stock;
+
+    invariant(product_stock_is_sound(stock));
+    return sqlite_exec(
+        tx, 0, "INSERT INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "litttttlllilllll", key, position, variant->variant_id, variant->sku, variant->image_url,
+        variant->barcode, join_options(arena, variant), variant->unit_amount,
+        variant->compare_at_unit_amount, (int64_t)variant->grams, (int)stock->tracked,
+        stock->on_hand, stock->reserved, stock->received, stock->sold, stock->imported);
+}
+
+static struct status write_variants(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                    const struct product *product)
+{
+    struct status st = status_ok();
+
+    invariant(product->variant_count > 0);
+    for (size_t i = 0; i < product->variant_count && !failed(st); i++)
+        st = write_variant(arena, tx, key, (int)i, &product->variants[i]);
+    return st;
+}
+
+static struct status write_tags(struct sqlite_tx *tx, int64_t key, const struct product_texts *tags)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < tags->count && !failed(st); i++)
+        st = sqlite_exec(tx, 0, "INSERT OR IGNORE INTO product_tags VALUES (?, ?)", "tl",
+                         tags->items[i], key);
+    return st;
+}
+
+static struct status delete_tags(struct sqlite_tx *tx, int64_t key,
+                                 const struct product_texts *tags)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < tags->count && !failed(st); i++)
+        st = sqlite_exec(tx, 0, "DELETE FROM product_tags WHERE tag = ? AND product = ?", "tl",
+                         tags->items[i], key);
+    return st;
+}
+
+struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
+                                        const struct product_stock_entry *entry)
+{
+    return sqlite_exec(
+        tx, 0,
+        "INSERT INTO stock_entries (product_id, variant_id, cause, on_hand_delta,"
+        " reserved_delta, reference, created_by, created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttllttl", product_id, entry->variant_id, entry->cause, entry->on_hand_delta,
+        entry->reserved_delta, entry->reference, entry->created_by, entry->created_us);
+}
+
+/* The difference between two stocks of one variant, if there is any. */
+static struct status write_difference(struct sqlite_tx *tx, const char *product_id,
+                                      const char *variant_id, const struct product_stock *before,
+                                      const struct product_stock *after,
+                                      const struct product_cause *cause)
+{
+    struct product_stock_entry entry = {
+        .variant_id = variant_id,
+        .cause = cause->cause,
+        .on_hand_delta = after->on_hand - before->on_hand,
+        .reserved_delta = after->reserved - before->reserved,
+        .reference = "",
+        .created_by = cause->created_by,
+        .created_us = clock_now_us(),
+    };
+
+    if (before->tracked == after->tracked && entry.on_hand_delta == 0 && entry.reserved_delta == 0)
+        return status_ok();
+    return product_stock_entry_write(tx, product_id, &entry);
+}
+
+/* What variants have come, gone or changed their stock; `before` or `after` is NULL if the product
+ * was not, or is no more. */
+static struct status write_ledger(struct sqlite_tx *tx, const struct product *before,
+                                  const struct product *after, const struct product_cause *cause)
+{
+    static const struct product_stock none;
+    struct status st = status_ok();
+
+    for (size_t i = 0; after && i < after->variant_count && !failed(st); i++) {
+        const struct product_variant *variant = &after->variants[i];
+        const struct product_variant *old = before
+                                                ? product_find_variant(before, variant->variant_id)
+                                                : 0;
+        st = write_difference(tx, after->product_id, variant->variant_id, old ? &old->stock : &none,
+                              &variant->stock, cause);
+    }
+    for (size_t i = 0; before && i < before->variant_count && !failed(st); i++) {
+        const struct product_variant *variant = &before->variants[i];
+        struct product_cause removed = {"removed", cause->created_by};
+        if (after && product_find_variant(after, variant->variant_id)) continue;
+        st = write_difference(tx, before->product_id, variant->variant_id, &variant->stock, &none,
+                              &removed);
+    }
+    return st;
+}
+
+static struct status last_key(struct sqlite_tx *tx, int64_t *ret_key)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, "SELECT last_insert_rowid()", "");
+
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) *ret_key = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product *product, const struct product_cause *cause)
+{
+    struct product_row row = {.product = *product};
+    struct status st;
+
+    st = sqlite_exec(
+        tx, 0, "INSERT INTO products VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttttttiittllllt", product->product_id, product->category, product->handle, product->name,
+        product->vendor, product->created_by, product->currency, (int)product->status,
+        (int)product->is_featured,
+        join_lines(arena, product->image_urls.items, product->image_urls.count),
+        join_lines(arena, product->tags.items, product->tags.count), product_unit_amount(product),
+        product->version, product->created_us, product->updated_us, product->description);
+    if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
+    if (failed(st)) return st;
+    st = last_key(tx, &row.key);
+    if (failed(st)) return st;
+    st = write_variants(arena, tx, row.key, product);
+    if (failed(st)) return st;
+    st = write_tags(tx, row.key, &product->tags);
+    if (failed(st)) return st;
+    st = product_index_write(arena, tx, &row, 1);
+    if (failed(st)) return st;
+    return write_ledger(tx, 0, product, cause);
+}
+
+/* Does the full-text index need other words? */
+static bool same_words(const struct product *a, const struct product *b)
+{
+    bool same = strcmp(a->name, b->name) == 0 && strcmp(a->vendor, b->vendor) == 0 &&
+                strcmp(a->description, b->description) == 0 && a->tags.count == b->tags.count &&
+                a->variant_count == b->variant_count;
+
+    for (size_t i = 0; same && i < a->tags.count; i++)
+        same = strcmp(a->tags.items[i], b->tags.items[i]) == 0;
+    for (size_t i = 0; same && i < a->variant_count; i++)
+        same = strcmp(a->variants[i].sku, b->variants[i].sku) == 0;
+    return same;
+}
+
+static struct status update_index(struct arena *arena, struct sqlite_tx *tx,
+                                  const struct product_row *before, const struct product *after)
+{
+    struct product_row row = {.key = before->key, .product = *after};
+    struct status st;
+
+    if (same_words(&before->product, after)) return status_ok();
+    st = product_index_write(arena, tx, before, -1);
+    if (failed(st)) return st;
+    st = product_index_write(arena, tx, &row, 1);
+    if (failed(st)) return st;
+    st = delete_tags(tx, before->key, &before->product.tags);
+    if (failed(st)) return st;
+    return write_tags(tx, before->key, &after->tags);
+}
+
+struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product_row *before, const struct product *after,
+                                 const struct product_cause *cause)
+{
+    struct status st;
+
+    st = sqlite_exec(
+        tx, 0,
+        "UPDATE products SET category = ?, name = ?, vendor = ?, created_by = ?, currency = ?,"
+        " status = ?, is_featured = ?, image_urls = ?, tags = ?, unit_amount = ?, version = ?,"
+        " updated_us = ?, description = ? WHERE key = ?",
+        "tttttiittllltl", after->category, after->name, after->vendor, after->created_by,
+        after->currency, (int)after->status, (int)after->is_featured,
+        join_lines(arena, after->image_urls.items, after->image_urls.count),
+        join_lines(arena, after->tags.items, after->tags.count), product_unit_amount(after),
+        after->version, after->updated_us, after->description, before->key);
+    if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", before->key);
+    if (failed(st)) return st;
+    st = write_variants(arena, tx, before->key, after);
+    if (failed(st)) return st;
+    st = update_index(arena, tx, before, after);
+    if (failed(st)) return st;
+    return write_ledger(tx, &before->product, after, cause);
+}
+
+struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product_row *row, const struct product_cause *cause)
+{
+    struct status st;
+
+    st = product_index_write(arena, tx, row, -1);
+    if (failed(st)) return st;
+    st = delete_tags(tx, row->key, &row->product.tags);
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", row->key);
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "DELETE FROM products WHERE key = ?", "l", row->key);
+    if (failed(st)) return st;
+    return write_ledger(tx, &row->product, 0, cause);
+}

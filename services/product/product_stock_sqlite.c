@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stock ledger in SQLite. A variant's numbers and the entry that explains them are written
+ * together; a reference that the variant's ledger has already changes nothing. */
+#include "reasons.pb-c.h"
+#include "services/product/product_store_sqlite.h"
+
+struct adjustment {
+    const struct product_key *key;
+    const char *variant_id;
+    const struct product_stock_change *change;
+    const struct product_check *check;
+    struct product_row row;
+};
+
+static struct status reference_is_known(struct sqlite_tx *tx, const char *variant_id,
+                                        const char *reference, bool *ret_known)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    if (!*reference) {
+        *ret_known = false;
+        return status_ok();
+    }
+    st = sqlite_query(
+        tx, &rows,
+        "SELECT 1 FROM stock_entries WHERE variant_id = ? AND reference = ? AND reference <> ''",
+        "tt", variant_id, reference);
+    if (failed(st)) return st;
+    *ret_known = sqlite_next(&rows);
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static struct status apply(struct arena *arena, struct sqlite_tx *tx,
+                           const struct adjustment *adjustment, struct product_variant *variant)
+{
+    const struct product *product = &adjustment->row.product;
+    struct product_stock *stock = &variant->stock;
+    struct product_stock_entry entry;
+    struct status st;
+
+    st = product_stock_apply(arena, adjustment->change, stock, &entry);
+    if (failed(st)) return st;
+    entry.variant_id = variant->variant_id;
+    st = sqlite_exec(
+        tx, 0,
+        "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?"
+        " WHERE product = ? AND position = ?",
+        "illllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
+        stock->sold, adjustment->row.key, (int)(variant - product->variants));
+    if (failed(st)) return st;
+    return product_stock_entry_write(tx, product->product_id, &entry);
+}
+
+static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct adjustment *adjustment = data;
+    const struct product_check *check = adjustment->check;
+    struct product_variant *variant;
+    struct status st;
+    bool known;
+
+    st = product_row_find(tx, adjustment->key, &adjustment->row);
+    if (failed(st)) return st;
+    st = check->allow(call->arena, &adjustment->row.product, check->data);
+    if (failed(st)) return st;
+    variant = product_find_variant(&adjustment->row.product, adjustment->variant_id);
+    if (!variant && !*adjustment->variant_id)
+        return status_field(call->arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
+                            "the product has several variants; name one");
+    if (!variant)
+        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
+                           "the product has no such variant");
+    st = reference_is_known(tx, variant->variant_id, adjustment->change->reference, &known);
+    if (failed(st) || known) return st;
+    return apply(call->arena, tx, adjustment, variant);
+}
+
+struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
+                                          const struct product_key *key, const char *variant_id,
+                                          const struct product_stock_change *change,
+                                          const struct product_check *check,
+                                          struct product *ret_product)
+{
+    struct adjustment job = {
+        .key = key, .variant_id = variant_id, .change = change, .check = check};
+    struct status st = sqlite_write(call, product_sqlite(store)->db, adjust_job, &job);
+
+    if (!failed(st)) *ret_product = job.row.product;
+    return st;
+}
+
+struct listing {
+    const char *product_id;
+    const char *variant_id;
+    int64_t before;
+    int limit;
+    struct product_stock_page page;
+};
+
+static void read_entry(const struct sqlite_rows *rows, struct product_stock_entry *ret_entry)
+{
+    *ret_entry = (struct product_stock_entry){
+        .entry_id = sqlite_column_i64(rows, 0),
+        .variant_id = sqlite_column_text(rows, 1),
+        .cause = sqlite_column_text(rows, 2),
+        .on_hand_delta = sqlite_column_i64(rows, 3),
+        .reserved_delta = sqlite_column_i64(rows, 4),
+        .reference = sqlite_column_text(rows, 5),
+        .created_by = sqlite_column_text(rows, 6),
+        .created_us = sqlite_column_i64(rows, 7),
+    };
+}
+
+static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct listing *listing = data;
+    struct product_stock_page page = {0};
+    struct sqlite_rows rows;
+    struct status st;
+
+    page.entries = arena_array(call->arena, struct product_stock_entry, (size_t)listing->limit);
+    st = sqlite_query(
+        tx, &rows,
+        "SELECT entry_id, variant_id, cause, on_hand_delta, reserved_delta, reference, created_by,"
+        " created_us FROM stock_entries WHERE product_id = ?1 AND (?2 = '' OR variant_id = ?2)"
+        " AND entry_id < ?3 ORDER BY entry_id DESC LIMIT ?4",
+        "ttli", listing->product_id, listing->variant_id,
+        listing->before > 0 ? listing->before : INT64_MAX, listing->limit + 1);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        if (page.count == (size_t)listing->limit) {
+            page.next = page.entries[page.count - 1].entry_id;
+            break;
+        }
+        read_entry(&rows, &page.entries[page.count++]);
+    }
+    sqlite_end(&rows);
+    listing->page = page;
+    return rows.status;
+}
+
+struct status product_sqlite_list_entries(struct call *call, struct product_store *store,
+                                          const char *product_id, const char *variant_id,
+                                          int64_t before, int limit,
+                                          struct product_stock_page *ret_page)
+{
+    struct listing job = {product_id, variant_id, before, limit, {0}};
+    struct status st = sqlite_scan(call, product_sqlite(store)->db, list_job, &job);
+
+    if (!failed(st)) *ret_page = job.page;
+    return st;
+}

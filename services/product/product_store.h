@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the catalogue wants kept: the port, a table of functions that each adapter fills.
+ *
+ *     st = store->find(call, store, &key, &product);
+ *     st = store->update(call, store, &key, &change, &after);
+ *
+ * A change has a function that the store runs between reading a product and writing it, so that
+ * nobody can lose an update: the store guarantees that nothing came in between. It may run more
+ * than once and must not suspend. Every change of stock that it makes becomes an entry of the
+ * ledger in the same transaction.
+ *
+ * What is answered is in the call's arena. A reader that starts after a change was answered sees
+ * it. */
+#ifndef SERVICES_PRODUCT_PRODUCT_STORE_H
+#define SERVICES_PRODUCT_PRODUCT_STORE_H
+
+#include "fiber/call.h"
+#include "services/product/product.h"
+
+/* A change: `apply` reads `product` and writes what becomes of it. A failed status changes nothing
+ * and becomes the answer. */
+struct product_change {
+    struct status (*apply)(struct arena *arena, const struct product *product, void *data,
+                           struct product *ret_product);
+    void *data;
+    const char *created_by; /* who does it, for the ledger */
+};
+
+/* May this be done to the product as it is now? */
+struct product_check {
+    struct status (*allow)(struct arena *arena, const struct product *product, void *data);
+    void *data;
+    const char *created_by;
+};
+
+enum product_sort {
+    PRODUCT_SORT_CREATED,
+    PRODUCT_SORT_NAME, /* without regard to (ASCII) case */
+    PRODUCT_SORT_PRICE,
+    PRODUCT_SORT_RELEVANCE, /* of a search only */
+};
+enum { PRODUCT_SORT_COUNT = PRODUCT_SORT_RELEVANCE + 1 };
+
+/* What a list is asked for. Texts "" are no filter. */
+struct product_query {
+    const char *category;
+    const char *search; /* words; all must be found, the last may be begun only */
+    const char *tag;
+    const char *created_by;
+    enum product_status status;
+    int64_t unit_amount_min, unit_amount_max; /* 0, INT64_MAX: no filter */
+    int is_featured;                          /* 0, 1; -1: no filter */
+    enum product_sort sort;
+    bool descending;
+    int limit;
+    struct str after; /* the `next` of the page before; empty for the first */
+};
+
+struct product_page {
+    struct product *products;
+    size_t count;
+    int64_t total;   /* of all pages */
+    struct str next; /* where the next page begins, in the store's own form; empty on the last */
+};
+
+struct product_stock_page {
+    struct product_stock_entry *entries; /* the newest first */
+    size_t count;
+    int64_t next; /* the next page's `before`; 0 on the last */
+};
+
+/* A product out of a file, and what became of it. */
+struct product_import {
+    struct product product; /* as product_import_draft made it */
+    bool dry_run;
+    ProductService__ImportProductResult__Outcome outcome; /* set by the store */
+    struct status status;                                 /* why it was refused */
+};
+
+struct product_store {
+    /* NOT_FOUND, PRODUCT_NOT_FOUND. */
+    struct status (*find)(struct call *call, struct product_store *store,
+                          const struct product_key *key, struct product *ret_product);
+
+    /* Those that exist, in the order of the keys. */
+    struct status (*find_many)(struct call *call, struct product_store *store,
+                               const struct product_key *keys, size_t count,
+                               struct product **ret_products, size_t *ret_count);
+
+    /* Keeps a new product. A handle that is taken gets a suffix, which is written to
+     * product->handle. */
+    struct status (*insert)(struct call *call, struct product_store *store,
+                            struct product *product);
+
+    /* Changes a product; moving it to another category is one change like any other. */
+    struct status (*update)(struct call *call, struct product_store *store,
+                            const struct product_key *key, const struct product_change *change,
+                            struct product *ret_product);
+
+    /* Removes a product for which the check is OK; its ledger stays. */
+    struct status (*remove)(struct call *call, struct product_store *store,
+                            const struct product_key *key, const struct product_check *check,
+                            struct product *ret_product);
+
+    /* One page. PAGE_CURSOR_INVALID if `after` is none of the store's. */
+    struct status (*list)(struct call *call, struct product_store *store,
+                          const struct product_query *query, struct product_page *ret_page);
+
+    /* Changes the stock of a variant ("" names the only one) if the check is OK, unless an entry of
+     * this variant has the change's reference already. VARIANT_NOT_FOUND. Answers the product as it
+     * is then. */
+    struct status (*adjust_stock)(struct call *call, struct product_store *store,
+                                  const struct product_key *key, const char *variant_id,
+                                  const struct product_stock_change *change,
+                                  const struct product_check *check, struct product *ret_product);
+
+    /* The ledger of a product, or of one variant of it ("": all); entries older than `before` (0:
+     * all). */
+    struct status (*list_entries)(struct call *call, struct product_store *store,
+                                  const char *product_id, const char *variant_id, int64_t before,
+                                  int limit, struct product_stock_page *ret_page);
+
+    /* Takes in products by their handles, each by itself all or nothing. A failed status is the
+     * store's own trouble, and none of them is in. */
+    struct status (*import)(struct call *call, struct product_store *store,
+                            struct product_import *imports, size_t count);
+
+    /* By category and id, after `after` (its product_id "" for the first); "" is every category.
+     * Less than `limit` come at the end only. */
+    struct status (*export)(struct call *call, struct product_store *store, const char *category,
+                            const struct product_key *after, int limit,
+                            struct product_page *ret_page);
+
+    /* What was read under one number may be kept while the number stays; 0: never. On the shard,
+     * never suspends. */
+    uint64_t (*generation)(const struct call *call, struct product_store *store);
+};
+
+#endif

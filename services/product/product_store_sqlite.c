@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue in SQLite: its schema, and the port's functions for single products.
+ *
+ * Each fact stands once: texts and flags in `products`, price and stock in `variants`. What is
+ * derived from them for the sake of queries is written in the same transaction by
+ * product_rows_sqlite.c alone: the cheapest price (products.unit_amount), product_tags, the
+ * full-text index; and product_counts, by triggers.
+ *
+ * A product's description stands last in its row, because it may fill pages of its own. */
+#include "services/product/product_store_sqlite.h"
+
+#include "reasons.pb-c.h"
+
+static const char *const migrations[] = {
+    "CREATE TABLE products ("
+    "  key INTEGER PRIMARY KEY,"
+    "  product_id TEXT NOT NULL UNIQUE,"
+    "  category TEXT NOT NULL,"
+    "  handle TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL COLLATE NOCASE,"
+    "  vendor TEXT NOT NULL,"
+    "  created_by TEXT NOT NULL COLLATE NOCASE,"
+    "  currency TEXT NOT NULL,"
+    "  status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),"
+    "  is_featured INTEGER NOT NULL CHECK (is_featured IN (0, 1)),"
+    "  image_urls TEXT NOT NULL,"
+    "  tags TEXT NOT NULL,"
+    "  unit_amount INTEGER NOT NULL CHECK (unit_amount >= 0),"
+    "  version INTEGER NOT NULL CHECK (version > 0),"
+    "  created_us INTEGER NOT NULL,"
+    "  updated_us INTEGER NOT NULL,"
+    "  description TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX products_place ON products (category, product_id);"
+    "CREATE INDEX products_created ON products (status, created_us);"
+    "CREATE INDEX products_name ON products (status, name);"
+    "CREATE INDEX products_price ON products (status, unit_amount);"
+    "CREATE INDEX products_category_created ON products (category, status, created_us);"
+    "CREATE INDEX products_category_name ON products (category, status, name);"
+    "CREATE INDEX products_category_price ON products (category, status, unit_amount);"
+    "CREATE INDEX products_seller ON products (created_by, status, created_us);"
+
+    "CREATE TABLE variants ("
+    "  product INTEGER NOT NULL REFERENCES products (key),"
+    "  position INTEGER NOT NULL,"
+    "  variant_id TEXT NOT NULL,"
+    "  sku TEXT NOT NULL,"
+    "  image_url TEXT NOT NULL,"
+    "  barcode TEXT NOT NULL,"
+    "  options TEXT NOT NULL,"
+    "  unit_amount INTEGER NOT NULL CHECK (unit_amount >= 0),"
+    "  compare_at_unit_amount INTEGER NOT NULL CHECK (compare_at_unit_amount >= 0),"
+    "  grams INTEGER NOT NULL CHECK (grams >= 0),"
+    "  tracked INTEGER NOT NULL CHECK (tracked IN (0, 1)),"
+    "  on_hand INTEGER NOT NULL,"
+    "  reserved INTEGER NOT NULL CHECK (reserved >= 0),"
+    "  received INTEGER NOT NULL,"
+    "  sold INTEGER NOT NULL CHECK (sold >= 0),"
+    "  imported INTEGER NOT NULL CHECK (imported >= -1),"
+    "  PRIMARY KEY (product, position),"
+    "  CHECK (on_hand >= reserved),"
+    "  CHECK (received = on_hand + sold),"
+    "  CHECK (tracked = 1 OR (on_hand = 0 AND sold = 0))) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE stock_entries ("
+    "  entry_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  product_id TEXT NOT NULL,"
+    "  variant_id TEXT NOT NULL,"
+    "  cause TEXT NOT NULL CHECK (cause <> ''),"
+    "  on_hand_delta INTEGER NOT NULL,"
+    "  reserved_delta INTEGER NOT NULL,"
+    "  reference TEXT NOT NULL,"
+    "  created_by TEXT NOT NULL,"
+    "  created_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX stock_entries_product ON stock_entries (product_id);"
+    "CREATE UNIQUE INDEX stock_entries_reference ON stock_entries (variant_id, reference) WHERE "
+    "reference <> '';"
+    "CREATE TRIGGER stock_entries_kept BEFORE DELETE ON stock_entries"
+    "  BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;"
+    "CREATE TRIGGER stock_entries_fixed BEFORE UPDATE ON stock_entries"
+    "  BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;"
+
+    "CREATE TABLE product_tags ("
+    "  tag TEXT NOT NULL COLLATE NOCASE,"
+    "  product INTEGER NOT NULL REFERENCES products (key),"
+    "  PRIMARY KEY (tag, product)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE product_counts ("
+    "  category TEXT NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL CHECK (count >= 0),"
+    "  PRIMARY KEY (category, status)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER products_count_in AFTER INSERT ON products BEGIN"
+    "  INSERT INTO product_counts VALUES (new.category, new.status, 1)"
+    "    ON CONFLICT DO UPDATE SET count = count + 1; END;"
+    "CREATE TRIGGER products_count_out AFTER DELETE ON products BEGIN"
+    "  UPDATE product_counts SET count = count - 1 WHERE category = old.category AND status = "
+    "old.status; END;"
+    "CREATE TRIGGER products_count_move AFTER UPDATE OF category, status ON products BEGIN"
+    "  UPDATE product_counts SET count = count - 1 WHERE category = old.category AND status = "
+    "old.status;"
+    "  INSERT INTO product_counts VALUES (new.category, new.status, 1)"
+    "    ON CONFLICT DO UPDATE SET count = count + 1; END;"
+
+    /* Contentless: product_index_write puts in and takes out what product_search_sqlite.c makes of
+       a product. */
+    "CREATE VIRTUAL TABLE product_search USING fts5 (name, sku, tags, vendor, description,"
+    "  content = '', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');"
+    "INSERT INTO product_search (product_search, rank) VALUES ('rank', 'bm25(10.0, 8.0, 5.0, 3.0, "
+    "1.0)');",
+    NULL,
+};
+
+static struct status find(struct call *call, struct product_store *store,
+                          const struct product_key *key, struct product *ret_product)
+{
+    struct product_row row;
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_read(call, product_sqlite(store)->db, &rows, PRODUCT_BY_PLACE, "tt",
+                     key->product_id, key->category);
+    if (failed(st)) return st;
+    st = product_row_read(&rows, &row);
+    if (failed(st)) return st;
+    *ret_product = row.product;
+    return st;
+}
+
+static struct status find_many(struct call *call, struct product_store *store,
+                               const struct product_key *keys, size_t count,
+                               struct product **ret_products, size_t *ret_count)
+{
+    struct product *products = arena_array(call->arena, struct product, count);
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct status st = find(call, store, &keys[i], &products[found]);
+        if (st.code == STATUS_NOT_FOUND) continue;
+        if (failed(st)) return st;
+        found++;
+    }
+    *ret_products = products;
+    *ret_count = found;
+    return status_ok();
+}
+
+static struct status handle_is_taken(struct sqlite_tx *tx, const char *handle, bool *ret_taken)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, "SELECT 1 FROM products WHERE handle = ?", "t",
+                                    handle);
+
+    if (failed(st)) return st;
+    *ret_taken = sqlite_next(&rows);
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+/* A taken handle gets the random end of the product's id: six digits of it, or if that is taken,
+ * too, all of it. */
+static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, struct product *product)
+{
+    static const size_t suffixes[] = {0, 6, 36};
+    const char *slug = product->handle;
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        size_t length = strlen(product->product_id);
+        size_t start = suffixes[i] < length ? length - suffixes[i] : 0;
+        bool taken;
+        struct status st;
+        if (i > 0)
+            product->handle = arena_printf(arena, "%s-%s", slug, product->product_id + start);
+        st = handle_is_taken(tx, product->handle, &taken);
+        if (failed(st) || !taken) return st;
+    }
+    return status_make(STATUS_ALREADY_EXISTS, ARGOSY__REASON__PRODUCT_EXISTS,
+                       "the product exists already");
+}
+
+static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct product *product = data;
+    struct product_cause cause = {"initial", product->created_by};
+    struct status st = free_handle(call->arena, tx, product);
+
+    return failed(st) ? st : product_row_insert(call->arena, tx, product, &cause);
+}
+
+static struct status insert(struct call *call, struct product_store *store, struct product *product)
+{
+    return sqlite_write(call, product_sqlite(store)->db, insert_job, product);
+}
+
+struct update {
+    const struct product_key *key;
+    const struct product_change *change;
+    struct product after;
+};
+
+static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct update *update = data;
+    const struct product_change *change = update->change;
+    struct product_cause cause = {"initial", change->created_by};
+    struct product_row row;
+    struct status st;
+
+    st = product_row_find(tx, update->key, &row);
+    if (failed(st)) return st;
+    update->after = row.product;
+    st = change->apply(call->arena, &row.product, change->data, &update->after);
+    if (failed(st)) return st;
+    return product_row_update(call->arena, tx, &row, &update->after, &cause);
+}
+
+static struct status update(struct call *call, struct product_store *store,
+                            const struct product_key *key, const struct product_change *change,
+                            struct product *ret_product)
+{
+    struct update job = {.key = key, .change = change};
+    struct status st = sqlite_write(call, product_sqlite(store)->db, update_job, &job);
+
+    if (!failed(st)) *ret_product = job.after;
+    return st;
+}
+
+struct removal {
+    const struct product_key *key;
+    const struct product_check *check;
+    struct product_row row;
+};
+
+static struct status remove_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct removal *removal = data;
+    const struct product_check *check = removal->check;
+    struct product_cause cause = {"removed", check->created_by};
+    struct status st;
+
+    st = product_row_find(tx, removal->key, &removal->row);
+    if (failed(st)) return st;
+    st = check->allow(call->arena, &removal->row.product, check->data);
+    if (failed(st)) return st;
+    return product_row_delete(call->arena, tx, &removal->row, &cause);
+}
+
+static struct status remove_product(struct call *call, struct product_store *store,
+                                    const struct product_key *key,
+                                    const struct product_check *check, struct product *ret_product)
+{
+    struct removal job = {.key = key, .check = check};
+    struct status st = sqlite_write(call, product_sqlite(store)->db, remove_job, &job);
+
+    if (!failed(st)) *ret_product = job.row.product;
+    return st;
+}
+
+static uint64_t generation(const struct call *call, struct product_store *store)
+{
+    return sqlite_generation(call, product_sqlite(store)->db);
+}
+
+struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
+                                        const char *path, struct product_store **ret_store)
+{
+    struct product_store_sqlite *sqlite = arena_new(arena, struct product_store_sqlite);
+    struct status st = sqlite_open(arena, shards, path, migrations, &sqlite->db);
+
+    if (failed(st)) return st;
+    sqlite->lists = product_list_statements_new(arena);
+    sqlite->port = (struct product_store){
+        .find = find,
+        .find_many = find_many,
+        .insert = insert,
+        .update = update,
+        .remove = remove_product,
+        .list = product_sqlite_list,
+        .adjust_stock = product_sqlite_adjust_stock,
+        .list_entries = product_sqlite_list_entries,
+        .import = product_sqlite_import,
+        .export = product_sqlite_export,
+        .generation = generation,
+    };
+    *ret_store = &sqlite->port;
+    return status_ok();
+}
+
+void product_store_sqlite_close(struct product_store *store)
+{
+    sqlite_close(product_sqlite(store)->db);
+}

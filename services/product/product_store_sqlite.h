@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue in SQLite: opening it, and what its files share.
+ *
+ * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
+ * reads and writes their rows, product_stock_sqlite.c has the ledger, product_exchange_sqlite.c
+ * imports and exports, product_search_sqlite.c lists and the full-text index. */
+#ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
+#define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
+
+#include "fiber/shard.h"
+#include "services/product/product_store.h"
+#include "store/sqlite/sqlite.h"
+
+/* Opens or makes the file at `path`; blocks. *ret_store is in the arena, and closed by
+ * product_store_sqlite_close. */
+struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
+                                        const char *path, struct product_store **ret_store);
+void product_store_sqlite_close(struct product_store *store);
+
+/* ---- between the files of the adapter ---- */
+
+struct product_list_statements;
+
+struct product_store_sqlite {
+    struct product_store port; /* first, so that one is the other */
+    struct sqlite *db;
+    const struct product_list_statements *lists;
+};
+
+static inline struct product_store_sqlite *product_sqlite(struct product_store *store)
+{
+    return (struct product_store_sqlite *)store;
+}
+
+/* A product with the number of its row. */
+struct product_row {
+    int64_t key;
+    double score; /* the query's last column; of searches the rank */
+    struct product product;
+};
+
+/* The columns of every query that reads products: `p` is products, `v` its variants, in the order
+ * of their position. One number follows them. */
+#define PRODUCT_COLUMNS                                                                           \
+    "p.key, p.product_id, p.category, p.handle, p.name, p.vendor, p.created_by, p.currency, "     \
+    "p.status, "                                                                                  \
+    "p.is_featured, p.image_urls, p.tags, p.version, p.created_us, p.updated_us, p.description, " \
+    "v.variant_id, v.sku, v.image_url, v.barcode, v.options, v.unit_amount, "                     \
+    "v.compare_at_unit_amount, v.grams, "                                                         \
+    "v.tracked, v.on_hand, v.reserved, v.received, v.sold, v.imported"
+
+/* Reads products from the rows, which have one row for each variant and a product's rows together,
+ * until their end; at most `max`. */
+struct status product_rows_read(struct sqlite_rows *rows, size_t max,
+                                struct product_row *ret_products, size_t *ret_count);
+
+#define PRODUCT_BY_PLACE                                                                         \
+    "SELECT " PRODUCT_COLUMNS ", 0.0 FROM products p CROSS JOIN variants v ON v.product = p.key" \
+    " WHERE p.product_id = ? AND p.category = ? ORDER BY v.position"
+
+/* Reads the only product of the rows. NOT_FOUND if there are none. */
+struct status product_row_read(struct sqlite_rows *rows, struct product_row *ret_row);
+
+/* Inside a transaction. NOT_FOUND. */
+struct status product_row_find(struct sqlite_tx *tx, const struct product_key *key,
+                               struct product_row *ret_row);
+struct status product_row_find_by_handle(struct sqlite_tx *tx, const char *handle,
+                                         struct product_row *ret_row);
+
+/* Who changed the stock, for the ledger. */
+struct product_cause {
+    const char *cause;
+    const char *created_by;
+};
+
+/* Writes a new product, or what became of `before`: rows, index, tags, and an entry of the ledger
+ * for every variant whose stock is another. */
+struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product *product, const struct product_cause *cause);
+struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product_row *before, const struct product *after,
+                                 const struct product_cause *cause);
+
+struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
+                                 const struct product_row *row, const struct product_cause *cause);
+
+/* The full-text index of one product: `sign` 1 adds it, -1 takes exactly the same out again. */
+struct status product_index_write(struct arena *arena, struct sqlite_tx *tx,
+                                  const struct product_row *row, int sign);
+
+struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
+                                        const struct product_stock_entry *entry);
+
+/* The statements of all kinds of lists, made once. */
+const struct product_list_statements *product_list_statements_new(struct arena *arena);
+
+/* The functions of the port that stand in other files than product_store_sqlite.c. */
+struct status product_sqlite_list(struct call *call, struct product_store *store,
+                                  const struct product_query *query, struct product_page *ret_page);
+struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
+                                          const struct product_key *key, const char *variant_id,
+                                          const struct product_stock_change *change,
+                                          const struct product_check *check,
+                                          struct product *ret_product);
+struct status product_sqlite_list_entries(struct call *call, struct product_store *store,
+                                          const char *product_id, const char *variant_id,
+                                          int64_t before, int limit,
+                                          struct product_stock_page *ret_page);
+struct status product_sqlite_import(struct call *call, struct product_store *store,
+                                    struct product_import *imports, size_t count);
+struct status product_sqlite_export(struct call *call, struct product_store *store,
+                                    const char *category, const struct product_key *after,
+                                    int limit, struct product_page *ret_page);
+
+#endif
