@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an open database consists of; for this folder only.
+ *
+ *     reader.c   one connection a shard: point reads, the generation
+ *     writer.c   one thread with the one connection that writes
+ *     scanner.c  a lane with a few connections: scans and searches
+ *     migrate.c  the schema, at the start
+ *     rows.c     statements and their rows, on whichever connection */
+#ifndef STORE_SQLITE_DATABASE_H
+#define STORE_SQLITE_DATABASE_H
+
+#include <stdatomic.h>
+
+#include "store/sqlite/connection.h"
+#include "store/sqlite/sqlite.h"
+
+struct writer;
+struct scanner;
+
+/* One shard's side of a database; see reader.c. */
+struct reader {
+    _Alignas(64) struct sqlite
+        *db; /* a cache line of its own: its neighbour belongs to another thread */
+    struct connection *connection; /* NULL until the shard reads for the first time */
+    struct shard_task turn_end;
+    bool in_transaction;
+    bool looked;         /* for commits of other processes, in this transaction */
+    uint64_t generation; /* the transaction sees at least this one */
+    /* When it last looked: */
+    bool has_looked;
+    uint64_t looked_generation;
+    int64_t data_version;
+};
+
+struct sqlite {
+    char *path;
+    char *directory; /* of a ":memory:" database, deleted at the end; else NULL */
+    _Atomic uint64_t generation;
+    struct reader *readers; /* one a shard */
+    int reader_count;
+    struct writer *writer;
+    struct scanner *scanner;
+};
+
+struct sqlite_tx {
+    struct connection *connection;
+    struct arena *arena;
+};
+
+/* A copy of the call for another thread, with an arena of its own that is released with the call's.
+ */
+void database_lend_call(struct call *call, struct call *ret_lent);
+/* After the other thread is done. */
+void database_return_call(struct call *call, const struct call *lent);
+
+/* Starts a query on the connection. */
+struct status rows_open(struct arena *arena, struct connection *connection,
+                        struct sqlite_rows *ret_rows, const char *sql, const char *format,
+                        va_list values);
+
+/* Brings the schema to the newest migration. */
+struct status migrate(struct arena *arena, struct connection *connection,
+                      const char *const *migrations);
+
+/* Takes the connection, also on failure. `generation` counts the commits. Owned; writer_free ends
+ * the thread. */
+struct status writer_new_take(struct arena *arena, struct connection *connection,
+                              _Atomic uint64_t *generation, struct writer **ret_writer);
+void writer_free(struct writer *writer);
+void writer_stats(const struct writer *writer, struct sqlite_stats *ret_stats);
+/* The connection that writes, for tests that make it fail. */
+struct connection *writer_connection(struct writer *writer);
+
+struct scanner *scanner_new(const char *path);
+void scanner_free(struct scanner *scanner);
+
+#endif

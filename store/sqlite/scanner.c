@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scans and searches: longer than a shard may wait, so they run in a lane, on connections that the
+ * lane's threads share out among themselves. */
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "store/sqlite/database.h"
+
+enum {
+    SCAN_THREADS = 2,
+    SCAN_QUEUE_MAX = 256,
+    SCAN_STEPS = 4096, /* of SQLite's machine, between two looks at the deadline */
+};
+
+struct scanner {
+    const char *path;
+    struct lane *lane;
+    pthread_mutex_t mutex;
+    struct connection *idle[SCAN_THREADS];
+    int idle_count;
+};
+
+struct scan {
+    struct scanner *scanner;
+    struct call call;
+    sqlite_scan_job *job;
+    void *data;
+    struct status status;
+};
+
+struct scanner *scanner_new(const char *path)
+{
+    struct scanner *scanner = calloc(1, sizeof(*scanner));
+
+    invariant(scanner);
+    scanner->path = path;
+    scanner->lane = lane_new("sqlite_scan", SCAN_THREADS, SCAN_QUEUE_MAX);
+    pthread_mutex_init(&scanner->mutex, 0);
+    return scanner;
+}
+
+void scanner_free(struct scanner *scanner)
+{
+    if (!scanner) return;
+    lane_free(scanner->lane);
+    for (int i = 0; i < scanner->idle_count; i++) connection_free(scanner->idle[i]);
+    pthread_mutex_destroy(&scanner->mutex);
+    free(scanner);
+}
+
+/* There are never more connections than threads, because a thread gives back what it has taken. */
+static struct status take_connection(struct arena *arena, struct scanner *scanner,
+                                     struct connection **ret_connection)
+{
+    struct connection *connection = 0;
+
+    pthread_mutex_lock(&scanner->mutex);
+    if (scanner->idle_count > 0) connection = scanner->idle[--scanner->idle_count];
+    pthread_mutex_unlock(&scanner->mutex);
+    if (!connection) return connection_new(arena, scanner->path, CONNECTION_READER, ret_connection);
+    *ret_connection = connection;
+    return status_ok();
+}
+
+static void give_back(struct scanner *scanner, struct connection *connection)
+{
+    pthread_mutex_lock(&scanner->mutex);
+    invariant(scanner->idle_count < SCAN_THREADS);
+    scanner->idle[scanner->idle_count++] = connection;
+    pthread_mutex_unlock(&scanner->mutex);
+}
+
+static int is_expired(void *data)
+{
+    const struct call *call = data;
+
+    return call->deadline_us != CALL_NO_DEADLINE && clock_monotonic_us() >= call->deadline_us;
+}
+
+static struct status scan_on(struct scan *scan, struct connection *connection)
+{
+    struct sqlite_tx tx = {connection, scan->call.arena};
+    struct status st, end;
+
+    st = connection_run(tx.arena, connection, "BEGIN");
+    if (failed(st)) return st;
+    sqlite3_progress_handler(connection->handle, SCAN_STEPS, is_expired, &scan->call);
+    st = scan->job(&scan->call, &tx, scan->data);
+    sqlite3_progress_handler(connection->handle, 0, 0, 0);
+    connection_end_all(connection);
+    if (sqlite3_get_autocommit(connection->handle)) return st;
+    end = connection_run(tx.arena, connection, "COMMIT");
+    return failed(st) ? st : end;
+}
+
+static void run_scan(void *data)
+{
+    struct scan *scan = data;
+    struct connection *connection;
+
+    scan->status = take_connection(scan->call.arena, scan->scanner, &connection);
+    if (failed(scan->status)) return;
+    scan->status = scan_on(scan, connection);
+    give_back(scan->scanner, connection);
+}
+
+struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data)
+{
+    struct scan scan = {.scanner = db->scanner, .job = job, .data = data};
+    struct status st;
+
+    database_lend_call(call, &scan.call);
+    st = lane_run(call, db->scanner->lane, run_scan, &scan);
+    database_return_call(call, &scan.call);
+    return failed(st) ? st : scan.status;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer lane: one thread, one connection, one transaction for everybody who waits.
+ *
+ *     fibers                      writer thread
+ *     sqlite_write: queue, wait   take all that wait (GROUP_MAX at most)
+ *                                 BEGIN IMMEDIATE
+ *                                 for each job: SAVEPOINT, job, RELEASE or ROLLBACK TO
+ *                                 COMMIT                       one fsync
+ *                                 generation + 1
+ *     answered  <---------------- one message to each shard of the group
+ *                                 checkpoint, if it is time and nobody waits
+ *
+ * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
+ * taken under the mutex, so a job is either withdrawn or waited for, never both.
+ *
+ * Checkpoints copy the log (WAL) back into the file. SQLite would do it inside a COMMIT, while a
+ * group waits for its answer; here it is done after the answers, once the log has IDLE pages and
+ * nobody waits, or LOADED pages in any case. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "fiber/fiber.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "reasons.pb-c.h"
+#include "store/sqlite/database.h"
+
+enum {
+    GROUP_MAX = 512,
+    CHECKPOINT_IDLE_PAGES = 1000,
+    CHECKPOINT_LOADED_PAGES = 8000,
+};
+
+struct job {
+    struct job *next,
+        *previous; /* in the queue, then (next alone) in its group and its shard's answer */
+    sqlite_job *fn;
+    void *data;
+    struct call call; /* lent to the writer thread */
+    struct status status;
+    bool begun; /* under the mutex */
+
+    /* On the shard's thread: */
+    struct shard *shard;
+    struct shard_message message;
+    struct fiber_wait wait;
+    bool answered;
+};
+
+struct writer {
+    struct connection *connection;
+    _Atomic uint64_t *generation;
+    struct arena arena; /* the thread's own, emptied after each group */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    /* Under the mutex: */
+    struct job *first, *last;
+    size_t waiting;
+    bool stopping;
+    /* The thread's own: */
+    int log_pages; /* in the WAL after the last commit */
+    bool checkpoint_fails;
+
+    _Atomic uint64_t commits, jobs, jobs_failed;
+    struct metric_series *commits_metric, *jobs_metric, *failed_metric, *commit_time,
+        *waiting_metric;
+};
+
+static struct metric commits = METRIC_COUNTER("argosy_sqlite_commits_total",
+                                              "Groups that were committed.", "database");
+static struct metric jobs = METRIC_COUNTER("argosy_sqlite_jobs_total", "Jobs of the writer.",
+                                           "database");
+static struct metric jobs_failed = METRIC_COUNTER(
+    "argosy_sqlite_jobs_failed_total", "Jobs of the writer that were rolled back.", "database");
+static struct metric commit_time = METRIC_DURATION(
+    "argosy_sqlite_commit_seconds", "Duration of a group, from BEGIN to the disk.", "database");
+static struct metric waiting = METRIC_GAUGE("argosy_sqlite_waiting",
+                                            "Jobs that wait for the writer.", "database");
+
+/* "data/cart.db" counts as "cart". */
+static void find_metrics(struct writer *writer, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct str name = str_of(slash ? slash + 1 : path);
+    char *label;
+
+    if (str_ends_with(name, STR(".db"))) name.length -= 3;
+    label = str_dup(&writer->arena, name);
+    writer->commits_metric = metric_series(&commits, label);
+    writer->jobs_metric = metric_series(&jobs, label);
+    writer->failed_metric = metric_series(&jobs_failed, label);
+    writer->commit_time = metric_series(&commit_time, label);
+    writer->waiting_metric = metric_series(&waiting, label);
+    arena_reset(&writer->arena);
+}
+
+/* Undoes one job. If even that fails the whole group goes, because nobody knows what the
+ * transaction holds then. */
+static void undo_job(struct writer *writer)
+{
+    struct connection *connection = writer->connection;
+    struct status st;
+
+    if (sqlite3_get_autocommit(connection->handle)) return;
+    st = connection_run(&writer->arena, connection, "ROLLBACK TO job");
+    if (!failed(st)) st = connection_run(&writer->arena, connection, "RELEASE job");
+    if (failed(st)) st = connection_run(&writer->arena, connection, "ROLLBACK");
+    invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
+}
+
+/* A foreign key that is checked at COMMIT would fail the whole group for one job's fault: so it is
+ * checked here. */
+static struct status check_foreign_keys(struct arena *arena, struct connection *connection)
+{
+    int broken = 0, unused;
+
+    sqlite3_db_status(connection->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &broken, &unused, 0);
+    return broken == 0 ? status_ok()
+                       : connection_error(arena, connection, SQLITE_CONSTRAINT_FOREIGNKEY);
+}
+
+static struct status run_job(struct writer *writer, struct job *job)
+{
+    struct connection *connection = writer->connection;
+    struct arena *arena = job->call.arena;
+    struct sqlite_tx tx = {connection, arena};
+    struct status st;
+
+    st = connection_run(arena, connection, "SAVEPOINT job");
+    if (failed(st)) return st;
+    st = job->fn(&job->call, &tx, job->data);
+    connection_end_all(connection);
+    if (!failed(st)) st = check_foreign_keys(arena, connection);
+    if (!failed(st)) st = connection_run(arena, connection, "RELEASE job");
+    if (failed(st)) undo_job(writer);
+    return st;
+}
+
+/* Fails if the transaction has not become durable. */
+static struct status commit_group(struct writer *writer, struct job *group)
+{
+    struct connection *connection = writer->connection;
+    struct status st;
+
+    st = connection_run(&writer->arena, connection, "BEGIN IMMEDIATE");
+    if (failed(st)) return st;
+    for (struct job *job = group; job; job = job->next) {
+        job->status = run_job(writer, job);
+        /* Some errors make SQLite roll back everything at once. */
+        if (sqlite3_get_autocommit(connection->handle))
+            return status_printf(&writer->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
+                                 "store %s: another write made SQLite roll back the group",
+                                 connection->path);
+    }
+    st = connection_run(&writer->arena, connection, "COMMIT");
+    if (failed(st) && !sqlite3_get_autocommit(connection->handle)) {
+        struct status undo = connection_run(&writer->arena, connection, "ROLLBACK");
+        invariant(!failed(undo) || sqlite3_get_autocommit(connection->handle));
+    }
+    return st;
+}
+
+static void run_group(struct writer *writer, struct job *group)
+{
+    int64_t begun_us = clock_monotonic_us();
+    uint64_t count = 0, bad = 0;
+    struct status st;
+
+    st = commit_group(writer, group);
+    if (!failed(st)) {
+        atomic_fetch_add(writer->generation, 1);
+        atomic_fetch_add(&writer->commits, 1);
+        metric_add(writer->commits_metric, 1);
+        metric_observe_us(writer->commit_time, clock_monotonic_us() - begun_us);
+    }
+    for (struct job *job = group; job; job = job->next) {
+        if (failed(st) && !failed(job->status)) job->status = status_dup(job->call.arena, st);
+        bad += failed(job->status);
+        count++;
+    }
+    atomic_fetch_add(&writer->jobs, count);
+    atomic_fetch_add(&writer->jobs_failed, bad);
+    metric_add(writer->jobs_metric, count);
+    metric_add(writer->failed_metric, bad);
+    arena_reset(&writer->arena);
+}
+
+/* On the shard's thread. A woken fiber may return at once, and its job is gone then. */
+static void answer(struct shard *shard, void *data)
+{
+    struct job *next;
+
+    for (struct job *job = data; job; job = next) {
+        next = job->next;
+        job->answered = true;
+        fiber_wake(shard, &job->wait);
+    }
+}
+
+/* One message to each shard; the first of its jobs carries it. */
+static void answer_group(struct job *group)
+{
+    struct job *firsts[SHARDS_MAX] = {0}, *lasts[SHARDS_MAX], *next;
+
+    for (struct job *job = group; job; job = next) {
+        int index = job->shard->index;
+        next = job->next;
+        job->next = 0;
+        if (firsts[index])
+            lasts[index]->next = job;
+        else
+            firsts[index] = job;
+        lasts[index] = job;
+    }
+    for (int i = 0; i < SHARDS_MAX; i++) {
+        if (!firsts[i]) continue;
+        firsts[i]->message.fn = answer;
+        firsts[i]->message.data = firsts[i];
+        shard_post_message(firsts[i]->shard, &firsts[i]->message);
+    }
+}
+
+/* Waits for jobs and takes them; NULL when the writer stops and none are left. */
+static struct job *take_group(struct writer *writer)
+{
+    struct job *group, *last = 0;
+    int count = 0;
+
+    pthread_mutex_lock(&writer->mutex);
+    while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
+    group = writer->first;
+    for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
+        job->begun = true;
+        last = job;
+        count++;
+    }
+    if (last) {
+        writer->first = last->next;
+        last->next = 0;
+        if (writer->first)
+            writer->first->previous = 0;
+        else
+            writer->last = 0;
+        writer->waiting -= (size_t)count;
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    metric_shift(writer->waiting_metric, -count);
+    return group;
+}
+
+static bool is_idle(struct writer *writer)
+{
+    bool idle;
+
+    pthread_mutex_lock(&writer->mutex);
+    idle = !writer->first;
+    pthread_mutex_unlock(&writer->mutex);
+    return idle;
+}
+
+/* A passive checkpoint waits for nobody: pages that a reader may still need stay for the next time.
+ * A failed one loses nothing, the log only grows; it is told once. */
+static void checkpoint_if_due(struct writer *writer)
+{
+    int pages, copied, code;
+
+    if (writer->log_pages < CHECKPOINT_IDLE_PAGES) return;
+    if (writer->log_pages < CHECKPOINT_LOADED_PAGES && !is_idle(writer)) return;
+    code = sqlite3_wal_checkpoint_v2(writer->connection->handle, 0, SQLITE_CHECKPOINT_PASSIVE,
+                                     &pages, &copied);
+    if (code == SQLITE_OK && pages == copied) writer->log_pages = 0;
+    if (code != SQLITE_OK && code != SQLITE_BUSY && !writer->checkpoint_fails)
+        log_error(0, "store: the checkpoint failed, the log grows until it succeeds",
+                  LOG_STR("file", writer->connection->path),
+                  LOG_STR("error", sqlite3_errstr(code)));
+    writer->checkpoint_fails = code != SQLITE_OK && code != SQLITE_BUSY;
+}
+
+static int on_commit(void *data, sqlite3 *handle, const char *schema, int pages)
+{
+    ((struct writer *)data)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static void *write_groups(void *data)
+{
+    struct writer *writer = data;
+    struct job *group;
+
+    while ((group = take_group(writer))) {
+        run_group(writer, group);
+        answer_group(group);
+        checkpoint_if_due(writer);
+    }
+    return 0;
+}
+
+struct status writer_new_take(struct arena *arena, struct connection *connection,
+                              _Atomic uint64_t *generation, struct writer **ret_writer)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+    sigset_t all, before;
+    int error;
+
+    invariant(writer);
+    writer->connection = connection;
+    writer->generation = generation;
+    arena_init(&writer->arena, 0);
+    pthread_mutex_init(&writer->mutex, 0);
+    pthread_cond_init(&writer->filled, 0);
+    find_metrics(writer, connection->path);
+    sqlite3_wal_hook(connection->handle, on_commit, writer);
+
+    sigfillset(&all); /* signals are for the main thread */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&writer->thread, 0, write_groups, writer);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    if (error) {
+        connection_free(connection);
+        free(writer);
+        return status_errno(arena, error, "start the writer of a store");
+    }
+    *ret_writer = writer;
+    return status_ok();
+}
+
+void writer_free(struct writer *writer)
+{
+    if (!writer) return;
+    pthread_mutex_lock(&writer->mutex);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->filled);
+    pthread_mutex_unlock(&writer->mutex);
+    pthread_join(writer->thread, 0);
+
+    connection_free(writer->connection);
+    arena_release(&writer->arena);
+    pthread_mutex_destroy(&writer->mutex);
+    pthread_cond_destroy(&writer->filled);
+    free(writer);
+}
+
+struct connection *writer_connection(struct writer *writer)
+{
+    return writer->connection;
+}
+
+void writer_stats(const struct writer *writer, struct sqlite_stats *ret_stats)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&writer->mutex;
+
+    ret_stats->commits = atomic_load(&writer->commits);
+    ret_stats->jobs = atomic_load(&writer->jobs);
+    ret_stats->jobs_failed = atomic_load(&writer->jobs_failed);
+    pthread_mutex_lock(mutex);
+    ret_stats->waiting = writer->waiting;
+    pthread_mutex_unlock(mutex);
+}
+
+static struct status enqueue(struct writer *writer, struct job *job)
+{
+    struct status st = status_ok();
+
+    pthread_mutex_lock(&writer->mutex);
+    if (writer->stopping) {
+        st = status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "the store is being closed");
+    } else if (writer->waiting >= SQLITE_QUEUE_MAX) {
+        st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
+                         "too many writes wait for the store");
+    } else {
+        job->previous = writer->last;
+        if (writer->last)
+            writer->last->next = job;
+        else
+            writer->first = job;
+        writer->last = job;
+        writer->waiting++;
+        if (writer->waiting == 1) pthread_cond_signal(&writer->filled);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    if (!failed(st)) metric_shift(writer->waiting_metric, 1);
+    return st;
+}
+
+/* Takes a job out of the queue; false if the writer has it already. */
+static bool withdraw(struct writer *writer, struct job *job)
+{
+    bool queued;
+
+    pthread_mutex_lock(&writer->mutex);
+    queued = !job->begun;
+    if (queued) {
+        if (job->previous)
+            job->previous->next = job->next;
+        else
+            writer->first = job->next;
+        if (job->next)
+            job->next->previous = job->previous;
+        else
+            writer->last = job->previous;
+        writer->waiting--;
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    if (queued) metric_shift(writer->waiting_metric, -1);
+    return queued;
+}
+
+/* The answer to a job that is queued. */
+static struct status wait_for(struct call *call, struct writer *writer, struct job *job)
+{
+    while (!job->answered) {
+        struct status st = fiber_suspend(call, &job->wait);
+        if (!failed(st)) continue;
+        if (withdraw(writer, job)) return st;
+        while (!job->answered) fiber_suspend_uncancellable(call, &job->wait);
+    }
+    return job->status;
+}
+
+struct status sqlite_write(struct call *call, struct sqlite *db, sqlite_job *fn, void *data)
+{
+    struct job job = {.fn = fn, .data = data, .shard = call->shard};
+    struct status st;
+
+    st = call_check(call);
+    if (failed(st)) return st;
+    database_lend_call(call, &job.call);
+    st = enqueue(db->writer, &job);
+    if (!failed(st)) st = wait_for(call, db->writer, &job);
+    database_return_call(call, &job.call);
+    return st;
+}
