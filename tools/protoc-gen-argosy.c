@@ -174,25 +174,6 @@ static char *descriptor_name(const char *full_name)
     return print("%s__descriptor", join_parts(full_name, "__", put_snake));
 }
 
-/* An rpc may be called Default or Register, but a function may not. */
-static char *function_name(const char *rpc_name)
-{
-    static const char *const keywords[] = {
-        "auto",          "bool",     "break",        "case",     "char",   "const",   "constexpr",
-        "continue",      "default",  "do",           "double",   "else",   "enum",    "extern",
-        "false",         "float",    "for",          "goto",     "if",     "inline",  "int",
-        "long",          "nullptr",  "register",     "restrict", "return", "short",   "signed",
-        "sizeof",        "static",   "struct",       "switch",   "true",   "typedef", "typeof",
-        "union",         "unsigned", "void",         "volatile", "while",  "alignas", "alignof",
-        "static_assert", "asm",      "thread_local",
-    };
-    char *name = join_parts(rpc_name, "", put_snake);
-
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++)
-        if (strcmp(name, keywords[i]) == 0) return print("%s_", name);
-    return name;
-}
-
 static bool starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -290,7 +271,6 @@ static void put_handlers(FILE *out, const char *prefix, const struct rpc *rpcs, 
         fprintf(out, "    struct status (*%s)(%s);\n", rpcs[i].function,
                 handler_parameters(&rpcs[i]));
     }
-    if (count == 0) fputs("    void (*none)(void); /* the service has no rpc */\n", out);
     fprintf(out, "};\n\nextern const struct rpc_service %s_rpc;\n", prefix);
 }
 
@@ -467,15 +447,10 @@ static void put_description(FILE *out, const char *prefix, const char *full_name
                             const struct rpc *rpcs, size_t count)
 {
     for (size_t i = 0; i < count; i++) put_thunk(out, &rpcs[i]);
-    if (count > 0) {
-        fprintf(out, "static const struct rpc_method %s_methods[] = {\n", prefix);
-        for (size_t i = 0; i < count; i++) put_method(out, &rpcs[i]);
-        fputs("};\n\n", out);
-        fprintf(out, "const struct rpc_service %s_rpc = {\"%s\", %s_methods, %zu};\n", prefix,
-                full_name, prefix, count);
-    } else {
-        fprintf(out, "const struct rpc_service %s_rpc = {\"%s\", NULL, 0};\n", prefix, full_name);
-    }
+    fprintf(out, "static const struct rpc_method %s_methods[] = {\n", prefix);
+    for (size_t i = 0; i < count; i++) put_method(out, &rpcs[i]);
+    fprintf(out, "};\n\nconst struct rpc_service %s_rpc = {\"%s\", %s_methods, %zu};\n", prefix,
+            full_name, prefix, count);
 }
 
 /* ---- files ---- */
@@ -492,7 +467,7 @@ static struct rpc read_rpc(const ProtoFile *file, size_t service_index, size_t i
     return (struct rpc){
         .name = method->name,
         .path = print("/%s/%s", full_service_name(file, service), method->name),
-        .function = function_name(method->name),
+        .function = join_parts(method->name, "", put_snake),
         .prefix = service_prefix(file, service),
         .request_type = type_name(method->input_type),
         .response_type = type_name(method->output_type),
