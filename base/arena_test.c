@@ -237,16 +237,15 @@ TEST(the_sanitizer_sees_wrong_writes)
 
 #elif !defined(__SANITIZE_THREAD__)
 
-/* Address space for a little more than what is used already: malloc fails soon. */
-static void allow_memory(size_t more)
+/* Lets malloc fail from now on: no more address space, and no large piece left of what there is. */
+static void use_up_memory(void)
 {
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
+    static void *volatile last;
 
-    if (!file || fscanf(file, "%ld", &pages) != 1) _exit(2);
-    fclose(file);
-    rlim_t bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
-    if (setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}) != 0) _exit(2);
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){0, 0}) != 0) _exit(2);
+    do {
+        last = malloc(ARENA_RESERVE / 4);
+    } while (last);
 }
 
 static void use_the_reserve(void)
@@ -255,7 +254,7 @@ static void use_the_reserve(void)
     size_t size = ARENA_RESERVE - 100;
 
     arena_init(&arena, 0);
-    allow_memory(0);
+    use_up_memory();
     for (int i = 0; i < 3; i++) {
         memset(arena_alloc(&arena, size), 1, size);
         if (!arena.exhausted) _exit(3);
@@ -269,7 +268,7 @@ static void use_the_reserve_twice(void)
     struct arena arena;
 
     arena_init(&arena, 0);
-    allow_memory(0);
+    use_up_memory();
     arena_alloc(&arena, ARENA_RESERVE - 100);
     arena_alloc(&arena, ARENA_RESERVE - 100);
 }
