@@ -11,7 +11,8 @@ struct admin {
     void *data;
 };
 
-struct admin *admin_new(struct arena *arena, struct status (*ready)(struct call *call, void *data), void *data)
+struct admin *admin_new(struct arena *arena, struct status (*ready)(struct call *call, void *data),
+                        void *data)
 {
     struct admin *admin = arena_new(arena, struct admin);
 
@@ -20,8 +21,8 @@ struct admin *admin_new(struct arena *arena, struct status (*ready)(struct call 
     return admin;
 }
 
-static void respond(const struct call *call, struct http_exchange *exchange, int status, const char *type,
-                    struct str body)
+static void respond(const struct call *call, struct http_exchange *exchange, int status,
+                    const char *type, struct str body)
 {
     struct http_headers headers = {0};
     struct status st = http_headers_add(call->arena, &headers, STR("content-type"), str_of(type));
@@ -83,5 +84,6 @@ void admin_handle(struct call *call, struct http_exchange *exchange, void *data)
     else if (str_is(request->path, "/readyz"))
         answer_ready(call, data, exchange);
     else
-        respond(call, exchange, 404, "text/plain", STR("there are /metrics, /healthz and /readyz\n"));
+        respond(call, exchange, 404, "text/plain",
+                STR("there are /metrics, /healthz and /readyz\n"));
 }

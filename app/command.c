@@ -46,8 +46,8 @@ static void print_options(const struct command_option *options, FILE *out)
 
 static void print_usage(const struct command *command, FILE *out)
 {
-    fprintf(out, "Usage: argosy %s%s%s [options]\n\n%s\n", command->name, command->arguments[0] ? " " : "",
-            command->arguments, command->description);
+    fprintf(out, "Usage: argosy %s%s%s [options]\n\n%s\n", command->name,
+            command->arguments[0] ? " " : "", command->arguments, command->description);
     if (command->options[0].name) {
         fputs("\nOptions:\n", out);
         print_options(command->options, out);
@@ -58,17 +58,20 @@ static void print_usage(const struct command *command, FILE *out)
 
 static void print_overview(FILE *out)
 {
-    fputs("Argosy, a shop backend in one program.\n\nUsage: argosy COMMAND [options]\n\nCommands:\n", out);
+    fputs(
+        "Argosy, a shop backend in one program.\n\nUsage: argosy COMMAND [options]\n\nCommands:\n",
+        out);
     for (int i = 0; commands[i]; i++) {
         char left[64];
-        snprintf(left, sizeof(left), "%s%s%s", commands[i]->name, commands[i]->arguments[0] ? " " : "",
-                 commands[i]->arguments);
+        snprintf(left, sizeof(left), "%s%s%s", commands[i]->name,
+                 commands[i]->arguments[0] ? " " : "", commands[i]->arguments);
         fprintf(out, "  %-34s %s\n", left, commands[i]->summary);
     }
     fputs("\n`argosy COMMAND --help` says more. Settings: `argosy config`.\n", out);
 }
 
-/* Finds the command whose words begin argv[1]; two-word names win. *ret_words says how many words it took. */
+/* Finds the command whose words begin argv[1]; two-word names win. *ret_words says how many words
+ * it took. */
 static const struct command *find_command(int argc, char **argv, int *ret_words)
 {
     char two[64] = "";
@@ -129,7 +132,8 @@ static const struct command_option *find_option(const struct command *command, s
     return 0;
 }
 
-/* Reads one word of the command line that begins with "--"; *index moves on when the value is the next word. */
+/* Reads one word of the command line that begins with "--"; *index moves on when the value is the
+ * next word. */
 static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
 {
     struct str rest = str_of(argv[*index] + 2), name;
@@ -138,8 +142,8 @@ static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
     str_split(&rest, '=', &name);
     const struct command_option *option = find_option(parse->line->command, name);
     if (!option) {
-        command_error("%s has no option --%.*s; `argosy %s --help` lists them", parse->line->command->name,
-                      STR_ARGS(name), parse->line->command->name);
+        command_error("%s has no option --%.*s; `argosy %s --help` lists them",
+                      parse->line->command->name, STR_ARGS(name), parse->line->command->name);
         return false;
     }
     if (option->value && value) {
@@ -171,16 +175,16 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
             parse->help = true;
         } else if (line->argument_count >= line->command->arguments_max ||
                    line->argument_count >= COMMAND_ARGUMENTS_MAX) {
-            command_error("%s does not take '%s'; see `argosy %s --help`", line->command->name, argv[i],
-                          line->command->name);
+            command_error("%s does not take '%s'; see `argosy %s --help`", line->command->name,
+                          argv[i], line->command->name);
             return false;
         } else {
             line->arguments[line->argument_count++] = argv[i];
         }
     }
     if (!parse->help && line->argument_count < line->command->arguments_min) {
-        command_error("%s needs %s; see `argosy %s --help`", line->command->name, line->command->arguments,
-                      line->command->name);
+        command_error("%s needs %s; see `argosy %s --help`", line->command->name,
+                      line->command->arguments, line->command->name);
         return false;
     }
     return true;
@@ -235,7 +239,8 @@ int command_main(int argc, char **argv)
         print_overview(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         print_overview(stdout);
         return EXIT_OK;
     }

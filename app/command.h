@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: each command is one table entry, from which --help, shell completion and the man page are made. */
+/* The command line: each command is one table entry, from which --help, shell completion and the
+ * man page are made. */
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
@@ -24,15 +25,16 @@ struct command_line {
     const struct command *command;
     struct config *config; /* settings: declared, read and checked */
     struct arena *arena;
-    const char *values[COMMAND_OPTIONS_MAX]; /* by option: its value, "" for one without a value, NULL: not given */
+    const char *values[COMMAND_OPTIONS_MAX]; /* by option: its value, "" for one without a value,
+                                                NULL: not given */
     const char *arguments[COMMAND_ARGUMENTS_MAX];
     int argument_count;
 };
 
 struct command {
-    const char *name;      /* "serve", or "user create" */
-    const char *arguments; /* "FILE..."; "" for none */
-    const char *summary;   /* one line */
+    const char *name;        /* "serve", or "user create" */
+    const char *arguments;   /* "FILE..."; "" for none */
+    const char *summary;     /* one line */
     const char *description; /* paragraphs, for --help and the man page */
     int arguments_min, arguments_max;
     bool without_settings; /* runs even when the settings are wrong */
@@ -43,7 +45,8 @@ struct command {
 /* All commands, ended by NULL. */
 extern const struct command *const commands[];
 
-/* The value of an option ("" for a given flag), or NULL when it was not given. The option must exist. */
+/* The value of an option ("" for a given flag), or NULL when it was not given. The option must
+ * exist. */
 const char *command_option(const struct command_line *line, const char *name);
 
 /* Options that every command takes, ended by a NULL name. */

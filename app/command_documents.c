@@ -7,7 +7,8 @@
 
 /* ---- man ---- */
 
-/* Prints text in roff: a leading dot or quote would be a request, a backslash an escape, an empty line a paragraph. */
+/* Prints text in roff: a leading dot or quote would be a request, a backslash an escape, an empty
+ * line a paragraph. */
 static void print_roff(const char *text)
 {
     bool line_start = true;
@@ -42,7 +43,8 @@ static void print_roff_options(const struct command_option *options)
 static int print_man(const struct command_line *line)
 {
     printf(".TH ARGOSY 1 \"\" \"argosy %s\" \"User Commands\"\n", ARGOSY_VERSION);
-    fputs(".SH NAME\nargosy \\- a shop backend in one program\n.SH SYNOPSIS\n.B argosy\n\\fICOMMAND\\fR [options]\n",
+    fputs(".SH NAME\nargosy \\- a shop backend in one program\n.SH SYNOPSIS\n.B "
+          "argosy\n\\fICOMMAND\\fR [options]\n",
           stdout);
     fputs(".SH COMMANDS\n", stdout);
     for (int i = 0; commands[i]; i++) {
@@ -53,8 +55,10 @@ static int print_man(const struct command_line *line)
     fputs(".SH OPTIONS OF EVERY COMMAND\n", stdout);
     print_roff_options(command_common_options);
     fputs(".SH SETTINGS\n", stdout);
-    print_roff("`argosy config` prints every setting with its meaning. They come from --set, the environment, or .env.");
-    fputs(".SH EXIT STATUS\n0 done; 1 failed; 2 the command line or the settings are wrong\n", stdout);
+    print_roff("`argosy config` prints every setting with its meaning. They come from --set, the "
+               "environment, or .env.");
+    fputs(".SH EXIT STATUS\n0 done; 1 failed; 2 the command line or the settings are wrong\n",
+          stdout);
     return EXIT_OK;
 }
 
@@ -62,7 +66,8 @@ const struct command command_man = {
     .name = "man",
     .arguments = "",
     .summary = "Print the man page.",
-    .description = "Prints the man page, made from the same tables as this help: `argosy man | man -l -`.",
+    .description =
+        "Prints the man page, made from the same tables as this help: `argosy man | man -l -`.",
     .without_settings = true,
     .run = print_man,
 };
@@ -75,7 +80,8 @@ static void print_first_words(void)
 
     for (int i = 0; commands[i]; i++) {
         size_t length = strcspn(commands[i]->name, " ");
-        if (strncmp(before, commands[i]->name, length) == 0 && strcspn(before, " ") == length) continue;
+        if (strncmp(before, commands[i]->name, length) == 0 && strcspn(before, " ") == length)
+            continue;
         printf("%.*s ", (int)length, commands[i]->name);
         before = commands[i]->name;
     }
@@ -92,7 +98,8 @@ static void print_second_words(const char *first)
 
 static void print_option_names(const struct command_option *options)
 {
-    for (int i = 0; i < COMMAND_OPTIONS_MAX && options[i].name; i++) printf("--%s ", options[i].name);
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && options[i].name; i++)
+        printf("--%s ", options[i].name);
 }
 
 static void print_cases(void)
@@ -119,7 +126,9 @@ static int print_completion(const struct command_line *line)
           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
           stdout);
     print_first_words();
-    fputs("\"\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = user ]; then\n    words=\"", stdout);
+    fputs("\"\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = user ]; then\n    "
+          "words=\"",
+          stdout);
     print_second_words("user");
     fputs("\"\n  else\n    case \"${COMP_WORDS[*]:1:2}\" in\n", stdout);
     print_cases();
@@ -134,7 +143,8 @@ const struct command command_completion = {
     .name = "completion",
     .arguments = "SHELL",
     .summary = "Print the completion for bash or zsh.",
-    .description = "Prints a script that completes commands and options: `source <(argosy completion bash)`.",
+    .description =
+        "Prints a script that completes commands and options: `source <(argosy completion bash)`.",
     .arguments_min = 1,
     .arguments_max = 1,
     .without_settings = true,

@@ -22,8 +22,10 @@ static int connect_to(const char *address)
 
     str_split(&rest, ':', &host);
     snprintf(text, sizeof(text), "%.*s", STR_ARGS(host));
-    if (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "localhost") == 0) snprintf(text, sizeof(text), "127.0.0.1");
-    if (inet_pton(AF_INET, text, &peer.sin_addr) != 1 || !str_to_u64(rest, &port) || port > 65535) return -1;
+    if (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "localhost") == 0)
+        snprintf(text, sizeof(text), "127.0.0.1");
+    if (inet_pton(AF_INET, text, &peer.sin_addr) != 1 || !str_to_u64(rest, &port) || port > 65535)
+        return -1;
     peer.sin_port = htons((uint16_t)port);
 
     int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -37,8 +39,10 @@ static int connect_to(const char *address)
 
 static int healthcheck(const struct command_line *line)
 {
-    static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    const char *address = line->argument_count ? line->arguments[0] : config_text(line->config, "ADMIN_LISTEN");
+    static const char request[] =
+        "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const char *address = line->argument_count ? line->arguments[0]
+                                               : config_text(line->config, "ADMIN_LISTEN");
     char answer[4096];
     size_t size = 0;
 
@@ -49,7 +53,8 @@ static int healthcheck(const struct command_line *line)
     }
     if (write(socket_fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1) {
         ssize_t got;
-        while (size < sizeof(answer) - 1 && (got = read(socket_fd, answer + size, sizeof(answer) - 1 - size)) > 0)
+        while (size < sizeof(answer) - 1 &&
+               (got = read(socket_fd, answer + size, sizeof(answer) - 1 - size)) > 0)
             size += (size_t)got;
     }
     close(socket_fd);
@@ -65,7 +70,8 @@ const struct command command_healthcheck = {
     .name = "healthcheck",
     .arguments = "[ADDRESS]",
     .summary = "Ask a running shop whether it is ready.",
-    .description = "Asks /readyz at the admin address (ADMIN_LISTEN, or the one that is given), prints the answer, and\n"
+    .description = "Asks /readyz at the admin address (ADMIN_LISTEN, or the one that is given), "
+                   "prints the answer, and\n"
                    "exits with 0 if the shop is ready, else with 1.",
     .arguments_max = 1,
     .run = healthcheck,

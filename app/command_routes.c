@@ -9,7 +9,8 @@ static int print_routes(const struct command_line *line)
 {
     const struct rpc_schema *schema;
 
-    struct status st = rpc_schema_new(line->arena, str_sized(proto_descriptors, proto_descriptors_size), &schema);
+    struct status st = rpc_schema_new(
+        line->arena, str_sized(proto_descriptors, proto_descriptors_size), &schema);
     if (!failed(st)) st = gateway_print_routes(line->arena, line->config, schema, stdout);
     if (failed(st)) {
         command_error("%s", st.message);
@@ -22,7 +23,9 @@ const struct command command_routes = {
     .name = "routes",
     .arguments = "",
     .summary = "Print what the gateway serves, by which rpc, with which plugins.",
-    .description = "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the one built in): method,\n"
-                   "path, the rpc and service that answer it, and the plugins that it goes through, in their order.",
+    .description = "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the one "
+                   "built in): method,\n"
+                   "path, the rpc and service that answer it, and the plugins that it goes "
+                   "through, in their order.",
     .run = print_routes,
 };

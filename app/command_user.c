@@ -64,7 +64,8 @@ static bool read_password(char *ret_password, size_t size)
     return same;
 }
 
-static struct status set_role(struct call *call, struct shop *shop, const char *email, const char *role)
+static struct status set_role(struct call *call, struct shop *shop, const char *email,
+                              const char *role)
 {
     UserService__SetRoleRequest request = USER_SERVICE__SET_ROLE_REQUEST__INIT;
     UserService__Customer *customer;
@@ -86,13 +87,15 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     char password[256];
 
     if (!read_password(password, sizeof(password)))
-        return status_make(STATUS_INVALID_ARGUMENT, 0, "no password; give one line of it on standard input");
+        return status_make(STATUS_INVALID_ARGUMENT, 0,
+                           "no password; give one line of it on standard input");
     request.email = (char *)line->arguments[0];
     request.name = (char *)(name ? name : line->arguments[0]);
     request.password = arena_strdup(call->arena, password);
     secret_wipe(password, sizeof(password));
 
-    struct status st = user_service_create_customer(call, shop_channel(shop, "user"), &request, &customer);
+    struct status st = user_service_create_customer(call, shop_channel(shop, "user"), &request,
+                                                    &customer);
     secret_wipe(request.password, strlen(request.password));
     if (failed(st)) return st;
     if (role) return set_role(call, shop, customer->email, role);
@@ -109,7 +112,8 @@ const struct command command_user_create = {
     .name = "user create",
     .arguments = "EMAIL",
     .summary = "Make an account; how the first admin comes to be.",
-    .description = "Makes an account. The password is asked for on a terminal, else read as one line of standard input.",
+    .description = "Makes an account. The password is asked for on a terminal, else read as one "
+                   "line of standard input.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"role", "ROLE", "customer (the default), seller, admin or superAdmin."},
@@ -135,7 +139,8 @@ const struct command command_user_role = {
     .name = "user role",
     .arguments = "EMAIL ROLE",
     .summary = "Give an account a role.",
-    .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions take it up when they\n"
+    .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions "
+                   "take it up when they\n"
                    "next refresh their tokens.",
     .arguments_min = 2,
     .arguments_max = 2,
@@ -154,12 +159,13 @@ static struct status list(struct call *call, struct shop *shop, void *data)
     if (role) request.role = (char *)role;
     for (;;) {
         UserService__GetCustomersResponse *page;
-        struct status st = user_service_get_customers(call, shop_channel(shop, "user"), &request, &page);
+        struct status st = user_service_get_customers(call, shop_channel(shop, "user"), &request,
+                                                      &page);
         if (failed(st)) return st;
         for (size_t i = 0; i < page->n_customers; i++) {
             const UserService__Customer *customer = page->customers[i];
-            printf("%-40s %-10s %-12s %s%s\n", customer->email, customer->role, customer->status, customer->name,
-                   customer->is_deleted ? " (deleted)" : "");
+            printf("%-40s %-10s %-12s %s%s\n", customer->email, customer->role, customer->status,
+                   customer->name, customer->is_deleted ? " (deleted)" : "");
         }
         if (!page->next_cursor[0]) return status_ok();
         request.cursor = page->next_cursor;

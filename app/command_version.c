@@ -11,8 +11,8 @@
 static int print_version(const struct command_line *line)
 {
     printf("argosy %s\n", ARGOSY_VERSION);
-    printf("libuv %s, nghttp2 %s, SQLite %s, %s\n", uv_version_string(), nghttp2_version(0)->version_str,
-           sqlite3_libversion(), OpenSSL_version(OPENSSL_VERSION));
+    printf("libuv %s, nghttp2 %s, SQLite %s, %s\n", uv_version_string(),
+           nghttp2_version(0)->version_str, sqlite3_libversion(), OpenSSL_version(OPENSSL_VERSION));
     return EXIT_OK;
 }
 
@@ -20,7 +20,8 @@ const struct command command_version = {
     .name = "version",
     .arguments = "",
     .summary = "Print the version, and those of the libraries.",
-    .description = "Prints the program's version and the versions of the libraries that it runs with.",
+    .description =
+        "Prints the program's version and the versions of the libraries that it runs with.",
     .without_settings = true,
     .run = print_version,
 };

@@ -5,6 +5,7 @@
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is an error of its write, not the end of the shop */
+    signal(SIGPIPE,
+           SIG_IGN); /* a peer that hangs up is an error of its write, not the end of the shop */
     return command_main(argc, argv);
 }

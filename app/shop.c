@@ -77,9 +77,10 @@ static struct status check_only(struct arena *arena, const char *only)
         for (size_t i = 0; services_registry[i]; i++)
             known = known || str_is(str_trim(part), services_registry[i]->name);
         if (!known)
-            return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                                 "there is no service '%.*s'; services/registry lists them, and there is 'gateway'",
-                                 STR_ARGS(part));
+            return status_printf(
+                arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                "there is no service '%.*s'; services/registry lists them, and there is 'gateway'",
+                STR_ARGS(part));
     }
     return status_ok();
 }
@@ -93,7 +94,8 @@ static struct member *find_member(struct shop *shop, const char *name)
     return 0;
 }
 
-/* X_URL if it is given; else in process if the service is here; else where it listens by default. */
+/* X_URL if it is given; else in process if the service is here; else where it listens by default.
+ */
 static const char *channel_url(struct shop *shop, const char *name)
 {
     const struct member *member = find_member(shop, name);
@@ -117,7 +119,8 @@ static struct status make_channels(struct shop *shop)
     for (size_t i = 0; i < shop->member_count; i++) {
         struct member *member = &shop->members[i];
         struct status st = rpc_channel_new(shop->arena, shop->shards, shop->server,
-                                           channel_url(shop, member->module->name), &member->channel);
+                                           channel_url(shop, member->module->name),
+                                           &member->channel);
         if (failed(st)) return st;
     }
     return status_ok();
@@ -137,7 +140,8 @@ static struct status make_directory(struct arena *arena, const char *path)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "cannot make the data directory %s: %s; set ARGOSY_DATA_DIR", path, strerror(errno));
+                             "cannot make the data directory %s: %s; set ARGOSY_DATA_DIR", path,
+                             strerror(errno));
     return status_ok();
 }
 
@@ -154,10 +158,12 @@ static struct status open_ground(struct shop *shop)
                            config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
     if (failed(st)) return st;
 
-    st = rpc_schema_new(shop->arena, str_sized(proto_descriptors, proto_descriptors_size), &shop->schema);
+    st = rpc_schema_new(shop->arena, str_sized(proto_descriptors, proto_descriptors_size),
+                        &shop->schema);
     if (failed(st)) return st;
 
-    int count = shop->options.shards ? shop->options.shards : (int)config_integer(config, "ARGOSY_SHARDS");
+    int count = shop->options.shards ? shop->options.shards
+                                     : (int)config_integer(config, "ARGOSY_SHARDS");
     shop->shards = shards_new(count);
     if (!shop->shards) return status_errno(shop->arena, errno, "cannot make the event loops");
 
@@ -216,16 +222,19 @@ static struct status listen_on(struct shop *shop, const char *setting, const cha
 {
     invariant(shop->listener_count < LISTENERS_MAX);
     if (shop->options.loopback_only && !is_loopback(address))
-        return status_printf(shop->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
-                             "%s=%s is open to others; demo accounts are for loopback only: set %s=127.0.0.1:...",
-                             setting, address, setting);
+        return status_printf(
+            shop->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+            "%s=%s is open to others; demo accounts are for loopback only: set %s=127.0.0.1:...",
+            setting, address, setting);
 
     struct http_server *listener = http_server_new(options);
     shop->listeners[shop->listener_count++] = listener;
     struct status st = http_server_listen(listener, shop->arena, shop->shards, address);
     if (failed(st))
-        return status_printf(shop->arena, st.code, st.reason, "%s (setting %s)", st.message, setting);
-    log_info(0, "listening", LOG_STR("name", options->name), LOG_STR("address", http_server_address(listener)));
+        return status_printf(shop->arena, st.code, st.reason, "%s (setting %s)", st.message,
+                             setting);
+    log_info(0, "listening", LOG_STR("name", options->name),
+             LOG_STR("address", http_server_address(listener)));
     return status_ok();
 }
 
@@ -234,7 +243,8 @@ static struct status listen_services(struct shop *shop)
     for (size_t i = 0; i < shop->member_count; i++) {
         struct member *member = &shop->members[i];
         if (!member->here) continue;
-        member->endpoint = (struct rpc_endpoint){.server = shop->server, .service_name = member->module->rpc_name};
+        member->endpoint = (struct rpc_endpoint){.server = shop->server,
+                                                 .service_name = member->module->rpc_name};
         struct http_server_options options = {
             .name = member->module->name,
             .handler = rpc_endpoint_handle,
@@ -257,21 +267,24 @@ static struct status listen_gateway(struct shop *shop)
         .header_size_max = (size_t)config_size(shop->config, "GATEWAY_HEADER_SIZE_MAX"),
         .body_size_max = (size_t)config_size(shop->config, "GATEWAY_BODY_SIZE_MAX"),
     };
-    struct status st = listen_on(shop, "GATEWAY_LISTEN", config_text(shop->config, "GATEWAY_LISTEN"), &options);
+    struct status st = listen_on(shop, "GATEWAY_LISTEN",
+                                 config_text(shop->config, "GATEWAY_LISTEN"), &options);
     if (failed(st)) return st;
     shop->gateway_listener = shop->listeners[shop->listener_count - 1];
     return status_ok();
 }
 
-/* A process with the gateway has the admin port that the settings name. Several processes on one machine would fight
- * for it, so one without the gateway listens 4000 above its first service's own default port, unless told otherwise. */
+/* A process with the gateway has the admin port that the settings name. Several processes on one
+ * machine would fight for it, so one without the gateway listens 4000 above its first service's own
+ * default port, unless told otherwise. */
 static const char *admin_address(struct shop *shop)
 {
     if (config_given(shop->config, "ADMIN_LISTEN") || is_here(&shop->options, "gateway"))
         return config_text(shop->config, "ADMIN_LISTEN");
     for (size_t i = 0; i < shop->member_count; i++)
         if (shop->members[i].here)
-            return arena_printf(shop->arena, "127.0.0.1:%d", 4000 + service_port(shop->members[i].module->name));
+            return arena_printf(shop->arena, "127.0.0.1:%d",
+                                4000 + service_port(shop->members[i].module->name));
     return config_text(shop->config, "ADMIN_LISTEN");
 }
 
@@ -279,13 +292,15 @@ static struct status check_ready(struct call *call, void *data)
 {
     struct shop *shop = data;
 
-    if (shop->signals_seen) return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
+    if (shop->signals_seen)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
     for (size_t i = 0; i < shop->member_count; i++) {
         const struct member *member = &shop->members[i];
         if (!member->here || !member->module->ready) continue;
         struct status st = member->module->ready(call, member->service);
         if (failed(st))
-            return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name, st.message);
+            return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name,
+                                 st.message);
     }
     return status_ok();
 }
@@ -296,12 +311,13 @@ static struct status listen_admin(struct shop *shop)
 
     if (strcmp(address, "off") == 0) return status_ok();
     shop->admin = admin_new(shop->arena, check_ready, shop);
-    struct http_server_options options = {.name = "admin", .handler = admin_handle, .data = shop->admin};
+    struct http_server_options options = {
+        .name = "admin", .handler = admin_handle, .data = shop->admin};
     return listen_on(shop, "ADMIN_LISTEN", address, &options);
 }
 
-struct status shop_new(struct arena *arena, const struct config *config, const struct shop_options *options,
-                       struct shop **ret_shop)
+struct status shop_new(struct arena *arena, const struct config *config,
+                       const struct shop_options *options, struct shop **ret_shop)
 {
     struct shop *shop = arena_new(arena, struct shop);
     struct status st;
@@ -350,7 +366,8 @@ const char *shop_gateway_address(const struct shop *shop)
 static void stop_serving(struct shop *shop)
 {
     for (size_t i = 0; i < 2; i++)
-        if (!uv_is_closing((uv_handle_t *)&shop->signals[i])) uv_close((uv_handle_t *)&shop->signals[i], 0);
+        if (!uv_is_closing((uv_handle_t *)&shop->signals[i]))
+            uv_close((uv_handle_t *)&shop->signals[i], 0);
     shards_stop(shop->shards);
 }
 
@@ -436,7 +453,8 @@ static void run_one_call(struct call *call, void *data)
     shards_stop(one->shop->shards);
 }
 
-struct status shop_call(struct shop *shop, struct status (*fn)(struct call *call, struct shop *shop, void *data),
+struct status shop_call(struct shop *shop,
+                        struct status (*fn)(struct call *call, struct shop *shop, void *data),
                         void *data)
 {
     struct one_call one = {.shop = shop, .fn = fn, .data = data};

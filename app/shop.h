@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shop as a process: settings, shards, the modules that were asked for, and how they find one another.
+/* The shop as a process: settings, shards, the modules that were asked for, and how they find one
+ * another.
  *
  *     shop_new(arena, config, &options, &shop)   opens stores, starts modules, listens
  *     shop_run(shop)                             serves until SIGTERM or SIGINT, then drains
- *     shop_call(shop, fn, data)                  or: runs one call on it and comes back, for the command line
- *     shop_free(shop) */
+ *     shop_call(shop, fn, data)                  or: runs one call on it and comes back, for the
+ * command line shop_free(shop) */
 #ifndef APP_SHOP_H
 #define APP_SHOP_H
 
@@ -15,23 +16,26 @@
 struct shop;
 
 struct shop_options {
-    const char *only; /* "product,cart" or "gateway"; NULL: everything */
-    bool listen;      /* open the ports; else only in-process calls */
+    const char *only;   /* "product,cart" or "gateway"; NULL: everything */
+    bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen anywhere else */
-    int shards;       /* 0: as the settings say */
+    int shards;         /* 0: as the settings say */
 };
 
 /* Declares the settings of the program and of all modules. */
 void shop_declare_settings(struct config *config);
 
-struct status shop_new(struct arena *arena, const struct config *config, const struct shop_options *options,
-                       struct shop **ret_shop);
+struct status shop_new(struct arena *arena, const struct config *config,
+                       const struct shop_options *options, struct shop **ret_shop);
 
-/* Serves on this thread and the other shards'. `on_ready` (may be NULL) runs on a fiber once everything listens. */
+/* Serves on this thread and the other shards'. `on_ready` (may be NULL) runs on a fiber once
+ * everything listens. */
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
 
-/* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its status. */
-struct status shop_call(struct shop *shop, struct status (*fn)(struct call *call, struct shop *shop, void *data),
+/* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its
+ * status. */
+struct status shop_call(struct shop *shop,
+                        struct status (*fn)(struct call *call, struct shop *shop, void *data),
                         void *data);
 
 /* The channel to a service by its registry name; never NULL. */

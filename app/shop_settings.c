@@ -13,16 +13,28 @@
 extern const int services_ports[];
 
 static const struct setting process_settings[] = {
-    {"ARGOSY_DATA_DIR", SETTING_TEXT, "data", "The directory for embedded stores and keys; made if it is not there.", 0, 0},
-    {"ARGOSY_SHARDS", SETTING_INTEGER, "0", "Threads that serve, each with its own event loop; 0: one a processor.", 0, 64},
+    {"ARGOSY_DATA_DIR", SETTING_TEXT, "data",
+     "The directory for embedded stores and keys; made if it is not there.", 0, 0},
+    {"ARGOSY_SHARDS", SETTING_INTEGER, "0",
+     "Threads that serve, each with its own event loop; 0: one a processor.", 0, 64},
     {"ARGOSY_LOG", SETTING_TEXT, "info", "What is logged: debug, info, warn, error or off.", 0, 0},
-    {"ARGOSY_LOG_FORMAT", SETTING_TEXT, "auto", "json, human, or auto: human on a terminal, else json.", 0, 0},
-    {"ARGOSY_DRAIN_TIMEOUT", SETTING_DURATION, "10s", "How long running requests may take to end after SIGTERM.", 0, 600000},
-    {"ARGOSY_TRUST_METADATA", SETTING_BOOLEAN, "0", "Believe identity metadata from every peer; for use behind a gateway on a network of its own.", 0, 0},
-    {"ARGOSY_DEMO_PASSWORD", SETTING_SECRET, "", "The demo accounts' password; without it one is made and printed.", 0, 0},
-    {"ADMIN_LISTEN", SETTING_TEXT, "127.0.0.1:8001", "Where /metrics, /healthz and /readyz are served, or off.", 0, 0},
-    {"FLEET_KEY", SETTING_SECRET, "", "64 hexadecimal digits that the fleet's processes share to prove themselves; without it <data>/fleet.key, made at the first start.", 0, 0},
-    {"RPC_MESSAGE_SIZE_MAX", SETTING_SIZE, "4MiB", "The largest gRPC message that is taken, decompressed.", 1024, 1 << 30},
+    {"ARGOSY_LOG_FORMAT", SETTING_TEXT, "auto",
+     "json, human, or auto: human on a terminal, else json.", 0, 0},
+    {"ARGOSY_DRAIN_TIMEOUT", SETTING_DURATION, "10s",
+     "How long running requests may take to end after SIGTERM.", 0, 600000},
+    {"ARGOSY_TRUST_METADATA", SETTING_BOOLEAN, "0",
+     "Believe identity metadata from every peer; for use behind a gateway on a network of its own.",
+     0, 0},
+    {"ARGOSY_DEMO_PASSWORD", SETTING_SECRET, "",
+     "The demo accounts' password; without it one is made and printed.", 0, 0},
+    {"ADMIN_LISTEN", SETTING_TEXT, "127.0.0.1:8001",
+     "Where /metrics, /healthz and /readyz are served, or off.", 0, 0},
+    {"FLEET_KEY", SETTING_SECRET, "",
+     "64 hexadecimal digits that the fleet's processes share to prove themselves; without it "
+     "<data>/fleet.key, made at the first start.",
+     0, 0},
+    {"RPC_MESSAGE_SIZE_MAX", SETTING_SIZE, "4MiB",
+     "The largest gRPC message that is taken, decompressed.", 1024, 1 << 30},
     {0},
 };
 
@@ -41,7 +53,8 @@ int service_port(const char *service)
     return 0;
 }
 
-/* What every service has, in one table of three for each. Lives as long as the process: the config borrows it. */
+/* What every service has, in one table of three for each. Lives as long as the process: the config
+ * borrows it. */
 static void declare_service(struct config *config, const struct service_module *module)
 {
     static struct arena arena; /* never released */
@@ -58,16 +71,19 @@ static void declare_service(struct config *config, const struct service_module *
         .name = service_setting(&arena, module->name, "URL"),
         .kind = SETTING_URL,
         .fallback = "",
-        .meaning = arena_printf(&arena,
-                                "Where others find the %s service: inproc: or grpc://host:port[,host:port]; without it "
-                                "in process if it is here, else at its default port.",
-                                module->name),
+        .meaning = arena_printf(
+            &arena,
+            "Where others find the %s service: inproc: or grpc://host:port[,host:port]; without it "
+            "in process if it is here, else at its default port.",
+            module->name),
     };
     table[2] = (struct setting){
         .name = service_setting(&arena, module->name, "STORE"),
         .kind = SETTING_URL,
         .fallback = module->store_default,
-        .meaning = arena_printf(&arena, "Where the %s service keeps its data; {data} is the data directory.", module->name),
+        .meaning = arena_printf(
+            &arena, "Where the %s service keeps its data; {data} is the data directory.",
+            module->name),
     };
     if (!module->store_default[0]) table[2] = (struct setting){0};
     config_declare(config, table);
