@@ -17,7 +17,8 @@ struct lane;
  * is static. */
 struct lane *lane_new(const char *name, int threads, int queue_max);
 
-/* Finishes the jobs that run or wait, ends the threads. No call may be waiting any more. */
+/* Finishes the jobs that run or wait, ends the threads. No call may be waiting any more; the
+ * shards are freed later. */
 void lane_free(struct lane *lane);
 
 /* Runs fn(data) on a thread of the lane while the fiber waits. Once fn has begun it is always

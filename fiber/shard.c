@@ -110,16 +110,24 @@ static void end_loop(struct shard *shard, void *data)
     shard->ended = true;
 }
 
-static void count_resting(struct shard *shard, bool rests)
+void shard_rouse(struct shard *shard)
+{
+    if (atomic_exchange(&shard->resting, false)) atomic_fetch_sub(&shard->shards->resting, 1);
+}
+
+/* Counts a shard with nothing left to do among the resting; the last of them ends all loops.
+ *
+ * Who posts a message to a resting shard takes it out of the count himself, and is not in the count
+ * while he does; so the count is never full while a message is under way. The flag is set before
+ * the queue is looked at again, and a sender queues before he looks at the flag: one of the two
+ * sees the other. */
+static void rest(struct shard *shard)
 {
     struct shards *shards = shard->shards;
 
-    if (rests == shard->resting) return;
-    shard->resting = rests;
-    if (!rests) {
-        atomic_fetch_sub(&shards->resting, 1);
-        return;
-    }
+    if (atomic_load(&shard->resting)) return;
+    atomic_store(&shard->resting, true);
+    if (atomic_load(&shard->messages) && atomic_exchange(&shard->resting, false)) return;
     if (atomic_fetch_add(&shards->resting, 1) + 1 < shards->count) return;
     for (int i = 0; i < shards->count; i++) shard_post(&shards->shards[i], end_loop, 0);
 }
@@ -133,7 +141,10 @@ static void settle(struct shard *shard)
 
     uv_unref((uv_handle_t *)&shard->async);
     busy = has_work(shard) || uv_loop_alive(&shard->loop);
-    if (!shard->ended) count_resting(shard, !busy);
+    if (busy)
+        shard_rouse(shard);
+    else if (!shard->ended)
+        rest(shard);
     if (busy || !shard->ended) uv_ref((uv_handle_t *)&shard->async);
 }
 

@@ -78,6 +78,7 @@ struct shard {
     struct shard_timer **timers; /* a binary heap from 1 */
     size_t timer_count, timer_capacity;
     int64_t timer_armed_us; /* what `timer` was set to; INT64_MAX: it is stopped */
+    int64_t timers_run_us;  /* when due timers ran last */
     int64_t now_us;         /* 0: not read in this turn yet */
     uint64_t turn;
     char *read_buffer; /* of SHARD_READ_BUFFER_SIZE, for whatever stream reads now; made at the
@@ -87,9 +88,9 @@ struct shard {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    bool stopping; /* has been asked to end */
-    bool resting;  /* is counted among the stopping shards that have nothing left to do */
-    bool ended;    /* all shards rest: the loop may end */
+    bool stopping;       /* has been asked to end */
+    bool ended;          /* all shards rest: the loop may end */
+    atomic_bool resting; /* has been asked to end, and has nothing left to do */
 };
 
 enum { SHARD_READ_BUFFER_SIZE = 64 * 1024 };

@@ -10,6 +10,9 @@ void shard_messages_run(struct shard *shard);
 /* Drops the messages that never ran. */
 void shard_messages_drop(struct shard *shard);
 
+/* Takes a shard out of the count of those that rest. Any thread. */
+void shard_rouse(struct shard *shard);
+
 /* Runs what is due. */
 void shard_timers_run(struct shard *shard);
 /* Sets the loop's one uv_timer to the first timer of the heap. */

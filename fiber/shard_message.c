@@ -17,8 +17,8 @@ void shard_post_message(struct shard *shard, struct shard_message *message)
 
     do {
         message->next = newest;
-    } while (!atomic_compare_exchange_weak_explicit(&shard->messages, &newest, message,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak(&shard->messages, &newest, message));
+    if (atomic_load(&shard->resting)) shard_rouse(shard);
     if (!newest) uv_async_send(&shard->async);
 }
 

@@ -73,7 +73,8 @@ void shard_timer_start(struct shard *shard, struct shard_timer *timer, int64_t d
     timer->shard = shard;
     timer->fn = fn;
     timer->data = data;
-    timer->due_us = due_us;
+    /* A timer that arms itself for the past comes after those that are due, in the next turn. */
+    timer->due_us = due_us > shard->timers_run_us ? due_us : shard->timers_run_us + 1;
     if (timer->position) {
         settle(shard, timer, timer->position);
         return;
@@ -98,10 +99,9 @@ void shard_timer_stop(struct shard_timer *timer)
 void shard_timers_run(struct shard *shard)
 {
     int64_t now_us = clock_monotonic_us();
-    size_t left =
-        shard->timer_count; /* a timer that arms itself for the past waits for the next turn */
 
-    while (left-- > 0 && shard->timer_count > 0) {
+    shard->timers_run_us = now_us;
+    while (shard->timer_count > 0) {
         struct shard_timer *first = shard->timers[1];
         if (first->due_us > now_us) break;
         shard_timer_stop(first);
