@@ -132,29 +132,31 @@ void fiber_main(void *data)
     fiber_context_leave(&fiber->context, resumer ? &resumer->context : &fiber->pool->thread);
 }
 
-/* Takes a fiber for fn(call, data); its call is still to be filled. */
-static struct status take(struct shard *shard, void (*fn)(struct call *call, void *data),
-                          void *data, struct fiber **ret_fiber)
+/* Takes a fiber for fn(call, data); its call is still to be filled. NULL when there are too many.
+ */
+static struct fiber *take(struct shard *shard, void (*fn)(struct call *call, void *data),
+                          void *data)
 {
     struct fiber *fiber = fiber_pool_take(shard->fibers);
 
-    if (!fiber)
-        return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__FIBERS_FULL,
-                           "too many calls at a time; try again later");
+    if (!fiber) return 0;
     fiber->fn = fn;
     fiber->data = data;
-    *ret_fiber = fiber;
-    return status_ok();
+    return fiber;
+}
+
+static struct status too_many(void)
+{
+    return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__FIBERS_FULL,
+                       "too many calls at a time; try again later");
 }
 
 struct status fiber_start(struct shard *shard, const struct trace *trace,
                           void (*fn)(struct call *call, void *data), void *data)
 {
-    struct fiber *fiber;
-    struct status st;
+    struct fiber *fiber = take(shard, fn, data);
 
-    st = take(shard, fn, data, &fiber);
-    if (failed(st)) return st;
+    if (!fiber) return too_many();
     if (trace)
         fiber->trace = *trace;
     else
@@ -350,11 +352,9 @@ void fiber_pool_cancel_all(struct fiber_pool *pool)
 struct status fiber_group_start(struct call *call, struct fiber_group *group,
                                 void (*fn)(struct call *call, void *data), void *data)
 {
-    struct fiber *fiber;
-    struct status st;
+    struct fiber *fiber = take(call->shard, fn, data);
 
-    st = take(call->shard, fn, data, &fiber);
-    if (failed(st)) return st;
+    if (!fiber) return too_many();
     call_init_child(&fiber->call, call, 0);
     fiber->call.fiber = fiber;
 
