@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A seller's day: products, prices, versions, stock, search.
+. "$(dirname "$0")/shop.sh"
+start_shop
+make_account sam seller; make_account tom seller; make_account boss admin
+sign_up ann
+log_in sam; token=$(value .login_data.message)
+
+# The call that existing clients make.
+jar=
+status=$(curl -sS -o "$work/body" -D "$work/headers" -w '%{http_code}' -X POST "$base/products" -H 'Content-Type: application/json' \
+  -H "Cookie: access-token=$token" -d '{"name":"T-Shirt","description":"100% cotton","category":"apparel","price":19.99}')
+body=$(cat "$work/body"); headers=$(tr -d '\r' <"$work/headers")
+expect 201 '.product_data.name == "T-Shirt"' '.product_data.price == 19.99' '.product_data.unit_amount == "1999"' '.product_data.version == "1"'
+id=$(value .product_data.product_id)
+
+# Everybody reads; only its seller and admins change.
+api GET "/products/apparel/$id"; expect 200 '.product.product.name == "T-Shirt"' '.product.product.created_by == "sam@example.com"' \
+  '.product.product.variants | length == 1' '.product.product.variants[0].variant_id == "'"$id"'"'
+check "the version is the ETag" [ "$(header etag)" = '"1"' ]
+api GET "/products/apparel/$id" '' -H 'If-None-Match: "1"'; expect 304
+api HEAD "/products/apparel/$id"; expect 200
+api GET /products/apparel/nothing; expect 404 '.error.reason == "PRODUCT_NOT_FOUND"'
+api POST /products '{"name":"X","category":"c","price":1}'; expect 401
+api DELETE "/products/apparel/$id"; expect 401
+log_in ann
+api POST /products '{"name":"X","category":"c","price":1}'; expect 403 '.error.reason == "ROLE_REQUIRED"'
+log_in tom
+api PATCH "/products/apparel/$id" '{"name":"Mine"}'; expect 403 '.error.reason == "NOT_OWNER"'
+
+# Prices: exact, or refused.
+log_in sam
+api POST /products '{"name":"X","category":"c","price":1.999}'; expect 400 '.error.reason == "PRICE_TOO_PRECISE"'
+api POST /products '{"name":"X","category":"c","price":100.5,"currency":"JPY"}'; expect 400
+api POST /products '{"name":"X","category":"c","price":-1}'; expect 400 '.error.field_violations[0].field == "price"'
+api POST /products '{"name":"Tea","category":"c","price":1.234,"currency":"KWD"}'; expect 201 '.product_data.unit_amount == "1234"'
+
+# Changing: only what is given; a stale version changes nothing.
+api PATCH "/products/apparel/$id" '{"price":24.5}'; expect 200 '.updatedProduct.price == 24.5' '.updatedProduct.name == "T-Shirt"' '.updatedProduct.version == "2"'
+api PATCH "/products/apparel/$id" '{"name":"Stale","version":"1"}'; expect 409 '.error.reason == "VERSION_STALE"'
+api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "1"'; expect 409
+api PATCH "/products/apparel/$id" '{"name":"Tee"}' -H 'If-Match: "2"'; expect 200 '.updatedProduct.name == "Tee"'
+api PATCH "/products/apparel/$id" '{"new_category":"tops"}'; expect 200 '.updatedProduct.category == "tops"'
+api GET "/products/apparel/$id"; expect 404
+api GET "/products/tops/$id"; expect 200 '.product.product.name == "Tee"'
+log_in boss
+api PATCH "/products/tops/$id" '{"is_featured":true}'; expect 200 '.updatedProduct.is_featured'
+
+# Concurrent stale updates: one wins.
+log_in sam
+version=$(api GET "/products/tops/$id"; value .product.product.version)
+for i in $(seq 20); do
+  curl -s -o /dev/null -w '%{http_code}\n' -b "$jar" -X PATCH "$base/products/tops/$id" -H 'Content-Type: application/json' \
+    -d "{\"description\":\"by $i\",\"version\":\"$version\"}" >>"$work/race" &
+  race[$i]=$!
+done
+wait "${race[@]}"
+check "one of twenty stale updates wins" [ "$(grep -c 200 "$work/race")" = 1 ]
+check "the others are told" [ "$(grep -c 409 "$work/race")" = 19 ]
+
+# Variants and stock.
+api POST /products '{"name":"Mug","category":"kitchen","unit_amount":"1200","variants":[
+  {"sku":"MUG-B","options":[{"name":"Colour","value":"Blue"}],"stock":"5"},
+  {"sku":"MUG-R","options":[{"name":"Colour","value":"Red"}],"unit_amount":"1400"}]}'
+expect 201 '.product_data.variants | length == 2' '.product_data.price == 12' '.product_data.variants[0].available == "5"' \
+  '.product_data.variants[1] | has("available") | not'
+mug=$(value .product_data.product_id); blue=$(value '.product_data.variants[0].variant_id')
+api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"10\",\"cause\":\"received\",\"reference\":\"note-1\"}"
+expect 200 '.stock.variants[0].on_hand == "15"'
+api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"10\",\"cause\":\"received\",\"reference\":\"note-1\"}"; expect 200
+api GET "/products/kitchen/$mug/stock"; expect 200 '.stock.variants[0].on_hand == "15"' '.stock.variants[0].available == "15"'
+api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"-16\"}"; expect 400 '.error.reason == "STOCK_INSUFFICIENT"'
+api GET "/products/kitchen/$mug/stock/entries"; expect 200 '.stock_entries.entries | length == 2' '.stock_entries.entries[0].on_hand_delta == "10"'
+
+# The list: search, filter, sort, pages.
+for i in $(seq 12); do
+  api POST /products "{\"name\":\"Lantern $i\",\"category\":\"lights\",\"price\":$i,\"tags\":[\"brass\"]}"
+done
+expect 201
+jar=
+api GET '/products?category=lights'; expect 200 '.products.total_count == 12'
+api GET '/products?search=lantern&page_size=5&sort=price'; expect 200 '[.products.products[].price] == [1,2,3,4,5]' '.products.total_count == 12'
+cursor=$(value .products.next_cursor)
+api GET "/products?search=lantern&page_size=5&sort=price&cursor=$cursor"; expect 200 '[.products.products[].price] == [6,7,8,9,10]'
+api GET "/products?search=lantern&page_size=5&sort=-price&cursor=$cursor"; expect 400 '.error.reason == "PAGE_CURSOR_INVALID"'
+api GET '/products?category=lights&min_unit_amount=300&max_unit_amount=500'; expect 200 '.products.total_count == 3'
+api GET '/products?search=lant%20bra&tag=brass'; expect 200
+api GET '/products?search=%22%29%20OR%201%3D1%20--'; expect 200
+api GET '/products?page_size=9999'; expect 400 '.error.field_violations[0].field == "page_size"'
+api GET '/products?colour=red'; expect 400 '.error.reason == "UNKNOWN_FIELD"'
+
+# Drafts are their seller's.
+log_in sam
+api POST /products '{"name":"Secret","category":"lights","price":1,"status":"draft"}'; expect 201
+draft=$(value .product_data.product_id)
+api GET "/products/lights/$draft"; expect 200
+jar=
+api GET "/products/lights/$draft"; expect 404
+
+# Deleting.
+log_in sam
+api DELETE "/products/tops/$id"; expect 200 '.deleted_product.product.product_id == "'"$id"'"'
+api GET "/products/tops/$id"; expect 404

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The command line, beside a running shop and alone.
+. "$(dirname "$0")/shop.sh"
+cd "$work"
+status=- body=-
+start_shop
+
+# Help, version, settings, routes, documents.
+for command in '' serve routes config import export 'user create' 'user role' 'user list' healthcheck completion man version; do
+  check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
+done
+check "version" bash -c "'$ARGOSY' version | grep -q '^argosy '"
+check "config names a setting of each service" bash -c "'$ARGOSY' config | grep -c -E '^(CART_TTL|USER_LISTEN|AUTH_STORE|PRODUCT_URL|GATEWAY_LISTEN)=' | grep -qx 5"
+check "config hides secrets" bash -c "JWT_ACCESS_TOKEN_SECRET=0123456789abcdef0123456789abcdef '$ARGOSY' config | grep -v 0123456789abcdef | grep -q '^JWT_ACCESS_TOKEN_SECRET'"
+check "routes" bash -c "'$ARGOSY' routes | grep -q '/products/{category}/{product_id}'"
+check "completion" bash -c "source <('$ARGOSY' completion bash) && complete -p argosy >/dev/null"
+check "man" bash -c "'$ARGOSY' man | grep -q '^.TH ARGOSY'"
+check "healthcheck of a running shop" bash -c "'$ARGOSY' healthcheck $admin | grep -q ready"
+check "healthcheck of nothing fails" bash -c "! '$ARGOSY' healthcheck 127.0.0.1:1 2>/dev/null"
+check "an unknown command fails with 2" bash -c "'$ARGOSY' sail 2>/dev/null; [ \$? = 2 ]"
+check "wrong settings are all named" bash -c "ARGOSY_SHARDS=x CART_TTL=y '$ARGOSY' routes 2>&1 | grep -c -E 'ARGOSY_SHARDS|CART_TTL' | grep -qx 2"
+printf '_format_version: "3.0"\nservices:\n- name: a\n  url: argosy://cart\n  plugins:\n  - name: no-such-plugin\n' >bad.yml
+check "an unknown plugin stops the start with its line" bash -c "GATEWAY_CONFIG=bad.yml '$ARGOSY' routes 2>&1 | grep -q 'bad.yml:6'"
+
+# Import beside the running shop: repeatable, exact, line by line.
+cat >shop.csv <<'CSV'
+Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Image Src
+tea-pot,Tea Pot,"<p>Holds ""plenty""</p>",Pots,kitchen,"tea, clay",true,Size,Small,TP-S,shopify,4,19.99,https://example.com/1.jpg
+tea-pot,,,,,,,,Large,TP-L,shopify,2,29.99,https://example.com/2.jpg
+spoon,Spoon,,Pots,kitchen,,true,Title,Default Title,SP,,,1.50,
+broken,Broken,,,kitchen,,true,Title,Default Title,BR,,,1.505,
+CSV
+url=()
+[ "$FORM" = fleet ] && url=(PRODUCT_URL="grpc://$(address product product)")
+check "a refused product makes the import fail" bash -c "! env ${url[*]} '$ARGOSY' import shop.csv >import.out 2>import.err"
+check "its line is named" grep -q '^shop.csv:5: ' import.err
+check "the others are created" grep -q '2 created, 0 updated, 0 unchanged, 1 refused' import.out
+sed -i '/^broken/d' shop.csv
+check "a second time changes nothing" bash -c "env ${url[*]} '$ARGOSY' import shop.csv | grep -q '0 created, 0 updated, 2 unchanged, 0 refused'"
+api GET '/products?category=kitchen&sort=name'
+expect 200 '.products.total_count == 2' '.products.products[1].variants | length == 2' '.products.products[1].handle == "tea-pot"'
+check "export" bash -c "env ${url[*]} '$ARGOSY' export out.csv | grep -q '2 products'"
+check "what was exported imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q '2 unchanged'"
+
+# Accounts.
+make_account root superAdmin
+url=()
+[ "$FORM" = fleet ] && url=(USER_URL="grpc://$(address user user)")
+check "user role" bash -c "env ${url[*]} '$ARGOSY' user role root@example.com admin | grep -q 'is admin'"
+check "user list" bash -c "env ${url[*]} '$ARGOSY' user list --role admin | grep -q root@example.com"
+log_in root; expect 200
+
+# SIGTERM drains.
+stop_shop
+name=$([ "$FORM" = fleet ] && echo gateway || echo shop)
+check "it stopped in good order" grep -q '"stopped"' "$work/$name.log"

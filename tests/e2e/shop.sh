@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the end-to-end tests: starts a shop of its own on free ports with a data directory of its own, gives the
+# calls a user would make, and counts what was as expected. FORM=single is one process, FORM=fleet five.
+set -u
+: "${ARGOSY:?the program to test}" "${FORM:=single}"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/argosy-e2e.XXXXXX")
+pids=()
+passed=0
+failed=0
+export ARGOSY_DATA_DIR=$work/data ARGOSY_LOG=info ARGOSY_LOG_FORMAT=json USER_ARGON2_MEMORY=256KiB USER_ARGON2_PASSES=1
+
+# ---- processes ----
+
+# start NAME KEY=VALUE... -- ARGUMENTS...: one process, its log in $work/NAME.log.
+start() {
+  local name=$1 settings=()
+  shift
+  while [ "$1" != -- ]; do settings+=("$1"); shift; done
+  shift
+  env "${settings[@]}" "$ARGOSY" serve "$@" >"$work/$name.out" 2>"$work/$name.log" &
+  pids+=($!)
+  echo $! >"$work/$name.pid"
+  for _ in $(seq 200); do
+    grep -q '"ready"' "$work/$name.log" && return
+    kill -0 "$(cat "$work/$name.pid")" 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "$name does not start:"; cat "$work/$name.log"
+  exit 1
+}
+
+# address PROCESS LISTENER: where it listens.
+address() {
+  jq -r --arg name "$2" 'select(.message == "listening" and .name == $name) | .address' "$work/$1.log" | tail -1
+}
+
+start_single() {
+  start shop GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0 USER_LISTEN=127.0.0.1:0 AUTH_LISTEN=127.0.0.1:0 \
+    PRODUCT_LISTEN=127.0.0.1:0 CART_LISTEN=127.0.0.1:0 -- "$@"
+  gateway=$(address shop gateway) admin=$(address shop admin)
+}
+
+start_fleet() {
+  start user ADMIN_LISTEN=127.0.0.1:0 USER_LISTEN=127.0.0.1:0 -- --only user
+  start product ADMIN_LISTEN=127.0.0.1:0 PRODUCT_LISTEN=127.0.0.1:0 -- --only product
+  local user product auth cart
+  user=grpc://$(address user user) product=grpc://$(address product product)
+  start auth ADMIN_LISTEN=127.0.0.1:0 AUTH_LISTEN=127.0.0.1:0 USER_URL="$user" -- --only auth
+  start cart ADMIN_LISTEN=127.0.0.1:0 CART_LISTEN=127.0.0.1:0 PRODUCT_URL="$product" -- --only cart
+  auth=grpc://$(address auth auth) cart=grpc://$(address cart cart)
+  start gateway ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 USER_URL="$user" PRODUCT_URL="$product" \
+    AUTH_URL="$auth" CART_URL="$cart" -- --only gateway
+  gateway=$(address gateway gateway) admin=$(address gateway admin)
+}
+
+start_shop() {
+  if [ "$FORM" = fleet ]; then start_fleet; else start_single "$@"; fi
+  base=http://$gateway
+}
+
+stop_shop() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+  pids=()
+}
+
+finish() {
+  local code=$?
+  stop_shop
+  [ "$failed" -eq 0 ] || { [ -z "${KEEP:-}" ] || echo "kept: $work"; }
+  [ -n "${KEEP:-}" ] || rm -rf "$work"
+  [ "$code" -eq 0 ] || exit "$code"
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] || exit 1
+}
+trap finish EXIT
+
+# ---- calls and expectations ----
+
+# api METHOD PATH [BODY] [curl options...]: sets $status, $body and $headers. Cookies of $jar, if it is set.
+jar=
+api() {
+  local method=$1 path=$2 data=${3-}
+  shift 2; [ $# -eq 0 ] || shift
+  local options=(-sS -X "$method" -D "$work/headers" -o "$work/body" -w '%{http_code}' --max-time 20)
+  [ "$method" = HEAD ] && options+=(-I)
+  [ -z "$data" ] || options+=(-H 'Content-Type: application/json' --data-binary "$data")
+  [ -z "$jar" ] || options+=(-b "$jar" -c "$jar")
+  : >"$work/body"
+  status=$(curl "${options[@]}" "$@" "$base$path" 2>"$work/curl.err")
+  body=$(tr -d '\0' <"$work/body")
+  headers=$(tr -d '\r' <"$work/headers" 2>/dev/null)
+}
+
+ok() { passed=$((passed + 1)); }
+bad() {
+  failed=$((failed + 1))
+  echo "${BASH_SOURCE[2]##*/}:${BASH_LINENO[1]}: $*"
+  echo "    answered $status: ${body:0:400}"
+}
+
+# expect STATUS [JQ-EXPRESSION]...: the last call's status, and each expression true of its body.
+expect() {
+  local want=$1 expression
+  shift
+  if [ "$status" != "$want" ]; then bad "expected status $want"; return; fi
+  for expression in "$@"; do
+    if [ "$(jq -r "$expression" <<<"$body" 2>/dev/null)" != true ]; then bad "not true: $expression"; return; fi
+  done
+  ok
+}
+
+# check DESCRIPTION COMMAND...: the command succeeds.
+check() {
+  local description=$1
+  shift
+  if "$@"; then ok; else bad "$description"; fi
+}
+
+value() { jq -r "$1" <<<"$body"; }
+header() { grep -i "^$1:" <<<"$headers" | head -1 | cut -d' ' -f2-; }
+
+# ---- what most tests begin with ----
+
+sign_up() { api POST /users "{\"name\":\"$1\",\"email\":\"$1@example.com\",\"password\":\"secret-$1\"}"; }
+log_in() {
+  jar=$work/$1.jar
+  api POST /auth/login "{\"email\":\"$1@example.com\",\"password\":\"secret-$1\",\"device_id\":\"${2:-laptop}\"}"
+}
+# Makes an account with a role by the command line, which is how the first admin comes to be.
+make_account() {
+  local url=()
+  [ "$FORM" = fleet ] && url=(USER_URL="grpc://$(address user user)")
+  echo "secret-$1" | env "${url[@]}" "$ARGOSY" user create "$1@example.com" --role "$2" >"$work/user.out" 2>&1 ||
+    { cat "$work/user.out"; exit 1; }
+}
