@@ -6,11 +6,13 @@
 #include "rpc/route.h"
 
 struct rpc_health;
+struct rpc_reflection;
 
 struct rpc_server {
     struct rpc_server_options options; /* defaults filled in */
     struct rpc_routes routes;
     struct rpc_health *health;
+    struct rpc_reflection *reflection;
 };
 
 #endif

@@ -48,7 +48,6 @@ static struct status parse_file(struct schema_builder *builder, size_t index)
     struct schema_file *file = &builder->files[index];
     ProtobufCMessage *message;
     const ProtoFile *proto;
-    struct str *imports;
     struct status st = rpc_unpack(builder->scratch,
                                   &google__protobuf__file_descriptor_proto__descriptor,
                                   file->encoded, &message);
@@ -63,11 +62,6 @@ static struct status parse_file(struct schema_builder *builder, size_t index)
                             proto->name, proto->syntax);
 
     file->name = str_of(arena_strdup(builder->arena, proto->name));
-    imports = arena_array(builder->arena, struct str, proto->n_dependency);
-    for (size_t i = 0; i < proto->n_dependency; i++)
-        imports[i] = str_of(arena_strdup(builder->arena, proto->dependency[i]));
-    file->imports = imports;
-    file->import_count = proto->n_dependency;
     if (!name_table_add(&builder->schema->files, file->name, file))
         return schema_wrong(builder, "%s is there twice", proto->name);
     return status_ok();
@@ -250,13 +244,4 @@ const uint32_t *schema_extension_numbers(const struct rpc_schema *schema, struct
     size_t first = extensions_of(schema, message, ret_count);
 
     return schema->extension_numbers + first;
-}
-
-const struct str *schema_file_imports(const struct rpc_schema *schema, struct str name,
-                                      size_t *ret_count)
-{
-    const struct schema_file *file = name_table_get(&schema->files, name);
-
-    *ret_count = file ? file->import_count : 0;
-    return file ? file->imports : NULL;
 }

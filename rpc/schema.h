@@ -177,10 +177,6 @@ struct str schema_file_by_name(const struct rpc_schema *schema, struct str name)
 struct str schema_file_by_symbol(const struct rpc_schema *schema, struct str symbol);
 struct str schema_file_by_extension(const struct rpc_schema *schema, struct str message,
                                     uint32_t number);
-/* The names of the files that a file imports, in order; for sending a file with its dependencies.
- */
-const struct str *schema_file_imports(const struct rpc_schema *schema, struct str name,
-                                      size_t *ret_count);
 /* Numbers of all known extensions of a message. */
 const uint32_t *schema_extension_numbers(const struct rpc_schema *schema, struct str message,
                                          size_t *ret_count);

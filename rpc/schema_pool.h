@@ -16,8 +16,6 @@
 struct schema_file {
     struct str name;
     struct str encoded; /* the FileDescriptorProto; a view of the set */
-    const struct str *imports;
-    size_t import_count;
 };
 
 enum schema_symbol_kind { SYMBOL_MESSAGE, SYMBOL_ENUM, SYMBOL_SERVICE, SYMBOL_OTHER };

@@ -2,7 +2,9 @@
 /* The server's table of services. */
 #include "rpc/server.h"
 
+#include "rpc/health.h"
 #include "rpc/interceptors.h"
+#include "rpc/reflection.h"
 #include "rpc/rpc_server.h"
 
 struct rpc_server *rpc_server_new(const struct rpc_server_options *options)
@@ -14,6 +16,13 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *options)
     if (server->options.message_size_max == 0)
         server->options.message_size_max = RPC_MESSAGE_SIZE_MAX;
     if (server->options.deadline_max_ms == 0) server->options.deadline_max_ms = RPC_DEADLINE_MAX_MS;
+    server->health = rpc_health_new();
+    server->reflection = rpc_reflection_new(server->options.schema);
+    rpc_server_add(server, &grpc_health_v1_health_rpc, &rpc_health_handlers, server->health);
+    rpc_server_add(server, &grpc_reflection_v1_server_reflection_rpc, &rpc_reflection_v1_handlers,
+                   server->reflection);
+    rpc_server_add(server, &grpc_reflection_v1alpha_server_reflection_rpc,
+                   &rpc_reflection_v1alpha_handlers, server->reflection);
     return server;
 }
 
@@ -21,6 +30,13 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_service *descrip
                     const void *handlers, void *service)
 {
     rpc_routes_add(&server->routes, server->options.schema, description, handlers, service);
+    rpc_health_add(server->health, description->name);
+    rpc_reflection_add(server->reflection, description->name);
+}
+
+void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving)
+{
+    rpc_health_set(server->health, service_name, serving);
 }
 
 bool rpc_server_has(const struct rpc_server *server, const char *service_name)
@@ -32,5 +48,7 @@ void rpc_server_free(struct rpc_server *server)
 {
     if (!server) return;
     rpc_routes_release(&server->routes);
+    rpc_health_free(server->health);
+    rpc_reflection_free(server->reflection);
     free(server);
 }
