@@ -16,7 +16,7 @@ static struct str encode(struct arena *arena, struct str data, const char *alpha
     char *out = text;
 
     size_t rest = data.length % 3;
-    for (const uint8_t *end = in + data.length - rest; in < end; in += 3) {
+    for (size_t left = data.length; left >= 3; left -= 3, in += 3) {
         uint32_t bits = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         *out++ = alphabet[bits >> 18];
         *out++ = alphabet[bits >> 12 & 63];
@@ -65,28 +65,27 @@ static bool decode(struct arena *arena, struct str text, const uint8_t bits_of[2
 {
     if (text.length % 4 == 1) return false;
     uint8_t *data = arena_alloc(arena, text.length / 4 * 3 + 3);
+    const uint8_t *in = (const uint8_t *)text.data;
     uint8_t *out = data;
-    uint32_t bits = 0;
-    size_t i;
 
-    for (i = 0; i < text.length; i++) {
-        uint32_t digit = bits_of[(uint8_t)text.data[i]];
-        if (digit == 0) return false;
-        bits = bits << 6 | (digit - 1);
-        if (i % 4 == 3) {
-            *out++ = (uint8_t)(bits >> 16);
-            *out++ = (uint8_t)(bits >> 8);
-            *out++ = (uint8_t)bits;
-        }
+    for (size_t left = text.length; left >= 4; left -= 4, in += 4) {
+        uint32_t a = bits_of[in[0]] - 1U, b = bits_of[in[1]] - 1U;
+        uint32_t c = bits_of[in[2]] - 1U, d = bits_of[in[3]] - 1U;
+        if ((a | b | c | d) > 63) return false;
+        uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+        *out++ = (uint8_t)(bits >> 16);
+        *out++ = (uint8_t)(bits >> 8);
+        *out++ = (uint8_t)bits;
     }
     *ret_unused = 0;
-    if (i % 4 == 2) {
-        *out++ = (uint8_t)(bits >> 4);
-        *ret_unused = bits & 0xf;
-    } else if (i % 4 == 3) {
+    if (text.length % 4 != 0) {
+        uint32_t a = bits_of[in[0]] - 1U, b = bits_of[in[1]] - 1U;
+        uint32_t c = text.length % 4 == 3 ? bits_of[in[2]] - 1U : 0;
+        if ((a | b | c) > 63) return false;
+        uint32_t bits = a << 12 | b << 6 | c;
         *out++ = (uint8_t)(bits >> 10);
-        *out++ = (uint8_t)(bits >> 2);
-        *ret_unused = bits & 0x3;
+        if (text.length % 4 == 3) *out++ = (uint8_t)(bits >> 2);
+        *ret_unused = text.length % 4 == 3 ? bits & 0x3 : bits >> 6 & 0xf;
     }
     *ret_data = str_sized(data, (size_t)(out - data));
     return true;

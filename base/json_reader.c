@@ -16,6 +16,7 @@ enum state {
 void json_reader_init(struct json_reader *reader, struct str text, int depth_max)
 {
     invariant(depth_max >= 1 && depth_max <= JSON_DEPTH_MAX);
+    if (text.length == 0) text = STR("");
     *reader = (struct json_reader){
         .start = text.data,
         .next = text.data,

@@ -95,13 +95,14 @@ static void put_rest(struct buffer *out, const char *next, const char *end)
 /* The text in quotes and `after` behind it. What needs no escapes is copied in one go. */
 static void put_string(struct buffer *out, struct str text, struct str after)
 {
+    if (text.length == 0) text = STR(""); /* its data may be NULL */
     const char *end = text.data + text.length;
-    size_t plain = text.length ? (size_t)(json_pass_plain(text.data, end) - text.data) : 0;
+    size_t plain = (size_t)(json_pass_plain(text.data, end) - text.data);
     char *room = buffer_reserve(out, plain + 1);
 
     if (!room) return;
     *room++ = '"';
-    if (plain) memcpy(room, text.data, plain);
+    memcpy(room, text.data, plain);
     out->length += 1 + plain;
     if (plain < text.length) put_rest(out, text.data + plain, end);
     buffer_append_str(out, after);

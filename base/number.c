@@ -248,7 +248,7 @@ bool str_to_double(struct str s, double *ret_value)
     char text[STR_NUMBER_MAX + 1];
     struct decimal decimal;
 
-    if (s.length > STR_NUMBER_MAX || !read_decimal(s, &decimal)) return false;
+    if (s.length == 0 || s.length > STR_NUMBER_MAX || !read_decimal(s, &decimal)) return false;
 
     /* Digits and power are exact as doubles here, so that one operation rounds correctly. */
     int power = decimal.exponent < 0 ? -decimal.exponent : decimal.exponent;
