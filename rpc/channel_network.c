@@ -35,8 +35,7 @@ static struct status exchange_messages(struct call *call, struct client_call *cl
     }
     st = client_call_status(call, client, options);
     if (failed(st)) return st;
-    return rpc_deframe_only(call->arena, body, RPC_MESSAGE_SIZE_MAX, client->body.deframer.gzip,
-                            ret_response);
+    return rpc_deframe_only(call->arena, &client->body.deframer, body, ret_response);
 }
 
 /* One attempt. `ret_untouched`: nothing of an answer was received but that the server is
@@ -111,7 +110,7 @@ static struct status client_send(struct call *call, struct rpc_stream *base, uin
 
     if (stream->cancelled || !stream->client.exchange) return cancelled();
     st = http_write(call, stream->client.exchange,
-                    rpc_frame(&base->sending, frame, size, stream->options.gzip));
+                    rpc_frame(&base->sending, frame, size, base->gzip));
     stream->send_failed |= failed(st);
     return st;
 }
@@ -126,8 +125,11 @@ static struct status client_receive(struct call *call, struct rpc_stream *base,
     if (stream->cancelled || !client->exchange) return cancelled();
     st = client_call_read_head(call, client);
     if (failed(st)) return st;
-    if (!client->trailers_only)
-        return rpc_body_receive(call, &base->received, &client->body, ret_message);
+    if (!client->trailers_only) {
+        st = rpc_body_receive(call, &base->received, &client->body, ret_message);
+        base->received_gzip = client->body.deframer.compressed;
+        return st;
+    }
     client->body.at_end = true;
     *ret_message = (struct str){0};
     return status_ok();
@@ -228,6 +230,7 @@ struct status rpc_network_open(struct call *call, struct rpc_channel *channel,
 
     rpc_stream_init(&stream->base, &client_kind, target->response);
     if (options) stream->options = *options;
+    stream->base.gzip = stream->options.gzip;
     stream->server_streaming = target->server_streaming;
     call_init_child(&limited, call, stream->options.timeout_ms);
     stream->base.deadline_us = limited.deadline_us;

@@ -85,14 +85,21 @@ struct status call_reply_trailer(const struct call *call, struct str name, struc
  * for before the first rpc_send, and may be turned off and on between messages. */
 void call_reply_gzip(const struct call *call, bool gzip);
 
+/* Did the request of a unary call come compressed? */
+bool call_request_gzip(const struct call *call);
+
 /* A stream's messages. Sending suspends while the peer takes no more; receiving answers
  * *ret_message NULL at the end of the peer's stream. A received message is valid until the next
  * rpc_receive on its stream, so that a stream may be longer than memory is large. Two fibers may
  * use one stream, one to send and one to receive. */
 struct status rpc_send(struct call *call, struct rpc_stream *stream,
                        const ProtobufCMessage *message);
+/* Handlers: sends the initial metadata before the first message. */
+struct status rpc_send_head(struct call *call, struct rpc_stream *stream);
 struct status rpc_receive(struct call *call, struct rpc_stream *stream,
                           ProtobufCMessage **ret_message);
+/* Did the message received last come compressed? Never in process. */
+bool rpc_received_gzip(const struct rpc_stream *stream);
 /* Clients: no more messages from us. */
 struct status rpc_send_end(struct call *call, struct rpc_stream *stream);
 

@@ -132,6 +132,11 @@ const char *call_peer(const struct call *call)
     return call->scope ? call->scope->client_ip : "";
 }
 
+bool call_request_gzip(const struct call *call)
+{
+    return call->scope && call->scope->request_gzip;
+}
+
 void call_reply_gzip(const struct call *call, bool gzip)
 {
     if (call->scope) call->scope->reply_gzip = gzip;

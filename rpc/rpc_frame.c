@@ -78,12 +78,12 @@ static struct status check_head(struct arena *arena, const struct rpc_deframer *
 static struct status finish_message(struct arena *arena, struct rpc_deframer *deframer,
                                     struct str raw, struct str *ret_message)
 {
-    bool compressed = deframer->head[0] == 1;
+    deframer->compressed = deframer->head[0] == 1;
 
     deframer->head_length = 0;
     deframer->body = NULL;
     deframer->body_length = 0;
-    if (compressed && raw.length > 0)
+    if (deframer->compressed && raw.length > 0)
         return rpc_gunzip(arena, raw, deframer->size_max, ret_message);
     *ret_message = raw.length > 0 ? raw : STR("");
     return status_ok();
@@ -124,16 +124,15 @@ struct status rpc_deframe_end(const struct rpc_deframer *deframer)
                        "the body ended inside a message");
 }
 
-struct status rpc_deframe_only(struct arena *arena, struct str body, size_t size_max, bool gzip,
+struct status rpc_deframe_only(struct arena *arena, struct rpc_deframer *deframer, struct str body,
                                struct str *ret_message)
 {
-    struct rpc_deframer deframer = {.size_max = size_max, .gzip = gzip};
     struct status st;
 
-    st = rpc_deframe(arena, &deframer, &body, ret_message);
+    st = rpc_deframe(arena, deframer, &body, ret_message);
     if (failed(st)) return st;
     if (!ret_message->data) {
-        st = rpc_deframe_end(&deframer);
+        st = rpc_deframe_end(deframer);
         if (failed(st)) return st;
     }
     if (!ret_message->data || body.length > 0)

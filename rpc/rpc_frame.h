@@ -26,6 +26,7 @@ struct rpc_deframer {
     size_t head_length;
     char *body; /* collects a message that came in several pieces */
     size_t body_length;
+    bool compressed; /* the message given last was */
 };
 
 /* Takes bytes from the front of *piece until one message is whole; then *ret_message is the message
@@ -40,7 +41,7 @@ struct status rpc_deframe_end(const struct rpc_deframer *deframer);
 
 /* The one message of a unary body: INTERNAL for a broken frame, UNIMPLEMENTED for none or several,
  * as the gRPC specification has it. */
-struct status rpc_deframe_only(struct arena *arena, struct str body, size_t size_max, bool gzip,
+struct status rpc_deframe_only(struct arena *arena, struct rpc_deframer *deframer, struct str body,
                                struct str *ret_message);
 
 /* The frame of a message that stands behind RPC_FRAME_HEAD_SIZE bytes of room at `frame`: written

@@ -19,6 +19,7 @@ struct rpc_scope {
     const struct http_headers *outgoing;
 
     void *service;
+    bool request_gzip; /* the request came compressed */
 
     /* The answer. */
     struct http_headers reply_metadata;

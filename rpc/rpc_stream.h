@@ -18,6 +18,8 @@ struct rpc_stream_kind {
                           size_t size);
     /* The next message, valid until the next receive; data NULL at the end. */
     struct status (*receive)(struct call *call, struct rpc_stream *stream, struct str *ret_message);
+    /* Of handlers only. */
+    void (*send_head)(struct call *call, struct rpc_stream *stream);
     /* Of clients only. */
     struct status (*send_end)(struct call *call, struct rpc_stream *stream);
     struct status (*head)(struct call *call, struct rpc_stream *stream,
@@ -31,6 +33,8 @@ struct rpc_stream {
     const ProtobufCMessageDescriptor *receives; /* NULL: raw bytes only */
     const struct schema_message *rules;         /* of the messages received; NULL: none */
     int64_t deadline_us;                        /* of the whole stream; CALL_NO_DEADLINE */
+    bool gzip;          /* clients: compress what is sent */
+    bool received_gzip; /* the last message came compressed */
     struct status failure;                      /* the first one of sending and receiving */
     struct arena received;                      /* the message received last */
     struct arena sending;                       /* the frame being sent */

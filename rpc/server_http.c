@@ -228,14 +228,16 @@ static struct status read_request(struct serving *serving, ProtobufCMessage **re
 {
     const struct rpc_route *route = serving->run.route;
     size_t size_max = serving->server->options.message_size_max;
+    struct rpc_deframer deframer = {.size_max = size_max, .gzip = serving->request_gzip};
     struct arena *arena = serving->call->arena;
     struct str body, message;
     struct status st;
 
     st = http_read_body(serving->call, serving->exchange, RPC_FRAME_HEAD_SIZE + size_max, &body);
     if (failed(st)) return st;
-    st = rpc_deframe_only(arena, body, size_max, serving->request_gzip, &message);
+    st = rpc_deframe_only(arena, &deframer, body, &message);
     if (failed(st)) return st;
+    serving->scope.request_gzip = deframer.compressed;
     st = rpc_validate(serving->call, route, message);
     if (failed(st)) return st;
     return rpc_unpack(arena, route->method->request, message, ret_request);
@@ -271,33 +273,44 @@ struct server_stream {
     bool gzip; /* announced in the head */
 };
 
-static struct status server_send(struct call *call, struct rpc_stream *base, uint8_t *frame,
-                                 size_t size)
+static void server_send_head(struct call *call, struct rpc_stream *base)
 {
     struct server_stream *stream = (struct server_stream *)base;
     struct serving *serving = stream->serving;
 
+    if (serving->scope.reply_begun) return;
+    serving->scope.reply_begun = true;
+    stream->gzip =
+        serving->response_gzip && (serving->scope.reply_gzip || serving->request_gzip);
+    http_begin(call, serving->exchange, 200, answer_head(serving, stream->gzip));
+}
+
+static struct status server_send(struct call *call, struct rpc_stream *base, uint8_t *frame,
+                                 size_t size)
+{
+    struct server_stream *stream = (struct server_stream *)base;
+    const struct serving *serving = stream->serving;
+    bool gzip;
+
     if (size > serving->server->options.message_size_max) return too_large(serving, size);
-    if (!serving->scope.reply_begun) {
-        serving->scope.reply_begun = true;
-        stream->gzip = serving->response_gzip &&
-                       (serving->scope.reply_gzip || serving->request_gzip);
-        http_begin(call, serving->exchange, 200, answer_head(serving, stream->gzip));
-    }
-    return http_write(
-        call, serving->exchange,
-        rpc_frame(&base->sending, frame, size, stream->gzip && wants_gzip(serving, size)));
+    server_send_head(call, base);
+    gzip = stream->gzip && wants_gzip(serving, size);
+    return http_write(call, serving->exchange, rpc_frame(&base->sending, frame, size, gzip));
 }
 
 static struct status server_receive(struct call *call, struct rpc_stream *base,
                                     struct str *ret_message)
 {
     struct server_stream *stream = (struct server_stream *)base;
+    struct status st;
 
-    return rpc_body_receive(call, &base->received, &stream->body, ret_message);
+    st = rpc_body_receive(call, &base->received, &stream->body, ret_message);
+    base->received_gzip = stream->body.deframer.compressed;
+    return st;
 }
 
-static const struct rpc_stream_kind server_kind = {.send = server_send, .receive = server_receive};
+static const struct rpc_stream_kind server_kind = {
+    .send = server_send, .receive = server_receive, .send_head = server_send_head};
 
 static struct status run_stream(struct serving *serving, struct server_stream *stream,
                                 ProtobufCMessage **ret_response)
@@ -334,7 +347,10 @@ static void serve_stream(struct serving *serving)
     stream.body.deframer.size_max = serving->server->options.message_size_max;
 
     st = run_stream(serving, &stream, &response);
-    if (!failed(st) && response) st = encode(serving, response, &frame, &gzip);
+    if (!failed(st) && response && serving->scope.reply_begun)
+        st = rpc_send(serving->call, &stream.base, response);
+    else if (!failed(st) && response)
+        st = encode(serving, response, &frame, &gzip);
     st = rpc_run_end(&serving->run, st);
     rpc_stream_release(&stream.base);
     if (serving->scope.reply_begun)

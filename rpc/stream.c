@@ -52,6 +52,16 @@ struct status rpc_send(struct call *call, struct rpc_stream *stream,
     return note(call, stream, stream->kind->send(&step, stream, frame, size));
 }
 
+struct status rpc_send_head(struct call *call, struct rpc_stream *stream)
+{
+    struct call step;
+
+    invariant(stream->kind->send_head != NULL);
+    step_init(&step, call, stream);
+    stream->kind->send_head(&step, stream);
+    return call_check(&step);
+}
+
 struct status rpc_send_raw(struct call *call, struct rpc_stream *stream, struct str message)
 {
     struct call step;
@@ -129,6 +139,16 @@ struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream)
     invariant(stream->kind->finish != NULL);
     step_init(&step, call, stream);
     return stream->kind->finish(&step, stream);
+}
+
+bool rpc_received_gzip(const struct rpc_stream *stream)
+{
+    return stream->received_gzip;
+}
+
+void rpc_stream_gzip(struct rpc_stream *stream, bool gzip)
+{
+    stream->gzip = gzip;
 }
 
 void rpc_stream_cancel(struct rpc_stream *stream)

@@ -198,7 +198,15 @@ static struct status callee_send(struct call *call, struct rpc_stream *stream, u
     return end_send(call, stream, frame, size);
 }
 
-static const struct rpc_stream_kind callee_kind = {.send = callee_send, .receive = end_receive};
+static void callee_send_head(struct call *call, struct rpc_stream *stream)
+{
+    struct pipe *pipe = ((struct pipe_end *)stream)->pipe;
+
+    publish_head(pipe, &pipe->scope);
+}
+
+static const struct rpc_stream_kind callee_kind = {
+    .send = callee_send, .receive = end_receive, .send_head = callee_send_head};
 
 /* The one message of a call whose caller does not stream. */
 static struct status receive_only(struct call *call, struct pipe *pipe,
