@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fiber/fiber.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/test.h"
-#include "fiber/lane.h"
 
-enum { MANY = 3000 };
+enum { MANY = 3000, SHARDS = 3, ASKERS = 60, QUESTIONS = 50 };
 
 /* Runs fn as the only fiber of one shard, on this thread; the shard stops when it ends. */
 struct main_fiber {
@@ -414,17 +417,20 @@ TEST(thousands_of_fibers_at_once_and_their_stacks_are_given_back)
     run(many_at_once);
 }
 
-static int dig(int depth)
+/* Each level uses the room of the one above it, so none can be left out. */
+static int dig(int depth, volatile char *above)
 {
     volatile char room[1024];
 
-    room[0] = (char)depth;
-    return depth == 0 ? room[0] : dig(depth - 1) + room[0];
+    for (size_t i = 0; i < sizeof(room); i += 64) room[i] = (char)depth;
+    if (depth > 0) dig(depth - 1, room);
+    if (above) above[0] = room[0];
+    return room[0];
 }
 
 static void dig_deep(struct call *call, void *data)
 {
-    EXPECT(dig(60) != 1);
+    EXPECT(dig(60, 0) == 59);
 }
 
 static void deep(struct call *call)
@@ -494,4 +500,114 @@ static void one_too_many(struct call *call)
 TEST(too_many_fibers_are_refused)
 {
     run(one_too_many);
+}
+
+/* Digs until the stack is at its end. */
+static void overflow(struct call *call, void *data)
+{
+    dig(1000000, 0);
+    _exit(0);
+}
+
+TEST(an_overflowing_stack_ends_the_process_and_writes_nowhere_else)
+{
+    pid_t child = fork();
+    int how;
+
+    CHECK(child >= 0);
+    if (child == 0) {
+        struct rlimit no_core = {0};
+        struct shards *shards = shards_new(1);
+
+        setrlimit(RLIMIT_CORE, &no_core);
+        CHECK(freopen("/dev/null", "w", stderr));
+        fiber_post(shards_at(shards, 0), overflow, 0, 0);
+        shards_run(shards);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &how, 0) == child);
+    CHECK(WIFSIGNALED(how) || WEXITSTATUS(how) != 0);
+}
+
+/* A fiber asks another shard, which answers by message. */
+struct question {
+    struct shard *from;
+    struct fiber_wait wait;
+    int number, answer;
+    bool answered;
+    struct shard_message message;
+};
+
+static void hear_answer(struct shard *shard, void *data)
+{
+    struct question *question = data;
+
+    question->answered = true;
+    fiber_wake(shard, &question->wait);
+}
+
+static void answer(struct call *call, void *data)
+{
+    struct question *question = data;
+
+    if (question->number % 5 == 0) EXPECT(!failed(fiber_sleep(call, 100)));
+    question->answer = question->number * 2 + call->shard->index;
+    question->message = (struct shard_message){.fn = hear_answer, .data = question};
+    shard_post_message(question->from, &question->message);
+}
+
+static int askers_left;
+
+static void ask(struct call *call, void *data)
+{
+    struct shards *shards = call->shard->shards;
+
+    for (int i = 0; i < QUESTIONS; i++) {
+        struct shard *to = shards_at(shards, (call->shard->index + 1 + i) % SHARDS);
+        struct question question = {.from = call->shard, .number = i};
+
+        fiber_post(to, answer, 0, &question);
+        while (!question.answered) fiber_suspend_uncancellable(call, &question.wait);
+        EXPECT(question.answer == i * 2 + to->index);
+    }
+    if (__atomic_sub_fetch(&askers_left, 1, __ATOMIC_RELAXED) == 0) shards_stop(shards);
+}
+
+TEST(fibers_of_many_shards_ask_each_other)
+{
+    struct shards *shards = shards_new(SHARDS);
+
+    askers_left = ASKERS;
+    for (int i = 0; i < ASKERS; i++) fiber_post(shards_at(shards, i % SHARDS), ask, 0, 0);
+    shards_start(shards);
+    shards_join(shards);
+    shards_free(shards);
+    CHECK_INT(askers_left, ==, 0);
+}
+
+/* Asks until it is cancelled; each question is still answered. */
+static void ask_until_stopped(struct call *call, void *data)
+{
+    while (!failed(call_check(call))) {
+        struct shard *to = shards_at(call->shard->shards, (call->shard->index + 1) % SHARDS);
+        struct question question = {.from = call->shard, .number = 1};
+
+        fiber_post(to, answer, 0, &question);
+        while (!question.answered) fiber_suspend_uncancellable(call, &question.wait);
+    }
+}
+
+TEST(a_stop_amid_questions_leaves_none_unanswered)
+{
+    for (int i = 0; i < 20; i++) {
+        struct shards *shards = shards_new(SHARDS);
+
+        for (int j = 0; j < SHARDS * 5; j++)
+            fiber_post(shards_at(shards, j % SHARDS), ask_until_stopped, 0, 0);
+        shards_start(shards);
+        usleep((useconds_t)(i * 200));
+        shards_stop(shards);
+        shards_join(shards);
+        shards_free(shards);
+    }
 }
