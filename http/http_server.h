@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server: HTTP/1.1 and HTTP/2 cleartext (prior knowledge, RFC 9113 section 3.3) on one port. The first bytes tell which.
+/* The HTTP server: HTTP/1.1 and HTTP/2 cleartext (prior knowledge, RFC 9113 section 3.3) on one
+ * port. The first bytes tell which.
  *
- *     http_server_new(options) -> http_server_listen(server, arena, shards, "127.0.0.1:8000") -> http_server_drain ->
- *     (shards stop) -> http_server_free
+ *     http_server_new(options) -> http_server_listen(server, arena, shards, "127.0.0.1:8000") ->
+ * http_server_drain -> (shards stop) -> http_server_free
  *
- * Each request runs its handler on a fiber of its own. Pipelined HTTP/1.1 requests are handled one after the other and
- * their answers share a write. Limits and deadlines are here, so that no handler needs to think of slow or hostile clients:
- * a connection that is idle, that sends its header or body too slowly, or does not take its answer, is closed. Each
- * refusal is counted in argosy_http_refused_total{reason}. */
+ * Each request runs its handler on a fiber of its own. Pipelined HTTP/1.1 requests are handled one
+ * after the other and their answers share a write. Limits and deadlines are here, so that no
+ * handler needs to think of slow or hostile clients: a connection that is idle, that sends its
+ * header or body too slowly, or does not take its answer, is closed. Each refusal is counted in
+ * argosy_http_refused_total{reason}. */
 #ifndef HTTP_HTTP_SERVER_H
 #define HTTP_HTTP_SERVER_H
 
@@ -16,8 +18,9 @@
 
 struct http_server;
 
-/* Runs on the request's fiber. It must respond; if it returns without, 500 is sent. `call` has the request's trace (taken
- * from traceparent and x-request-id) and is cancelled when the peer goes away. */
+/* Runs on the request's fiber. It must respond; if it returns without, 500 is sent. `call` has the
+ * request's trace (taken from traceparent and x-request-id) and is cancelled when the peer goes
+ * away. */
 typedef void http_handler(struct call *call, struct http_exchange *exchange, void *data);
 
 struct http_server_options {
@@ -25,20 +28,21 @@ struct http_server_options {
     http_handler *handler;
     void *data;
     /* 0 takes the default. */
-    size_t header_size_max;      /* 32 KiB: request line and all headers; past it 431 */
-    size_t body_size_max;        /* 0: the handler's business. A Content-Length above it is 413 at once */
-    size_t connections_max;      /* 16384 of one shard; past it new ones are closed */
-    uint32_t streams_max;        /* 256 concurrent HTTP/2 streams of a connection */
-    int64_t idle_timeout_ms;     /* 75 s between requests */
-    int64_t header_timeout_ms;   /* 10 s from the first byte of a request to the end of its header */
-    int64_t body_timeout_ms;     /* 20 s without a byte of the body */
-    int64_t write_timeout_ms;    /* 20 s without the peer taking a byte of the answer */
+    size_t header_size_max; /* 32 KiB: request line and all headers; past it 431 */
+    size_t body_size_max; /* 0: the handler's business. A Content-Length above it is 413 at once */
+    size_t connections_max;    /* 16384 of one shard; past it new ones are closed */
+    uint32_t streams_max;      /* 256 concurrent HTTP/2 streams of a connection */
+    int64_t idle_timeout_ms;   /* 75 s between requests */
+    int64_t header_timeout_ms; /* 10 s from the first byte of a request to the end of its header */
+    int64_t body_timeout_ms;   /* 20 s without a byte of the body */
+    int64_t write_timeout_ms;  /* 20 s without the peer taking a byte of the answer */
 };
 
 struct http_server *http_server_new(const struct http_server_options *options);
 
 /* Listens on every shard; more than one address may be listened on. Errors as listener_new. */
-struct status http_server_listen(struct http_server *server, struct arena *arena, struct shards *shards, const char *address);
+struct status http_server_listen(struct http_server *server, struct arena *arena,
+                                 struct shards *shards, const char *address);
 
 /* The real address of the first listener, for port 0. */
 const char *http_server_address(const struct http_server *server);
@@ -46,10 +50,11 @@ const char *http_server_address(const struct http_server *server);
 /* Serves a stream that came from elsewhere (stream_pair, in tests). On the stream's shard. */
 void http_server_accept(struct http_server *server, struct stream *stream);
 
-/* Stops accepting, lets running requests end (HTTP/2: GOAWAY; HTTP/1.1: Connection: close), closes idle connections.
- * Calls on_drained once (any thread) when the last connection is gone or after `timeout_ms`, whichever is first; what is
- * left then is closed. */
-void http_server_drain(struct http_server *server, int64_t timeout_ms, void (*on_drained)(void *data), void *data);
+/* Stops accepting, lets running requests end (HTTP/2: GOAWAY; HTTP/1.1: Connection: close), closes
+ * idle connections. Calls on_drained once (any thread) when the last connection is gone or after
+ * `timeout_ms`, whichever is first; what is left then is closed. */
+void http_server_drain(struct http_server *server, int64_t timeout_ms,
+                       void (*on_drained)(void *data), void *data);
 
 void http_server_free(struct http_server *server);
 

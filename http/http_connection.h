@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's side of a connection: accepted, sniffed, then in the hands of HTTP/1.1 or HTTP/2.
+ * Private to http/.
+ *
+ *     accept ─> SNIFF ─┬─> HTTP1 ─┬─> LINGER ─> closed
+ *                      └─> HTTP2 ─┘
+ *
+ * LINGER: our last bytes are on their way and our side is ended; what still comes is read and
+ * dropped for a moment, because closing a socket with unread bytes makes the kernel take back the
+ * answer that explains the refusal. */
+#ifndef HTTP_HTTP_CONNECTION_H
+#define HTTP_HTTP_CONNECTION_H
+
+#include "http/http1_parser.h"
+#include "http/http_exchange.h"
+#include "http/http_server.h"
+#include "observe/metrics.h"
+
+enum {
+    /* Bytes that may wait in the socket's queue before we stop taking requests from it. */
+    HTTP_OUTPUT_WAITING_MAX = 256 * 1024,
+    /* Unused exchanges kept for a shard. */
+    HTTP_EXCHANGES_KEPT_MAX = 256,
+};
+
+struct http_counters {
+    struct metric_series *refused[HTTP_REFUSAL_COUNT];
+    struct metric_series *requests[3]; /* by enum http_version */
+    struct metric_series *connections, *running;
+};
+
+/* A server on one shard. Touched on its thread only. */
+struct http_home {
+    struct http_server *server;
+    struct shard *shard;
+    const struct http_server_options *options;
+    const struct http_counters *counters;
+    struct http_connection *connections;
+    size_t connection_count;
+    struct http_exchange *unused;
+    size_t unused_count;
+    struct http_pool pool;
+    struct http_date date;
+    struct shard_timer drain_timer;
+    bool draining;
+    bool drained;
+};
+
+enum http_protocol {
+    HTTP_PROTOCOL_SNIFF,
+    HTTP_PROTOCOL_HTTP1,
+    HTTP_PROTOCOL_HTTP2,
+    HTTP_PROTOCOL_LINGER
+};
+
+struct http_connection {
+    struct http_home *home;
+    struct stream *stream; /* NULL once it is closed */
+    struct http_connection *next, *previous;
+    enum http_protocol protocol;
+    bool busy;       /* inside an event: what ends meanwhile is dealt with at its end */
+    bool ending;     /* no further request is taken; closed when the last answer is out */
+    bool peer_ended; /* the peer will send nothing more */
+    bool paused;
+
+    struct shard_timer timer;
+    int64_t read_due_us;  /* when waiting for the peer's bytes ends; INT64_MAX: not waiting */
+    int64_t write_due_us; /* when the peer must have taken some of what is queued */
+    size_t write_mark;    /* what was queued then */
+    struct shard_task turn;
+
+    struct buffer *input;  /* arrived, not taken yet */
+    struct buffer *output; /* to be written at the end of this event or turn */
+
+    /* HTTP/1.1 */
+    struct http1_scan scan;
+    bool head_begun; /* some bytes of the next head are here */
+    bool keep_alive;
+    bool continue_wanted; /* the peer waits for 100 Continue */
+    struct http1_decoder decoder;
+    uint64_t body_size; /* received so far */
+    struct http_exchange *exchange;
+
+    struct http2_session *session;
+    bool notice_given, goaway_final; /* HTTP/2: the two GOAWAYs of a graceful end */
+};
+
+/* ---- http_server.c ---- */
+
+void http_count_refusal(const struct http_home *home, enum http_refusal refusal);
+
+/* An exchange for a request on this connection, from those kept. */
+struct http_exchange *http_exchange_take(struct http_connection *connection);
+void http_exchange_give(struct http_home *home, struct http_exchange *exchange);
+
+/* Is it at its connections_max? */
+bool http_home_is_full(const struct http_home *home);
+void http_home_add(struct http_home *home, struct http_connection *connection);
+void http_home_remove(struct http_home *home, struct http_connection *connection);
+
+/* Starts fn(call, exchange) on a fiber of its own, with the request's trace. False when there is no
+ * fiber to be had. */
+bool http_exchange_start(struct http_exchange *exchange, void (*fn)(struct call *call, void *data));
+
+/* ---- http_connection.c ---- */
+
+void http_connection_accept(struct http_home *home, struct stream *stream);
+
+/* The output, to be appended to; written when the current event or turn ends. */
+struct buffer *http_connection_output(struct http_connection *connection);
+/* Writes the output now, `body` (maybe empty) right behind it without a copy. */
+void http_connection_flush(struct http_connection *connection, struct str body);
+/* Has the connection's turn function run at the end of the loop's turn. */
+void http_connection_schedule(struct http_connection *connection);
+
+/* The peer has until then to send something; INT64_MAX: nothing is waited for. */
+void http_connection_read_due(struct http_connection *connection, int64_t due_us);
+
+void http_connection_pause(struct http_connection *connection, bool pause);
+
+/* Writes what is to be written, ends our side and lingers. */
+void http_connection_linger(struct http_connection *connection);
+void http_connection_close(struct http_connection *connection);
+
+/* Tells it that its server drains. */
+void http_connection_drain(struct http_connection *connection);
+
+/* ---- http1.c and http2_server.c: what a protocol does with a connection's events ---- */
+
+struct http_protocol_events {
+    /* Takes what it can of the bytes and answers how many. */
+    size_t (*take)(struct http_connection *connection, struct str data);
+    void (*peer_end)(struct http_connection *connection);
+    /* The stream is gone. */
+    void (*closed)(struct http_connection *connection);
+    /* Does nothing refer to the connection any more? Asked when the stream is gone. */
+    bool (*is_unused)(struct http_connection *connection);
+    /* The socket's queue is empty again. */
+    void (*writable)(struct http_connection *connection);
+    /* read_due_us has passed. */
+    void (*overdue)(struct http_connection *connection);
+    void (*drain)(struct http_connection *connection);
+};
+
+extern const struct http_protocol_events http1_events, http2_server_events;
+
+/* Makes an HTTP/2 session on the connection. */
+void http2_server_start(struct http_connection *connection);
+
+#endif
