@@ -78,6 +78,7 @@ struct schema_pattern;
 struct schema_rules {
     bool required;
     bool ignore_empty;
+    bool ignored; /* of messages: no rule in it holds, only its text must be text */
     /* strings (lengths in code points) and bytes (in bytes); -1: no bound */
     int64_t len_min, len_max, bytes_max;
     bool email, uuid, uri, hostname, ip;

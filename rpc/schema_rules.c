@@ -391,7 +391,17 @@ static struct status read_field_rules(const struct target *target, struct str en
 
     merged = wire_merge(target->builder->scratch, encoded, kind);
     if (merged.data) st = read_kind(target, kind, merged, rules);
-    if (!failed(st)) *ret_rules = ignore_always ? NULL : rules;
+    if (failed(st)) return st;
+    if (ignore_always) {
+        *rules = (struct schema_rules){.ignored = true,
+                                       .len_min = -1,
+                                       .len_max = -1,
+                                       .bytes_max = -1,
+                                       .items_min = -1,
+                                       .items_max = -1};
+        if (target->item || target->field->type != SCHEMA_MESSAGE) rules = NULL;
+    }
+    *ret_rules = rules;
     return st;
 }
 

@@ -36,6 +36,7 @@ struct validator {
     struct status error; /* why the walk cannot go on */
     struct slot slots[SLOTS_INLINE];
     size_t slots_used;
+    int ignoring; /* fields above whose rules do not hold */
 };
 
 /* One message on the way down. */
@@ -73,6 +74,19 @@ static struct place place_in(const struct frame *frame, const struct schema_fiel
     return (struct place){frame->above, field, frame->encoded, item};
 }
 
+/* Into a message in a field, whose rules may be meant for somebody else. */
+static bool walk_into(struct frame *frame, const struct schema_field *field,
+                      const struct place *place, struct str encoded)
+{
+    struct validator *validator = frame->validator;
+    bool ignored = field->rules && field->rules->ignored, result;
+
+    validator->ignoring += ignored;
+    result = walk(validator, field->message, place, encoded, frame->depth + 1);
+    validator->ignoring -= ignored;
+    return result;
+}
+
 static struct slot *slot_of(const struct frame *frame, const struct schema_field *field)
 {
     uint16_t index;
@@ -104,7 +118,7 @@ static bool take_single(struct frame *frame, const struct schema_field *field,
         slot->count++;
         slot->broken_text = !good_text;
     } else if (field->type == SCHEMA_MESSAGE) {
-        return walk(frame->validator, field->message, &place, wire->bytes, frame->depth + 1);
+        return walk_into(frame, field, &place, wire->bytes);
     }
     return go_on(frame->validator);
 }
@@ -120,8 +134,7 @@ static bool take_item(struct frame *frame, const struct schema_field *field,
     if (field->type == SCHEMA_STRING) good_text = check_text(violations, &place, value->bytes);
     if (good_text && field->rules && field->rules->items && !field->map)
         check_value(violations, &place, field->rules->items, value);
-    if (field->type == SCHEMA_MESSAGE)
-        return walk(frame->validator, field->message, &place, value->bytes, frame->depth + 1);
+    if (field->type == SCHEMA_MESSAGE) return walk_into(frame, field, &place, value->bytes);
     return go_on(frame->validator);
 }
 
@@ -251,7 +264,7 @@ static bool judge_message(struct frame *frame, const struct schema_field *field,
             return false;
         }
     }
-    return walk(validator, field->message, &place, encoded, frame->depth + 1);
+    return walk_into(frame, field, &place, encoded);
 }
 
 static bool judge(struct frame *frame, const struct schema_field *field)
@@ -310,7 +323,8 @@ static bool walk(struct validator *validator, const struct schema_message *messa
     struct frame frame = {validator, message, above, encoded, NULL, depth};
 
     if (depth > SCHEMA_DEPTH_MAX) return malformed(validator, above, "nests too deeply");
-    return message->has_rules ? walk_with_slots(&frame) : read_fields(&frame);
+    return message->has_rules && validator->ignoring == 0 ? walk_with_slots(&frame)
+                                                          : read_fields(&frame);
 }
 
 struct status schema_validate(struct arena *arena, const struct schema_message *message,
@@ -322,6 +336,7 @@ struct status schema_validate(struct arena *arena, const struct schema_message *
     validator.violations = (struct violations){.arena = arena};
     validator.error = status_ok();
     validator.slots_used = 0;
+    validator.ignoring = 0;
     walk(&validator, message, NULL, encoded, 1);
     if (failed(validator.error)) return validator.error;
     return violations_status(&validator.violations);

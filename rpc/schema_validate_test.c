@@ -507,3 +507,14 @@ TEST(uris)
         CHECK(!format_is_uri(str_of(bad[i])));
     }
 }
+
+TEST(rules_inside_an_ignored_field_do_not_hold)
+{
+    /* 1: {} 2: {} 3: {1: {}}: quantity is not at least 1, words are missing; 4 is not ignored. */
+    CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x0a\x00\x12\x00\x1a\x02\x0a\x00")), "ok");
+    CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x22\x00")),
+              "ruled.quantity: must be at least 1");
+    /* But its texts are texts. */
+    CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x0a\x03\x12\x01\xff")),
+              "one.note: must be valid UTF-8");
+}
