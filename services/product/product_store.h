@@ -134,6 +134,9 @@ struct product_store {
     /* What was read under one number may be kept while the number stays; 0: never. On the shard,
      * never suspends. */
     uint64_t (*generation)(const struct call *call, struct product_store *store);
+
+    /* After the shards have been joined. */
+    void (*close)(struct product_store *store);
 };
 
 #endif

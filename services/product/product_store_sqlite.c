@@ -260,6 +260,11 @@ static uint64_t generation(const struct call *call, struct product_store *store)
     return sqlite_generation(call, product_sqlite(store)->db);
 }
 
+static void close_store(struct product_store *store)
+{
+    sqlite_close(product_sqlite(store)->db);
+}
+
 struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
                                         const char *path, struct product_store **ret_store)
 {
@@ -280,12 +285,8 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .import = product_sqlite_import,
         .export = product_sqlite_export,
         .generation = generation,
+        .close = close_store,
     };
     *ret_store = &sqlite->port;
     return status_ok();
-}
-
-void product_store_sqlite_close(struct product_store *store)
-{
-    sqlite_close(product_sqlite(store)->db);
 }

@@ -11,11 +11,9 @@
 #include "services/product/product_store.h"
 #include "store/sqlite/sqlite.h"
 
-/* Opens or makes the file at `path`; blocks. *ret_store is in the arena, and closed by
- * product_store_sqlite_close. */
+/* Opens or makes the file at `path`; blocks. *ret_store is in the arena. */
 struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
                                         const char *path, struct product_store **ret_store);
-void product_store_sqlite_close(struct product_store *store);
 
 /* ---- between the files of the adapter ---- */
 

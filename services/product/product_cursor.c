@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cursors: base64url of the list's fingerprint and the store's position. They are no secret and
+ * prove nothing; a forged one only begins a page elsewhere in the same list. */
+#include "base/encode.h"
+#include "reasons.pb-c.h"
+#include "rpc/rpc_arena.h"
+#include "services/product/product_service.h"
+
+uint64_t product_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request)
+{
+    struct str bytes = rpc_pack(arena, request);
+    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+
+    for (size_t i = 0; i < bytes.length; i++)
+        hash = (hash ^ (unsigned char)bytes.data[i]) * 0x100000001B3u;
+    return hash;
+}
+
+char *product_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position)
+{
+    char *bytes = arena_alloc(arena, sizeof(fingerprint) + position.length);
+
+    memcpy(bytes, &fingerprint, sizeof(fingerprint));
+    memcpy(bytes + sizeof(fingerprint), position.data, position.length);
+    return str_dup(
+        arena, base64url_encode(arena, str_sized(bytes, sizeof(fingerprint) + position.length)));
+}
+
+struct status product_cursor_decode(struct arena *arena, uint64_t fingerprint, const char *cursor,
+                                    struct str *ret_position)
+{
+    struct str bytes;
+
+    if (!*cursor) {
+        *ret_position = (struct str){0};
+        return status_ok();
+    }
+    if (!base64url_decode(arena, str_of(cursor), &bytes) || bytes.length <= sizeof(fingerprint) ||
+        memcmp(bytes.data, &fingerprint, sizeof(fingerprint)) != 0)
+        return status_make(
+            STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
+            "the cursor is not of this list; keep filters and sort, or begin without a cursor");
+    *ret_position = str_sized(bytes.data + sizeof(fingerprint), bytes.length - sizeof(fingerprint));
+    return status_ok();
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers, in the order of proto/product.proto; those of the stock are in product_stock_rpc.c,
+ * imports and exports in product_exchange_rpc.c. */
+#include "base/clock.h"
+#include "reasons.pb-c.h"
+#include "rpc/rpc_arena.h"
+#include "services/product/product_service.h"
+
+enum { PAGE_SIZE_DEFAULT = 50 };
+
+static const char admins[] = "admin superAdmin";
+
+/* ---- who ---- */
+
+void product_call_actor(const struct call *call, struct product_actor *ret_actor)
+{
+    struct user user;
+
+    call_user_optional(call, &user);
+    *ret_actor = (struct product_actor){user.email, user_has_role(&user, admins)};
+}
+
+struct status product_call_seller(const struct call *call, struct product_actor *ret_actor)
+{
+    struct user user;
+    struct status st = call_require_role(call, "seller admin superAdmin", &user);
+
+    if (failed(st)) return st;
+    *ret_actor = (struct product_actor){user.email, user_has_role(&user, admins)};
+    return st;
+}
+
+/* ---- versions ---- */
+
+static struct status if_match_invalid(void)
+{
+    return status_make(
+        STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IF_MATCH_INVALID,
+        "If-Match must be the product's version as its ETag gives it, such as \"7\", or *; "
+        "and the same as `version` if both are given");
+}
+
+/* An entity tag (RFC 9110, section 8.8.3): "7", W/"7", or without quotes; * is any version. */
+static bool parse_tag(struct str tag, int64_t *ret_version)
+{
+    tag = str_trim(tag);
+    if (str_is(tag, "*")) {
+        *ret_version = 0;
+        return true;
+    }
+    if (str_starts_with(tag, STR("W/"))) tag = str_sized(tag.data + 2, tag.length - 2);
+    if (tag.length >= 2 && tag.data[0] == '"' && tag.data[tag.length - 1] == '"')
+        tag = str_sized(tag.data + 1, tag.length - 2);
+    return tag.length > 0 && tag.data[0] != '+' && str_to_i64(tag, ret_version) && *ret_version > 0;
+}
+
+/* The version that a change is based on: the request's, or that of If-Match; 0 is any. */
+static struct status read_version(const struct call *call, bool given, int64_t version,
+                                  int64_t *ret_version)
+{
+    struct str tag = call_metadata(call, "if-match");
+    int64_t matched = 0;
+
+    if (tag.data && !parse_tag(tag, &matched)) return if_match_invalid();
+    if (given && matched != 0 && matched != version) return if_match_invalid();
+    *ret_version = given ? version : matched;
+    return status_ok();
+}
+
+static struct status reply_etag(const struct call *call, int64_t version)
+{
+    char tag[24];
+    int length = snprintf(tag, sizeof(tag), "\"%lld\"", (long long)version);
+
+    return call_reply_metadata(call, STR("etag"), str_sized(tag, (size_t)length));
+}
+
+void product_reply(ProductService__StandardResponse *response, int status_code, const char *message)
+{
+    response->success = true;
+    response->status_code = status_code;
+    response->message = (char *)message;
+}
+
+static ProductService__OneProduct *one_product(struct arena *arena,
+                                               const ProductService__Product *product)
+{
+    ProductService__OneProduct *one = arena_alloc(arena, sizeof(*one));
+
+    product_service__one_product__init(one);
+    one->product = (ProductService__Product *)product;
+    return one;
+}
+
+/* ---- handlers ---- */
+
+/* Makes a product, which belongs to the caller. */
+static struct status create_product(struct call *call,
+                                    const ProductService__CreateProductRequest *request,
+                                    ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_context context = {.currency = service->currency, .now_us = clock_now_us()};
+    struct product_actor actor;
+    struct product product;
+    struct status st;
+
+    st = product_call_seller(call, &actor);
+    if (failed(st)) return st;
+    context.created_by = actor.email;
+    st = product_draft(call->arena, request, &context, &product);
+    if (failed(st)) return st;
+    st = service->store->insert(call, service->store, &product);
+    if (failed(st)) return st;
+
+    product_reply(response, 201, "product created");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA;
+    response->product_data = product_message_data(call->arena, &product);
+    return reply_etag(call, product.version);
+}
+
+/* Active products are for everybody; a seller sees only its own others. */
+static struct status read_status(const struct call *call,
+                                 const ProductService__GetProductRequest *request,
+                                 struct product_query *query)
+{
+    struct product_actor actor;
+    struct status st;
+
+    query->created_by = request->created_by;
+    if (!product_status_parse(request->status, &query->status))
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "status",
+                            "must be active, draft or archived");
+    if (query->status == PRODUCT_ACTIVE) return status_ok();
+    st = product_call_seller(call, &actor);
+    if (failed(st) || actor.is_admin) return st;
+    if (*request->created_by && !str_equal_nocase(str_of(request->created_by), str_of(actor.email)))
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
+                           "sellers see the drafts and the archive of nobody but themselves");
+    query->created_by = actor.email;
+    return st;
+}
+
+/* Relevance is a search's alone, and its default; others begin with the newest. */
+static void read_sort(const ProductService__GetProductRequest *request, struct product_query *query)
+{
+    const char *sort = request->sort;
+
+    query->descending = *sort == '-';
+    if (query->descending) sort++;
+    if (strcmp(sort, "name") == 0) {
+        query->sort = PRODUCT_SORT_NAME;
+    } else if (strcmp(sort, "price") == 0) {
+        query->sort = PRODUCT_SORT_PRICE;
+    } else if (strcmp(sort, "created_at") == 0) {
+        query->sort = PRODUCT_SORT_CREATED;
+    } else {
+        query->sort = *query->search ? PRODUCT_SORT_RELEVANCE : PRODUCT_SORT_CREATED;
+        query->descending = query->sort == PRODUCT_SORT_CREATED;
+    }
+}
+
+static struct status read_query(const struct call *call,
+                                const ProductService__GetProductRequest *request,
+                                uint64_t *ret_fingerprint, struct product_query *query)
+{
+    ProductService__GetProductRequest asked = *request;
+    struct status st;
+
+    *query = (struct product_query){
+        .category = request->category,
+        .search = str_trim(str_of(request->search)).length > 0 ? request->search : "",
+        .tag = request->tag,
+        .unit_amount_min = request->min_unit_amount_given_case ? request->min_unit_amount : 0,
+        .unit_amount_max = request->max_unit_amount_given_case ? request->max_unit_amount
+                                                               : INT64_MAX,
+        .is_featured = request->is_featured_given_case ? request->is_featured != 0 : -1,
+        .limit = request->page_size > 0 ? request->page_size : PAGE_SIZE_DEFAULT,
+    };
+    st = read_status(call, request, query);
+    if (failed(st)) return st;
+    read_sort(request, query);
+
+    asked.cursor = (char *)protobuf_c_empty_string;
+    asked.page_size = 0;
+    *ret_fingerprint = product_cursor_fingerprint(call->arena, &asked.base);
+    return product_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &query->after);
+}
+
+/* The list. */
+static struct status get_product(struct call *call,
+                                 const ProductService__GetProductRequest *request,
+                                 ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    ProductService__Products *products = arena_alloc(call->arena, sizeof(*products));
+    struct product_query query;
+    struct product_page page;
+    uint64_t fingerprint;
+    struct status st;
+
+    st = read_query(call, request, &fingerprint, &query);
+    if (failed(st)) return st;
+    st = service->store->list(call, service->store, &query, &page);
+    if (failed(st)) return st;
+
+    product_service__products__init(products);
+    products->n_products = page.count;
+    products->products = arena_array(call->arena, ProductService__Product *, page.count);
+    for (size_t i = 0; i < page.count; i++)
+        products->products[i] = product_message(call->arena, &page.products[i]);
+    products->total_count = page.total > INT32_MAX ? INT32_MAX : (int32_t)page.total;
+    if (page.next.length > 0)
+        products->next_cursor = product_cursor_encode(call->arena, fingerprint, page.next);
+    product_reply(response, 200, "products");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCTS;
+    response->products = products;
+    return status_ok();
+}
+
+struct status product_load(struct call *call, const struct product_key *key,
+                           const ProductService__Product **ret_product)
+{
+    struct product_service *service = call_service(call);
+    struct product_cache *cache = service->caches[call->shard->index];
+    uint64_t generation = service->store->generation(call, service->store);
+    const ProductService__Product *cached = product_cache_find(call, cache, key, generation);
+    ProductService__Product *message;
+    struct product product;
+    struct status st;
+
+    if (cached) {
+        *ret_product = cached;
+        return status_ok();
+    }
+    st = service->store->find(call, service->store, key, &product);
+    if (failed(st)) return st;
+    message = product_message(call->arena, &product);
+    product_cache_put(cache, message, generation);
+    *ret_product = message;
+    return st;
+}
+
+/* One product. This is what shops are asked most, so the way is short: a look into the shard's
+ * cache, and only if something was changed since, one read. */
+static struct status get_product_by_id(struct call *call,
+                                       const ProductService__GetProductByIdRequest *request,
+                                       ProductService__StandardResponse *response)
+{
+    struct product_key key = {request->category, request->product_id};
+    const ProductService__Product *product;
+    struct product_actor actor;
+    struct status st;
+
+    st = product_load(call, &key, &product);
+    if (failed(st)) return st;
+    product_call_actor(call, &actor);
+    if (!product_message_is_visible(product, &actor)) return product_not_found();
+
+    product_reply(response, 200, "product found");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT;
+    response->product = one_product(call->arena, product);
+    return reply_etag(call, product->version);
+}
+
+/* What a change of a product is checked by, between reading and writing it. */
+struct change_request {
+    struct product_actor actor;
+    int64_t version; /* 0: any */
+    int64_t now_us;
+    const ProductService__UpdateProductRequest *patch;
+};
+
+static struct status apply_patch(struct arena *arena, const struct product *product, void *data,
+                                 struct product *ret_product)
+{
+    const struct change_request *change = data;
+    struct status st;
+
+    st = product_check_change(product, &change->actor);
+    if (failed(st)) return st;
+    st = product_check_version(arena, product, change->version);
+    if (failed(st)) return st;
+    return product_patch(arena, product, change->patch, change->now_us, ret_product);
+}
+
+/* Changes what is given. */
+static struct status update_product(struct call *call,
+                                    const ProductService__UpdateProductRequest *request,
+                                    ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_key key = {request->category, request->product_id};
+    struct change_request data = {.now_us = clock_now_us(), .patch = request};
+    struct product_change change = {.apply = apply_patch, .data = &data};
+    bool versioned = request->version_given_case != 0;
+    struct product product;
+    struct status st;
+
+    st = product_call_seller(call, &data.actor);
+    if (failed(st)) return st;
+    if (request->created_by_given_case && !data.actor.is_admin)
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
+                           "only an admin gives a product to another seller (created_by)");
+    st = read_version(call, versioned, versioned ? request->version : 0, &data.version);
+    if (failed(st)) return st;
+    change.created_by = data.actor.email;
+    st = service->store->update(call, service->store, &key, &change, &product);
+    if (failed(st)) return st;
+
+    product_reply(response, 200, "product updated");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_UPDATED_PRODUCT;
+    response->updatedproduct = product_message_updated(call->arena, &product);
+    return reply_etag(call, product.version);
+}
+
+static struct status allow_removal(struct arena *arena, const struct product *product, void *data)
+{
+    const struct change_request *change = data;
+    struct status st;
+
+    st = product_check_change(product, &change->actor);
+    if (failed(st)) return st;
+    st = product_check_version(arena, product, change->version);
+    if (failed(st)) return st;
+    return product_check_unreserved(arena, product);
+}
+
+/* Deletes a product; what its stock has seen stays in the ledger. */
+static struct status delete_product(struct call *call,
+                                    const ProductService__DeleteProductRequest *request,
+                                    ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_key key = {request->category, request->product_id};
+    struct change_request data = {0};
+    struct product_check check = {.allow = allow_removal, .data = &data};
+    bool versioned = request->version_given_case != 0;
+    struct product product;
+    struct status st;
+
+    st = product_call_seller(call, &data.actor);
+    if (failed(st)) return st;
+    st = read_version(call, versioned, versioned ? request->version : 0, &data.version);
+    if (failed(st)) return st;
+    check.created_by = data.actor.email;
+    st = service->store->remove(call, service->store, &key, &check, &product);
+    if (failed(st)) return st;
+
+    product_reply(response, 200, "product deleted");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_DELETED_PRODUCT;
+    response->deleted_product = one_product(call->arena, product_message(call->arena, &product));
+    return status_ok();
+}
+
+/* Fills in what the cache knows; the others' keys go to `missing`. */
+static size_t find_cached(const struct call *call,
+                          const ProductService__BatchGetProductsRequest *request,
+                          uint64_t generation, const ProductService__Product **found,
+                          struct product_key *missing)
+{
+    struct product_service *service = call_service(call);
+    struct product_cache *cache = service->caches[call->shard->index];
+    size_t count = 0;
+
+    for (size_t i = 0; i < request->n_products; i++) {
+        struct product_key key = {request->products[i]->category, request->products[i]->product_id};
+        found[i] = product_cache_find(call, cache, &key, generation);
+        if (!found[i]) missing[count++] = key;
+    }
+    return count;
+}
+
+static bool is_asked(const ProductService__ProductRef *ref, const struct product *product)
+{
+    return strcmp(ref->product_id, product->product_id) == 0 &&
+           strcmp(ref->category, product->category) == 0;
+}
+
+/* Several products, in the order in which they were asked for. */
+static struct status batch_get_products(struct call *call,
+                                        const ProductService__BatchGetProductsRequest *request,
+                                        ProductService__BatchGetProductsResponse *response)
+{
+    struct product_service *service = call_service(call);
+    size_t count = request->n_products, missing_count, read_count, next = 0;
+    uint64_t generation = service->store->generation(call, service->store);
+    const ProductService__Product **found = arena_array(call->arena,
+                                                        const ProductService__Product *, count);
+    struct product_key *missing = arena_array(call->arena, struct product_key, count);
+    struct product_actor actor;
+    struct product *read;
+    struct status st;
+
+    missing_count = find_cached(call, request, generation, found, missing);
+    st = service->store->find_many(call, service->store, missing, missing_count, &read,
+                                   &read_count);
+    if (failed(st)) return st;
+
+    product_call_actor(call, &actor);
+    response->products = arena_array(call->arena, ProductService__Product *, count);
+    for (size_t i = 0; i < count; i++) {
+        const ProductService__Product *product = found[i];
+        if (!product && next < read_count && is_asked(request->products[i], &read[next])) {
+            product = product_message(call->arena, &read[next++]);
+            product_cache_put(service->caches[call->shard->index], product, generation);
+        }
+        if (product && product_message_is_visible(product, &actor))
+            response->products[response->n_products++] = (ProductService__Product *)product;
+    }
+    return status_ok();
+}
+
+const struct product_service_handlers product_handlers = {
+    .create_product = create_product,
+    .get_product = get_product,
+    .get_product_by_id = get_product_by_id,
+    .update_product = update_product,
+    .delete_product = delete_product,
+    .batch_get_products = batch_get_products,
+    .get_stock = product_get_stock,
+    .adjust_stock = product_adjust_stock,
+    .list_stock_entries = product_list_stock_entries,
+    .import_products = product_import_products,
+    .export_products = product_export_products,
+};

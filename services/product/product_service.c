@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: settings to adapters to handlers. */
+#include "services/product/product_service.h"
+
+#include "reasons.pb-c.h"
+#include "rpc/service.h"
+#include "services/product/product_store_sqlite.h"
+
+extern const struct service_module product_service;
+
+static const struct setting settings[] = {
+    {"PRODUCT_CURRENCY", SETTING_TEXT, "USD", "ISO 4217 code of products that name no currency.", 0,
+     0},
+    {"PRODUCT_CACHE_SIZE", SETTING_INTEGER, "1024",
+     "Products that each shard keeps at hand; 0 keeps none.", 0, 1 << 20},
+    {0},
+};
+
+static struct status open_store(const struct service_context *context,
+                                struct product_store **ret_store)
+{
+    const char *url = service_store_url(context, &product_service);
+
+    if (str_starts_with(str_of(url), STR("sqlite:")))
+        return product_store_sqlite_open(context->arena, context->shards, url + strlen("sqlite:"),
+                                         ret_store);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "PRODUCT_STORE=%s: the product service keeps its data in sqlite:PATH",
+                         url);
+}
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    struct product_service *service = arena_new(context->arena, struct product_service);
+    size_t cache_size = (size_t)config_integer(context->config, "PRODUCT_CACHE_SIZE");
+    struct status st;
+    int exponent;
+
+    service->currency = config_text(context->config, "PRODUCT_CURRENCY");
+    if (!product_currency_exponent(service->currency, &exponent))
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__SETTING_INVALID,
+                             "PRODUCT_CURRENCY=%s is no currency of ISO 4217", service->currency);
+    service->create_rules = schema_message_by_name(context->schema,
+                                                   STR("product_service.CreateProductRequest"));
+    invariant(service->create_rules != 0);
+    st = open_store(context, &service->store);
+    if (failed(st)) return st;
+
+    service->shard_count = shards_count(context->shards);
+    service->caches = arena_array(context->arena, struct product_cache *,
+                                  (size_t)service->shard_count);
+    for (int i = 0; i < service->shard_count; i++)
+        service->caches[i] = product_cache_new(cache_size);
+    rpc_server_add(context->server, &product_service_rpc, &product_handlers, service);
+    *ret_service = service;
+    return status_ok();
+}
+
+static void stop(void *data)
+{
+    struct product_service *service = data;
+
+    for (int i = 0; i < service->shard_count; i++) product_cache_free(service->caches[i]);
+    service->store->close(service->store);
+}
+
+const struct service_module product_service = {
+    .name = "product",
+    .rpc_name = "product_service.ProductService",
+    .settings = settings,
+    .store_default = "sqlite:{data}/product.db",
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the product service's own files share. */
+#ifndef SERVICES_PRODUCT_PRODUCT_SERVICE_H
+#define SERVICES_PRODUCT_PRODUCT_SERVICE_H
+
+#include "product.rpc.h"
+#include "rpc/schema.h"
+#include "services/product/product_cache.h"
+#include "services/product/product_message.h"
+#include "services/product/product_store.h"
+
+struct product_service {
+    struct product_store *store;
+    const char *currency;                      /* of products that name none */
+    const struct schema_message *create_rules; /* of CreateProductRequest, for imports */
+    int shard_count;
+    struct product_cache **caches; /* one a shard */
+};
+
+/* One product by its place, from the shard's cache or the store; borrowed or in the arena, and not
+ * to be written to. */
+struct status product_load(struct call *call, const struct product_key *key,
+                           const ProductService__Product **ret_product);
+
+/* The caller, who may be nobody. */
+void product_call_actor(const struct call *call, struct product_actor *ret_actor);
+
+/* OK if the caller sells or administers. */
+struct status product_call_seller(const struct call *call, struct product_actor *ret_actor);
+
+/* Cursors are the store's position behind a fingerprint of what was asked for, so that a cursor of
+ * one list is refused by another. `request` is what was asked for, but for cursor and page size. */
+uint64_t product_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request);
+char *product_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position);
+/* PAGE_CURSOR_INVALID. The empty cursor is the empty position. */
+struct status product_cursor_decode(struct arena *arena, uint64_t fingerprint, const char *cursor,
+                                    struct str *ret_position);
+
+/* The head of every answer. */
+void product_reply(ProductService__StandardResponse *response, int status_code,
+                   const char *message);
+
+/* In product_stock_rpc.c and product_exchange_rpc.c. */
+struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,
+                                ProductService__StandardResponse *response);
+struct status product_adjust_stock(struct call *call,
+                                   const ProductService__AdjustStockRequest *request,
+                                   ProductService__StandardResponse *response);
+struct status product_list_stock_entries(struct call *call,
+                                         const ProductService__ListStockEntriesRequest *request,
+                                         ProductService__StandardResponse *response);
+struct status product_import_products(struct call *call, struct rpc_stream *stream);
+struct status product_export_products(struct call *call,
+                                      const ProductService__ExportProductsRequest *request,
+                                      struct rpc_stream *stream);
+
+extern const struct product_service_handlers product_handlers;
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of the stock: reading it, changing it, and its ledger. */
+#include "base/clock.h"
+#include "reasons.pb-c.h"
+#include "services/product/product_service.h"
+
+enum { ENTRIES_DEFAULT = 100 };
+
+/* What is there; customers are told what is available, and no more. */
+struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,
+                                ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_key key = {request->category, request->product_id};
+    struct product_actor actor;
+    struct product product;
+    struct status st;
+
+    st = service->store->find(call, service->store, &key, &product);
+    if (failed(st)) return st;
+    product_call_actor(call, &actor);
+    if (!product_is_visible(&product, &actor)) return product_not_found();
+
+    product_reply(response, 200, "stock");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK;
+    response->stock = product_message_stock(call->arena, &product,
+                                            actor.is_admin || product_is_owner(&product, &actor));
+    return st;
+}
+
+static struct status read_change(const struct call *call,
+                                 const ProductService__AdjustStockRequest *request,
+                                 struct product_stock_change *ret_change)
+{
+    struct product_stock_change change = {
+        .cause = request->cause, .reference = request->reference, .now_us = clock_now_us()};
+
+    switch (request->change_case) {
+    case PRODUCT_SERVICE__ADJUST_STOCK_REQUEST__CHANGE_DELTA:
+        change.kind = STOCK_DELTA;
+        change.pieces = request->delta;
+        break;
+    case PRODUCT_SERVICE__ADJUST_STOCK_REQUEST__CHANGE_ON_HAND:
+        change.kind = STOCK_COUNT;
+        change.pieces = request->on_hand;
+        break;
+    case PRODUCT_SERVICE__ADJUST_STOCK_REQUEST__CHANGE_UNTRACK:
+        if (!request->untrack)
+            return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "untrack",
+                                "must be true, or left out");
+        change.kind = STOCK_UNTRACK;
+        break;
+    default:
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "delta",
+                            "give one of delta, on_hand and untrack");
+    }
+    *ret_change = change;
+    return status_ok();
+}
+
+static struct status allow_change(struct arena *arena, const struct product *product, void *data)
+{
+    const struct product_actor *actor = data;
+
+    return product_check_change(product, actor);
+}
+
+/* Changes the stock of one variant; the same reference again only answers what is there. */
+struct status product_adjust_stock(struct call *call,
+                                   const ProductService__AdjustStockRequest *request,
+                                   ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_key key = {request->category, request->product_id};
+    struct product_check check = {.allow = allow_change};
+    struct product_stock_change change;
+    struct product_actor actor;
+    struct product product;
+    struct status st;
+
+    st = product_call_seller(call, &actor);
+    if (failed(st)) return st;
+    st = read_change(call, request, &change);
+    if (failed(st)) return st;
+    check.data = &actor;
+    check.created_by = change.created_by = actor.email;
+    st = service->store->adjust_stock(call, service->store, &key, request->variant_id, &change,
+                                      &check, &product);
+    if (failed(st)) return st;
+
+    product_reply(response, 200, "stock changed");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK;
+    response->stock = product_message_stock(call->arena, &product, true);
+    return st;
+}
+
+static struct status read_entries_cursor(const struct call *call,
+                                         const ProductService__ListStockEntriesRequest *request,
+                                         uint64_t *ret_fingerprint, int64_t *ret_before)
+{
+    ProductService__ListStockEntriesRequest asked = *request;
+    struct str position;
+    struct status st;
+
+    asked.cursor = (char *)protobuf_c_empty_string;
+    asked.page_size = 0;
+    *ret_fingerprint = product_cursor_fingerprint(call->arena, &asked.base);
+    st = product_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &position);
+    if (failed(st)) return st;
+    *ret_before = 0;
+    if (position.length == 0) return st;
+    if (!str_to_i64(position, ret_before) || *ret_before <= 0)
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
+                           "the cursor is none of this ledger; begin again without one");
+    return st;
+}
+
+static ProductService__StockEntries *
+entries_message(struct arena *arena, const struct product_stock_page *page, uint64_t fingerprint)
+{
+    ProductService__StockEntries *message = arena_alloc(arena, sizeof(*message));
+
+    product_service__stock_entries__init(message);
+    message->n_entries = page->count;
+    message->entries = arena_array(arena, ProductService__StockEntry *, page->count);
+    for (size_t i = 0; i < page->count; i++)
+        message->entries[i] = product_message_entry(arena, &page->entries[i]);
+    if (page->next > 0)
+        message->next_cursor = product_cursor_encode(
+            arena, fingerprint, str_of(arena_printf(arena, "%lld", (long long)page->next)));
+    return message;
+}
+
+/* The ledger, newest first. */
+struct status product_list_stock_entries(struct call *call,
+                                         const ProductService__ListStockEntriesRequest *request,
+                                         ProductService__StandardResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_key key = {request->category, request->product_id};
+    int limit = request->page_size > 0 ? request->page_size : ENTRIES_DEFAULT;
+    struct product_stock_page page;
+    struct product_actor actor;
+    struct product product;
+    uint64_t fingerprint;
+    int64_t before;
+    struct status st;
+
+    st = product_call_seller(call, &actor);
+    if (failed(st)) return st;
+    st = read_entries_cursor(call, request, &fingerprint, &before);
+    if (failed(st)) return st;
+    st = service->store->find(call, service->store, &key, &product);
+    if (failed(st)) return st;
+    st = product_check_change(&product, &actor);
+    if (failed(st)) return st;
+    st = service->store->list_entries(call, service->store, product.product_id, request->variant_id,
+                                      before, limit, &page);
+    if (failed(st)) return st;
+
+    product_reply(response, 200, "stock entries");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK_ENTRIES;
+    response->stock_entries = entries_message(call->arena, &page, fingerprint);
+    return st;
+}
