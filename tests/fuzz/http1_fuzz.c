@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 requests, whatever they are. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/http_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    http_fuzz(STR(""), str_sized(data, size));
+    return 0;
+}

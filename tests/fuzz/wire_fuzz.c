@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Protobuf bytes: checked against the field rules, and written as JSON; what passes both is taken
+ * back. The first byte chooses the message. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/transcode_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct output json, wire;
+    struct arena arena;
+
+    if (size == 0) return 0;
+    const struct transcode_type *type = transcode_fuzz_type(data[0]);
+    struct str encoded = str_sized(data + 1, size - 1);
+    arena_init(&arena, 0);
+    output_init(&json, &arena, 256);
+    output_init(&wire, &arena, 256);
+    bool valid = !failed(schema_validate(&arena, type->schema, encoded));
+    bool written = !failed(transcode_to_json(&arena, type, encoded, &json));
+    if (valid && written)
+        invariant(!failed(transcode_to_wire(&arena, type, output_view(&json), &wire)));
+    arena_release(&arena);
+    return 0;
+}
