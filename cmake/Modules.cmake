@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A folder is a module: its *.c (and *.S) make the library argosy::<folder>, each *_test.c beside them one test program.
 
-# argosy_module(<folder> USES <module or target>...)
+# argosy_module(<folder> USES <module or target>... [TEST_USES <module or target>...])
 function(argosy_module folder)
-  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "USES;TEST_USES" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S ${folder}/plugins/*.c)
   set(tests ${sources})
@@ -21,7 +21,7 @@ function(argosy_module folder)
     argosy_use(argosy_${name} ${scope} ${use})
   endforeach()
   foreach(test ${tests})
-    argosy_test(${test} USES ${folder})
+    argosy_test(${test} USES ${folder} ${ARG_TEST_USES})
   endforeach()
 endfunction()
 
@@ -56,8 +56,11 @@ function(argosy_services folder)
   set(externs "")
   set(rows "")
   set(modules "")
+  set(ports "")
   foreach(line ${lines})
-    string(REGEX MATCH "^[a-z_]+" service "${line}")
+    string(REGEX MATCH "^([a-z_]+) +([0-9]+)" found "${line}")
+    set(service ${CMAKE_MATCH_1})
+    string(APPEND ports "${CMAKE_MATCH_2}, ")
     argosy_module(${folder}/${service} USES ${ARG_USES})
     string(APPEND externs "extern const struct service_module ${service}_service;\n")
     string(APPEND rows "    &${service}_service,\n")
@@ -71,6 +74,8 @@ function(argosy_services folder)
 const struct service_module *const services_registry[] = {
 @rows@    0,
 };
+extern const int services_ports[];
+const int services_ports[] = {@ports@0};
 " @ONLY)
   add_library(argosy_services STATIC ${CMAKE_BINARY_DIR}/generated/services_registry.c)
   target_link_libraries(argosy_services PUBLIC ${modules} argosy_rpc)
