@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How fibers run.
  *
- *     fiber_start ─► runs ─► fiber_suspend ─► suspended ─┬─ fiber_wake by the loop
- * ───────────────────► runs │                                  └─ fiber_wake by a fiber,
- * call_cancel ─► ready ─► runs └► ends ─► pooled, or retired           (at the end of the turn)
+ *     fiber_start --> runs --> fiber_suspend --> suspended --+-- fiber_wake by the loop --> runs
+ *                      |                                     |
+ *                      +--> ends --> pooled, or retired      +-- fiber_wake by a fiber, call_cancel
+ *                                                                  --> ready --> runs at the end
+ *                                                                                of the turn
  *
  * Whoever starts or resumes a fiber goes on when that one suspends or ends: control is a stack of
- * fibers with the event loop at its bottom. A fiber that is suspended is not on it, so it can
- * always be resumed. */
+ * fibers with the event loop at its bottom. A fiber that is suspended is not on it, so it can always
+ * be resumed. */
 #include "fiber/fiber.h"
 
 #include <stdlib.h>

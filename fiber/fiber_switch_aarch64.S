@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch for AArch64 (AAPCS64: x19 to x30 and the low halves of v8 to v15 belong to the caller). fiber_switch.c has
- * the declarations and the layout of what is saved. */
+/* The switch for AArch64 (AAPCS64: x19 to x30 and the low halves of v8 to v15 belong to the caller).
+ * fiber_switch.c has the declarations and the layout of what is saved. */
 #if defined(__aarch64__) && !defined(ARGOSY_FIBER_UCONTEXT)
 
     .text
@@ -36,7 +36,8 @@ fiber_switch_stack:
     ldp     d12, d13, [sp, #128]
     ldp     d14, d15, [sp, #144]
     add     sp, sp, #160
-    /* The processor predicts returns in pairs with calls, and this one never pairs; a jump is predicted better. */
+    /* Processors predict returns in pairs with calls, and this one never pairs; a jump is
+     * predicted better. */
     br      x30
     .cfi_endproc
     .size   fiber_switch_stack, . - fiber_switch_stack

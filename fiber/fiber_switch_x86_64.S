@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch for x86-64 (System V ABI: rbx, rbp and r12 to r15 belong to the caller). fiber_switch.c has the
- * declarations and the layout of what is saved. */
+/* The switch for x86-64 (System V ABI: rbx, rbp and r12 to r15 belong to the caller).
+ * fiber_switch.c has the declarations and the layout of what is saved. */
 #if defined(__x86_64__) && !defined(ARGOSY_FIBER_UCONTEXT)
 
     .text
@@ -25,7 +25,8 @@ fiber_switch_stack:
     popq    %r12
     popq    %rbx
     popq    %rbp
-    /* The processor predicts returns in pairs with calls, and this one never pairs; a jump is predicted better. */
+    /* Processors predict returns in pairs with calls, and this one never pairs; a jump is
+     * predicted better. */
     popq    %rcx
     jmpq    *%rcx
     .cfi_endproc
