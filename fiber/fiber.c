@@ -8,8 +8,8 @@
  *                                                                                of the turn
  *
  * Whoever starts or resumes a fiber goes on when that one suspends or ends: control is a stack of
- * fibers with the event loop at its bottom. A fiber that is suspended is not on it, so it can always
- * be resumed. */
+ * fibers with the event loop at its bottom. A fiber that is suspended is not on it, so it can
+ * always be resumed. */
 #include "fiber/fiber.h"
 
 #include <stdlib.h>
