@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/transcode.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "base/test.h"
+#include "reasons.pb-c.h"
+#include "rpc/wire.h"
+
+extern const unsigned char transcode_test_descriptors[];
+extern const size_t transcode_test_descriptors_size;
+
+static struct arena schema_arena, arena;
+static const struct rpc_schema *schema;
+static struct transcode_types *types;
+
+static const struct transcode_type *type_of(const char *name)
+{
+    if (!schema) {
+        arena_init(&schema_arena, 0);
+        arena_init(&arena, 0);
+        CHECK_OK(rpc_schema_new(&schema_arena,
+                                str_sized(transcode_test_descriptors, transcode_test_descriptors_size), &schema));
+        types = transcode_types_new(&schema_arena, schema);
+    }
+    const struct schema_message *message =
+        schema_message_by_name(schema, str_of(arena_printf(&arena, "transcode_test.%s", name)));
+    CHECK(message != NULL);
+    return transcode_type(types, message);
+}
+
+static struct status to_wire(const struct transcode_type *type, const char *json, struct str *ret_wire)
+{
+    struct output out;
+
+    output_init(&out, &arena, 16);
+    struct status st = transcode_to_wire(&arena, type, str_of(json), &out);
+    *ret_wire = output_view(&out);
+    return st;
+}
+
+static const char *to_json(const struct transcode_type *type, struct str wire)
+{
+    struct output out;
+
+    output_init(&out, &arena, 16);
+    CHECK_OK(transcode_to_json(&arena, type, wire, &out));
+    output_byte(&out, '\0');
+    return out.data;
+}
+
+/* What the JSON text becomes when it is read and written again. */
+static const char *reread(const char *name, const char *json)
+{
+    const struct transcode_type *type = type_of(name);
+    struct str wire;
+
+    CHECK_OK(to_wire(type, json, &wire));
+    return to_json(type, wire);
+}
+
+struct refusal {
+    const char *type, *json;
+    int reason;
+    const char *field; /* NULL: the whole body */
+};
+
+static void check_refusal(const struct refusal *refusal)
+{
+    const struct transcode_type *type = type_of(refusal->type);
+    struct str wire;
+    struct status st = to_wire(type, refusal->json, &wire);
+
+    if (st.code != STATUS_INVALID_ARGUMENT || st.reason != refusal->reason)
+        printf("  %s: code %d, reason %d: %s\n", refusal->json, st.code, st.reason, st.message);
+    CHECK_INT(st.code, ==, STATUS_INVALID_ARGUMENT);
+    CHECK_INT(st.reason, ==, refusal->reason);
+    if (!refusal->field) return;
+    CHECK(st.details && st.details->violation_count == 1);
+    CHECK_STR(st.details->violations[0].field, refusal->field);
+}
+
+TEST(empty_message_has_all_fields_without_presence)
+{
+    CHECK_STR(reread("Scalars", "{}"),
+              "{\"f_double\":0,\"f_float\":0,\"f_int64\":\"0\",\"f_uint64\":\"0\",\"f_int32\":0,\"f_fixed64\":\"0\","
+              "\"f_fixed32\":0,\"f_bool\":false,\"f_string\":\"\",\"f_bytes\":\"\",\"f_uint32\":0,\"f_enum\":\"NONE\","
+              "\"f_sfixed32\":0,\"f_sfixed64\":\"0\",\"f_sint32\":0,\"f_sint64\":\"0\"}");
+    CHECK_STR(reread("Lists", "{}"),
+              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[],\"blobs\":[],"
+              "\"colours\":[],\"parts\":[],\"loose\":[]}");
+    CHECK_STR(reread("Maps", "{}"), "{\"texts\":{},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
+    CHECK_STR(reread("Choice", "{}"), "{\"before\":\"\"}");
+    CHECK_STR(reread("All", "{}"), "{}");
+    CHECK_STR(reread("All", " \n{ \t}\r\n"), "{}");
+}
+
+TEST(scalars_at_their_bounds)
+{
+    const char *json =
+        "{\"f_double\":1.7976931348623157e+308,\"f_float\":3.4028235e+38,\"f_int64\":\"-9223372036854775808\","
+        "\"f_uint64\":\"18446744073709551615\",\"f_int32\":-2147483648,\"f_fixed64\":\"18446744073709551615\","
+        "\"f_fixed32\":4294967295,\"f_bool\":true,\"f_string\":\"a\\\"\\\\\\n\\u0001\xc3\xa9\xf0\x9f\x98\x80\",\"f_bytes\":\"AP8=\","
+        "\"f_uint32\":4294967295,\"f_enum\":\"DARK\",\"f_sfixed32\":-2147483648,\"f_sfixed64\":\"-9223372036854775808\","
+        "\"f_sint32\":-2147483648,\"f_sint64\":\"-9223372036854775808\"}";
+
+    CHECK_STR(reread("Scalars", json), json);
+}
+
+static const char *only(const char *name, const char *member)
+{
+    static char found[256];
+    const char *json = reread(name, member);
+    size_t key = strcspn(member, ":");
+    char *start = strndup(member + 1, key);
+    const char *at = strstr(json, start);
+
+    free(start);
+    CHECK(at != NULL);
+    size_t length = strcspn(at, ",}");
+    CHECK(length < sizeof(found));
+    memcpy(found, at, length);
+    found[length] = '\0';
+    return found;
+}
+
+TEST(numbers_in_every_form)
+{
+    CHECK_STR(only("Scalars", "{\"f_int32\":\"12\"}"), "\"f_int32\":12");
+    CHECK_STR(only("Scalars", "{\"f_int32\":1e3}"), "\"f_int32\":1000");
+    CHECK_STR(only("Scalars", "{\"f_int32\":120.0e-1}"), "\"f_int32\":12");
+    CHECK_STR(only("Scalars", "{\"f_int32\":\"-2.0\"}"), "\"f_int32\":-2");
+    CHECK_STR(only("Scalars", "{\"f_int32\":-0}"), "\"f_int32\":0");
+    CHECK_STR(only("Scalars", "{\"f_int32\":0e99999999999}"), "\"f_int32\":0");
+    CHECK_STR(only("Scalars", "{\"f_int64\":9007199254740993}"), "\"f_int64\":\"9007199254740993\"");
+    CHECK_STR(only("Scalars", "{\"f_int64\":-92233720368547758080e-1}"), "\"f_int64\":\"-9223372036854775808\"");
+    CHECK_STR(only("Scalars", "{\"f_uint64\":1.8446744073709551615e19}"), "\"f_uint64\":\"18446744073709551615\"");
+    CHECK_STR(only("Scalars", "{\"f_double\":\"NaN\"}"), "\"f_double\":\"NaN\"");
+    CHECK_STR(only("Scalars", "{\"f_double\":\"-Infinity\"}"), "\"f_double\":\"-Infinity\"");
+    CHECK_STR(only("Scalars", "{\"f_float\":\"Infinity\"}"), "\"f_float\":\"Infinity\"");
+    CHECK_STR(only("Scalars", "{\"f_double\":\"19.99\"}"), "\"f_double\":19.99");
+    CHECK_STR(only("Scalars", "{\"f_double\":-0.0}"), "\"f_double\":-0");
+    CHECK_STR(only("Scalars", "{\"f_float\":0.1}"), "\"f_float\":0.1");
+    CHECK_STR(only("Scalars", "{\"f_enum\":2}"), "\"f_enum\":\"GREEN\"");
+    CHECK_STR(only("Scalars", "{\"f_enum\":77}"), "\"f_enum\":77");
+    CHECK_STR(only("Scalars", "{\"f_enum\":-1}"), "\"f_enum\":\"DARK\"");
+    CHECK_STR(only("Scalars", "{\"f_bytes\":\"-_-_\"}"), "\"f_bytes\":\"+/+/\"");
+}
+
+TEST(refuses_bad_scalars_by_name)
+{
+    static const struct refusal refusals[] = {
+        {"Scalars", "{\"f_int32\":2147483648}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":-2147483649}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":1.5}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":\"\"}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":\" 1\"}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":\"0x1\"}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
+        {"Scalars", "{\"f_int32\":true}", ARGOSY__REASON__MALFORMED_JSON, "f_int32"},
+        {"Scalars", "{\"f_uint32\":-1}", ARGOSY__REASON__INVALID_FIELDS, "f_uint32"},
+        {"Scalars", "{\"f_uint64\":\"18446744073709551616\"}", ARGOSY__REASON__INVALID_FIELDS, "f_uint64"},
+        {"Scalars", "{\"f_int64\":1e400}", ARGOSY__REASON__INVALID_FIELDS, "f_int64"},
+        {"Scalars", "{\"f_float\":3.5e38}", ARGOSY__REASON__INVALID_FIELDS, "f_float"},
+        {"Scalars", "{\"f_double\":1e400}", ARGOSY__REASON__INVALID_FIELDS, "f_double"},
+        {"Scalars", "{\"f_double\":\"nan\"}", ARGOSY__REASON__INVALID_FIELDS, "f_double"},
+        {"Scalars", "{\"f_bool\":1}", ARGOSY__REASON__MALFORMED_JSON, "f_bool"},
+        {"Scalars", "{\"f_bool\":\"true\"}", ARGOSY__REASON__MALFORMED_JSON, "f_bool"},
+        {"Scalars", "{\"f_string\":5}", ARGOSY__REASON__MALFORMED_JSON, "f_string"},
+        {"Scalars", "{\"f_string\":\"a\\u0000b\"}", ARGOSY__REASON__INVALID_FIELDS, "f_string"},
+        {"Scalars", "{\"f_string\":\"\xff\"}", ARGOSY__REASON__MALFORMED_JSON, "f_string"},
+        {"Scalars", "{\"f_string\":\"\\ud800\"}", ARGOSY__REASON__MALFORMED_JSON, "f_string"},
+        {"Scalars", "{\"f_bytes\":\"a=b\"}", ARGOSY__REASON__INVALID_FIELDS, "f_bytes"},
+        {"Scalars", "{\"f_enum\":\"PURPLE\"}", ARGOSY__REASON__INVALID_FIELDS, "f_enum"},
+        {"Scalars", "{\"f_enum\":1.5}", ARGOSY__REASON__INVALID_FIELDS, "f_enum"},
+        {"Lists", "{\"numbers\":[1,2,\"x\"]}", ARGOSY__REASON__INVALID_FIELDS, "numbers[2]"},
+        {"Lists", "{\"numbers\":[null]}", ARGOSY__REASON__MALFORMED_JSON, "numbers[0]"},
+        {"Lists", "{\"numbers\":1}", ARGOSY__REASON__MALFORMED_JSON, "numbers"},
+        {"Lists", "{\"parts\":[{},{\"name\":1}]}", ARGOSY__REASON__MALFORMED_JSON, "parts[1].name"},
+        {"Maps", "{\"numbers\":{\"x\":1}}", ARGOSY__REASON__INVALID_FIELDS, "numbers[\"x\"]"},
+        {"Maps", "{\"texts\":{\"a\":null}}", ARGOSY__REASON__MALFORMED_JSON, "texts[\"a\"]"},
+        {"Maps", "{\"texts\":[]}", ARGOSY__REASON__MALFORMED_JSON, "texts"},
+    };
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
+}
+
+TEST(refuses_unknown_and_double_and_broken)
+{
+    static const struct refusal refusals[] = {
+        {"Small", "{\"nam\":\"x\"}", ARGOSY__REASON__UNKNOWN_FIELD, "nam"},
+        {"Lists", "{\"parts\":[{\"name\":\"\",\"nope\":[{}]}]}", ARGOSY__REASON__UNKNOWN_FIELD, "parts[0].nope"},
+        {"Maps", "{\"parts\":{\"true\":{\"x\":1}}}", ARGOSY__REASON__UNKNOWN_FIELD, "parts[\"true\"].x"},
+        {"Small", "{\"name\":\"\",\"name\":\"\"}", ARGOSY__REASON__MALFORMED_JSON, "name"},
+        {"Scalars", "{\"f_int32\":1,\"fInt32\":1}", ARGOSY__REASON__MALFORMED_JSON, "fInt32"},
+        {"Maps", "{\"texts\":{\"a\":\"\",\"\\u0061\":\"\"}}", ARGOSY__REASON__MALFORMED_JSON, "texts[\"a\"]"},
+        {"Maps", "{\"numbers\":{\"1\":1,\"1.0\":2}}", ARGOSY__REASON__MALFORMED_JSON, "numbers[\"1.0\"]"},
+        {"Choice", "{\"text\":\"a\",\"number\":1}", ARGOSY__REASON__INVALID_FIELDS, "number"},
+        {"Choice", "{\"nothing\":null,\"number\":1}", ARGOSY__REASON__INVALID_FIELDS, "number"},
+        {"Small", "", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "[]", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "null", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "{\"name\":\"x\"", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "{\"name\":\"x\"}}", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "{\"name\":\"x\",}", ARGOSY__REASON__MALFORMED_JSON, NULL},
+        {"Small", "{\"number\":01}", ARGOSY__REASON__MALFORMED_JSON, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
+}
+
+TEST(null_is_absent_except_where_it_is_a_value)
+{
+    CHECK_STR(reread("Choice", "{\"before\":null,\"text\":null,\"number\":3,\"part_alone\":null}"),
+              "{\"before\":\"\",\"number\":3}");
+    CHECK_STR(reread("Choice", "{\"nothing\":null}"), "{\"before\":\"\",\"nothing\":null}");
+    CHECK_STR(reread("Choice", "{\"maybe\":0,\"text\":\"\"}"), "{\"before\":\"\",\"text\":\"\",\"maybe\":0}");
+    CHECK_STR(reread("Known", "{\"value\":null,\"w_string\":null,\"time\":null}"),
+              "{\"value\":null,\"nothing\":null,\"times\":[]}");
+    CHECK_STR(reread("Maps", "{\"values\":{\"a\":null}}"),
+              "{\"texts\":{},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{\"a\":null}}");
+}
+
+TEST(maps_of_every_key)
+{
+    const char *json = "{\"texts\":{\"a\":\"b\",\"\":\"\"},\"numbers\":{\"-5\":\"7\",\"0\":\"0\"},"
+                       "\"parts\":{\"true\":{\"name\":\"x\",\"number\":0},\"false\":{\"name\":\"\",\"number\":0}},"
+                       "\"colours\":{\"18446744073709551615\":\"RED\"},\"values\":{}}";
+
+    CHECK_STR(reread("Maps", json), json);
+}
+
+TEST(well_known_types)
+{
+    const char *json =
+        "{\"time\":\"2026-11-24T18:40:36.120Z\",\"duration\":\"-1.500s\",\"mask\":\"fooBar,baz.quxQuux\","
+        "\"object\":{\"a\":1.5,\"b\":[null,true,\"x\",{}],\"c\":{\"d\":[]}},\"value\":[{\"e\":\"f\"}],\"list\":[1,[2]],"
+        "\"any\":{\"@type\":\"type.googleapis.com/transcode_test.Small\",\"name\":\"n\",\"number\":4},\"empty\":{},"
+        "\"w_string\":\"\",\"w_int64\":\"5\",\"w_bool\":false,\"w_double\":0.5,\"w_bytes\":\"AA==\",\"nothing\":null,"
+        "\"times\":[\"0001-01-01T00:00:00Z\",\"9999-12-31T23:59:59.999999999Z\",\"1970-01-01T00:00:00Z\"]}";
+
+    CHECK_STR(reread("Known", json), json);
+    CHECK_STR(reread("Known", "{\"any\":{\"value\":\"3s\",\"@type\":\"x/google.protobuf.Duration\"}}"),
+              "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"3s\"},\"nothing\":null,\"times\":[]}");
+    CHECK_STR(reread("Known", "{\"any\":{}}"), "{\"any\":{},\"nothing\":null,\"times\":[]}");
+    CHECK_STR(reread("Known", "{\"time\":\"2026-11-24T20:40:36.12+02:00\",\"times\":[]}"),
+              "{\"time\":\"2026-11-24T18:40:36.120Z\",\"nothing\":null,\"times\":[]}");
+}
+
+TEST(refuses_bad_well_known)
+{
+    static const struct refusal refusals[] = {
+        {"Known", "{\"time\":\"2026-02-29T00:00:00Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"2026-11-24 18:40:36Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"2026-11-24T18:40:36\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"2026-11-24T18:40:36.Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"2026-11-24T18:40:36.1234567891Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"0001-01-01T00:00:00+01:00\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":5}", ARGOSY__REASON__MALFORMED_JSON, "time"},
+        {"Known", "{\"duration\":\"5\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
+        {"Known", "{\"duration\":\"315576000001s\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
+        {"Known", "{\"any\":{\"name\":\"x\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
+        {"Known", "{\"any\":{\"@type\":\"x/no.such\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
+        {"Known", "{\"any\":{\"@type\":\"x/transcode_test.Small\",\"nope\":1}}", ARGOSY__REASON__UNKNOWN_FIELD, "any.nope"},
+        {"Known", "{\"object\":{\"a\":1,\"a\":2}}", ARGOSY__REASON__MALFORMED_JSON, "object[\"a\"]"},
+        {"Known", "{\"object\":[]}", ARGOSY__REASON__MALFORMED_JSON, "object"},
+        {"Known", "{\"list\":{}}", ARGOSY__REASON__MALFORMED_JSON, "list"},
+        {"Known", "{\"w_int64\":\"x\"}", ARGOSY__REASON__INVALID_FIELDS, "w_int64"},
+        {"Known", "{\"object\":{\"a\":\"\\u0000\"}}", ARGOSY__REASON__INVALID_FIELDS, "object[\"a\"]"},
+    };
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
+}
+
+TEST(nesting_has_an_end)
+{
+    const struct transcode_type *type = type_of("Deep");
+    struct output text, wire;
+    struct str unused;
+
+    output_init(&text, &arena, 16);
+    for (int i = 0; i < 100; i++) output_str(&text, STR("{\"below\":"));
+    output_byte(&text, '\0');
+    struct status st = to_wire(type, text.data, &unused);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__MALFORMED_JSON);
+
+    /* 100 levels of field 1, the innermost empty. */
+    struct str inner = STR("");
+    for (int i = 0; i < 100; i++) {
+        output_init(&wire, &arena, 512);
+        output_byte(&wire, 1 << 3 | WIRE_BYTES);
+        if (inner.length >= 128) output_byte(&wire, (char)(inner.length | 0x80));
+        output_byte(&wire, (char)(inner.length >= 128 ? inner.length >> 7 : inner.length));
+        output_str(&wire, inner);
+        inner = output_view(&wire);
+    }
+    output_init(&text, &arena, 16);
+    st = transcode_to_json(&arena, type, inner, &text);
+    CHECK_INT(st.code, ==, STATUS_INTERNAL);
+}
+
+TEST(long_parts_move_for_their_length)
+{
+    const struct transcode_type *type = type_of("Deep");
+    char *name = arena_alloc(&arena, 20001);
+    struct str wire;
+
+    memset(name, 'x', 20000);
+    name[20000] = '\0';
+    for (int size = 100; size <= 20000; size += size < 140 ? 1 : 997) {
+        char *json = arena_printf(&arena, "{\"below\":{\"below\":{\"list\":[],\"name\":\"%.*s\"},\"list\":[],\"name\":\"\"},\"list\":[],\"name\":\"\"}", size, name);
+        CHECK_OK(to_wire(type, json, &wire));
+        CHECK_STR(to_json(type, wire), json);
+    }
+}
+
+static struct str bytes(const char *hex)
+{
+    struct str data;
+
+    CHECK(hex_decode(&arena, str_of(hex), &data));
+    return data;
+}
+
+TEST(wire_in_any_order)
+{
+    const struct transcode_type *type = type_of("Mixed");
+
+    /* first{name a}, second b, third c, second d, first{number 5}, unknown 99, fourth 1 then 2 */
+    CHECK_STR(to_json(type, bytes("0a03" "0a0161" "120162" "1a0163" "120164" "0a02" "1005" "980601" "2001" "2002")),
+              "{\"third\":\"c\",\"second\":[\"b\",\"d\"],\"first\":{\"name\":\"a\",\"number\":5},\"fourth\":2}");
+    /* Known, in order, but with something unknown within a run. */
+    CHECK_STR(to_json(type_of("Lists"), bytes("320161" "980601" "320162")),
+              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[\"a\",\"b\"],\"blobs\":[],"
+              "\"colours\":[],\"parts\":[],\"loose\":[]}");
+    /* Two members of a oneof: the last counts. */
+    CHECK_STR(to_json(type_of("Choice"), bytes("120161" "1805")), "{\"before\":\"\",\"number\":5}");
+    CHECK_STR(to_json(type_of("Choice"), bytes("1805" "120161")), "{\"before\":\"\",\"text\":\"a\"}");
+    /* A scalar of the wrong wire type counts as unknown. */
+    CHECK_STR(to_json(type_of("Small"), bytes("0805" "1007")), "{\"name\":\"\",\"number\":7}");
+    /* Packed and not, whatever the proto says. */
+    CHECK_STR(to_json(type_of("Lists"), bytes("1001" "12020203" "520104")),
+              "{\"doubles\":[],\"numbers\":[1,2,3],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[],\"blobs\":[],"
+              "\"colours\":[],\"parts\":[],\"loose\":[4]}");
+    /* A key twice: the last counts. */
+    CHECK_STR(to_json(type_of("Maps"), bytes("0a060a01611201620a060a0161120163")),
+              "{\"texts\":{\"a\":\"c\"},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
+    /* Strings of a peer that are not UTF-8 stay JSON. */
+    CHECK_STR(to_json(type_of("Small"), bytes("0a02ff61")), "{\"name\":\"\xef\xbf\xbd" "a\",\"number\":0}");
+}
+
+TEST(broken_wire_is_internal)
+{
+    static const char *const broken[] = {"0a", "0a05", "0aff", "08", "0b", "00", "0a0361620000", "1280808080808080808080"};
+    const struct transcode_type *type = type_of("Choice");
+    struct output out;
+
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        output_init(&out, &arena, 16);
+        CHECK_INT(transcode_to_json(&arena, type, bytes(broken[i]), &out).code, ==, STATUS_INTERNAL);
+    }
+    output_init(&out, &arena, 16);
+    CHECK_INT(transcode_to_json(&arena, type_of("Known"), bytes("0a02" "08ff"), &out).code, ==, STATUS_INTERNAL);
+    output_init(&out, &arena, 16);
+    CHECK_INT(transcode_to_json(&arena, type_of("Lists"), bytes("1203" "80ffff"), &out).code, ==, STATUS_INTERNAL);
+}
+
+TEST(one_field_of_a_message)
+{
+    const struct transcode_type *type = type_of("Mixed");
+    struct output out;
+
+    output_init(&out, &arena, 16);
+    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("second")), bytes("120162" "1a0163" "120164"), &out));
+    CHECK(str_is(output_view(&out), "[\"b\",\"d\"]"));
+    output_init(&out, &arena, 16);
+    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("first")), bytes(""), &out));
+    CHECK(str_is(output_view(&out), "{\"name\":\"\",\"number\":0}"));
+
+    output_init(&out, &arena, 16);
+    CHECK_OK(transcode_field_to_wire(&arena, transcode_field(type, STR("second")), STR("[\"b\"]"), &out));
+    CHECK(str_equal(output_view(&out), bytes("120162")));
+    struct status st = transcode_field_to_wire(&arena, transcode_field(type, STR("first")), STR("{\"name\":1}"), &out);
+    CHECK(st.details != NULL);
+    CHECK_STR(st.details->violations[0].field, "first.name");
+}
+
+/* ---- against protoc ---- */
+
+/* The wire bytes that protoc makes of a message in text format. */
+static struct str protoc_encode(const char *text)
+{
+    static char wire[65536];
+    char path[] = "/tmp/transcode_test.XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0);
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    char *command = arena_printf(&arena, "%s -I%s/gateway -I%s/proto -I%s --encode=transcode_test.All transcode_test.proto < %s",
+                                 PROTOC, PROTO_PATH, PROTO_PATH, PROTO_INCLUDE, path);
+    FILE *pipe = popen(command, "r");
+    CHECK(pipe != NULL);
+    size_t size = fread(wire, 1, sizeof(wire), pipe);
+    CHECK_INT(pclose(pipe), ==, 0);
+    unlink(path);
+    return str_sized(arena_memdup(&arena, wire, size), size);
+}
+
+TEST(the_same_bytes_as_protoc)
+{
+    static const struct {
+        const char *text, *json;
+    } pairs[] = {
+        {"scalars {f_double: 19.99 f_float: 0.1 f_int64: -5 f_uint64: 7 f_int32: -1 f_fixed64: 8 f_fixed32: 9 f_bool: true "
+         "f_string: \"caf\\303\\251\" f_bytes: \"\\000\\377\" f_uint32: 4000000000 f_enum: DARK f_sfixed32: -3 f_sfixed64: -4 "
+         "f_sint32: -500 f_sint64: -600}",
+         "{\"scalars\":{\"f_double\":19.99,\"f_float\":0.1,\"f_int64\":\"-5\",\"f_uint64\":7,\"f_int32\":-1,\"f_fixed64\":8,"
+         "\"f_fixed32\":9,\"f_bool\":true,\"f_string\":\"caf\\u00e9\",\"f_bytes\":\"AP8\",\"f_uint32\":4e9,\"f_enum\":\"DARK\","
+         "\"f_sfixed32\":-3,\"f_sfixed64\":-4,\"f_sint32\":-500,\"f_sint64\":-600}}"},
+        {"lists {doubles: [1, 0.5] numbers: [1, -1, 0] zigzags: [-1] fixeds: [7] bools: [true, false] strings: [\"\", \"a\"] "
+         "blobs: \"x\" colours: [RED, DARK] parts: {name: \"n\"} parts {} loose: [1, 2]}",
+         "{\"lists\":{\"doubles\":[1,0.5],\"numbers\":[1,-1,0],\"zigzags\":[-1],\"fixeds\":[7],\"bools\":[true,false],"
+         "\"strings\":[\"\",\"a\"],\"blobs\":[\"eA==\"],\"colours\":[\"RED\",\"DARK\"],\"parts\":[{\"name\":\"n\"},{}],"
+         "\"loose\":[1,2]}}"},
+        {"choice {before: \"b\" part {number: 5} maybe: 0 part_alone {}}",
+         "{\"choice\":{\"before\":\"b\",\"part\":{\"number\":5},\"maybe\":0,\"part_alone\":{}}}"},
+        {"maps {texts {key: \"k\" value: \"\"} numbers {key: -1 value: 0} parts {key: false value {}} colours {key: 5 value: RED}}",
+         "{\"maps\":{\"texts\":{\"k\":\"\"},\"numbers\":{\"-1\":0},\"parts\":{\"false\":{}},\"colours\":{\"5\":1}}}"},
+        {"known {time {seconds: 1795545636 nanos: 120000000} duration {seconds: -1 nanos: -500000000} mask {paths: \"foo_bar\"} "
+         "object {fields {key: \"a\" value {number_value: 0}}} value {list_value {values {bool_value: true} values {null_value: NULL_VALUE}}} "
+         "w_string {value: \"x\"} w_int64 {} empty {} any {[type.googleapis.com/transcode_test.Small] {name: \"n\"}}}",
+         "{\"known\":{\"time\":\"2026-11-24T18:40:36.12Z\",\"duration\":\"-1.5s\",\"mask\":\"fooBar\",\"object\":{\"a\":0},"
+         "\"value\":[true,null],\"any\":{\"@type\":\"type.googleapis.com/transcode_test.Small\",\"name\":\"n\"},"
+         "\"empty\":{},\"w_string\":\"x\",\"w_int64\":\"0\"}}"},
+    };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        const struct transcode_type *type = type_of("All");
+        struct str theirs = protoc_encode(pairs[i].text), ours;
+        CHECK_OK(to_wire(type, pairs[i].json, &ours));
+        if (!str_equal(theirs, ours))
+            printf("  %zu:\n  theirs %.*s\n  ours   %.*s\n", i, STR_ARGS(hex_encode(&arena, theirs)), STR_ARGS(hex_encode(&arena, ours)));
+        CHECK(str_equal(theirs, ours));
+        CHECK_STR(to_json(type, theirs), to_json(type, ours));
+    }
+}
+
+/* ---- random messages ---- */
+
+static uint64_t random_state = 1;
+
+static uint64_t roll(uint64_t bound)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (random_state >> 33) % bound;
+}
+
+static void put_random_text(struct output *out)
+{
+    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\xc3\xa9", "\xf0\x9f\x98\x80", "0123456789abcdef", "\x7f", " "};
+
+    for (uint64_t i = roll(6); i > 0; i--) output_str(out, str_of(pieces[roll(sizeof(pieces) / sizeof(pieces[0]))]));
+}
+
+static void put_varint(struct output *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) output_byte(out, (char)(value | 0x80));
+    output_byte(out, (char)value);
+}
+
+static void put_random_message(struct output *out, const struct schema_message *message, int depth);
+
+static void put_random_value(struct output *out, const struct schema_field *field, int depth)
+{
+    static const uint64_t numbers[] = {0, 1, 127, 128, 300, INT32_MAX, 0xffffffff80000000, UINT64_MAX};
+    uint64_t number = numbers[roll(8)];
+    struct output inner;
+
+    output_init(&inner, &arena, 16);
+    switch (field->type) {
+    case SCHEMA_MESSAGE: put_random_message(&inner, field->message, depth + 1); break;
+    case SCHEMA_STRING: put_random_text(&inner); break;
+    case SCHEMA_BYTES: put_random_text(&inner); break;
+    case SCHEMA_DOUBLE:
+    case SCHEMA_FIXED64:
+    case SCHEMA_SFIXED64:
+        put_varint(out, field->number << 3 | WIRE_FIXED64);
+        output_put(out, &number, 8);
+        return;
+    case SCHEMA_FLOAT:
+    case SCHEMA_FIXED32:
+    case SCHEMA_SFIXED32:
+        put_varint(out, field->number << 3 | WIRE_FIXED32);
+        output_put(out, &number, 4);
+        return;
+    default:
+        put_varint(out, field->number << 3 | WIRE_VARINT);
+        put_varint(out, field->type == SCHEMA_BOOL ? number & 1 : number);
+        return;
+    }
+    put_varint(out, field->number << 3 | WIRE_BYTES);
+    put_varint(out, inner.length);
+    output_str(out, output_view(&inner));
+}
+
+static void put_random_message(struct output *out, const struct schema_message *message, int depth)
+{
+    for (uint64_t i = depth > 4 ? 0 : roll(2 * message->field_count + 1); i > 0; i--)
+        put_random_value(out, &message->fields[roll(message->field_count)], depth);
+}
+
+/* Whatever order, repetition and values: JSON of wire, read and written again, is the same JSON. */
+TEST(random_messages_come_back)
+{
+    static const char *const names[] = {"Scalars", "Lists", "Maps", "Choice", "Mixed", "Deep", "Small"};
+
+    for (int i = 0; i < 4000; i++) {
+        const struct transcode_type *type = type_of(names[i % 7]);
+        struct output wire;
+        struct str again;
+        if (i % 16 == 0) arena_reset(&arena);
+        output_init(&wire, &arena, 64);
+        if (strcmp(names[i % 7], "Maps") != 0 || i % 2)
+            put_random_message(&wire, type->schema, strcmp(names[i % 7], "Maps") == 0 ? 5 : 0);
+        const char *json = to_json(type, output_view(&wire));
+        CHECK_OK(to_wire(type, json, &again));
+        CHECK_STR(to_json(type, again), json);
+    }
+}
+
+/* Bytes cut and changed at random: an answer or an error, and nothing else. */
+TEST(damaged_input_is_only_refused)
+{
+    const char *json = "{\"scalars\":{\"f_string\":\"a\\u00e9\",\"f_int32\":-1},\"lists\":{\"numbers\":[1,2,3],\"parts\":[{}]},"
+                       "\"known\":{\"any\":{\"@type\":\"x/transcode_test.Small\",\"name\":\"n\"},\"value\":[1,{\"a\":null}],"
+                       "\"time\":\"2026-11-24T18:40:36Z\"},\"maps\":{\"texts\":{\"a\":\"b\"}}}";
+    size_t length = strlen(json);
+
+    for (int i = 0; i < 4000; i++) {
+        const struct transcode_type *type = type_of("All");
+        struct output out;
+        struct str wire;
+        if (i % 16 == 0) arena_reset(&arena);
+        char *damaged = arena_strdup(&arena, json);
+        damaged[roll(length)] = (char)roll(256);
+        damaged[roll(length)] = "{}[]\",:\\0"[roll(9)];
+        if (roll(4) == 0) damaged[roll(length)] = '\0';
+        if (!failed(to_wire(type, damaged, &wire))) (void)to_json(type, wire);
+
+        CHECK_OK(to_wire(type, json, &wire));
+        char *bad = arena_memdup(&arena, wire.data, wire.length);
+        bad[roll(wire.length)] = (char)roll(256);
+        bad[roll(wire.length)] = (char)roll(256);
+        output_init(&out, &arena, 16);
+        struct status st = transcode_to_json(&arena, type, str_sized(bad, wire.length - roll(3)), &out);
+        CHECK(st.code == STATUS_OK || st.code == STATUS_INTERNAL);
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wire bytes to JSON: the well-known types. */
+#include <math.h>
+
+#include "gateway/time_text.h"
+#include "gateway/transcode_parts.h"
+
+/* The last value of a field of these types, which are read by number; false if it is not there. */
+static bool find_value(struct str wire, uint32_t number, enum wire_type type, struct wire_field *ret_value)
+{
+    struct wire_field value;
+    bool found = false;
+
+    while (wire_next(&wire, &value) == WIRE_FIELD) {
+        if (value.number != number || value.type != type) continue;
+        *ret_value = value;
+        found = true;
+    }
+    return found;
+}
+
+static bool write_time(struct writing *writing, const struct transcode_type *type, struct str wire)
+{
+    struct wire_field seconds = {0}, nanos = {0};
+    char text[TIME_TEXT_SIZE];
+
+    find_value(wire, TIME_SECONDS, WIRE_VARINT, &seconds);
+    find_value(wire, TIME_NANOS, WIRE_VARINT, &nanos);
+    size_t length = type->schema->well_known == SCHEMA_TIMESTAMP
+                        ? timestamp_format((int64_t)seconds.value, (int32_t)nanos.value, text)
+                        : duration_format((int64_t)seconds.value, (int32_t)nanos.value, text);
+    if (length == 0) return writing_fail(writing, type->schema, "out of range");
+    output_byte(writing->out, '"');
+    output_put(writing->out, text, length);
+    output_byte(writing->out, '"');
+    return true;
+}
+
+/* snake_case to lowerCamelCase, comma behind. */
+static void write_mask_path(struct output *out, struct str path)
+{
+    for (size_t i = 0; i < path.length; i++) {
+        char byte = path.data[i];
+        if (byte == '_' && i + 1 < path.length && path.data[i + 1] >= 'a' && path.data[i + 1] <= 'z')
+            byte = (char)(path.data[++i] & ~0x20);
+        output_byte(out, byte);
+    }
+    output_byte(out, ',');
+}
+
+static bool write_mask(struct writing *writing, struct str wire)
+{
+    struct output paths;
+    struct wire_field value;
+
+    output_init(&paths, writing->arena, wire.length + 1);
+    while (wire_next(&wire, &value) == WIRE_FIELD)
+        if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES) write_mask_path(&paths, value.bytes);
+    if (paths.length > 0) paths.length--;
+    write_string(writing->out, output_view(&paths));
+    return true;
+}
+
+static bool write_any_value(struct writing *writing, const struct transcode_type *type, struct str wire)
+{
+    struct wire_field value, last = {0};
+    double number;
+
+    while (wire_next(&wire, &value) == WIRE_FIELD) {
+        const struct schema_field *schema = schema_field_by_number(type->schema, value.number);
+        if (schema && wire_fits(&type->fields[schema - type->schema->fields], value.type)) last = value;
+    }
+    if (last.number == 0) {
+        output_str(writing->out, STR("null"));
+        return true;
+    }
+    memcpy(&number, &last.value, sizeof(number));
+    if (last.number == VALUE_NUMBER && !isfinite(number))
+        return writing_fail(writing, type->schema, "a number that JSON does not have");
+    const struct schema_field *schema = schema_field_by_number(type->schema, last.number);
+    return write_value(writing, &type->fields[schema - type->schema->fields], &last);
+}
+
+static bool write_wrapped(struct writing *writing, const struct transcode_type *type, struct str wire)
+{
+    const struct transcode_field *field = &type->fields[0];
+    struct wire_field value = {.bytes = STR("")};
+
+    find_value(wire, field->schema->number, field->tag & 7, &value);
+    return write_value(writing, field, &value);
+}
+
+static bool write_any(struct writing *writing, const struct transcode_type *type, struct str wire)
+{
+    struct wire_field url = {0}, content = {.bytes = STR("")};
+    struct output *out = writing->out;
+
+    if (wire.length == 0) {
+        output_str(out, STR("{}"));
+        return true;
+    }
+    find_value(wire, ANY_URL, WIRE_BYTES, &url);
+    find_value(wire, ANY_VALUE, WIRE_BYTES, &content);
+    const struct transcode_type *held = transcode_any_type(writing->arena, type->types, url.bytes);
+    if (!held) return writing_fail(writing, type->schema, "it holds a type that is not known here");
+
+    output_str(out, STR("{\"@type\":"));
+    write_string(out, url.bytes);
+    output_byte(out, ',');
+    if (held->schema->well_known == SCHEMA_ORDINARY) {
+        if (!write_members(writing, held, content.bytes)) return false;
+    } else {
+        output_str(out, STR("\"value\":"));
+        if (!write_message(writing, held, content.bytes)) return false;
+    }
+    output_close(out, '}');
+    return true;
+}
+
+bool write_known(struct writing *writing, const struct transcode_type *type, struct str wire)
+{
+    struct str rest = wire;
+    struct wire_field value;
+    enum wire_result result;
+
+    while ((result = wire_next(&rest, &value)) == WIRE_FIELD) {}
+    if (result == WIRE_BROKEN) return writing_fail(writing, type->schema, "broken bytes");
+    switch (type->schema->well_known) {
+    case SCHEMA_TIMESTAMP:
+    case SCHEMA_DURATION: return write_time(writing, type, wire);
+    case SCHEMA_FIELD_MASK: return write_mask(writing, wire);
+    case SCHEMA_STRUCT:
+    case SCHEMA_LIST_VALUE: return write_repeated(writing, &type->fields[0], wire);
+    case SCHEMA_VALUE: return write_any_value(writing, type, wire);
+    case SCHEMA_WRAPPER: return write_wrapped(writing, type, wire);
+    default: return write_any(writing, type, wire);
+    }
+}
