@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A blocking HTTP/1.1 client for tests: one keep-alive connection, one request at a time. */
+#ifndef TESTS_CRASH_HTTP_PEER_H
+#define TESTS_CRASH_HTTP_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { HTTP_PEER_BODY_MAX = 256 * 1024 };
+
+struct http_peer {
+    int port;                          /* on 127.0.0.1 */
+    int fd;                            /* -1: not connected */
+    char token[2048];                  /* bearer token; "" for none */
+    char body[HTTP_PEER_BODY_MAX + 1]; /* the last answer's, ended by NUL */
+};
+
+void http_peer_init(struct http_peer *peer, int port);
+void http_peer_close(struct http_peer *peer);
+
+/* The answer's status; 0 when there was no whole answer: then nobody knows whether the request took
+ * effect. */
+int http_peer_call(struct http_peer *peer, const char *method, const char *path, const char *body);
+
+/* The text of the first string member `name` of the last answer; false if it has none or it is too
+ * long. */
+bool http_peer_member(const struct http_peer *peer, const char *name, char *ret_text, size_t size);
+/* The first whole number behind the member's name; -1 if it has none. */
+long http_peer_number(const struct http_peer *peer, const char *name);
+
+#endif
