@@ -178,6 +178,24 @@ static void open_gates(void)
     sem_init(&reached, 0, 0);
 }
 
+/* Lets the writer go on once so many jobs wait behind the one that holds it up. */
+static void open_gate_behind(struct call *call, size_t jobs)
+{
+    struct sqlite_stats stats;
+
+    do {
+        EXPECT_OK(fiber_sleep(call, 1000));
+        sqlite_stats(scene.db, &stats);
+    } while (stats.waiting < jobs);
+    sem_post(&gate);
+}
+
+static void wait_until_held_up(struct call *call)
+{
+    while (sem_trywait(&reached) != 0) EXPECT_OK(fiber_sleep(call, 1000));
+    sem_post(&reached);
+}
+
 static struct status roll_everything_back(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     return sqlite_exec(tx, 0, "INSERT OR ROLLBACK INTO counter (id, n) VALUES (1000, 1), (1000, 2)",
@@ -192,9 +210,11 @@ static void join_a_doomed_group(struct call *call, int number)
         EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
         return;
     }
-    while (sem_trywait(&reached) != 0) EXPECT_OK(fiber_sleep(call, 1000));
-    sem_post(&reached);
-    if (number == 3) sem_post(&gate); /* the others wait in the queue by now */
+    wait_until_held_up(call);
+    if (number == 4) {
+        open_gate_behind(call, 3);
+        return;
+    }
     st = sqlite_write(call, scene.db, number == 2 ? roll_everything_back : add, &number);
     EXPECT(failed(st));
     EXPECT(st.code == (number == 2 ? STATUS_ALREADY_EXISTS : STATUS_UNAVAILABLE));
@@ -213,7 +233,7 @@ TEST(when_sqlite_rolls_back_the_group_all_of_it_fails)
 {
     open_gates();
     scene_open(1, ":memory:", schema);
-    scene_play(4, join_a_doomed_group);
+    scene_play(5, join_a_doomed_group);
     scene_play(1, expect_nothing);
     scene_close();
 }
@@ -249,7 +269,7 @@ static void wait_with_deadlines(struct call *call, int number)
         EXPECT(st.code == STATUS_DEADLINE_EXCEEDED);
         return;
     }
-    while (sem_trywait(&reached) != 0) EXPECT_OK(fiber_sleep(call, 1000));
+    wait_until_held_up(call);
     call_init_child(&child, call, 20);
     st = sqlite_write(&child, scene.db, note_run, 0);
     EXPECT(st.code == STATUS_DEADLINE_EXCEEDED);
@@ -281,8 +301,7 @@ static void be_cancelled(struct call *call, int number)
         EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
         return;
     }
-    while (sem_trywait(&reached) != 0) EXPECT_OK(fiber_sleep(call, 1000));
-    sem_post(&reached);
+    wait_until_held_up(call);
     if (number == 1) {
         victim = call;
         st = sqlite_write(call, scene.db, note_run, 0);
@@ -316,8 +335,7 @@ static void crowd(struct call *call, int number)
         EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
         return;
     }
-    while (sem_trywait(&reached) != 0) EXPECT_OK(fiber_sleep(call, 1000));
-    sem_post(&reached);
+    wait_until_held_up(call);
     st = sqlite_write(call, scene.db, add, &number);
     if (!failed(st)) return;
     EXPECT(st.code == STATUS_RESOURCE_EXHAUSTED && st.reason == ARGOSY__REASON__QUEUE_FULL);
@@ -330,7 +348,7 @@ TEST(a_full_queue_refuses_at_once_and_the_rest_is_written)
 
     open_gates();
     atomic_store(&refused, 0);
-    scene_open(1, ":memory:", schema);
+    scene_open(2, ":memory:", schema); /* ThreadSanitizer allows fewer fibers on one */
     scene_play(1 + SQLITE_QUEUE_MAX + 10, crowd);
     sqlite_stats(scene.db, &stats);
     scene_close();
