@@ -66,8 +66,8 @@ struct status rpc_stream_head(struct call *call, struct rpc_stream *stream,
                               const struct http_headers **ret_metadata);
 struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream);
 void rpc_stream_cancel(struct rpc_stream *stream);
-/* Turns the compression of what is sent off and on between messages; the stream must have been opened with
- * options->gzip. */
+/* Turns the compression of what is sent off and on between messages; the stream must have been
+ * opened with options->gzip. */
 void rpc_stream_gzip(struct rpc_stream *stream, bool gzip);
 /* Raw forms for the gateway's streaming routes. */
 struct status rpc_stream_open_raw(struct call *call, struct rpc_channel *channel, const char *path,

@@ -79,8 +79,14 @@ TEST(malformed_signatures_prove_nothing)
 {
     arena_init(&arena, 0);
     struct rpc_identity identity = identity_of(1);
-    const char *bad[] = {"", "v1", "v1.", "v1.1790000000000", "v1.1790000000000.", "v2.1.x",
-                         "v1.-9223372036854775808.AAAA", "v1.9223372036854775807.AAAA",
+    const char *bad[] = {"",
+                         "v1",
+                         "v1.",
+                         "v1.1790000000000",
+                         "v1.1790000000000.",
+                         "v2.1.x",
+                         "v1.-9223372036854775808.AAAA",
+                         "v1.9223372036854775807.AAAA",
                          "v1.1790000000000.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

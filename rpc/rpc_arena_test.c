@@ -11,11 +11,12 @@ static struct arena arena;
 TEST(packs_and_unpacks)
 {
     arena_init(&arena, 0);
-    ProductService__GetProductByIdRequest request = PRODUCT_SERVICE__GET_PRODUCT_BY_ID_REQUEST__INIT;
+    ProductService__GetProductByIdRequest request =
+        PRODUCT_SERVICE__GET_PRODUCT_BY_ID_REQUEST__INIT;
     ProtobufCMessage *back;
 
-    request.category = (char *)(uintptr_t)"tools";
-    request.product_id = (char *)(uintptr_t)"p-1";
+    request.category = (char *)(uintptr_t) "tools";
+    request.product_id = (char *)(uintptr_t) "p-1";
     CHECK_OK(rpc_unpack(&arena, request.base.descriptor, rpc_pack(&arena, &request.base), &back));
     CHECK_STR(((ProductService__GetProductByIdRequest *)back)->product_id, "p-1");
     arena_release(&arena);
@@ -25,9 +26,8 @@ TEST(garbage_is_malformed)
 {
     arena_init(&arena, 0);
     ProtobufCMessage *message;
-    struct status st =
-        rpc_unpack(&arena, &product_service__get_product_by_id_request__descriptor,
-                   STR("\x0a\xff"), &message);
+    struct status st = rpc_unpack(&arena, &product_service__get_product_by_id_request__descriptor,
+                                  STR("\x0a\xff"), &message);
 
     CHECK_INT(st.code, ==, STATUS_INVALID_ARGUMENT);
     CHECK_INT(st.reason, ==, ARGOSY__REASON__MALFORMED_MESSAGE);
@@ -46,9 +46,8 @@ TEST(a_message_that_grows_in_memory_stops_at_the_limit)
         bytes[i] = 0x0a; /* BatchGetProductsResponse.products */
         bytes[i + 1] = 0;
     }
-    struct status st =
-        rpc_unpack(&arena, &product_service__batch_get_products_response__descriptor,
-                   str_sized(bytes, size), &message);
+    struct status st = rpc_unpack(&arena, &product_service__batch_get_products_response__descriptor,
+                                  str_sized(bytes, size), &message);
     CHECK_INT(st.code, ==, STATUS_RESOURCE_EXHAUSTED);
     CHECK_INT(st.reason, ==, ARGOSY__REASON__MEMORY_LIMIT);
     free(bytes);

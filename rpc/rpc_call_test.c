@@ -7,7 +7,8 @@
 #include "tests/interop/loopback.h"
 
 /* The test that runs on both channels. */
-static void (*on_channel)(struct call *call, struct loopback *loopback, struct rpc_channel *channel);
+static void (*on_channel)(struct call *call, struct loopback *loopback,
+                          struct rpc_channel *channel);
 
 static void run_on_both(struct call *call, struct loopback *loopback)
 {
@@ -22,11 +23,11 @@ static void on_both(void (*fn)(struct call *call, struct loopback *loopback,
     loopback_run(NULL, run_on_both);
 }
 
-#define EXPECT_OK(expression)                                                                      \
-    do {                                                                                           \
-        struct status st_ = (expression);                                                          \
-        if (failed(st_)) printf("  %s: %s\n", #expression, st_.message);                           \
-        EXPECT(!failed(st_));                                                                      \
+#define EXPECT_OK(expression)                                            \
+    do {                                                                 \
+        struct status st_ = (expression);                                \
+        if (failed(st_)) printf("  %s: %s\n", #expression, st_.message); \
+        EXPECT(!failed(st_));                                            \
     } while (0)
 
 static struct status unary(struct call *call, struct rpc_channel *channel,
@@ -159,11 +160,14 @@ static void metadata(struct call *call, struct loopback *loopback, struct rpc_ch
 {
     Grpc__Testing__Empty request = GRPC__TESTING__EMPTY__INIT, *response;
     struct http_headers sent = {0}, got = {0}, trailers = {0};
-    struct rpc_options options = {.metadata = &sent, .ret_metadata = &got, .ret_trailers = &trailers};
+    struct rpc_options options = {
+        .metadata = &sent, .ret_metadata = &got, .ret_trailers = &trailers};
 
     EXPECT_OK(http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-initial"), STR("value")));
-    EXPECT_OK(http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-trailing-bin"), STR("CgsKCwoL")));
-    EXPECT_OK(grpc_testing_test_service_empty_call_with(call, channel, &request, &options, &response));
+    EXPECT_OK(http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-trailing-bin"),
+                               STR("CgsKCwoL")));
+    EXPECT_OK(
+        grpc_testing_test_service_empty_call_with(call, channel, &request, &options, &response));
     EXPECT(str_is(http_headers_get(&got, "x-grpc-test-echo-initial"), "value"));
     EXPECT(str_is(http_headers_get(&trailers, "x-grpc-test-echo-trailing-bin"), "CgsKCwoL"));
     EXPECT(!http_headers_get(&got, "content-type").data);
@@ -185,8 +189,9 @@ static void reserved(struct call *call, struct loopback *loopback, struct rpc_ch
         struct http_headers sent = {0};
         struct rpc_options options = {.metadata = &sent};
         EXPECT_OK(http_headers_add(call->arena, &sent, str_of(names[i]), STR("1S")));
-        EXPECT(grpc_testing_test_service_empty_call_with(call, channel, &request, &options, &response)
-                   .code == STATUS_INVALID_ARGUMENT);
+        EXPECT(
+            grpc_testing_test_service_empty_call_with(call, channel, &request, &options, &response)
+                .code == STATUS_INVALID_ARGUMENT);
     }
 }
 
@@ -205,13 +210,13 @@ static void statuses(struct call *call, struct loopback *loopback, struct rpc_ch
     struct status st;
 
     request.response_status = &wanted;
-    wanted.message = (char *)(uintptr_t)"\t\ntest ☺ 😈\t\n";
+    wanted.message = (char *)(uintptr_t) "\t\ntest ☺ 😈\t\n";
     wanted.code = STATUS_NOT_FOUND;
     st = unary(call, channel, &request, NULL, &response);
     EXPECT(st.code == STATUS_NOT_FOUND && strcmp(st.message, wanted.message) == 0);
 
     /* What went wrong inside is nobody's business. */
-    wanted.message = (char *)(uintptr_t)"secret path";
+    wanted.message = (char *)(uintptr_t) "secret path";
     wanted.code = STATUS_INTERNAL;
     st = unary(call, channel, &request, NULL, &response);
     EXPECT(st.code == STATUS_INTERNAL);
@@ -243,9 +248,11 @@ static void absent(struct call *call, struct loopback *loopback)
     struct rpc_channel *nowhere, *closed;
     struct status st;
 
-    st = grpc_testing_unimplemented_service_unimplemented_call(call, loopback->local, &request, &response);
+    st = grpc_testing_unimplemented_service_unimplemented_call(call, loopback->local, &request,
+                                                               &response);
     EXPECT(st.code == STATUS_UNAVAILABLE && st.reason == ARGOSY__REASON__SERVICE_ABSENT);
-    st = grpc_testing_unimplemented_service_unimplemented_call(call, loopback->network, &request, &response);
+    st = grpc_testing_unimplemented_service_unimplemented_call(call, loopback->network, &request,
+                                                               &response);
     EXPECT(st.code == STATUS_UNIMPLEMENTED);
 
     EXPECT_OK(rpc_channel_new(&loopback->arena, loopback->shards, NULL, "inproc:", &nowhere));
@@ -253,7 +260,8 @@ static void absent(struct call *call, struct loopback *loopback)
     EXPECT(st.code == STATUS_UNAVAILABLE && st.reason == ARGOSY__REASON__SERVICE_ABSENT);
     rpc_channel_free(nowhere);
 
-    EXPECT_OK(rpc_channel_new(&loopback->arena, loopback->shards, NULL, "grpc://127.0.0.1:1", &closed));
+    EXPECT_OK(
+        rpc_channel_new(&loopback->arena, loopback->shards, NULL, "grpc://127.0.0.1:1", &closed));
     st = grpc_testing_test_service_empty_call(call, closed, &request, &response);
     EXPECT(st.code == STATUS_UNAVAILABLE && st.reason == ARGOSY__REASON__SERVICE_UNREACHABLE);
     rpc_channel_free(closed);
@@ -266,8 +274,9 @@ TEST(a_service_that_is_not_there_is_unavailable)
 
 TEST(urls_are_checked)
 {
-    const char *bad[] = {"", "inproc", "http://a:1", "grpc://", "grpc://a", "grpc://a:0",
-                         "grpc://a:1,", "grpc://a:1,b", "grpc://:1", "grpc://a:70000"};
+    const char *bad[] = {"",          "inproc",        "http://a:1",  "grpc://",
+                         "grpc://a",  "grpc://a:0",    "grpc://a:1,", "grpc://a:1,b",
+                         "grpc://:1", "grpc://a:70000"};
     struct shards *shards = shards_new(1);
     struct rpc_channel *channel;
     struct arena arena;
@@ -319,16 +328,19 @@ static void retries(struct call *call, struct loopback *loopback)
     Grpc__Testing__SimpleResponse *response;
 
     service->fail_unavailable = 2;
-    EXPECT_OK(grpc_testing_test_service_cacheable_unary_call(call, loopback->network, &request, &response));
+    EXPECT_OK(grpc_testing_test_service_cacheable_unary_call(call, loopback->network, &request,
+                                                             &response));
     EXPECT(service->calls == 3);
 
     service->calls = 0;
     service->fail_unavailable = 3;
-    EXPECT(grpc_testing_test_service_cacheable_unary_call(call, loopback->network, &request, &response)
-               .code == STATUS_UNAVAILABLE);
+    EXPECT(
+        grpc_testing_test_service_cacheable_unary_call(call, loopback->network, &request, &response)
+            .code == STATUS_UNAVAILABLE);
     EXPECT(service->calls == 3);
 
-    /* Who knows what a method has done before it failed, if it does not say that it may be repeated? */
+    /* Who knows what a method has done before it failed, if it does not say that it may be
+     * repeated? */
     service->calls = 0;
     service->fail_unavailable = 1;
     EXPECT(unary(call, loopback->network, &request, NULL, &response).code == STATUS_UNAVAILABLE);
@@ -402,8 +414,9 @@ static void counted(struct call *call, struct loopback *loopback)
     buffer_append_byte(&text, 0);
     EXPECT(strstr(text.data, "argosy_rpc_finished_total{service=\"grpc.testing.TestService\","
                              "method=\"UnaryCall\",code=\"OK\"}") != NULL);
-    EXPECT(strstr(text.data, "argosy_rpc_duration_seconds_count{service=\"grpc.testing.TestService\","
-                             "method=\"UnaryCall\"}") != NULL);
+    EXPECT(strstr(text.data,
+                  "argosy_rpc_duration_seconds_count{service=\"grpc.testing.TestService\","
+                  "method=\"UnaryCall\"}") != NULL);
     buffer_release(&text);
 }
 

@@ -84,8 +84,8 @@ TEST(broken_frames_are_internal)
     arena_init(&arena, 0);
     static const char unknown_flag[] = {2, 0, 0, 0, 0};
     static const char unannounced[] = {1, 0, 0, 0, 1, 'x'};
-    static const char no_gzip[] = {1, 0, 0, 0, 20, 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x',
-                                   'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 0, 0, 0, 0};
+    static const char no_gzip[] = {1,   0,   0,   0,   20,  'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x',
+                                   'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 0,   0,   0,   0};
     struct rpc_deframer deframer = {.size_max = 100};
     struct str piece = str_sized(unknown_flag, sizeof(unknown_flag)), message;
 
@@ -108,8 +108,9 @@ TEST(a_unary_body_holds_exactly_one_message)
     CHECK_INT(rpc_deframe_only(&arena, &none, STR(""), &message).code, ==, STATUS_UNIMPLEMENTED);
     CHECK_INT(rpc_deframe_only(&arena, &two, joined(whole, whole), &message).code, ==,
               STATUS_UNIMPLEMENTED);
-    CHECK_INT(rpc_deframe_only(&arena, &cut, str_sized(whole.data, whole.length - 1), &message).code,
-              ==, STATUS_INTERNAL);
+    CHECK_INT(
+        rpc_deframe_only(&arena, &cut, str_sized(whole.data, whole.length - 1), &message).code, ==,
+        STATUS_INTERNAL);
     CHECK_OK(rpc_deframe_only(&arena, &one, whole, &message));
     CHECK(str_is(message, "hello"));
     arena_release(&arena);

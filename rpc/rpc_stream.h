@@ -33,8 +33,8 @@ struct rpc_stream {
     const ProtobufCMessageDescriptor *receives; /* NULL: raw bytes only */
     const struct schema_message *rules;         /* of the messages received; NULL: none */
     int64_t deadline_us;                        /* of the whole stream; CALL_NO_DEADLINE */
-    bool gzip;          /* clients: compress what is sent */
-    bool received_gzip; /* the last message came compressed */
+    bool gzip;                                  /* clients: compress what is sent */
+    bool received_gzip;                         /* the last message came compressed */
     struct status failure;                      /* the first one of sending and receiving */
     struct arena received;                      /* the message received last */
     struct arena sending;                       /* the frame being sent */

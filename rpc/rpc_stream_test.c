@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams in all three shapes, in process and over the network: the same things must hold for both. */
+/* Streams in all three shapes, in process and over the network: the same things must hold for both.
+ */
 #include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -17,7 +18,8 @@ static void run_on_both(struct call *call, struct loopback *loopback)
     for (int i = 0; i < 2; i++) {
         struct status st = on_channel(call, loopback, channels[i]);
         if (failed(st))
-            printf("  %s: %s: %s\n", i ? "network" : "in process", status_code_name(st.code), st.message);
+            printf("  %s: %s: %s\n", i ? "network" : "in process", status_code_name(st.code),
+                   st.message);
         EXPECT(!failed(st));
     }
 }
@@ -37,9 +39,11 @@ static Grpc__Testing__StreamingOutputCallRequest *ask(struct call *call, const i
     Grpc__Testing__StreamingOutputCallRequest *request = arena_alloc(call->arena, sizeof(*request));
 
     grpc__testing__streaming_output_call_request__init(request);
-    request->response_parameters = arena_array(call->arena, Grpc__Testing__ResponseParameters *, 1024);
+    request->response_parameters = arena_array(call->arena, Grpc__Testing__ResponseParameters *,
+                                               1024);
     for (; *sizes >= 0; sizes++) {
-        Grpc__Testing__ResponseParameters *parameters = arena_alloc(call->arena, sizeof(*parameters));
+        Grpc__Testing__ResponseParameters *parameters = arena_alloc(call->arena,
+                                                                    sizeof(*parameters));
         grpc__testing__response_parameters__init(parameters);
         parameters->size = *sizes;
         parameters->interval_us = interval_us;
@@ -63,7 +67,8 @@ static struct status server_streaming(struct call *call, struct loopback *loopba
     struct rpc_stream *stream;
     struct status st;
 
-    st = grpc_testing_test_service_streaming_output_call_open(call, channel, ask(call, sizes, 0), NULL, &stream);
+    st = grpc_testing_test_service_streaming_output_call_open(call, channel, ask(call, sizes, 0),
+                                                              NULL, &stream);
     if (failed(st)) return st;
     for (int i = 0; sizes[i] >= 0; i++) {
         st = grpc_testing_test_service_streaming_output_call_receive(call, stream, &response);
@@ -84,7 +89,8 @@ TEST(a_server_streams)
 
 static struct status send_payload(struct call *call, struct rpc_stream *stream, size_t size)
 {
-    Grpc__Testing__StreamingInputCallRequest request = GRPC__TESTING__STREAMING_INPUT_CALL_REQUEST__INIT;
+    Grpc__Testing__StreamingInputCallRequest request =
+        GRPC__TESTING__STREAMING_INPUT_CALL_REQUEST__INIT;
     Grpc__Testing__Payload payload = GRPC__TESTING__PAYLOAD__INIT;
     static uint8_t zeros[100000];
 
@@ -104,7 +110,8 @@ static struct status client_streaming(struct call *call, struct loopback *loopba
     st = grpc_testing_test_service_streaming_input_call_open(call, channel, NULL, &stream);
     for (int i = 0; i < 5 && !failed(st); i++) st = send_payload(call, stream, sizes[i]);
     if (!failed(st)) st = rpc_send_end(call, stream);
-    if (!failed(st)) st = grpc_testing_test_service_streaming_input_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_streaming_input_call_receive(call, stream, &response);
     if (failed(st)) return st;
     EXPECT(response && response->aggregated_payload_size == 74922);
     return rpc_stream_finish(call, stream);
@@ -128,7 +135,8 @@ static struct status long_stream(struct call *call, struct loopback *loopback,
     before = call->arena->size;
     for (int i = 0; i < 300 && !failed(st); i++) st = send_payload(call, stream, 100000);
     if (!failed(st)) st = rpc_send_end(call, stream);
-    if (!failed(st)) st = grpc_testing_test_service_streaming_input_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_streaming_input_call_receive(call, stream, &response);
     if (failed(st)) return st;
     EXPECT(response && response->aggregated_payload_size == 30000000);
     EXPECT(call->arena->size - before < 1000000);
@@ -151,12 +159,15 @@ static struct status ping_pong(struct call *call, struct loopback *loopback,
 
     st = grpc_testing_test_service_full_duplex_call_open(call, channel, NULL, &stream);
     for (int i = 0; i < 100 && !failed(st); i++) {
-        st = grpc_testing_test_service_full_duplex_call_send(call, stream, ask(call, (int[]){i * 100, -1}, 0));
-        if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+        st = grpc_testing_test_service_full_duplex_call_send(call, stream,
+                                                             ask(call, (int[]){i * 100, -1}, 0));
+        if (!failed(st))
+            st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
         EXPECT(failed(st) || body_size(response) == (size_t)i * 100);
     }
     if (!failed(st)) st = rpc_send_end(call, stream);
-    if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
     EXPECT(failed(st) || response == NULL);
     return failed(st) ? st : rpc_stream_finish(call, stream);
 }
@@ -175,7 +186,8 @@ static struct status empty_stream(struct call *call, struct loopback *loopback,
 
     st = grpc_testing_test_service_full_duplex_call_open(call, channel, NULL, &stream);
     if (!failed(st)) st = rpc_send_end(call, stream);
-    if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
     EXPECT(!response);
     return failed(st) ? st : rpc_stream_finish(call, stream);
 }
@@ -240,15 +252,17 @@ static struct status error_at_the_end(struct call *call, struct loopback *loopba
     struct status st;
 
     wanted.code = STATUS_FAILED_PRECONDITION;
-    wanted.message = (char *)(uintptr_t)"not now";
+    wanted.message = (char *)(uintptr_t) "not now";
     st = grpc_testing_test_service_full_duplex_call_open(call, channel, NULL, &stream);
     if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_send(call, stream, request);
-    if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
     if (failed(st)) return st;
     EXPECT(body_size(response) == 5);
     request->response_status = &wanted;
     st = grpc_testing_test_service_full_duplex_call_send(call, stream, request);
-    if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
     if (failed(st)) return st;
     EXPECT(!response);
     st = rpc_stream_finish(call, stream);
@@ -301,8 +315,10 @@ static struct status finish_early(struct call *call, struct loopback *loopback,
 
     st = grpc_testing_test_service_full_duplex_call_open(call, channel, NULL, &stream);
     if (!failed(st))
-        st = grpc_testing_test_service_full_duplex_call_send(call, stream, ask(call, (int[]){31415, -1}, 0));
-    if (!failed(st)) st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
+        st = grpc_testing_test_service_full_duplex_call_send(call, stream,
+                                                             ask(call, (int[]){31415, -1}, 0));
+    if (!failed(st))
+        st = grpc_testing_test_service_full_duplex_call_receive(call, stream, &response);
     if (failed(st)) return st;
     st = rpc_stream_finish(call, stream);
     EXPECT(st.code == STATUS_CANCELLED);
@@ -378,7 +394,9 @@ static struct status head_and_trailers(struct call *call, struct loopback *loopb
     struct status st;
 
     st = http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-initial"), STR("value"));
-    if (!failed(st)) st = http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-trailing-bin"), STR("q6ur"));
+    if (!failed(st))
+        st = http_headers_add(call->arena, &sent, STR("x-grpc-test-echo-trailing-bin"),
+                              STR("q6ur"));
     if (!failed(st))
         st = grpc_testing_test_service_streaming_output_call_open(
             call, channel, ask(call, (int[]){5, -1}, 0), &options, &stream);
@@ -398,7 +416,8 @@ TEST(a_stream_has_metadata)
     on_both(head_and_trailers);
 }
 
-static struct status absent(struct call *call, struct loopback *loopback, struct rpc_channel *channel)
+static struct status absent(struct call *call, struct loopback *loopback,
+                            struct rpc_channel *channel)
 {
     struct rpc_stream *stream;
     struct str message;
@@ -426,7 +445,8 @@ static struct status raw_stream(struct call *call, struct loopback *loopback,
     struct str message = {0};
     struct status st;
 
-    st = rpc_stream_open_raw(call, channel, "/grpc.testing.TestService/FullDuplexCall", NULL, &stream);
+    st = rpc_stream_open_raw(call, channel, "/grpc.testing.TestService/FullDuplexCall", NULL,
+                             &stream);
     if (!failed(st)) st = rpc_send_raw(call, stream, STR("\x12\x02\x08\x03"));
     if (!failed(st)) st = rpc_receive_raw(call, stream, &message);
     EXPECT(str_equal(message, str_sized("\x0a\x05\x12\x03\0\0\0", 7)));
@@ -456,13 +476,15 @@ static void compressed(struct call *call, struct loopback *loopback)
 
     yes.value = true;
     request->response_parameters[1]->compressed = &yes;
-    st = grpc_testing_test_service_streaming_output_call_open(call, loopback->network, request, NULL, &stream);
+    st = grpc_testing_test_service_streaming_output_call_open(call, loopback->network, request,
+                                                              NULL, &stream);
     for (int i = 0; i < 2 && !failed(st); i++) {
         st = grpc_testing_test_service_streaming_output_call_receive(call, stream, &response);
         EXPECT(body_size(response) == 5000);
         EXPECT(rpc_received_gzip(stream) == (i == 1));
     }
-    if (!failed(st)) st = grpc_testing_test_service_streaming_output_call_receive(call, stream, &response);
+    if (!failed(st))
+        st = grpc_testing_test_service_streaming_output_call_receive(call, stream, &response);
     if (!failed(st)) st = rpc_stream_finish(call, stream);
     EXPECT(!failed(st));
 }

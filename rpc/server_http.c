@@ -280,8 +280,7 @@ static void server_send_head(struct call *call, struct rpc_stream *base)
 
     if (serving->scope.reply_begun) return;
     serving->scope.reply_begun = true;
-    stream->gzip =
-        serving->response_gzip && (serving->scope.reply_gzip || serving->request_gzip);
+    stream->gzip = serving->response_gzip && (serving->scope.reply_gzip || serving->request_gzip);
     http_begin(call, serving->exchange, 200, answer_head(serving, stream->gzip));
 }
 

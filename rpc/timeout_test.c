@@ -24,7 +24,8 @@ TEST(units)
 
 TEST(anything_else_is_refused)
 {
-    const char *bad[] = {"", "S", "5", "5s", "-1S", "+1S", " 1S", "1S ", "123456789m", "1.5S", "1SS"};
+    const char *bad[] = {"",    "S",   "5",          "5s",   "-1S", "+1S",
+                         " 1S", "1S ", "123456789m", "1.5S", "1SS"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) CHECK_INT(parsed(bad[i]), ==, -1);
 }

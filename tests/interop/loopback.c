@@ -47,8 +47,8 @@ static void make(struct loopback *loopback, const struct loopback_options *optio
     loopback->http = http_server_new(&http);
     must(http_server_listen(loopback->http, &loopback->arena, loopback->shards, "127.0.0.1:0"));
     loopback->address = http_server_address(loopback->http);
-    must(rpc_channel_new(&loopback->arena, loopback->shards, loopback->server, "inproc:",
-                         &loopback->local));
+    must(rpc_channel_new(&loopback->arena, loopback->shards, loopback->server,
+                         "inproc:", &loopback->local));
     must(rpc_channel_new(&loopback->arena, loopback->shards, loopback->server,
                          arena_printf(&loopback->arena, "grpc://%s", loopback->address),
                          &loopback->network));

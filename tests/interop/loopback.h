@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server with the test service, and two ways to it: in process, and over a real connection of this machine. For
- * tests: one shard, which runs on the test's own thread.
+/* A server with the test service, and two ways to it: in process, and over a real connection of
+ * this machine. For tests: one shard, which runs on the test's own thread.
  *
- *     loopback_run(&options, fn)      fn(call, loopback) runs on a fiber; returns when it has ended */
+ *     loopback_run(&options, fn)      fn(call, loopback) runs on a fiber; returns when it has ended
+ */
 #ifndef INTEROP_LOOPBACK_H
 #define INTEROP_LOOPBACK_H
 
@@ -26,11 +27,12 @@ struct loopback {
 
 struct loopback_options {
     size_t message_size_max;
-    bool no_identity;    /* the server believes nobody */
+    bool no_identity; /* the server believes nobody */
     bool trust_everyone;
 };
 
 /* `options` may be NULL. */
-void loopback_run(const struct loopback_options *options, void (*fn)(struct call *call, struct loopback *loopback));
+void loopback_run(const struct loopback_options *options,
+                  void (*fn)(struct call *call, struct loopback *loopback));
 
 #endif

@@ -43,7 +43,8 @@ static struct status echo_metadata(const struct call *call)
 static struct status wanted_status(const struct call *call, const Grpc__Testing__EchoStatus *wanted)
 {
     if (!wanted || wanted->code == 0) return status_ok();
-    return status_make((enum status_code)wanted->code, 0, arena_strdup(call->arena, wanted->message));
+    return status_make((enum status_code)wanted->code, 0,
+                       arena_strdup(call->arena, wanted->message));
 }
 
 static struct status check_compressed(const Grpc__Testing__BoolValue *expected, bool compressed)
@@ -104,7 +105,8 @@ static bool wants_gzip(const Grpc__Testing__StreamingOutputCallRequest *request)
 }
 
 /* Sends the messages that a request asks for. */
-static struct status send_all(struct call *call, const Grpc__Testing__StreamingOutputCallRequest *request,
+static struct status send_all(struct call *call,
+                              const Grpc__Testing__StreamingOutputCallRequest *request,
                               struct rpc_stream *stream)
 {
     struct status st;

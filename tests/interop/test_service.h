@@ -6,7 +6,8 @@
 
 #include "grpc/testing/test.rpc.h"
 
-/* Everything but UnimplementedCall. Give a struct test_service as the service to rpc_server_add, or NULL. */
+/* Everything but UnimplementedCall. Give a struct test_service as the service to rpc_server_add, or
+ * NULL. */
 extern const struct grpc_testing_test_service_handlers test_service_handlers;
 
 /* What the tests of rpc/ look at, and change; a service of one shard only. */
