@@ -7,7 +7,8 @@
 #include "base/clock.h"
 
 static const char *const schema[] = {
-    "CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);",
+    "CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
+    "CREATE TABLE part (counter INTEGER REFERENCES counter (id) DEFERRABLE INITIALLY DEFERRED);",
     0,
 };
 
@@ -236,6 +237,37 @@ TEST(when_sqlite_rolls_back_the_group_all_of_it_fails)
     scene_play(5, join_a_doomed_group);
     scene_play(1, expect_nothing);
     scene_close();
+}
+
+static void break_a_key_in_a_group(struct call *call, int number)
+{
+    struct status st;
+
+    if (number == 0) {
+        EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
+        return;
+    }
+    wait_until_held_up(call);
+    if (number == 4) {
+        open_gate_behind(call, 3);
+        return;
+    }
+    st = number == 2 ? scene_write(call, "INSERT INTO part VALUES (99)")
+                     : sqlite_write(call, scene.db, add, &number);
+    EXPECT(st.code == (number == 2 ? STATUS_FAILED_PRECONDITION : STATUS_OK));
+}
+
+/* A deferred key is checked by COMMIT, which is everybody's. */
+TEST(a_broken_deferred_key_fails_its_job_alone)
+{
+    struct sqlite_stats stats;
+
+    open_gates();
+    scene_open(1, ":memory:", schema);
+    scene_play(5, break_a_key_in_a_group);
+    sqlite_stats(scene.db, &stats);
+    scene_close();
+    CHECK_INT(stats.commits, ==, 2);
 }
 
 static _Atomic bool ran;
