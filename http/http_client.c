@@ -18,6 +18,7 @@ enum {
 struct client_waiter {
     struct fiber_wait wait;
     struct client_waiter *next, *previous;
+    bool linked; /* not woken yet */
 };
 
 struct http_client {
@@ -26,8 +27,9 @@ struct http_client {
     struct client_link *link;  /* for new requests; NULL: none */
     struct client_link *links; /* with those that end */
     struct stream_connect *attempt;
-    struct client_waiter *waiters, *waiters_last;
-    int failures; /* connections in a row that could not be made or said nothing */
+    struct client_waiter *waiters, *waiters_last; /* the line */
+    size_t waiting; /* calls in the line, or woken and not running yet */
+    int failures;   /* connections in a row that could not be made or said nothing */
     int64_t backoff_until_us;
     struct http_pool pool;
     struct http_exchange *unused;
@@ -43,18 +45,10 @@ static struct status unreachable(void)
 
 /* ---- waiters ---- */
 
-static void wake_waiters(struct http_client *client, size_t count)
-{
-    struct client_waiter *next;
-    for (struct client_waiter *waiter = client->waiters; waiter && count > 0; waiter = next) {
-        next = waiter->next;
-        count--;
-        fiber_wake(client->shard, &waiter->wait);
-    }
-}
-
 static void remove_waiter(struct http_client *client, struct client_waiter *waiter)
 {
+    if (!waiter->linked) return;
+    waiter->linked = false;
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
@@ -65,18 +59,32 @@ static void remove_waiter(struct http_client *client, struct client_waiter *wait
         client->waiters_last = waiter->previous;
 }
 
+/* Wakes the first ones, which leave the line before they run: what they do may change it. Who joins
+ * it again meanwhile is not woken twice. */
+static void wake_waiters(struct http_client *client, size_t count)
+{
+    if (count > client->waiting) count = client->waiting;
+    while (client->waiters && count-- > 0) {
+        struct client_waiter *waiter = client->waiters;
+        remove_waiter(client, waiter);
+        fiber_wake(client->shard, &waiter->wait);
+    }
+}
+
 static struct status wait_in_line(struct call *call, struct http_client *client)
 {
-    struct client_waiter waiter = {.previous = client->waiters_last};
+    struct client_waiter waiter = {.linked = true, .previous = client->waiters_last};
     if (client->waiters_last)
         client->waiters_last->next = &waiter;
     else
         client->waiters = &waiter;
     client->waiters_last = &waiter;
+    client->waiting++;
     struct status st = fiber_suspend(call, &waiter.wait);
+    client->waiting--;
+    /* A wake that came too late for this one is somebody else's. */
+    if (failed(st) && !waiter.linked) wake_waiters(client, 1);
     remove_waiter(client, &waiter);
-    /* The wake that came too late for this one is somebody else's. */
-    if (failed(st)) wake_waiters(client, 1);
     return st;
 }
 
@@ -84,7 +92,7 @@ static struct status wait_in_line(struct call *call, struct http_client *client)
 
 static void release_client(struct http_client *client)
 {
-    if (!client->freed || client->links || client->waiters) return;
+    if (!client->freed || client->links || client->waiting > 0) return;
     while (client->unused) {
         struct http_exchange *exchange = client->unused;
         client->unused = exchange->next_unused;

@@ -87,15 +87,19 @@ static const struct http2_role client_role = {.on_header = on_header,
 
 /* ---- events ---- */
 
-static void write_output(struct client_link *link)
+/* Acts on events and writes, until nothing is left to do or the peer takes no more. Whoever waited
+ * for a free stream is woken in between, so that what it sends goes along. */
+static void work_off(struct client_link *link)
 {
     bool more = true;
-    while (more && link->stream && stream_queued(link->stream) <= OUTPUT_WAITING_MAX) {
+    while (more) {
+        http2_session_dispatch(link->session);
+        link->events->on_change(link->client, link);
+        if (!link->stream || stream_queued(link->stream) > OUTPUT_WAITING_MAX) return;
         struct buffer *out = http_pool_take(link->pool, SIZE_MAX);
         more = http2_session_fill(link->session, out, OUTPUT_SIZE);
         if (out->length > 0) stream_write(link->stream, &(struct iovec){out->data, out->length}, 1);
         http_pool_give(link->pool, &out);
-        http2_session_dispatch(link->session);
         more = more || link->session->ready;
     }
 }
@@ -112,9 +116,7 @@ static void free_link(struct client_link *link)
 /* Ends an event; the link may be freed here. */
 static void work(struct client_link *link)
 {
-    http2_session_dispatch(link->session);
-    write_output(link);
-    link->events->on_change(link->client, link);
+    work_off(link);
     if (link->stream && (http2_session_ended(link->session) ||
                          (link->session->going_away && link->session->streams == 0)))
         stream_close(link->stream);
@@ -140,7 +142,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     link->heard = true;
     link->heard_us = shard_now_us(link->shard);
     if (!http2_session_receive(link->session, str_sized(data, size))) {
-        write_output(link);
+        work_off(link); /* GOAWAY says why */
         stream_close(link->stream);
     }
     work(link);
