@@ -120,7 +120,7 @@ static void write_line(const struct rpc_run *run, struct status st, int64_t elap
     LOG_EVENT(level, run->call->trace, "rpc", LOG_TEXT("method", run->route->path),
               LOG_STR("code", status_code_name(st.code)),
               LOG_STR("reason", rpc_reason_name(st.reason)),
-              LOG_STR("message", st.message ? st.message : ""), LOG_INT("us", elapsed_us),
+              LOG_STR("error", st.message ? st.message : ""), LOG_INT("us", elapsed_us),
               LOG_STR("peer", call_peer(run->call)));
 }
 
