@@ -103,6 +103,15 @@ char *product_slug(struct arena *arena, const char *name)
     return length > 0 ? slug : arena_strdup(arena, "product");
 }
 
+int64_t product_unit_amount(const struct product *product)
+{
+    int64_t least = product->variants[0].unit_amount;
+
+    for (size_t i = 1; i < product->variant_count; i++)
+        if (product->variants[i].unit_amount < least) least = product->variants[i].unit_amount;
+    return least;
+}
+
 static bool same_texts(const struct product_texts *a, const struct product_texts *b)
 {
     if (a->count != b->count) return false;

@@ -93,18 +93,6 @@ struct product_key {
     const char *product_id;
 };
 
-/* ---- money ---- */
-
-/* How many decimals the currency has; false if ISO 4217 knows no such code. */
-bool product_currency_exponent(const char *currency, int *ret_exponent);
-
-/* The price in minor units. The decimal number that is meant is the shortest one that reads as this
- * double; false if it has more than `exponent` decimals. 0 <= price <= 1e9. */
-bool product_price_to_minor(double price, int exponent, int64_t *ret_minor);
-
-/* The double nearest to the amount, for clients that know no minor units. */
-double product_price_from_minor(int64_t minor, const char *currency);
-
 /* The cheapest variant's. */
 int64_t product_unit_amount(const struct product *product);
 

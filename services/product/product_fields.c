@@ -2,6 +2,7 @@
 /* See product_fields.h. */
 #include "services/product/product_fields.h"
 
+#include "base/money.h"
 #include "reasons.pb-c.h"
 
 /* ---- texts ---- */
@@ -109,7 +110,7 @@ struct status product_read_currency(struct arena *arena, const char *currency,
 {
     int exponent;
 
-    if (!product_currency_exponent(currency, &exponent))
+    if (!money_exponent(currency, &exponent))
         return status_field(arena, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency",
                             "%s is no currency of ISO 4217", currency);
     ret_pricing->exponent = exponent;
@@ -127,7 +128,7 @@ struct status product_read_price(struct arena *arena, const struct product_price
         *ret_amount = input->unit_amount;
         return status_ok();
     }
-    if (!product_price_to_minor(input->price, pricing->exponent, &minor))
+    if (!money_from_double(input->price, pricing->exponent, &minor))
         return status_field(arena, ARGOSY__REASON__PRICE_TOO_PRECISE,
                             arena_printf(arena, "%sprice", prefix), "%s has %d decimals",
                             pricing->currency, pricing->exponent);

@@ -3,6 +3,7 @@
 #include "services/product/product_message.h"
 
 #include "base/clock.h"
+#include "base/money.h"
 #include "rpc/timestamp.h"
 
 static ProductService__VariantOption **options_message(struct arena *arena,
@@ -31,7 +32,7 @@ variant_message(struct arena *arena, const struct product_variant *variant, cons
     message->n_options = variant->option_count;
     message->options = options_message(arena, variant);
     message->unit_amount = variant->unit_amount;
-    message->price = product_price_from_minor(variant->unit_amount, currency);
+    message->price = money_to_double(variant->unit_amount, currency);
     message->image_url = (char *)variant->image_url;
     message->barcode = (char *)variant->barcode;
     message->compare_at_unit_amount = variant->compare_at_unit_amount;
@@ -55,26 +56,26 @@ static ProductService__Variant **variant_messages(struct arena *arena,
 }
 
 /* What the three forms of a product have in common, under the same names. */
-#define FILL_PRODUCT(arena, product, message)                                                     \
-    do {                                                                                          \
-        (message)->product_id = (char *)(product)->product_id;                                    \
-        (message)->name = (char *)(product)->name;                                                \
-        (message)->description = (char *)(product)->description;                                  \
-        (message)->category = (char *)(product)->category;                                        \
-        (message)->unit_amount = product_unit_amount(product);                                    \
-        (message)->price = product_price_from_minor((message)->unit_amount, (product)->currency); \
-        (message)->n_image_urls = (product)->image_urls.count;                                    \
-        (message)->image_urls = (char **)(product)->image_urls.items;                             \
-        (message)->status = (char *)product_status_name((product)->status);                       \
-        (message)->is_featured = (product)->is_featured;                                          \
-        (message)->n_tags = (product)->tags.count;                                                \
-        (message)->tags = (char **)(product)->tags.items;                                         \
-        (message)->currency = (char *)(product)->currency;                                        \
-        (message)->version = (product)->version;                                                  \
-        (message)->n_variants = (product)->variant_count;                                         \
-        (message)->variants = variant_messages((arena), (product));                               \
-        (message)->handle = (char *)(product)->handle;                                            \
-        (message)->vendor = (char *)(product)->vendor;                                            \
+#define FILL_PRODUCT(arena, product, message)                                            \
+    do {                                                                                 \
+        (message)->product_id = (char *)(product)->product_id;                           \
+        (message)->name = (char *)(product)->name;                                       \
+        (message)->description = (char *)(product)->description;                         \
+        (message)->category = (char *)(product)->category;                               \
+        (message)->unit_amount = product_unit_amount(product);                           \
+        (message)->price = money_to_double((message)->unit_amount, (product)->currency); \
+        (message)->n_image_urls = (product)->image_urls.count;                           \
+        (message)->image_urls = (char **)(product)->image_urls.items;                    \
+        (message)->status = (char *)product_status_name((product)->status);              \
+        (message)->is_featured = (product)->is_featured;                                 \
+        (message)->n_tags = (product)->tags.count;                                       \
+        (message)->tags = (char **)(product)->tags.items;                                \
+        (message)->currency = (char *)(product)->currency;                               \
+        (message)->version = (product)->version;                                         \
+        (message)->n_variants = (product)->variant_count;                                \
+        (message)->variants = variant_messages((arena), (product));                      \
+        (message)->handle = (char *)(product)->handle;                                   \
+        (message)->vendor = (char *)(product)->vendor;                                   \
     } while (0)
 
 ProductService__Product *product_message(struct arena *arena, const struct product *product)

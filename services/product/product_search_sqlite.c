@@ -258,6 +258,12 @@ static enum list_source source_of(const struct product_query *query)
     return *query->category ? LIST_CATEGORY : LIST_ALL;
 }
 
+const char *product_list_statement(const struct product_list_statements *statements,
+                                   const struct product_query *query)
+{
+    return statements->page[source_of(query)][query->sort][query->descending];
+}
+
 /* The two lists that everybody asks for are counted already. */
 static bool is_counted(const struct product_query *query)
 {
@@ -307,7 +313,7 @@ static struct status query_page(struct sqlite_tx *tx, const struct list *list,
 {
     const struct product_query *query = list->query;
     const struct position *from = &list->position;
-    const char *sql = list->statements->page[source_of(query)][query->sort][query->descending];
+    const char *sql = product_list_statement(list->statements, query);
     int status = (int)query->status, limit = query->limit + 1;
     bool behind_texts = query->descending && from->name.length == 0;
 

@@ -2,6 +2,7 @@
 /* Wiring: settings to adapters to handlers. */
 #include "services/product/product_service.h"
 
+#include "base/money.h"
 #include "reasons.pb-c.h"
 #include "rpc/service.h"
 #include "services/product/product_store_sqlite.h"
@@ -37,7 +38,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     int exponent;
 
     service->currency = config_text(context->config, "PRODUCT_CURRENCY");
-    if (!product_currency_exponent(service->currency, &exponent))
+    if (!money_exponent(service->currency, &exponent))
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID,
                              "PRODUCT_CURRENCY=%s is no currency of ISO 4217", service->currency);

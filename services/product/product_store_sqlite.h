@@ -91,6 +91,9 @@ struct status product_stock_entry_write(struct sqlite_tx *tx, const char *produc
 
 /* The statements of all kinds of lists, made once. */
 const struct product_list_statements *product_list_statements_new(struct arena *arena);
+/* The one for a page. */
+const char *product_list_statement(const struct product_list_statements *statements,
+                                   const struct product_query *query);
 
 /* The functions of the port that stand in other files than product_store_sqlite.c. */
 struct status product_sqlite_list(struct call *call, struct product_store *store,
