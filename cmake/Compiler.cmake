@@ -19,7 +19,7 @@ option(ARGOSY_FIBER_UCONTEXT "Switch fibers with swapcontext on every machine" O
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-  -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-unused-parameter
+  -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-unused-parameter -Wno-missing-field-initializers
   -Wno-gnu-zero-variadic-macro-arguments -fno-common -fstack-protector-strong)
 if(CMAKE_C_COMPILER_ID STREQUAL GNU)
   # GCC can't see that an out-parameter is written whenever the status is OK; clang-tidy's analyzer and the sanitizers
