@@ -15,7 +15,19 @@ enum { US_PER_S = 1000000, US_PER_MS = 1000 };
 static struct status wrong_credentials(void)
 {
     return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__CREDENTIALS_WRONG,
-                       "the address or the password is wrong");
+                       "the address or the password is wrong; check both");
+}
+
+/* The user service refuses no caller of ours and no field that kept our rules: if it does, the
+ * fleet is set up wrongly, and that is no business of the one who logs in. */
+static struct status blame_us(struct call *call, struct status st)
+{
+    if (st.code != STATUS_PERMISSION_DENIED && st.code != STATUS_UNAUTHENTICATED &&
+        st.code != STATUS_INVALID_ARGUMENT)
+        return st;
+    return status_printf(call->arena, STATUS_INTERNAL, st.reason,
+                         "the user service refuses us (%s); give all processes the same FLEET_KEY",
+                         st.message);
 }
 
 /* *ret_credentials is NULL when there is no such account (any more). */
@@ -34,7 +46,7 @@ static struct status get_credentials(struct call *call, const char *email,
         *ret_credentials = 0;
         return status_ok();
     }
-    if (failed(st)) return st;
+    if (failed(st)) return blame_us(call, st);
     *ret_credentials = credentials->is_deleted ? 0 : credentials;
     return status_ok();
 }
@@ -121,7 +133,7 @@ static struct status authenticate(struct call *call, const char *email, const ch
 
     if (strcmp(credentials->status, "blocked") == 0)
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED,
-                           "this account is blocked");
+                           "this account is blocked; ask the shop");
     *ret_credentials = credentials;
     return status_ok();
 }
@@ -311,7 +323,7 @@ static struct status validate_refresh_token(struct call *call,
     refresh.credentials = credentials;
     refresh.now_us = clock_now_us();
     st = service->store->update(call, service->store, email, str_dup(call->arena, claims.device_id),
-                                refresh_session, &refresh);
+                                &(struct session_change){refresh_session, &refresh});
     if (st.code == STATUS_NOT_FOUND) return refuse_refresh(REFRESH_FOREIGN);
     if (failed(st)) return st;
     if (refresh.outcome == REFRESH_REUSED || refresh.outcome == REFRESH_FOREIGN)
@@ -351,8 +363,8 @@ static struct status logout(struct call *call, const AuthService__LogoutRequest 
 
     if (!failed(st)) {
         st = service->store->update(call, service->store, str_dup(call->arena, claims.email),
-                                    str_dup(call->arena, claims.device_id), end_session,
-                                    &claims.id);
+                                    str_dup(call->arena, claims.device_id),
+                                    &(struct session_change){end_session, &claims.id});
         if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
     }
     st = set_cookie(call, "access-token", STR(""), 0);
@@ -460,7 +472,8 @@ static struct status revoke_session(struct call *call,
     if (failed(st)) return st;
     if (removed == 0)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND,
-                             "you have no session on the device '%s'", request->device_id);
+                             "you have no session on the device '%s'; list your sessions",
+                             request->device_id);
     succeed(response, "session ended");
     return status_ok();
 }
@@ -503,8 +516,8 @@ static struct status keep_only_this_session(struct call *call, const struct user
     if (failed(st) || !credentials) return st;
 
     int64_t changed_us = rpc_timestamp_us(credentials->password_changed_at);
-    st = service->store->update(call, service->store, user->email, user->device_id, vouch,
-                                &changed_us);
+    st = service->store->update(call, service->store, user->email, user->device_id,
+                                &(struct session_change){vouch, &changed_us});
     return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
@@ -531,7 +544,10 @@ static struct status change_password(struct call *call,
     set.email = credentials->email;
     set.password = request->new_password;
     st = user_service_set_password(call, service->users, &set, &done);
-    if (failed(st)) return st;
+    if (st.code == STATUS_INVALID_ARGUMENT)
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "new_password",
+                            "cannot be hashed; choose one of at most 72 bytes");
+    if (failed(st)) return blame_us(call, st);
 
     st = keep_only_this_session(call, &user);
     if (failed(st)) return st;

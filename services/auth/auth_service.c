@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/password_policy.h"
 #include "base/secret.h"
 
 enum {
@@ -33,6 +34,7 @@ static const struct setting settings[] = {
      60000},
     {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50",
      "Sessions (devices) of one user; past it the oldest ends.", 1, 1000},
+    PASSWORD_SETTINGS,
     {0},
 };
 
@@ -70,15 +72,17 @@ static void read_policy(const struct config *config, struct auth_service *servic
         .refresh_ttl_s = config_duration_ms(config, "RESET_TOKEN_EXP_DURATION") / MS_PER_S,
         .grace_us = config_duration_ms(config, "AUTH_REFRESH_GRACE") * US_PER_MS,
     };
-    service->hashing = password_policy_default;
     service->sessions_max = (int)config_integer(config, "AUTH_SESSIONS_MAX");
 }
 
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct auth_service *service = arena_new(context->arena, struct auth_service);
+    const char *error;
     struct status st;
 
+    if (!password_policy_read(context->config, &service->hashing, &error))
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, error);
     st = load_keys(context, "JWT_ACCESS_TOKEN_SECRET", "jwt-access.key", &service->access_keys);
     if (failed(st)) return st;
     st = load_keys(context, "JWT_REFRESH_TOKEN_SECRET", "jwt-refresh.key", &service->refresh_keys);

@@ -10,9 +10,12 @@
 
 struct auth_store;
 
-/* Changes a session that was just read; `ended` removes it. A failed status leaves the stored one
- * as it was. May run more than once, and on another thread while the call waits. */
-typedef struct status session_change(const struct call *call, struct session *session, void *data);
+/* A change of a session that was just read; `ended` removes it. A failed status leaves the stored
+ * one as it was. May run more than once, and on another thread while the call waits. */
+struct session_change {
+    struct status (*apply)(const struct call *call, struct session *session, void *data);
+    void *data;
+};
 
 struct auth_store {
     /* Puts a session in the place of the device's old one. Past `sessions_max` the user's least
@@ -22,7 +25,7 @@ struct auth_store {
     /* NOT_FOUND (SESSION_NOT_FOUND) if there is none. Reads, changes and writes without anyone
      * between. */
     struct status (*update)(struct call *call, struct auth_store *store, const char *email,
-                            const char *device_id, session_change *change, void *data);
+                            const char *device_id, const struct session_change *change);
     /* A user's sessions that have not expired at `now_s`, newest use first. */
     struct status (*list)(struct call *call, struct auth_store *store, const char *email,
                           int64_t now_s, struct session **ret_sessions, size_t *ret_count);

@@ -94,8 +94,8 @@ static struct status put_job(const struct call *call, struct sqlite_tx *tx, void
     st = sqlite_exec(
         tx, 0,
         "DELETE FROM sessions WHERE key = ?1 AND device_id IN (SELECT device_id FROM sessions "
-        "WHERE key = ?1 ORDER BY used_us DESC LIMIT -1 OFFSET ?2)",
-        "ti", key, put->sessions_max);
+        "WHERE key = ?1 ORDER BY device_id = ?2 DESC, used_us DESC LIMIT -1 OFFSET ?3)",
+        "tti", key, put->session->device_id, put->sessions_max);
     if (failed(st)) return st;
 
     return sqlite_exec(
@@ -115,8 +115,7 @@ static struct status put(struct call *call, struct auth_store *store, const stru
 
 struct update {
     const char *key, *device_id;
-    session_change *change;
-    void *data;
+    const struct session_change *change;
 };
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -132,12 +131,12 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     if (!sqlite_next(&rows)) {
         if (failed(rows.status)) return rows.status;
         return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND,
-                           "there is no session on this device");
+                           "there is no session on this device; log in first");
     }
     read_session(&rows, &session);
     sqlite_end(&rows);
 
-    st = update->change(call, &session, update->data);
+    st = update->change->apply(call, &session, update->change->data);
     if (failed(st)) return st;
     if (!session.ended) return write_session(tx, update->key, &session);
     return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
@@ -145,9 +144,9 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
 }
 
 static struct status update(struct call *call, struct auth_store *store, const char *email,
-                            const char *device_id, session_change *change, void *data)
+                            const char *device_id, const struct session_change *change)
 {
-    struct update job = {key_of(call, email), device_id, change, data};
+    struct update job = {key_of(call, email), device_id, change};
 
     return sqlite_write(call, db_of(store), update_job, &job);
 }

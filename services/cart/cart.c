@@ -5,14 +5,24 @@
 
 #include "reasons.pb-c.h"
 
-void cart_init(struct arena *arena, const char *email, int64_t now_us, struct cart *ret_cart)
+enum { LINES_FIRST = 8 };
+
+void cart_init(const char *email, int64_t now_us, struct cart *ret_cart)
 {
-    *ret_cart = (struct cart){
-        .email = email,
-        .lines = arena_array(arena, struct cart_line, CART_LINES_CAPACITY),
-        .created_us = now_us,
-        .updated_us = now_us,
-    };
+    *ret_cart = (struct cart){.email = email, .created_us = now_us, .updated_us = now_us};
+}
+
+struct cart_line *cart_append(struct arena *arena, struct cart *cart)
+{
+    invariant(cart->line_count < CART_LINES_CAPACITY);
+    if (cart->line_count == cart->line_capacity) {
+        size_t capacity = cart->line_capacity ? 2 * cart->line_capacity : LINES_FIRST;
+        struct cart_line *lines = arena_array(arena, struct cart_line, capacity);
+        if (cart->line_count) memcpy(lines, cart->lines, cart->line_count * sizeof(*lines));
+        cart->lines = lines;
+        cart->line_capacity = capacity;
+    }
+    return &cart->lines[cart->line_count++];
 }
 
 static struct cart_line *find_line(struct cart *cart, const char *product_id,
@@ -30,9 +40,11 @@ static struct status check_quantity(struct arena *arena, int64_t quantity,
                                     const struct cart_limits *limits)
 {
     if (quantity <= limits->quantity_max) return status_ok();
-    return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_QUANTITY_MAX,
-                         "a cart takes at most %d of one product; this would make %lld",
-                         limits->quantity_max, (long long)quantity);
+    return status_printf(
+        arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_QUANTITY_MAX,
+        "a cart takes at most %d of one product, and this would make %lld: ask for "
+        "fewer",
+        limits->quantity_max, (long long)quantity);
 }
 
 struct status cart_add(struct arena *arena, struct cart *cart, const struct cart_line *added,
@@ -41,12 +53,16 @@ struct status cart_add(struct arena *arena, struct cart *cart, const struct cart
     struct cart_line *line = find_line(cart, added->product_id, added->variant_id);
     int64_t quantity = (int64_t)added->quantity + (line ? line->quantity : 0);
 
+    if (added->unit_amount < 0 || added->unit_amount > CART_UNIT_AMOUNT_MAX)
+        return status_printf(arena, STATUS_INTERNAL, 0, "product %s has the price %lld",
+                             added->product_id, (long long)added->unit_amount);
     struct status st = check_quantity(arena, quantity, limits);
     if (failed(st)) return st;
     if (!line && cart->line_count >= (size_t)limits->lines_max)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
-                             "a cart takes at most %d different products", limits->lines_max);
-    if (!line) line = &cart->lines[cart->line_count++];
+                             "a cart takes at most %d different products: remove one first",
+                             limits->lines_max);
+    if (!line) line = cart_append(arena, cart);
     *line = *added;
     line->quantity = (int)quantity;
     return status_ok();
@@ -55,7 +71,7 @@ struct status cart_add(struct arena *arena, struct cart *cart, const struct cart
 static struct status line_not_found(void)
 {
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CART_LINE_NOT_FOUND,
-                       "the cart has no such product");
+                       "the cart has no such product; add it first");
 }
 
 /* The line that a request means; without a variant it must be the product's only one. */

@@ -14,11 +14,16 @@
 #include "base/status.h"
 #include "base/str.h"
 
-enum { CART_LINES_CAPACITY = 500 };
+/* What no setting goes past and no stored cart may: all lines at these together are 5 * 10^18 minor
+ * units, so that no sum overflows. */
+enum { CART_LINES_CAPACITY = 500, CART_QUANTITY_CAPACITY = 100000 };
+#define CART_UNIT_AMOUNT_MAX INT64_C(100000000000)
+
+enum { CART_DOCUMENT_SIZE_MAX = 2 * 1024 * 1024 };
 
 struct cart_limits {
-    int lines_max; /* at most CART_LINES_CAPACITY */
-    int quantity_max;
+    int lines_max;    /* at most CART_LINES_CAPACITY */
+    int quantity_max; /* at most CART_QUANTITY_CAPACITY */
 };
 
 struct cart_line {
@@ -36,17 +41,20 @@ struct cart_line {
 struct cart {
     const char *email;
     struct cart_line *lines;
-    size_t line_count;
+    size_t line_count, line_capacity;
     int64_t version; /* 0: not kept yet */
     int64_t created_us;
     int64_t updated_us;
 };
 
 /* An empty cart. */
-void cart_init(struct arena *arena, const char *email, int64_t now_us, struct cart *ret_cart);
+void cart_init(const char *email, int64_t now_us, struct cart *ret_cart);
+
+/* Room for one line more, at the end; below CART_LINES_CAPACITY. */
+struct cart_line *cart_append(struct arena *arena, struct cart *cart);
 
 /* Adds `line->quantity` of a variant; an old line takes over the new name and price.
- * CART_QUANTITY_MAX, CART_LINES_MAX. */
+ * CART_QUANTITY_MAX, CART_LINES_MAX; INTERNAL for a price that no shop of ours has. */
 struct status cart_add(struct arena *arena, struct cart *cart, const struct cart_line *line,
                        const struct cart_limits *limits);
 
@@ -68,9 +76,10 @@ int cart_total_items(const struct cart *cart);
 /* The line's quantity times its price; the limits keep it far from overflow. */
 int64_t cart_line_total(const struct cart_line *line);
 
-/* The document: a JSON object in the arena, and back. DATA_LOSS for one that is none of ours.
- * Version is not in it. */
-struct str cart_encode(struct arena *arena, const struct cart *cart);
+/* The document: a JSON object in the arena, CART_LINES_MAX if it would be larger than
+ * CART_DOCUMENT_SIZE_MAX; and back, DATA_LOSS for one that is none of ours. Version is not in it.
+ */
+struct status cart_encode(struct arena *arena, const struct cart *cart, struct str *ret_document);
 struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart);
 
 #endif

@@ -6,7 +6,7 @@
 #include "reasons.pb-c.h"
 #include "services/cart/cart.h"
 
-enum { DOCUMENT_SIZE_MAX = 4 * 1024 * 1024, DEPTH_MAX = 8 };
+enum { DEPTH_MAX = 8 };
 
 static void write_line(struct json_writer *json, const struct cart_line *line)
 {
@@ -25,12 +25,12 @@ static void write_line(struct json_writer *json, const struct cart_line *line)
     json_object_end(json);
 }
 
-struct str cart_encode(struct arena *arena, const struct cart *cart)
+struct status cart_encode(struct arena *arena, const struct cart *cart, struct str *ret_document)
 {
     struct json_writer json;
     struct buffer out;
 
-    buffer_init(&out, DOCUMENT_SIZE_MAX);
+    buffer_init(&out, CART_DOCUMENT_SIZE_MAX);
     json_writer_init(&json, &out);
     json_object(&json);
     json_member(&json, "email", str_of(cart->email));
@@ -43,11 +43,13 @@ struct str cart_encode(struct arena *arena, const struct cart *cart)
     for (size_t i = 0; i < cart->line_count; i++) write_line(&json, &cart->lines[i]);
     json_array_end(&json);
     json_object_end(&json);
-    invariant(!out.overflow); /* the limits on lines and on each field keep it far below */
 
-    struct str document = str_sized(arena_memdup(arena, out.data, out.length), out.length);
+    bool fits = !out.overflow;
+    if (fits) *ret_document = str_sized(arena_memdup(arena, out.data, out.length), out.length);
     buffer_release(&out);
-    return document;
+    if (fits) return status_ok();
+    return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
+                       "the cart is full: remove a product first");
 }
 
 /* ---- reading ---- */
@@ -92,9 +94,12 @@ static bool read_line_member(struct reading *reading, struct cart_line *line)
     for (size_t i = 0; i < sizeof(line_texts) / sizeof(line_texts[0]); i++)
         if (str_is(key, line_texts[i].name))
             return read_text(reading, (const char **)((char *)line + line_texts[i].offset));
-    if (str_is(key, "unit_amount")) return read_integer(reading, &line->unit_amount);
+    if (str_is(key, "unit_amount"))
+        return read_integer(reading, &line->unit_amount) && line->unit_amount >= 0 &&
+               line->unit_amount <= CART_UNIT_AMOUNT_MAX;
     if (str_is(key, "quantity")) {
-        if (!read_integer(reading, &number) || number < 1 || number > INT32_MAX) return false;
+        if (!read_integer(reading, &number) || number < 1 || number > CART_QUANTITY_CAPACITY)
+            return false;
         line->quantity = (int)number;
         return true;
     }
@@ -107,7 +112,7 @@ static bool read_line(struct reading *reading)
     enum json_token token;
 
     if (cart->line_count >= CART_LINES_CAPACITY) return false;
-    struct cart_line *line = &cart->lines[cart->line_count++];
+    struct cart_line *line = cart_append(reading->arena, cart);
     *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1};
     while ((token = json_next(&reading->json)) == JSON_KEY)
         if (!read_line_member(reading, line)) return false;
@@ -149,7 +154,7 @@ struct status cart_decode(struct arena *arena, struct str document, struct cart 
 {
     struct reading reading = {.arena = arena, .cart = ret_cart};
 
-    cart_init(arena, "", 0, ret_cart);
+    cart_init("", 0, ret_cart);
     json_reader_init(&reading.json, document, DEPTH_MAX);
     if (read_cart(&reading)) return status_ok();
     return status_printf(arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,

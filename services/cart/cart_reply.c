@@ -16,10 +16,26 @@ static const char *join_options(struct arena *arena, const ProductService__Varia
     return joined;
 }
 
+bool cart_product_is_active(const ProductService__Product *product)
+{
+    return !product->status[0] || strcmp(product->status, "active") == 0;
+}
+
+/* A product service of another make names no currency. */
+static const char *currency_of(const ProductService__Product *product)
+{
+    return product->currency[0] ? product->currency : "USD";
+}
+
+static int64_t price_of(const ProductService__Product *product,
+                        const ProductService__Variant *variant)
+{
+    return variant ? variant->unit_amount : money_nearest(product->price, currency_of(product));
+}
+
 void cart_line_of(struct arena *arena, const ProductService__Product *product,
                   const ProductService__Variant *variant, int quantity, struct cart_line *ret_line)
 {
-    const char *currency = product->currency[0] ? product->currency : "USD";
     struct cart_line line = {
         .product_id = product->product_id,
         .variant_id = variant ? variant->variant_id : product->product_id,
@@ -27,8 +43,8 @@ void cart_line_of(struct arena *arena, const ProductService__Product *product,
         .product_name = product->name,
         .options = variant ? join_options(arena, variant) : "",
         .image_url = product->n_image_urls ? product->image_urls[0] : "",
-        .currency = currency,
-        .unit_amount = variant ? variant->unit_amount : money_nearest(product->price, currency),
+        .currency = currency_of(product),
+        .unit_amount = price_of(product, variant),
         .quantity = quantity,
     };
 
@@ -112,18 +128,22 @@ find_product(const ProductService__BatchGetProductsResponse *products,
     return 0;
 }
 
-static const ProductService__Variant *find_variant(const ProductService__Product *product,
-                                                   const CartService__CartItem *item)
+/* False if the product has no such variant (any more); *ret_variant NULL for a product that is its
+ * own, as in cart_line_of. */
+static bool find_variant(const ProductService__Product *product, const CartService__CartItem *item,
+                         const ProductService__Variant **ret_variant)
 {
-    for (size_t i = 0; product && i < product->n_variants; i++)
+    *ret_variant = 0;
+    if (product->n_variants == 0) return strcmp(item->variant_id, product->product_id) == 0;
+    for (size_t i = 0; i < product->n_variants && !*ret_variant; i++)
         if (strcmp(product->variants[i]->variant_id, item->variant_id) == 0)
-            return product->variants[i];
-    return 0;
+            *ret_variant = product->variants[i];
+    return *ret_variant != 0;
 }
 
 static bool has_enough(const ProductService__Variant *variant, int quantity)
 {
-    return variant->available_given_case == 0 || variant->available >= quantity;
+    return !variant || variant->available_given_case == 0 || variant->available >= quantity;
 }
 
 void cart_reply_compare(CartService__CartData *data, size_t from, size_t count,
@@ -132,18 +152,19 @@ void cart_reply_compare(CartService__CartData *data, size_t from, size_t count,
     for (size_t i = from; i < from + count; i++) {
         CartService__CartItem *item = data->items[i];
         const ProductService__Product *product = find_product(products, item);
-        const ProductService__Variant *variant = find_variant(product, item);
+        const ProductService__Variant *variant;
 
-        if (!variant || strcmp(product->status, "active") != 0) {
+        if (!product || !cart_product_is_active(product) ||
+            !find_variant(product, item, &variant)) {
             item->unavailable = true;
             continue;
         }
         item->unavailable = !has_enough(variant, item->quantity);
-        if (variant->unit_amount == item->unit_amount &&
-            strcmp(product->currency, item->currency) == 0)
+        if (price_of(product, variant) == item->unit_amount &&
+            strcmp(currency_of(product), item->currency) == 0)
             continue;
         item->price_changed = true;
-        item->current_unit_amount = variant->unit_amount;
+        item->current_unit_amount = price_of(product, variant);
         data->price_changed = true;
     }
 }

@@ -10,6 +10,9 @@
 
 enum { CART_BATCH_MAX = 200 }; /* products asked for at once */
 
+/* Only an active product is sold; a product service of another make may leave the status out. */
+bool cart_product_is_active(const ProductService__Product *product);
+
 /* A line for `quantity` of a variant; variant NULL: of a product that is its own. */
 void cart_line_of(struct arena *arena, const ProductService__Product *product,
                   const ProductService__Variant *variant, int quantity, struct cart_line *ret_line);

@@ -7,6 +7,10 @@
 #include "services/cart/cart_reply.h"
 #include "services/cart/cart_service.h"
 
+enum {
+    COMPARE_TIMEOUT_MS = 2000
+}; /* for each batch, CART_LINES_CAPACITY / CART_BATCH_MAX of them */
+
 /* ---- what the product service says ---- */
 
 static struct status get_product(struct call *call, const char *category, const char *product_id,
@@ -21,6 +25,9 @@ static struct status get_product(struct call *call, const char *category, const 
     request.product_id = (char *)product_id;
     struct status st = product_service_get_product_by_id(call, service->products, &request,
                                                          &response);
+    /* What the product service finds malformed was our making: the caller's fields kept our rules.
+     */
+    if (st.code == STATUS_INVALID_ARGUMENT) st.code = STATUS_INTERNAL;
     if (failed(st)) return st;
     if (response->result_case != PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT ||
         !response->product->product)
@@ -54,14 +61,14 @@ static struct status choose_variant(struct call *call, const ProductService__Pro
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "variant_id",
                             "must be given: this product has %zu variants", product->n_variants);
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
-                       "the product has no such variant");
+                       "the product has no such variant; GetProductById lists them");
 }
 
 static struct status check_for_sale(const ProductService__Product *product)
 {
-    if (!product->status[0] || strcmp(product->status, "active") == 0) return status_ok();
+    if (cart_product_is_active(product)) return status_ok();
     return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PRODUCT_NOT_ACTIVE,
-                       "this product is not for sale");
+                       "this product is not for sale now; choose another");
 }
 
 /* ---- handlers ---- */
@@ -105,21 +112,23 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
     if (failed(st)) return st;
 
     cart_line_of(call->arena, product, variant, request->quantity, &adding.line);
-    st = service->store->update(call, service->store, user.email, add, &adding, &cart);
+    st = service->store->update(call, service->store, user.email,
+                                &(struct cart_change){add, &adding}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "added to cart", response);
     return status_ok();
 }
 
-/* The prices of now, beside those in the cart. Without the product service the cart is still shown,
- * unchecked. */
+/* The prices of now, beside those in the cart. Without the product service, or when it takes too
+ * long, the cart is still shown, unchecked. */
 static void compare_with_shop(struct call *call, const struct cart *cart,
                               CartService__CartStandardResponse *response)
 {
     struct cart_service *service = call_service(call);
     ProductService__BatchGetProductsRequest request =
         PRODUCT_SERVICE__BATCH_GET_PRODUCTS_REQUEST__INIT;
+    const struct rpc_options options = {.timeout_ms = COMPARE_TIMEOUT_MS};
     ProductService__BatchGetProductsResponse *products;
 
     for (size_t from = 0; from < cart->line_count; from += request.n_products) {
@@ -133,8 +142,8 @@ static void compare_with_shop(struct call *call, const struct cart *cart,
             request.products[i]->category = (char *)cart->lines[from + i].category;
             request.products[i]->product_id = (char *)cart->lines[from + i].product_id;
         }
-        if (failed(
-                product_service_batch_get_products(call, service->products, &request, &products)))
+        if (failed(product_service_batch_get_products_with(call, service->products, &request,
+                                                           &options, &products)))
             return;
         cart_reply_compare(response->cart_data, from, count, products);
     }
@@ -185,7 +194,8 @@ static struct status update_cart_item(struct call *call,
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email, set_quantity, &set, &cart);
+    st = service->store->update(call, service->store, user.email,
+                                &(struct cart_change){set_quantity, &set}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "cart updated", response);
@@ -211,8 +221,8 @@ static struct status remove_from_cart(struct call *call,
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email, remove_product, (void *)request,
-                                &cart);
+    st = service->store->update(call, service->store, user.email,
+                                &(struct cart_change){remove_product, (void *)request}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "removed from cart", response);
@@ -236,7 +246,8 @@ static struct status clear_cart(struct call *call, const CartService__ClearCartR
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email, clear, 0, &cart);
+    st = service->store->update(call, service->store, user.email, &(struct cart_change){clear, 0},
+                                &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "cart cleared", response);

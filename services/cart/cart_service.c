@@ -14,7 +14,7 @@ static const struct setting settings[] = {
     {"CART_LINES_MAX", SETTING_INTEGER, "100", "Different products in one cart.", 1,
      CART_LINES_CAPACITY},
     {"CART_QUANTITY_MAX", SETTING_INTEGER, "9999", "Pieces of one product in one cart.", 1,
-     1000000},
+     CART_QUANTITY_CAPACITY},
     {0},
 };
 

@@ -13,9 +13,12 @@
 
 struct cart_store;
 
-/* Changes a cart that was just read, or a new one (version 0). A failed status leaves the stored
- * one as it was. May run more than once, and on another thread while the call waits. */
-typedef struct status cart_change(const struct call *call, struct cart *cart, void *data);
+/* A change of a cart that was just read, or of a new one (version 0). A failed status leaves the
+ * stored one as it was. May run more than once, and on another thread while the call waits. */
+struct cart_change {
+    struct status (*apply)(const struct call *call, struct cart *cart, void *data);
+    void *data;
+};
 
 struct cart_store {
     /* The cart, or an empty one with version 0. */
@@ -24,7 +27,7 @@ struct cart_store {
     /* Reads, changes and saves with the next version, losing nobody's change. ABORTED
      * (CART_CONTENDED) when others were faster too often. */
     struct status (*update)(struct call *call, struct cart_store *store, const char *email,
-                            cart_change *change, void *data, struct cart *ret_cart);
+                            const struct cart_change *change, struct cart *ret_cart);
     void (*close)(struct cart_store *store);
 };
 

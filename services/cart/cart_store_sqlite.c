@@ -42,7 +42,7 @@ static struct status read_cart(const struct call *call, struct sqlite_rows *rows
 {
     if (!sqlite_next(rows)) {
         if (failed(rows->status)) return rows->status;
-        cart_init(call->arena, email, now_us, ret_cart);
+        cart_init(email, now_us, ret_cart);
         return status_ok();
     }
     struct status st = cart_decode(call->arena, sqlite_column_view(rows, 1), ret_cart);
@@ -67,8 +67,7 @@ static struct status load(struct call *call, struct cart_store *port, const char
 struct update {
     struct sqlite_cart_store *store;
     const char *key, *email;
-    cart_change *change;
-    void *data;
+    const struct cart_change *change;
     struct cart *cart;
 };
 
@@ -94,30 +93,32 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = read_cart(call, &rows, update->email, now_us, update->cart);
     if (failed(st)) return st;
 
-    st = update->change(call, update->cart, update->data);
+    st = update->change->apply(call, update->cart, update->change->data);
     if (failed(st)) return st;
 
     update->cart->version++;
     update->cart->updated_us = now_us;
     int64_t expires_us = now_us + update->store->ttl_us;
+    struct str document;
+    st = cart_encode(call->arena, update->cart, &document);
+    if (failed(st)) return st;
     st = sqlite_exec(
         tx, 0,
         "INSERT INTO carts (key, version, document, expires_us, expires_day) VALUES (?, ?, ?, ?, "
         "?) "
         "ON CONFLICT (key) DO UPDATE SET version = excluded.version, document = excluded.document, "
         "expires_us = excluded.expires_us, expires_day = excluded.expires_day",
-        "tlsll", update->key, update->cart->version, cart_encode(call->arena, update->cart),
-        expires_us, expires_us / DAY_US);
+        "tlsll", update->key, update->cart->version, document, expires_us, expires_us / DAY_US);
     if (failed(st) || ++update->store->updates % SWEEP_EVERY != 0) return st;
     return sweep(tx, now_us);
 }
 
 static struct status update(struct call *call, struct cart_store *port, const char *email,
-                            cart_change *change, void *data, struct cart *ret_cart)
+                            const struct cart_change *change, struct cart *ret_cart)
 {
     struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
-    struct update job = {
-        store, key_of(call, email), email, change, data, arena_new(call->arena, struct cart)};
+    struct update job = {store, key_of(call, email), email, change,
+                         arena_new(call->arena, struct cart)};
 
     struct status st = sqlite_write(call, store->db, update_job, &job);
     if (failed(st)) return st;

@@ -30,7 +30,8 @@ static bool is_self(const struct user *caller, const char *email)
 struct status account_check_read(const struct user *caller, const char *email)
 {
     if (is_self(caller, email) || role_rank(caller->role) >= RANK_ADMIN) return status_ok();
-    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER, "this account is somebody else's");
+    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
+                       "this account is somebody else's; log in as its owner or as an admin");
 }
 
 /* An admin manages those below admins; a superAdmin everyone. */
@@ -57,10 +58,12 @@ struct status account_check_delete(const struct user *caller, const struct accou
 struct status account_check_exists(const struct account *account)
 {
     if (!account->deleted) return status_ok();
-    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__USER_NOT_FOUND, "there is no account with this address");
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__USER_NOT_FOUND,
+                       "there is no account with this address; sign up first");
 }
 
-struct status account_set_role(struct account *account, const struct user *caller, const char *role, int64_t now_us)
+struct status account_set_role(struct account *account, const struct user *caller, const char *role,
+                               int64_t now_us)
 {
     struct status st = account_check_exists(account);
     if (failed(st)) return st;
@@ -79,7 +82,8 @@ struct status account_set_role(struct account *account, const struct user *calle
     return status_ok();
 }
 
-struct status account_set_status(struct account *account, const struct user *caller, const char *status, int64_t now_us)
+struct status account_set_status(struct account *account, const struct user *caller,
+                                 const char *status, int64_t now_us)
 {
     struct status st = account_check_exists(account);
     if (failed(st)) return st;
@@ -105,7 +109,8 @@ struct status account_delete(struct account *account, const struct user *caller,
     return status_ok();
 }
 
-struct status account_set_password(struct account *account, const char *hash, bool rehash, int64_t now_us)
+struct status account_set_password(struct account *account, const char *hash, bool rehash,
+                                   int64_t now_us)
 {
     struct status st = account_check_exists(account);
     if (failed(st)) return st;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts: what one is, and who may do what to whom. Plain values, no I/O.
  *
- * An address has one account, compared without case and kept as given. A deleted account keeps its record, so that
- * what refers to it stays explained, and so that nobody else can become it. */
+ * An address has one account, compared without case and kept as given. A deleted account keeps its
+ * record, so that what refers to it stays explained, and so that nobody else can become it. */
 #ifndef SERVICES_USER_USER_H
 #define SERVICES_USER_USER_H
 
@@ -38,19 +38,25 @@ int role_rank(const char *role);
 /* May `caller` read `email`'s account? Their own, and admins everyone's: else NOT_OWNER. */
 struct status account_check_read(const struct user *caller, const char *email);
 
-/* May `caller` change, block or delete this account? Admins those of customers and sellers, superAdmins all. */
+/* May `caller` change, block or delete this account? Admins those of customers and sellers,
+ * superAdmins all. */
 struct status account_check_manage(const struct user *caller, const struct account *account);
 
 /* The same, or the account is the caller's own. */
 struct status account_check_delete(const struct user *caller, const struct account *account);
 
-/* Changes, each checked: a role that the caller may not give is PERMISSION_DENIED, a deleted account NOT_FOUND. */
-struct status account_set_role(struct account *account, const struct user *caller, const char *role, int64_t now_us);
-struct status account_set_status(struct account *account, const struct user *caller, const char *status, int64_t now_us);
+/* Changes, each checked: a role that the caller may not give is PERMISSION_DENIED, a deleted
+ * account NOT_FOUND. */
+struct status account_set_role(struct account *account, const struct user *caller, const char *role,
+                               int64_t now_us);
+struct status account_set_status(struct account *account, const struct user *caller,
+                                 const char *status, int64_t now_us);
 struct status account_delete(struct account *account, const struct user *caller, int64_t now_us);
 
-/* Takes a new hash; unless it is only a better hash of the same password, password_changed_us becomes now. */
-struct status account_set_password(struct account *account, const char *hash, bool rehash, int64_t now_us);
+/* Takes a new hash; unless it is only a better hash of the same password, password_changed_us
+ * becomes now. */
+struct status account_set_password(struct account *account, const char *hash, bool rehash,
+                                   int64_t now_us);
 
 /* NOT_FOUND for a deleted account. */
 struct status account_check_exists(const struct account *account);

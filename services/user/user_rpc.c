@@ -10,7 +10,8 @@ enum { PAGE_SIZE_DEFAULT = 100 };
 
 /* ---- answers ---- */
 
-static void fill_customer(const struct call *call, const struct account *account, UserService__Customer *customer)
+static void fill_customer(const struct call *call, const struct account *account,
+                          UserService__Customer *customer)
 {
     customer->name = (char *)account->name;
     customer->email = (char *)account->email;
@@ -59,7 +60,8 @@ static struct status hash_password(struct call *call, const char *password, cons
 /* ---- handlers ---- */
 
 /* Makes an account. Who signs up is a customer; an admin gives other roles afterwards. */
-static struct status create_customer(struct call *call, const UserService__CreateCustomerRequest *request,
+static struct status create_customer(struct call *call,
+                                     const UserService__CreateCustomerRequest *request,
                                      UserService__CreateCustomerResponse *response)
 {
     struct user_service *service = call_service(call);
@@ -93,7 +95,8 @@ static struct status create_customer(struct call *call, const UserService__Creat
     return call_reply_metadata(call, STR("x-http-status"), STR("201"));
 }
 
-static struct status get_customer_by_email(struct call *call, const UserService__GetCustomerByEmailRequest *request,
+static struct status get_customer_by_email(struct call *call,
+                                           const UserService__GetCustomerByEmailRequest *request,
                                            UserService__Customer *response)
 {
     struct user_service *service = call_service(call);
@@ -115,7 +118,8 @@ static struct status get_customer_by_email(struct call *call, const UserService_
 }
 
 /* The cursor is the last key of the page before: addresses are no secret to an admin. */
-static struct status get_customers(struct call *call, const UserService__GetCustomersRequest *request,
+static struct status get_customers(struct call *call,
+                                   const UserService__GetCustomersRequest *request,
                                    UserService__GetCustomersResponse *response)
 {
     struct user_service *service = call_service(call);
@@ -128,7 +132,8 @@ static struct status get_customers(struct call *call, const UserService__GetCust
     st = call_require_role(call, "admin superAdmin", &caller);
     if (failed(st)) return st;
 
-    st = service->store->list(call, service->store, request->cursor, request->role, limit + 1, &accounts, &count);
+    st = service->store->list(call, service->store, request->cursor, request->role, limit + 1,
+                              &accounts, &count);
     if (failed(st)) return st;
 
     bool more = count > (size_t)limit;
@@ -159,7 +164,8 @@ static struct status change_deleted(const struct call *call, struct account *acc
     return account_delete(account, &change->caller, change->now_us);
 }
 
-static struct status delete_customer(struct call *call, const UserService__DeleteCustomerRequest *request,
+static struct status delete_customer(struct call *call,
+                                     const UserService__DeleteCustomerRequest *request,
                                      UserService__DeleteCustomerResponse *response)
 {
     struct user_service *service = call_service(call);
@@ -174,16 +180,18 @@ static struct status delete_customer(struct call *call, const UserService__Delet
     st = account_check_read(&change.caller, request->email);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, request->email, change_deleted, &change, &account);
+    st = service->store->update(call, service->store, request->email,
+                                &(struct account_change){change_deleted, &change}, &account);
     if (failed(st)) return st;
 
     response->msg = arena_printf(call->arena, "%s is deleted", account->email);
     return status_ok();
 }
 
-static struct status get_customer_credentials(struct call *call,
-                                              const UserService__GetCustomerCredentialsRequest *request,
-                                              UserService__CustomerCredentialsResponse *response)
+static struct status
+get_customer_credentials(struct call *call,
+                         const UserService__GetCustomerCredentialsRequest *request,
+                         UserService__CustomerCredentialsResponse *response)
 {
     struct user_service *service = call_service(call);
     struct account *account;
@@ -240,7 +248,8 @@ static struct status change_profile(const struct call *call, struct account *acc
     return status_ok();
 }
 
-static struct status update_profile(struct call *call, const UserService__UpdateProfileRequest *request,
+static struct status update_profile(struct call *call,
+                                    const UserService__UpdateProfileRequest *request,
                                     UserService__Customer *response)
 {
     struct user_service *service = call_service(call);
@@ -251,7 +260,8 @@ static struct status update_profile(struct call *call, const UserService__Update
     st = call_user(call, &change.caller);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, change.caller.email, change_profile, &change, &account);
+    st = service->store->update(call, service->store, change.caller.email,
+                                &(struct account_change){change_profile, &change}, &account);
     if (failed(st)) return st;
 
     fill_customer(call, account, response);
@@ -276,7 +286,8 @@ static struct status set_role(struct call *call, const UserService__SetRoleReque
     st = call_require_role(call, "admin superAdmin", &change.caller);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, request->email, change_role, &change, &account);
+    st = service->store->update(call, service->store, request->email,
+                                &(struct account_change){change_role, &change}, &account);
     if (failed(st)) return st;
 
     fill_customer(call, account, response);
@@ -301,7 +312,8 @@ static struct status set_status(struct call *call, const UserService__SetStatusR
     st = call_require_role(call, "admin superAdmin", &change.caller);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, request->email, change_status, &change, &account);
+    st = service->store->update(call, service->store, request->email,
+                                &(struct account_change){change_status, &change}, &account);
     if (failed(st)) return st;
 
     fill_customer(call, account, response);
@@ -329,7 +341,8 @@ static struct status set_password(struct call *call, const UserService__SetPassw
     st = hash_password(call, request->password, &change.value);
     if (failed(st)) return st;
 
-    return service->store->update(call, service->store, request->email, change_password, &change, &account);
+    return service->store->update(call, service->store, request->email,
+                                  &(struct account_change){change_password, &change}, &account);
 }
 
 const struct user_service_handlers user_handlers = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port: what the user service wants kept. An adapter fills the table; user_store_test.c holds each one to it. */
+/* The port: what the user service wants kept. An adapter fills the table; user_store_test.c holds
+ * each one to it. */
 #ifndef SERVICES_USER_USER_STORE_H
 #define SERVICES_USER_USER_STORE_H
 
@@ -9,25 +10,33 @@
 
 struct user_store;
 
-/* Changes an account that was just read; a failed status leaves the stored one as it was. May run more than once, and
- * on another thread while the call waits. */
-typedef struct status account_change(const struct call *call, struct account *account, void *data);
+/* A change of an account that was just read; a failed status leaves the stored one as it was. May
+ * run more than once, and on another thread while the call waits. */
+struct account_change {
+    struct status (*apply)(const struct call *call, struct account *account, void *data);
+    void *data;
+};
 
 struct user_store {
     /* NOT_FOUND (USER_NOT_FOUND) if the address has no account, deleted ones included. */
-    struct status (*find)(struct call *call, struct user_store *store, const char *email, struct account **ret_account);
+    struct status (*find)(struct call *call, struct user_store *store, const char *email,
+                          struct account **ret_account);
     /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, also a deleted one. */
-    struct status (*insert)(struct call *call, struct user_store *store, const struct account *account);
+    struct status (*insert)(struct call *call, struct user_store *store,
+                            const struct account *account);
     /* Reads, changes and writes without anyone between. */
-    struct status (*update)(struct call *call, struct user_store *store, const char *email, account_change *change,
-                            void *data, struct account **ret_account);
-    /* Accounts in the order of their keys, after the key `after` ("" from the start), with `role` ("" any). */
-    struct status (*list)(struct call *call, struct user_store *store, const char *after, const char *role, int limit,
-                          struct account **ret_accounts, size_t *ret_count);
+    struct status (*update)(struct call *call, struct user_store *store, const char *email,
+                            const struct account_change *change, struct account **ret_account);
+    /* Accounts in the order of their keys, after the key `after` ("" from the start), with `role`
+     * ("" any). */
+    struct status (*list)(struct call *call, struct user_store *store, const char *after,
+                          const char *role, int limit, struct account **ret_accounts,
+                          size_t *ret_count);
     void (*close)(struct user_store *store);
 };
 
 /* Opens the embedded adapter on a file. */
-struct status user_store_sqlite(const struct service_context *context, const char *path, struct user_store **ret_store);
+struct status user_store_sqlite(const struct service_context *context, const char *path,
+                                struct user_store **ret_store);
 
 #endif

@@ -24,8 +24,9 @@ static const char *const migrations[] = {
     0,
 };
 
-#define COLUMNS                                                                                                       \
-    "email, name, phone, address, avatar_url, role, status, password_hash, deleted, created_us, updated_us, "         \
+#define COLUMNS                                                                                   \
+    "email, name, phone, address, avatar_url, role, status, password_hash, deleted, created_us, " \
+    "updated_us, "                                                                                \
     "password_changed_us"
 
 struct sqlite_user_store {
@@ -57,13 +58,15 @@ static void read_account(const struct sqlite_rows *rows, struct account *ret_acc
 }
 
 /* The one row of a query by key. */
-static struct status read_one(const struct call *call, struct sqlite_rows *rows, struct account **ret_account)
+static struct status read_one(const struct call *call, struct sqlite_rows *rows,
+                              struct account **ret_account)
 {
     struct account *account = arena_new(call->arena, struct account);
 
     if (!sqlite_next(rows)) {
         if (failed(rows->status)) return rows->status;
-        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__USER_NOT_FOUND, "there is no account with this address");
+        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__USER_NOT_FOUND,
+                           "there is no account with this address; sign up first");
     }
     read_account(rows, account);
     sqlite_end(rows);
@@ -71,11 +74,13 @@ static struct status read_one(const struct call *call, struct sqlite_rows *rows,
     return status_ok();
 }
 
-static struct status find(struct call *call, struct user_store *store, const char *email, struct account **ret_account)
+static struct status find(struct call *call, struct user_store *store, const char *email,
+                          struct account **ret_account)
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(call, db_of(store), &rows, "SELECT " COLUMNS " FROM accounts WHERE key = ?", "t",
+    struct status st = sqlite_read(call, db_of(store), &rows,
+                                   "SELECT " COLUMNS " FROM accounts WHERE key = ?", "t",
                                    account_key(call->arena, email));
     if (failed(st)) return st;
     return read_one(call, &rows, ret_account);
@@ -86,24 +91,25 @@ static struct status insert_job(const struct call *call, struct sqlite_tx *tx, v
     const struct account *a = data;
 
     return sqlite_exec(tx, 0,
-                       "INSERT INTO accounts (key, " COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "tttttttttilll", account_key(call->arena, a->email), a->email, a->name, a->phone, a->address,
-                       a->avatar_url, a->role, a->status, a->password_hash, (int)a->deleted, a->created_us,
-                       a->updated_us, a->password_changed_us);
+                       "INSERT INTO accounts (key, " COLUMNS
+                       ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       "tttttttttilll", account_key(call->arena, a->email), a->email, a->name,
+                       a->phone, a->address, a->avatar_url, a->role, a->status, a->password_hash,
+                       (int)a->deleted, a->created_us, a->updated_us, a->password_changed_us);
 }
 
-static struct status insert(struct call *call, struct user_store *store, const struct account *account)
+static struct status insert(struct call *call, struct user_store *store,
+                            const struct account *account)
 {
     struct status st = sqlite_write(call, db_of(store), insert_job, (void *)account);
     if (st.code != STATUS_ALREADY_EXISTS) return st;
     return status_make(STATUS_ALREADY_EXISTS, ARGOSY__REASON__USER_EXISTS,
-                       "there is an account with this address already; log in instead");
+                       "this address is taken; log in, or sign up with another");
 }
 
 struct update {
     const char *key;
-    account_change *change;
-    void *data;
+    const struct account_change *change;
     struct account *account;
 };
 
@@ -113,26 +119,29 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     struct sqlite_rows rows;
     struct status st;
 
-    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM accounts WHERE key = ?", "t", update->key);
+    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM accounts WHERE key = ?", "t",
+                      update->key);
     if (failed(st)) return st;
     st = read_one(call, &rows, &update->account);
     if (failed(st)) return st;
 
-    st = update->change(call, update->account, update->data);
+    st = update->change->apply(call, update->account, update->change->data);
     if (failed(st)) return st;
 
     const struct account *a = update->account;
-    return sqlite_exec(tx, 0,
-                       "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?, status = ?, "
-                       "password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ? WHERE key = ?",
-                       "tttttttillt", a->name, a->phone, a->address, a->avatar_url, a->role, a->status,
-                       a->password_hash, (int)a->deleted, a->updated_us, a->password_changed_us, update->key);
+    return sqlite_exec(
+        tx, 0,
+        "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?, status = "
+        "?, "
+        "password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ? WHERE key = ?",
+        "tttttttillt", a->name, a->phone, a->address, a->avatar_url, a->role, a->status,
+        a->password_hash, (int)a->deleted, a->updated_us, a->password_changed_us, update->key);
 }
 
-static struct status update(struct call *call, struct user_store *store, const char *email, account_change *change,
-                            void *data, struct account **ret_account)
+static struct status update(struct call *call, struct user_store *store, const char *email,
+                            const struct account_change *change, struct account **ret_account)
 {
-    struct update job = {.key = account_key(call->arena, email), .change = change, .data = data};
+    struct update job = {.key = account_key(call->arena, email), .change = change};
 
     struct status st = sqlite_write(call, db_of(store), update_job, &job);
     if (failed(st)) return st;
@@ -154,11 +163,14 @@ static struct status list_job(const struct call *call, struct sqlite_tx *tx, voi
     struct status st;
 
     if (list->role[0])
-        st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM accounts WHERE role = ? AND key > ? ORDER BY key LIMIT ?",
+        st = sqlite_query(tx, &rows,
+                          "SELECT " COLUMNS
+                          " FROM accounts WHERE role = ? AND key > ? ORDER BY key LIMIT ?",
                           "tti", list->role, list->after, list->limit);
     else
-        st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM accounts WHERE key > ? ORDER BY key LIMIT ?", "ti",
-                          list->after, list->limit);
+        st = sqlite_query(tx, &rows,
+                          "SELECT " COLUMNS " FROM accounts WHERE key > ? ORDER BY key LIMIT ?",
+                          "ti", list->after, list->limit);
     if (failed(st)) return st;
 
     list->accounts = arena_array(call->arena, struct account, (size_t)list->limit);
@@ -166,8 +178,9 @@ static struct status list_job(const struct call *call, struct sqlite_tx *tx, voi
     return rows.status;
 }
 
-static struct status list(struct call *call, struct user_store *store, const char *after, const char *role, int limit,
-                          struct account **ret_accounts, size_t *ret_count)
+static struct status list(struct call *call, struct user_store *store, const char *after,
+                          const char *role, int limit, struct account **ret_accounts,
+                          size_t *ret_count)
 {
     struct list job = {.after = after, .role = role, .limit = limit};
 
@@ -183,7 +196,8 @@ static void close_store(struct user_store *store)
     sqlite_close(db_of(store));
 }
 
-struct status user_store_sqlite(const struct service_context *context, const char *path, struct user_store **ret_store)
+struct status user_store_sqlite(const struct service_context *context, const char *path,
+                                struct user_store **ret_store)
 {
     struct sqlite_user_store *store = arena_new(context->arena, struct sqlite_user_store);
 

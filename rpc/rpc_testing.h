@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For the tests of services, through the loopback: a stage is what the program gives a service when
+ * it starts, in a folder of its own, with shards whose fibers call it. Included by test programs
+ * only.
+ *
+ *     static const struct stage_plan plan = {.module = &cart_service, .fake = {...}};
+ *     stage_run(&plan, fn);       fn(call, stage) on a fiber of shard 0; returns when it has ended
+ *
+ * Inside fn:
+ *
+ *     stage_as(call, "ann@example.com", "customer", "phone");       who asks from here on
+ *     cart_service_get_cart(call, stage->inside, ...)               in process, as a part of the
+ * shop cart_service_get_cart(call, stage->outside, ...)              over a connection, unproven
+ *     stage_spread(call, stage, 1000, fn)                           fn on fibers of all shards
+ *
+ * The interceptors are the real ones on both ways. On fibers use EXPECT, not CHECK. */
+#ifndef RPC_RPC_TESTING_H
+#define RPC_RPC_TESTING_H
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "fiber/fiber.h"
+#include "rpc/schema.h"
+#include "rpc/service.h"
+
+enum { STAGE_SHARDS = 2, STAGE_DRAIN_MS = 2000 };
+
+struct stage_plan {
+    const struct service_module *module; /* NULL: none, for the tests of a store */
+    const char *const *settings;         /* "CART_TTL=3d", ended by NULL; may be NULL */
+    /* A service that the module calls, made by the test; no description: it is absent. */
+    struct {
+        const struct rpc_service *description;
+        const void *handlers;
+        void *service;
+    } fake;
+};
+
+struct stage {
+    struct arena arena;
+    struct config *config;
+    struct setting store_setting[2];
+    char folder[32];
+    struct shards *shards;
+    struct rpc_identity identity;
+    struct rpc_server *server;
+    struct http_server *http;
+    struct service_context context;
+    struct rpc_channel *inside, *outside;
+    void *service; /* as the module's start has made it */
+    void (*play)(struct call *call, struct stage *stage);
+};
+
+static inline void stage_must(struct status st)
+{
+    if (failed(st)) printf("  stage: %s\n", st.message);
+    invariant(!failed(st));
+}
+
+static inline struct rpc_channel *stage_channel(const struct service_context *context,
+                                                const char *service)
+{
+    const struct stage *stage = context->app;
+
+    (void)service;
+    return stage->inside;
+}
+
+static inline void stage_configure(struct stage *stage, const struct stage_plan *plan)
+{
+    const char *error;
+
+    stage->config = config_new();
+    if (plan->module) {
+        char *name = arena_printf(&stage->arena, "%s_STORE", plan->module->name);
+        for (char *c = name; *c; c++)
+            if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+        stage->store_setting[0] = (struct setting){
+            .name = name, .kind = SETTING_URL, .fallback = plan->module->store_default};
+        config_declare(stage->config, stage->store_setting);
+        config_declare(stage->config, plan->module->settings);
+    }
+    for (size_t i = 0; plan->settings && plan->settings[i]; i++)
+        invariant(config_set(stage->config, plan->settings[i], &error));
+    invariant(config_check(stage->config, &error));
+}
+
+static inline void stage_open_channels(struct stage *stage)
+{
+    struct http_server_options options = {
+        .name = "stage", .handler = rpc_server_handle, .data = stage->server};
+
+    stage->http = http_server_new(&options);
+    stage_must(http_server_listen(stage->http, &stage->arena, stage->shards, "127.0.0.1:0"));
+    stage_must(
+        rpc_channel_new(&stage->arena, stage->shards, stage->server, "inproc:", &stage->inside));
+    stage_must(
+        rpc_channel_new(&stage->arena, stage->shards, NULL,
+                        arena_printf(&stage->arena, "grpc://%s", http_server_address(stage->http)),
+                        &stage->outside));
+}
+
+static inline void stage_make(struct stage *stage, const struct stage_plan *plan)
+{
+    struct rpc_server_options options = {.identity = &stage->identity};
+
+    arena_init(&stage->arena, 0);
+    snprintf(stage->folder, sizeof(stage->folder), "/tmp/argosy_test_XXXXXX");
+    invariant(mkdtemp(stage->folder));
+    stage_configure(stage, plan);
+    stage->shards = shards_new(STAGE_SHARDS);
+    invariant(stage->shards);
+    memset(stage->identity.key, 7, sizeof(stage->identity.key));
+    stage->identity.has_key = true;
+    stage_must(rpc_schema_new(&stage->arena, str_sized(proto_descriptors, proto_descriptors_size),
+                              &stage->context.schema));
+    options.schema = stage->context.schema;
+    stage->server = rpc_server_new(&options);
+    if (plan->fake.description)
+        rpc_server_add(stage->server, plan->fake.description, plan->fake.handlers,
+                       plan->fake.service);
+    stage_open_channels(stage);
+}
+
+static inline void stage_on_drained(void *data)
+{
+    struct stage *stage = data;
+
+    shards_stop(stage->shards);
+}
+
+static inline void stage_fiber(struct call *call, void *data)
+{
+    struct stage *stage = data;
+
+    stage->play(call, stage);
+    http_server_drain(stage->http, STAGE_DRAIN_MS, stage_on_drained, stage);
+}
+
+static inline void stage_remove_folder(const struct stage *stage)
+{
+    DIR *folder = opendir(stage->folder);
+    const struct dirent *entry;
+    char path[512];
+
+    invariant(folder);
+    while ((entry = readdir(folder))) {
+        snprintf(path, sizeof(path), "%s/%s", stage->folder, entry->d_name);
+        unlink(path);
+    }
+    closedir(folder);
+    rmdir(stage->folder);
+}
+
+static inline void stage_run(const struct stage_plan *plan,
+                             void (*play)(struct call *call, struct stage *stage))
+{
+    struct stage stage = {.play = play};
+
+    stage_make(&stage, plan);
+    stage.context = (struct service_context){
+        .arena = &stage.arena,
+        .config = stage.config,
+        .shards = stage.shards,
+        .server = stage.server,
+        .schema = stage.context.schema,
+        .identity = &stage.identity,
+        .data_dir = stage.folder,
+        .channel = stage_channel,
+        .app = &stage,
+    };
+    if (plan->module) stage_must(plan->module->start(&stage.context, &stage.service));
+
+    fiber_post(shards_at(stage.shards, 0), stage_fiber, NULL, &stage);
+    shards_run(stage.shards);
+    http_server_free(stage.http);
+    rpc_channel_free(stage.outside);
+    rpc_channel_free(stage.inside);
+    if (plan->module) plan->module->stop(stage.service);
+    rpc_server_free(stage.server);
+    shards_free(stage.shards);
+    config_free(stage.config);
+    stage_remove_folder(&stage);
+    arena_release(&stage.arena);
+}
+
+/* Who asks, from an address of the documentation's. An empty e-mail is nobody. */
+static inline void stage_as(struct call *call, const char *email, const char *role,
+                            const char *device_id)
+{
+    struct user user = {email, role, device_id};
+
+    rpc_scope_new(call, &user, NULL, "192.0.2.1");
+}
+
+/* ---- many at once ---- */
+
+struct stage_crowd {
+    struct stage *stage;
+    void (*fn)(struct call *call, struct stage *stage, int number);
+    struct shard *home;
+    struct fiber_wait wait;
+    _Atomic int next, left;
+    bool done;
+};
+
+static inline void stage_crowd_ends(struct shard *shard, void *data)
+{
+    struct stage_crowd *crowd = data;
+
+    crowd->done = true;
+    fiber_wake(shard, &crowd->wait);
+}
+
+static inline void stage_crowd_member(struct call *call, void *data)
+{
+    struct stage_crowd *crowd = data;
+
+    crowd->fn(call, crowd->stage, atomic_fetch_add(&crowd->next, 1));
+    if (atomic_fetch_sub(&crowd->left, 1) == 1) shard_post(crowd->home, stage_crowd_ends, crowd);
+}
+
+/* Runs fn on `count` fibers, spread over the shards, numbered from 0; returns when all have ended.
+ */
+static inline void stage_spread(struct call *call, struct stage *stage, int count,
+                                void (*fn)(struct call *call, struct stage *stage, int number))
+{
+    struct stage_crowd crowd = {.stage = stage, .fn = fn, .home = call->shard, .left = count};
+
+    for (int i = 0; i < count; i++)
+        fiber_post(shards_at(stage->shards, i % STAGE_SHARDS), stage_crowd_member, NULL, &crowd);
+    while (!crowd.done) fiber_suspend_uncancellable(call, &crowd.wait);
+}
+
+/* ---- what came of it ---- */
+
+#define EXPECT_OK(expression)                                                                    \
+    do {                                                                                         \
+        struct status expected_ = (expression);                                                  \
+        if (failed(expected_))                                                                   \
+            printf("  %s: %s\n", #expression, expected_.message ? expected_.message : "failed"); \
+        EXPECT(!failed(expected_));                                                              \
+    } while (0)
+
+/* Code and reason, without their prefixes: EXPECT_REFUSED(st, NOT_FOUND, USER_NOT_FOUND). */
+#define EXPECT_REFUSED(expression, wanted_code, wanted_reason)                                \
+    do {                                                                                      \
+        struct status refused_ = (expression);                                                \
+        if (refused_.code != STATUS_##wanted_code ||                                          \
+            refused_.reason != ARGOSY__REASON__##wanted_reason)                               \
+            printf("  %s: %s, reason %d: %s\n", #expression, status_code_name(refused_.code), \
+                   refused_.reason, refused_.message ? refused_.message : "");                \
+        EXPECT(refused_.code == STATUS_##wanted_code);                                        \
+        EXPECT(refused_.reason == ARGOSY__REASON__##wanted_reason);                           \
+    } while (0)
+
+/* The field rules refuse it and name this field. */
+static inline bool stage_names_field(struct status st, const char *field)
+{
+    if (st.code != STATUS_INVALID_ARGUMENT || st.reason != ARGOSY__REASON__INVALID_FIELDS ||
+        !st.details)
+        return false;
+    for (size_t i = 0; i < st.details->violation_count; i++)
+        if (strcmp(st.details->violations[i].field, field) == 0) return true;
+    return false;
+}
+
+#define EXPECT_FIELD(expression, field)                                              \
+    do {                                                                             \
+        struct status field_ = (expression);                                         \
+        if (!stage_names_field(field_, (field)))                                     \
+            printf("  %s: %s\n", #expression, field_.message ? field_.message : ""); \
+        EXPECT(stage_names_field(field_, (field)));                                  \
+    } while (0)
+
+#endif
