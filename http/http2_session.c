@@ -418,7 +418,13 @@ bool http2_session_receive(struct http2_session *session, struct str data)
     session->busy = true;
     ssize_t used = nghttp2_session_mem_recv(session->ng, (const uint8_t *)data.data, data.length);
     session->busy = false;
-    return used == (ssize_t)data.length;
+    if (used == (ssize_t)data.length) return true;
+    /* The library gives up without a word; the peer is told all the same. */
+    if (used == NGHTTP2_ERR_FLOODED)
+        calm(session, HTTP_REFUSED_FLOOD);
+    else
+        (void)nghttp2_session_terminate_session(session->ng, NGHTTP2_PROTOCOL_ERROR);
+    return false;
 }
 
 bool http2_session_fill(struct http2_session *session, struct buffer *out, size_t size_max)

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/2 frames made by hand, as only an attacker sends them; and random bytes that look like both
+ * versions. */
+#include <nghttp2/nghttp2.h>
+
+#include "base/random.h"
+#include "http/http_testing.h"
+#include "observe/metrics.h"
+
+static int handled, sleeping;
+
+static void handle(struct call *call, struct http_exchange *exchange, void *data)
+{
+    const struct http_request *request = http_request(exchange);
+    struct str body;
+
+    (void)data;
+    handled++;
+    if (str_is(request->path, "/sleep")) {
+        sleeping++;
+        struct status st = fiber_sleep(call, 10 * 1000 * 1000);
+        EXPECT(failed(st));
+        sleeping--;
+    } else if (str_is(request->path, "/large")) {
+        size_t size = 200 * 1024;
+        char *large = arena_alloc(call->arena, size);
+        memset(large, 'l', size);
+        http_respond(call, exchange, 200, NULL, str_sized(large, size));
+    } else {
+        struct status st = http_read_body(call, exchange, 1024 * 1024, &body);
+        http_respond(call, exchange, failed(st) ? 400 : 200, NULL, STR("0123456789"));
+    }
+}
+
+static struct http_server *new_server(const struct http_server_options *limits)
+{
+    struct http_server_options options = limits ? *limits : (struct http_server_options){0};
+    options.name = "hostile";
+    options.handler = handle;
+    return http_server_new(&options);
+}
+
+static void send_frame(struct peer *peer, uint8_t type, uint8_t flags, uint32_t stream,
+                       struct str payload)
+{
+    uint8_t header[9] = {(uint8_t)(payload.length >> 16),
+                         (uint8_t)(payload.length >> 8),
+                         (uint8_t)payload.length,
+                         type,
+                         flags,
+                         (uint8_t)(stream >> 24),
+                         (uint8_t)(stream >> 16),
+                         (uint8_t)(stream >> 8),
+                         (uint8_t)stream};
+    peer_send(peer, (const char *)header, sizeof(header));
+    if (payload.length > 0) peer_send(peer, payload.data, payload.length);
+}
+
+static void open_session(struct peer *peer, struct shard *shard, struct http_server *server)
+{
+    peer_open(peer, shard, server);
+    peer_send_text(peer, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    send_frame(peer, NGHTTP2_SETTINGS, 0, 0, STR(""));
+}
+
+/* GET http://a/sleep, and GET http://a/ : method, scheme and path from HPACK's static table where
+ * it has them. */
+static const struct str head_sleep = {"\x82\x86\x44\x06/sleep\x41\x01"
+                                      "a",
+                                      13};
+static const struct str head_root = {"\x82\x86\x84\x41\x01"
+                                     "a",
+                                     6};
+static const struct str head_large = {"\x82\x86\x44\x06/large\x41\x01"
+                                      "a",
+                                      13};
+static const struct str head_post = {"\x83\x86\x84\x41\x01"
+                                     "a",
+                                     6};
+
+/* What the server sent: the last frame of a type, or NULL. */
+static const uint8_t *find_frame(struct peer *peer, uint8_t type)
+{
+    const uint8_t *data = (const uint8_t *)peer_text(peer), *found = NULL;
+    size_t offset = 0;
+    while (offset + 9 <= peer->received.length) {
+        size_t length = (size_t)data[offset] << 16 | (size_t)data[offset + 1] << 8 |
+                        data[offset + 2];
+        if (data[offset + 3] == type) found = data + offset;
+        offset += 9 + length;
+    }
+    return found;
+}
+
+static unsigned error_of(const uint8_t *frame, size_t offset)
+{
+    return frame ? (unsigned)frame[9 + offset + 3] : 999;
+}
+
+/* The server must say GOAWAY with this error and end the connection. */
+static void expect_goaway(struct call *call, struct peer *peer, unsigned error)
+{
+    EXPECT(peer_await_end(call, peer));
+    unsigned came = error_of(find_frame(peer, NGHTTP2_GOAWAY), 4);
+    if (came != error) printf("  GOAWAY with %u, not %u\n", came, error);
+    EXPECT(came == error);
+    peer_close(call, peer);
+}
+
+static void play_floods(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+
+    /* Rapid reset. */
+    handled = 0;
+    open_session(&peer, shard, server);
+    for (uint32_t i = 0; i < 5000 && peer.stream; i++) {
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+                   1 + 2 * i, head_sleep);
+        send_frame(&peer, NGHTTP2_RST_STREAM, 0, 1 + 2 * i, (struct str){"\0\0\0\x08", 4});
+        if (i % 50 == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+    EXPECT(handled < 1500);
+    EXPECT(!failed(fiber_sleep(call, 20000)));
+    EXPECT(sleeping == 0);
+
+    /* A client that makes us reset its streams: WINDOW_UPDATE of zero. */
+    open_session(&peer, shard, server);
+    for (uint32_t i = 0; i < 5000 && peer.stream; i++) {
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+                   1 + 2 * i, head_sleep);
+        send_frame(&peer, NGHTTP2_WINDOW_UPDATE, 0, 1 + 2 * i, (struct str){"\x7f\xff\xff\xff", 4});
+        if (i % 50 == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+
+    open_session(&peer, shard, server);
+    for (int i = 0; i < 10000 && peer.stream; i++)
+        send_frame(&peer, NGHTTP2_SETTINGS, 0, 0, STR(""));
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, head_post);
+    for (int i = 0; i < 10000 && peer.stream; i++) send_frame(&peer, NGHTTP2_DATA, 0, 1, STR(""));
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+
+    /* CONTINUATION without an end. */
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, head_root);
+    for (int i = 0; i < 1000 && peer.stream; i++)
+        send_frame(&peer, NGHTTP2_CONTINUATION, 0, 1, (struct str){"\x00\x01x\x01y", 5});
+    EXPECT(peer_await_end(call, &peer));
+    peer_close(call, &peer);
+
+    /* PINGs of a client that reads: many, each answered. */
+    open_session(&peer, shard, server);
+    for (int i = 0; i < 500; i++) send_frame(&peer, NGHTTP2_PING, 0, 0, STR("12345678"));
+    EXPECT(peer_await(call, &peer, "") && !failed(fiber_sleep(call, 20000)) && !peer.ended);
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(ends_floods_calmly)
+{
+    testing_run(play_floods);
+}
+
+static void play_malformed(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    /* Heads that HPACK decodes well, and that are no request of ours. */
+    static const struct str heads[] = {
+        {"\x82\x86\x84", 3}, /* no authority */
+        {"\x82\x86\x84\x41\x02"
+         "a@",
+         7}, /* user information */
+        {"\x82\x86\x44\x02x/\x41\x01"
+         "a",
+         9}, /* a path without its slash */
+        {"\x82\x86\x44\x03/\x01x\x41\x01"
+         "a",
+         10}, /* a control character */
+        {"\x82\x86\x44\x03/#x\x41\x01"
+         "a",
+         10}, /* a fragment */
+        {"\x82\x86\x84\x41\x01"
+         "a\x00\x01X\x01y",
+         11}, /* upper case in a name */
+        {"\x82\x86\x84\x41\x01"
+         "a\x00\x01x\x03"
+         "a\r\n",
+         13}, /* CR LF in a value */
+        {"\x82\x86\x84\x41\x01"
+         "a\x00\x0a"
+         "connection\x05"
+         "close",
+         24},
+        {"\x82\x86\x84\x41\x01"
+         "a\x00\x11transfer-encoding\x07"
+         "chunked",
+         33},
+        {"\x82\x86\x84\x41\x01"
+         "a\x00\x04host\x01"
+         "b",
+         14}, /* two authorities */
+        {"\x82\x82\x86\x84\x41\x01"
+         "a",
+         7}, /* two methods */
+        {"\x82\x84\x41\x01"
+         "a",
+         5}, /* no scheme */
+    };
+
+    handled = 0;
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        struct peer peer;
+        open_session(&peer, shard, server);
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+                   heads[i]);
+        EXPECT(!failed(fiber_sleep(call, 10000)));
+        bool answered = find_frame(&peer, NGHTTP2_RST_STREAM) ||
+                        (find_frame(&peer, NGHTTP2_HEADERS) && peer_count(&peer, "x") >= 0);
+        if (!answered || handled)
+            printf("  head %zu: answered %d, handled %d\n", i, answered, handled);
+        EXPECT(answered && handled == 0);
+        /* The connection serves on. */
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3,
+                   head_root);
+        EXPECT(!failed(fiber_sleep(call, 10000)));
+        EXPECT(handled == 1);
+        handled = 0;
+        peer_close(call, &peer);
+    }
+
+    struct peer peer;
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_DATA, 0, 0, STR("x"));
+    expect_goaway(call, &peer, NGHTTP2_PROTOCOL_ERROR);
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+               STR("\xff\xff\xff\xff\xff\xff"));
+    expect_goaway(call, &peer, NGHTTP2_COMPRESSION_ERROR);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(refuses_heads_that_are_no_request)
+{
+    testing_run(play_malformed);
+}
+
+static void play_slow(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(&(struct http_server_options){.header_timeout_ms = 60,
+                                                                          .idle_timeout_ms = 120,
+                                                                          .body_timeout_ms = 60,
+                                                                          .write_timeout_ms = 100,
+                                                                          .header_size_max = 400});
+    struct peer peer;
+    char long_head[1024] = "\x82\x86\x84\x41\x01"
+                           "a";
+
+    /* Nothing after the preface; a head without its end; a body that does not come. */
+    open_session(&peer, shard, server);
+    expect_goaway(call, &peer, NGHTTP2_NO_ERROR);
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, 0, 1, head_root);
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, head_post);
+    EXPECT(peer_await(call, &peer, ""));
+    EXPECT(!failed(fiber_sleep(call, 90000)));
+    EXPECT(peer_count(&peer, "REQUEST_TOO_SLOW") ==
+           0); /* DATA after binary frames: look at its bytes */
+    EXPECT(memmem(peer.received.data, peer.received.length, "REQUEST_TOO_SLOW", 16) != NULL);
+    peer_close(call, &peer);
+
+    /* A window that never opens: a small answer whose handler has ended, and a large one that its
+     * handler waits for. */
+    const struct str heads[2] = {head_root, head_large};
+    for (int i = 0; i < 2; i++) {
+        peer_open(&peer, shard, server);
+        peer_send_text(&peer, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        send_frame(&peer, NGHTTP2_SETTINGS, 0, 0, (struct str){"\0\x04\0\0\0\0", 6});
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+                   heads[i]);
+        EXPECT(peer_await_end(call, &peer));
+        peer_close(call, &peer);
+    }
+
+    /* Headers over the limit: 431, and the connection goes on. */
+    size_t length = 6;
+    for (int i = 0; i < 20; i++, length += 5) memcpy(long_head + length, "\x00\x01x\x01y", 5);
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+               str_sized(long_head, length));
+    EXPECT(!failed(fiber_sleep(call, 20000)));
+    EXPECT(memmem(peer.received.data, peer.received.length, "HEADER_TOO_LARGE", 16) != NULL);
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(bounds_slow_clients)
+{
+    testing_run(play_slow);
+}
+
+/* Well-formed beginnings, then noise: cut anywhere, mutated anywhere. The server must stand and go
+ * on. */
+static void play_noise(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(&(struct http_server_options){.header_timeout_ms = 50,
+                                                                          .idle_timeout_ms = 50,
+                                                                          .body_timeout_ms = 50,
+                                                                          .write_timeout_ms = 50});
+    static const char seed_1[] = "POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                                 "chunked\r\nX: y\r\n\r\n5;q\r\nhello\r\n0\r\nT: u\r\n\r\nGET / "
+                                 "HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab";
+    static const char seed_2[] =
+        "PRI * "
+        "HTTP/"
+        "2."
+        "0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\6\1\4\0\0\0\1\x83\x86\x84\x41\1a\0\0\5\0\0\0\0\0"
+        "\1hello\0\0\4\x08\0\0\0\0\0\0\0\1\0\0\0\1\0\1\0\0\0\1\0\0\6\1\5\0\0\0\3\x82\x86\x84\x41\1a"
+        "\0\0\4\3\0\0\0\0\3\0\0\0\x08";
+
+    for (int round = 0; round < 1500; round++) {
+        char bytes[512];
+        bool second = round % 2;
+        size_t size = second ? sizeof(seed_2) - 1 : sizeof(seed_1) - 1;
+        size_t first = second ? 24 : 0;
+        struct peer peer;
+
+        memcpy(bytes, second ? seed_2 : seed_1, size);
+        for (uint64_t i = random_below(4); i > 0; i--)
+            bytes[first + random_below(size - first)] = (char)random_below(256);
+        size_t cut = random_below(size);
+        peer_open(&peer, shard, server);
+        peer_send(&peer, bytes, cut);
+        EXPECT(!failed(fiber_sleep(call, 100)));
+        peer_send(&peer, bytes + cut, size - cut);
+        if (round % 3 == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+        peer_close(call, &peer);
+    }
+    struct peer peer;
+    peer_open(&peer, shard, server);
+    peer_send_text(&peer, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT(peer_await(call, &peer, "0123456789"));
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(stands_random_bytes)
+{
+    testing_run(play_noise);
+}
