@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* glibc makes macros of these for clang when FORTIFY is on, and a macro cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets srand atoi atol atof strncat
 
 /* OpenSSL's headers have parameters of this name, so only the call is an error (of -Werror). */
