@@ -77,6 +77,7 @@ int http2_send_data(struct http_exchange *exchange, const uint8_t *frame_header,
     struct http_outbox *out = &exchange->out;
 
     if (session->filling->length >= session->filling_max) return NGHTTP2_ERR_WOULDBLOCK;
+    session->progress++;
     buffer_append(session->filling, frame_header, FRAME_HEADER_SIZE);
     if (size > 0) {
         struct str bytes = take_output(exchange, size);

@@ -269,14 +269,19 @@ static void writable(struct http_connection *connection)
     (void)connection; /* take runs next, and works */
 }
 
-/* Answers that are complete for us and wait for a window that the peer does not open. */
-static bool is_stuck(const struct http_connection *connection)
+/* Nothing is left but answers that are complete for us and wait for a window that the peer does not
+ * open, and none of them has moved since the last look. */
+static bool is_stuck(struct http_connection *connection)
 {
-    size_t stuck = 0;
-    for (const struct http_exchange *exchange = connection->session->open; exchange;
+    const struct http2_session *session = connection->session;
+    bool moved = session->progress != connection->progress_mark;
+
+    connection->progress_mark = session->progress;
+    if (moved) return false;
+    for (const struct http_exchange *exchange = session->open; exchange;
          exchange = exchange->h2.next_open)
-        if (exchange->h2.left) stuck++;
-    return stuck > 0 && stuck == connection->session->streams;
+        if (!exchange->h2.left) return false;
+    return true;
 }
 
 static void overdue(struct http_connection *connection)

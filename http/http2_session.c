@@ -78,6 +78,7 @@ static void close_exchange(struct http_exchange *exchange, struct status reason)
         session->open = stream->next_open;
     if (stream->next_open) stream->next_open->h2.previous_open = stream->previous_open;
     session->streams--;
+    session->progress++;
     (void)nghttp2_session_consume_connection(session->ng, http_inbox_size(exchange));
     if (failed(reason)) http_inbox_fail(exchange, reason);
     http2_exchange_note(exchange, HTTP2_EVENT_CLOSED);
@@ -87,7 +88,8 @@ static void close_exchange(struct http_exchange *exchange, struct status reason)
 void http2_exchange_reset(struct http_exchange *exchange, uint32_t error)
 {
     struct http2_session *session = exchange->h2.session;
-    if (!exchange->h2.open) return;
+    if (!exchange->h2.open || exchange->h2.reset) return;
+    exchange->h2.reset = true;
     exchange->out.rest = (struct str){0};
     exchange->out.ended = false;
     exchange->out.trailers = NULL;

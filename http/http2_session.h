@@ -61,6 +61,7 @@ struct http2_session {
     size_t exchanges; /* that refer to this session, also after their streams were closed */
     size_t streams;   /* open ones */
     struct http_exchange *open;
+    uint64_t progress; /* DATA frames sent and streams closed */
     bool server;
     struct http_exchange *ready, *ready_last;
     struct http2_bucket resets, empties;

@@ -82,6 +82,7 @@ struct http_connection {
     struct http_exchange *exchange;
 
     struct http2_session *session;
+    uint64_t progress_mark;          /* HTTP/2: the session's progress when it was last looked at */
     bool notice_given, goaway_final; /* HTTP/2: the two GOAWAYs of a graceful end */
 };
 

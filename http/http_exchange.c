@@ -214,6 +214,7 @@ void http_finish(const struct call *call, struct http_exchange *exchange,
 
 void http_abort(struct http_exchange *exchange, uint32_t h2_error)
 {
+    exchange->responded = true;
     exchange->finished = true;
     exchange->ops->abort(exchange, h2_error);
 }

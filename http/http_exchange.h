@@ -79,6 +79,7 @@ struct http2_stream {
     int32_t id;
     bool open;       /* in the session's list of open streams */
     bool left;       /* its user has ended: what still comes is dropped */
+    bool reset;      /* RST_STREAM is on its way */
     bool end_sent;   /* END_STREAM is out */
     unsigned events; /* of enum http2_event, to be acted upon */
     bool queued;     /* among the session's ready ones */

@@ -9,7 +9,7 @@
  * after the other and their answers share a write. Limits and deadlines are here, so that no
  * handler needs to think of slow or hostile clients: a connection that is idle, that sends its
  * header or body too slowly, or does not take its answer, is closed. Each refusal is counted in
- * argosy_http_refused_total{reason}. */
+ * argosy_http_refused_total{server,reason}. */
 #ifndef HTTP_HTTP_SERVER_H
 #define HTTP_HTTP_SERVER_H
 
