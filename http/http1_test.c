@@ -2,6 +2,7 @@
 /* HTTP/1.1 through the server, over a pipe in memory: what a client may send, and what it may not.
  */
 #include "http/http_testing.h"
+#include "observe/metrics.h"
 
 /* Answers by path: what each test needs. */
 static void handle(struct call *call, struct http_exchange *exchange, void *data)
@@ -12,6 +13,10 @@ static void handle(struct call *call, struct http_exchange *exchange, void *data
 
     (void)data;
     if (str_is(request->path, "/silent")) return;
+    if (str_is(request->path, "/abort")) {
+        http_abort(exchange, 0);
+        return;
+    }
     if (str_is(request->path, "/sleep")) {
         struct status st = fiber_sleep(call, 50 * 1000);
         http_respond(call, exchange, failed(st) ? 500 : 200, NULL, STR("slept"));
@@ -99,6 +104,12 @@ static void play_basics(struct call *call, struct shard *shard)
     exchange_once(call, server, "GET /nobody HTTP/1.1\r\nHost: s\r\n\r\n",
                   "HTTP/1.1 204 No Content\r\n");
     exchange_once(call, server, "GET /silent HTTP/1.1\r\nHost: s\r\n\r\n", "HTTP/1.1 500 ");
+
+    struct peer peer; /* an aborted exchange says nothing */
+    peer_open(&peer, call->shard, server);
+    peer_send_text(&peer, "GET /abort HTTP/1.1\r\nHost: s\r\n\r\n");
+    EXPECT(peer_await_end(call, &peer) && peer.received.length == 0);
+    peer_close(call, &peer);
     EXPECT(testing_end_server(call, server, 2000));
 }
 
@@ -368,9 +379,27 @@ static void play_limits(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 3000));
 }
 
+static bool exported(const char *line)
+{
+    struct buffer text;
+    buffer_init(&text, 16 * 1024 * 1024);
+    metrics_export(&text);
+    buffer_append_byte(&text, 0);
+    bool found = strstr(text.data, line) != NULL;
+    buffer_release(&text);
+    return found;
+}
+
 TEST(holds_its_limits_and_deadlines)
 {
     testing_run(play_limits);
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_too_large\"} 2\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"body_too_large\"} 2\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_timeout\"} 2\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"body_timeout\"} 1\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"connections\"} 1\n"));
+    CHECK(exported("argosy_http_connections{server=\"test\"} 0\n"));
+    CHECK(exported("argosy_http_requests_running{server=\"test\"} 0\n"));
 }
 
 static bool was_cancelled;

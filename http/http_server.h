@@ -20,7 +20,9 @@ struct http_server;
 
 /* Runs on the request's fiber. It must respond; if it returns without, 500 is sent. `call` has the
  * request's trace (taken from traceparent and x-request-id) and is cancelled when the peer goes
- * away. */
+ * away; over HTTP/1.1 also when it ends its side of the connection before it has its answer. When
+ * the server itself has refused the rest of a request (its body is too large, too slow or
+ * malformed), the reads fail and what the handler answers is dropped. */
 typedef void http_handler(struct call *call, struct http_exchange *exchange, void *data);
 
 struct http_server_options {
