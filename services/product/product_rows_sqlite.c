@@ -288,6 +288,26 @@ static struct status write_ledger(struct sqlite_tx *tx, const struct product *be
     return st;
 }
 
+/* `change` more products, or less, in a category. */
+static struct status write_count(struct sqlite_tx *tx, const struct product *product, int change)
+{
+    return sqlite_exec(tx, 0,
+                       "INSERT INTO product_counts VALUES (?1, ?2, max(?3, 0))"
+                       " ON CONFLICT DO UPDATE SET count = count + ?3",
+                       "tii", product->category, (int)product->status, change);
+}
+
+static struct status move_count(struct sqlite_tx *tx, const struct product *before,
+                                const struct product *after)
+{
+    struct status st;
+
+    if (before->status == after->status && strcmp(before->category, after->category) == 0)
+        return status_ok();
+    st = write_count(tx, before, -1);
+    return failed(st) ? st : write_count(tx, after, 1);
+}
+
 static struct status last_key(struct sqlite_tx *tx, int64_t *ret_key)
 {
     struct sqlite_rows rows;
@@ -316,6 +336,8 @@ struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
     if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
     if (failed(st)) return st;
     st = last_key(tx, &row.key);
+    if (failed(st)) return st;
+    st = write_count(tx, product, 1);
     if (failed(st)) return st;
     st = write_variants(arena, tx, row.key, product);
     if (failed(st)) return st;
@@ -374,6 +396,8 @@ struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
         after->version, after->updated_us, after->description, before->key);
     if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
     if (failed(st)) return st;
+    st = move_count(tx, &before->product, after);
+    if (failed(st)) return st;
     st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", before->key);
     if (failed(st)) return st;
     st = write_variants(arena, tx, before->key, after);
@@ -391,6 +415,8 @@ struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
     st = product_index_write(arena, tx, row, -1);
     if (failed(st)) return st;
     st = delete_tags(tx, row->key, &row->product.tags);
+    if (failed(st)) return st;
+    st = write_count(tx, &row->product, -1);
     if (failed(st)) return st;
     st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", row->key);
     if (failed(st)) return st;

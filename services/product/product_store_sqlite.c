@@ -81,7 +81,7 @@ static const char *const migrations[] = {
 
     "CREATE TABLE product_tags ("
     "  tag TEXT NOT NULL COLLATE NOCASE,"
-    "  product INTEGER NOT NULL REFERENCES products (key),"
+    "  product INTEGER NOT NULL,"
     "  PRIMARY KEY (tag, product)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE product_counts ("
@@ -89,17 +89,6 @@ static const char *const migrations[] = {
     "  status INTEGER NOT NULL,"
     "  count INTEGER NOT NULL CHECK (count >= 0),"
     "  PRIMARY KEY (category, status)) STRICT, WITHOUT ROWID;"
-    "CREATE TRIGGER products_count_in AFTER INSERT ON products BEGIN"
-    "  INSERT INTO product_counts VALUES (new.category, new.status, 1)"
-    "    ON CONFLICT DO UPDATE SET count = count + 1; END;"
-    "CREATE TRIGGER products_count_out AFTER DELETE ON products BEGIN"
-    "  UPDATE product_counts SET count = count - 1 WHERE category = old.category AND status = "
-    "old.status; END;"
-    "CREATE TRIGGER products_count_move AFTER UPDATE OF category, status ON products BEGIN"
-    "  UPDATE product_counts SET count = count - 1 WHERE category = old.category AND status = "
-    "old.status;"
-    "  INSERT INTO product_counts VALUES (new.category, new.status, 1)"
-    "    ON CONFLICT DO UPDATE SET count = count + 1; END;"
 
     /* Contentless: product_index_write puts in and takes out what product_search_sqlite.c makes of
        a product. */
