@@ -83,7 +83,7 @@ static struct status double2(struct call *call, const Odd__V1alpha2__LowerCase2 
 static struct status get_urlmap2(struct call *call, const Rules__Item *request,
                                  struct rpc_stream *stream)
 {
-    Rules__Texts texts = RULES__TEXTS__INIT;
+    static Rules__Texts texts = RULES__TEXTS__INIT; /* outlives us in `sent` */
 
     return odd_httpservice_get_urlmap2_reply(call, stream, &texts);
 }
@@ -132,7 +132,7 @@ TEST(a_service_is_described)
 
 TEST(handlers_are_reached_with_their_types)
 {
-    Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT;
+    static Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT;
     Odd__V1alpha2__HTTPRule__InNer2X inner = ODD__V1ALPHA_2__HTTPRULE__IN_NER2_X__INIT;
     Odd__V1alpha2__LowerCase2 lower = ODD__V1ALPHA_2__LOWER_CASE_2__INIT;
     Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -154,7 +154,7 @@ TEST(handlers_are_reached_with_their_types)
 
 TEST(clients_call_their_methods)
 {
-    Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT;
+    static Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT;
     Odd__V1alpha2__HTTPRule__InNer2X *response = NULL;
     struct rpc_options options = {.timeout_ms = 1};
 
@@ -204,7 +204,7 @@ TEST(a_server_stream_that_cannot_be_opened_is_finished)
 
 TEST(streams_have_typed_ends)
 {
-    Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT, *received = NULL;
+    static Odd__V1alpha2__HTTPRule rule = ODD__V1ALPHA_2__HTTPRULE__INIT, *received = NULL;
     struct rpc_stream *stream = NULL;
 
     CHECK_OK(odd_httpservice_chat_open(NULL, NULL, NULL, &stream));
