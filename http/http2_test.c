@@ -309,6 +309,25 @@ static void play_reconnect(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 2000));
 }
 
+/* Whoever is woken with bad news may free the client at once. */
+static void play_free_when_refused(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct http_client *client;
+    struct str body;
+
+    EXPECT(!failed(http_server_listen(server, call->arena, shard->shards, "127.0.0.1:0")));
+    client = http_client_new(shard, http_server_address(server));
+    EXPECT(testing_end_server(call, server, 2000));
+    EXPECT(ask(call, client, "/a", STR(""), &body) == 0);
+    http_client_free(client);
+}
+
+TEST(a_client_may_be_freed_when_its_connection_is_refused)
+{
+    testing_run(play_free_when_refused);
+}
+
 TEST(connects_again_after_backing_off)
 {
     testing_run(play_reconnect);

@@ -28,7 +28,7 @@ struct http_client {
     struct client_link *links; /* with those that end */
     struct stream_connect *attempt;
     struct client_waiter *waiters, *waiters_last; /* the line */
-    size_t waiting; /* calls in the line, or woken and not running yet */
+    size_t waiting; /* calls in the line, or woken and not running yet, and who wakes them */
     int failures;   /* connections in a row that could not be made or said nothing */
     int64_t backoff_until_us;
     struct http_pool pool;
@@ -64,11 +64,13 @@ static void remove_waiter(struct http_client *client, struct client_waiter *wait
 static void wake_waiters(struct http_client *client, size_t count)
 {
     if (count > client->waiting) count = client->waiting;
+    client->waiting++; /* a woken call may free the client: not before the caller is done with it */
     while (client->waiters && count-- > 0) {
         struct client_waiter *waiter = client->waiters;
         remove_waiter(client, waiter);
         fiber_wake(client->shard, &waiter->wait);
     }
+    client->waiting--;
 }
 
 static struct status wait_in_line(struct call *call, struct http_client *client)
@@ -184,6 +186,7 @@ static void on_connected(void *data, struct stream *stream, int error)
     else
         back_off(client);
     wake_waiters(client, SIZE_MAX);
+    release_client(client);
 }
 
 /* Has a connection made, unless one is being made, or the last attempt failed a moment ago. */
