@@ -102,6 +102,7 @@ static void actor(struct call *call, void *data)
 static void in_shop(int fibers, void (*fn)(struct call *call, int number))
 {
     shop_open();
+    channel = shop.local;
     shop.fn = fn;
     shop.playing = fibers;
     for (int i = 0; i < fibers; i++)
@@ -535,7 +536,6 @@ static void race(struct call *call, int number)
 
     set_name(&request, arena_printf(call->arena, "winner %d", number));
     set_version(&request, 1);
-    channel = shop.local;
     st = update(as(call, &seller), &request);
     if (st.reason == ARGOSY__REASON__VERSION_STALE && st.code == STATUS_ABORTED)
         losers++;
@@ -549,7 +549,6 @@ static _Atomic int arrived;
 static void start_or_race(struct call *call, int number)
 {
     if (number == 0) {
-        channel = shop.local;
         raced = shirt(call);
         raced->product_id = arena_strdup(&shop.arena, raced->product_id);
         raced = arena_memdup(&shop.arena, raced, sizeof(*raced));
@@ -566,6 +565,54 @@ TEST(of_fifty_concurrent_stale_updates_exactly_one_wins)
     in_shop(RACERS, start_or_race);
     CHECK_INT(winners, ==, 1);
     CHECK_INT(losers, ==, RACERS - 1);
+}
+
+static _Atomic int64_t
+    published; /* the version that was answered last; 0: there is no product yet */
+static _Atomic bool finished;
+
+static void publish(struct call *call)
+{
+    ProductService__UpdateProductRequest request;
+    ProductService__StandardResponse *response = 0;
+
+    raced = shirt(call);
+    request = update_of(raced);
+    published = 1;
+    for (int i = 0; i < 50; i++) {
+        set_name(&request, arena_printf(call->arena, "name %d", i));
+        EXPECT_OK(product_service_update_product(as(call, &seller), channel, &request, &response));
+        published = response->updatedproduct->version;
+        EXPECT_OK(fiber_sleep(call, 500));
+    }
+    finished = true;
+    while (published >= 0) EXPECT_OK(fiber_sleep(call, 500)); /* `raced` is in our arena */
+}
+
+static void follow(struct call *call)
+{
+    while (!published) EXPECT_OK(fiber_sleep(call, 100));
+    while (!finished) {
+        int64_t least = published;
+        EXPECT(read_back(call, raced)->version >= least);
+        EXPECT_OK(fiber_sleep(call, 100));
+    }
+    published = -1;
+}
+
+static void publish_or_follow(struct call *call, int number)
+{
+    if (number == 0)
+        publish(call);
+    else
+        follow(call);
+}
+
+TEST(whoever_reads_after_an_answered_update_sees_it_on_every_shard)
+{
+    published = 0;
+    finished = false;
+    in_shop(2, publish_or_follow);
 }
 
 /* ---- delete ---- */
