@@ -26,6 +26,8 @@ static struct {
     _Atomic int playing;
 } shop;
 
+static struct rpc_channel *channel; /* what the test calls through; in process if it does not say */
+
 /* ---- the loopback ---- */
 
 static void load_config(void)
@@ -112,8 +114,6 @@ static void in_shop(int fibers, void (*fn)(struct call *call, int number))
 }
 
 /* ---- who calls, and how ---- */
-
-static struct rpc_channel *channel; /* what the test calls through */
 
 static void (*on_channel)(struct call *call);
 
