@@ -12,13 +12,6 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 
-# http_parser (Node's) has no pkg-config file.
-find_path(HTTP_PARSER_INCLUDE http_parser.h REQUIRED)
-find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
-add_library(PkgConfig::HTTP_PARSER UNKNOWN IMPORTED)
-set_target_properties(PkgConfig::HTTP_PARSER PROPERTIES
-  IMPORTED_LOCATION ${HTTP_PARSER_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${HTTP_PARSER_INCLUDE})
-
 # bcrypt hashes of the existing system are verified by libcrypt (libxcrypt).
 find_library(CRYPT_LIBRARY crypt REQUIRED)
 
