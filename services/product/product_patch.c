@@ -24,6 +24,9 @@ static struct status patch_texts(struct arena *arena,
     }
     if (!failed(st) && request->created_by_given_case) {
         st = product_check_line(arena, "created_by", request->created_by);
+        if (!*request->created_by)
+            st = status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "created_by",
+                              "must name a seller");
         product->created_by = arena_strdup(arena, request->created_by);
     }
     if (failed(st)) return st;

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port's contract, continued: lists and searches. */
+#include "services/product/product_store_testing.h"
+
+/* ---- lists ---- */
+
+static void check_lists(struct call *call, int number)
+{
+    struct product_query query = everything();
+
+    keep_catalogue(call);
+    for (query.limit = 1; query.limit <= 5; query.limit++) {
+        query.category = "";
+        query.sort = PRODUCT_SORT_CREATED;
+        query.descending = true;
+        EXPECT_STR(names(call, query, 4), "Beetroot cherry Apple banana");
+        query.descending = false;
+        EXPECT_STR(names(call, query, 4), "banana Apple cherry Beetroot");
+        query.sort = PRODUCT_SORT_NAME;
+        EXPECT_STR(names(call, query, 4), "Apple banana Beetroot cherry");
+        query.descending = true;
+        EXPECT_STR(names(call, query, 4), "cherry Beetroot banana Apple");
+        query.sort = PRODUCT_SORT_PRICE;
+        EXPECT_STR(names(call, query, 4), "banana cherry Beetroot Apple");
+        query.descending = false;
+        EXPECT_STR(names(call, query, 4), "Apple Beetroot cherry banana");
+        query.category = "fruit";
+        EXPECT_STR(names(call, query, 3), "Apple cherry banana");
+        query.sort = PRODUCT_SORT_NAME;
+        EXPECT_STR(names(call, query, 3), "Apple banana cherry");
+    }
+}
+
+TEST(pages_in_every_order_hold_every_product_once)
+{
+    on_every_store(1, check_lists);
+}
+
+static void check_filters(struct call *call, int number)
+{
+    struct product_query query = everything();
+
+    keep_catalogue(call);
+    query.sort = PRODUCT_SORT_NAME;
+    query.descending = false;
+    query.limit = 1;
+    query.tag = "RED";
+    EXPECT_STR(names(call, query, 2), "Beetroot cherry");
+    query.category = "fruit";
+    EXPECT_STR(names(call, query, 1), "cherry");
+    query = everything();
+    query.sort = PRODUCT_SORT_PRICE;
+    query.unit_amount_min = 200;
+    EXPECT_STR(names(call, query, 2), "banana cherry");
+    query.unit_amount_max = 200;
+    EXPECT_STR(names(call, query, 1), "cherry");
+    query = everything();
+    query.is_featured = 1;
+    EXPECT_STR(names(call, query, 1), "cherry");
+    query.is_featured = 0;
+    EXPECT_STR(names(call, query, 3), "Beetroot Apple banana");
+    query = everything();
+    query.status = PRODUCT_DRAFT;
+    EXPECT_STR(names(call, query, 1), "durian");
+    query.created_by = "SELLER@example.com";
+    EXPECT_STR(names(call, query, 1), "durian");
+    query.created_by = "other@example.com";
+    EXPECT_STR(names(call, query, 0), "");
+    query = everything();
+    query.category = "'; DROP TABLE products; --";
+    EXPECT_STR(names(call, query, 0), "");
+}
+
+TEST(filters_narrow_pages_and_totals)
+{
+    on_every_store(1, check_filters);
+}
+
+static void check_ties(struct call *call, int number)
+{
+    struct product_query query = everything();
+    const char *all;
+
+    for (int i = 0; i < 25; i++) keep_simple(call, "same", "one", 1);
+    query.limit = 4;
+    for (int sort = PRODUCT_SORT_CREATED; sort <= PRODUCT_SORT_PRICE; sort++) {
+        query.sort = (enum product_sort)sort;
+        all = names(call, query, 25);
+        EXPECT_INT(strlen(all), 25 * 5 - 1);
+    }
+}
+
+TEST(products_that_sort_alike_are_neither_missed_nor_doubled)
+{
+    on_every_store(1, check_ties);
+}
+
+static void check_cursors(struct call *call, int number)
+{
+    struct product_query query = everything();
+    struct product_page page;
+
+    keep_catalogue(call);
+    query.after = STR("x");
+    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__PAGE_CURSOR_INVALID);
+    query.sort = PRODUCT_SORT_NAME;
+    query.after = STR("0123456789abcdef");
+    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__PAGE_CURSOR_INVALID);
+}
+
+TEST(a_position_that_is_none_is_refused)
+{
+    on_every_store(1, check_cursors);
+}
+
+/* ---- searches ---- */
+
+static void keep_library(struct call *call)
+{
+    ProductService__CreateProductRequest *request;
+
+    request = create_request(call->arena, "Café chair", "home", 80);
+    request->description = (char *)"<p>A <strong>folding</strong> seat</p>";
+    request->sku = (char *)"CH-100";
+    keep(call, request);
+    request = create_request(call->arena, "Table", "home", 120);
+    request->description = (char *)"Goes with the chair.";
+    request->vendor = (char *)"Nordhus";
+    set_tag(call->arena, request, "oak");
+    keep(call, request);
+    request = create_request(call->arena, "Hidden chair", "home", 1);
+    request->status = (char *)"draft";
+    keep(call, request);
+}
+
+static const char *search(struct call *call, const char *text, int64_t total)
+{
+    struct product_query query = everything();
+
+    query.search = text;
+    query.sort = PRODUCT_SORT_RELEVANCE;
+    query.descending = false;
+    query.limit = 1;
+    return names(call, query, total);
+}
+
+static void check_search(struct call *call, int number)
+{
+    keep_library(call);
+    EXPECT_STR(search(call, "chair", 2), "Café chair Table"); /* a name counts more */
+    EXPECT_STR(search(call, "CAFE", 1), "Café chair");
+    EXPECT_STR(search(call, "cha", 2), "Café chair Table");
+    EXPECT_STR(search(call, "cha folding", 0), ""); /* only the last word may be begun */
+    EXPECT_STR(search(call, "chair fold", 1), "Café chair");
+    EXPECT_STR(search(call, "ch-100", 1), "Café chair");
+    EXPECT_STR(search(call, "nordhus", 1), "Table");
+    EXPECT_STR(search(call, "oak", 1), "Table");
+    EXPECT_STR(search(call, "strong", 0), ""); /* a mark, not a word */
+    EXPECT_STR(search(call, "chair nothing", 0), "");
+}
+
+TEST(searches_find_all_words_in_any_field)
+{
+    on_every_store(1, check_search);
+}
+
+static void check_hostile_search(struct call *call, int number)
+{
+    static const char *const texts[] = {
+        "\"",
+        "\"\"\"\"",
+        "*",
+        "chair*",
+        "NEAR(chair, table)",
+        "chair OR table",
+        "name:chair",
+        "{name}",
+        "-chair",
+        "^chair",
+        "chair AND",
+        "'; DROP TABLE x",
+        "((((",
+        "\xe2\x80\x94",
+        "chair \"*",
+        "+ + +",
+        "a\"b\"c\"",
+        "NOT",
+        "\t\n",
+        "\\",
+        ":",
+    };
+
+    keep_library(call);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct product_query query = everything();
+        struct product_page page;
+        query.search = texts[i];
+        query.sort = PRODUCT_SORT_RELEVANCE;
+        EXPECT_OK(store->list(call, store, &query, &page));
+    }
+    EXPECT_STR(search(call, "chair OR table", 0), ""); /* OR is a word like any other */
+    EXPECT_STR(search(call, "\"chair\"", 2), "Café chair Table");
+}
+
+TEST(what_is_typed_is_never_syntax)
+{
+    on_every_store(1, check_hostile_search);
+}
+
+static void check_search_follows(struct call *call, int number)
+{
+    struct product product = keep_simple(call, "Old name", "one", 1), after;
+    struct product_key key = key_of(&product);
+    struct product_change change = {rename_to, (void *)(uintptr_t) "New name", "me"};
+
+    EXPECT_STR(search(call, "old", 1), "Old name");
+    EXPECT_OK(store->update(call, store, &key, &change, &after));
+    EXPECT_STR(search(call, "old", 0), "");
+    EXPECT_STR(search(call, "new", 1), "New name");
+}
+
+TEST(searches_follow_changes)
+{
+    on_every_store(1, check_search_follows);
+}
+
+/* ---- what only SQLite promises ---- */
+
+/* The page is a range of an index, already in order: no scan, no sort. (What stands outside of the
+ * page sorts the page's few products.) */
+static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const char *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", (const char *)data);
+    int64_t page = -1, zero = 0;
+    struct sqlite_rows rows;
+    bool ranged = false;
+    struct status st;
+
+    st = sqlite_query(tx, &rows, sql, "tilltittlli", "a", 0, zero, INT64_MAX, "", -1, "", "", zero,
+                      zero, 50);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        const char *detail = sqlite_column_text(&rows, 3);
+        if (strcmp(detail, "MATERIALIZE page") == 0) page = sqlite_column_i64(&rows, 0);
+        if (sqlite_column_i64(&rows, 1) != page) continue;
+        EXPECT(strncmp(detail, "SCAN", 4) != 0);
+        EXPECT(!strstr(detail, "TEMP B-TREE"));
+        ranged = ranged || strstr(detail, "INDEX products_") != NULL;
+    }
+    EXPECT(ranged);
+    return rows.status;
+}
+
+static void check_plans(struct call *call, int number)
+{
+    const struct product_store_sqlite *sqlite = product_sqlite(store);
+    struct product_query query = everything();
+
+    for (int sort = PRODUCT_SORT_CREATED; sort <= PRODUCT_SORT_PRICE; sort++) {
+        for (int turn = 0; turn < 4; turn++) {
+            query.sort = (enum product_sort)sort;
+            query.descending = turn & 1;
+            query.category = turn & 2 ? "a" : "";
+            EXPECT_OK(
+                sqlite_scan(call, sqlite->db, explain,
+                            (void *)(uintptr_t)product_list_statement(sqlite->lists, &query)));
+        }
+    }
+}
+
+TEST(sqlite_pages_are_ranges_of_an_index)
+{
+    folder_make(folder);
+    open_store(&adapters[0]);
+    play(1, 1, check_plans);
+    close_store();
+    folder_remove(folder);
+}
