@@ -12,6 +12,7 @@
  *     cart_service_get_cart(call, stage->inside, ...)               in process, as a part of the
  * shop cart_service_get_cart(call, stage->outside, ...)              over a connection, unproven
  *     stage_spread(call, stage, 1000, fn)                           fn on fibers of all shards
+ *     stage_pass_s(60)                                              a minute passes
  *
  * The interceptors are the real ones on both ways. On fibers use EXPECT, not CHECK. */
 #ifndef RPC_RPC_TESTING_H
@@ -20,6 +21,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "rpc/schema.h"
@@ -52,6 +54,35 @@ struct stage {
     void *service; /* as the module's start has made it */
     void (*play)(struct call *call, struct stage *stage);
 };
+
+/* ---- the clock ---- */
+
+static _Atomic int64_t stage_ahead_us;
+
+static inline int64_t stage_read_clock(clockid_t clock)
+{
+    struct timespec time;
+
+    clock_gettime(clock, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000 + stage_ahead_us;
+}
+
+static inline int64_t stage_now_us(void)
+{
+    return stage_read_clock(CLOCK_REALTIME);
+}
+
+static inline int64_t stage_monotonic_us(void)
+{
+    return stage_read_clock(CLOCK_MONOTONIC);
+}
+
+static inline void stage_pass_s(int64_t seconds)
+{
+    stage_ahead_us += seconds * 1000000;
+}
+
+/* ---- making and playing ---- */
 
 static inline void stage_must(struct status st)
 {
@@ -159,6 +190,7 @@ static inline void stage_run(const struct stage_plan *plan,
 {
     struct stage stage = {.play = play};
 
+    clock_set_source(stage_now_us, stage_monotonic_us);
     stage_make(&stage, plan);
     stage.context = (struct service_context){
         .arena = &stage.arena,

@@ -148,7 +148,7 @@ static void backs_off(struct call *call, struct stage *stage)
     rpc_scope_new(call, &nobody, NULL, "198.51.100.7");
     EXPECT_OK(login(call, stage, "ann@example.com", "correct horse", "", &tokens));
     stage_as(call, "", "", "");
-    pass_s(1);
+    stage_pass_s(1);
     EXPECT_OK(login(call, stage, "ann@example.com", "correct horse", "", &tokens));
     EXPECT_REFUSED(login(call, stage, "ann@example.com", "wrong", "", &tokens), UNAUTHENTICATED,
                    CREDENTIALS_WRONG);
@@ -195,7 +195,7 @@ static void rotates(struct call *call, struct stage *stage)
     EXPECT(strcmp(second.refresh, again.refresh) == 0);
     EXPECT_OK(refresh(call, stage, second.refresh, &again));
 
-    pass_s(11);
+    stage_pass_s(11);
     EXPECT_REFUSED(refresh(call, stage, second.refresh, &second), UNAUTHENTICATED, TOKEN_REUSED);
     EXPECT_REFUSED(refresh(call, stage, again.refresh, &second), UNAUTHENTICATED, TOKEN_REVOKED);
 }
@@ -226,7 +226,7 @@ static void refreshes_together(struct call *call, struct stage *stage)
     for (int i = 0; i < TABS; i++) EXPECT(strcmp(successors[i], successors[0]) == 0);
     EXPECT(successors[0][0] && strcmp(successors[0], shared_token) != 0);
 
-    pass_s(11);
+    stage_pass_s(11);
     EXPECT_REFUSED(refresh(call, stage, shared_token, &tokens), UNAUTHENTICATED, TOKEN_REUSED);
     EXPECT_REFUSED(refresh(call, stage, successors[0], &tokens), UNAUTHENTICATED, TOKEN_REVOKED);
 }
@@ -284,7 +284,7 @@ static void refuses_bad_tokens(struct call *call, struct stage *stage)
     EXPECT_REFUSED(refresh(call, stage, "no.token", &other), UNAUTHENTICATED, TOKEN_MALFORMED);
     EXPECT_REFUSED(refresh(call, stage, tokens.access, &other), UNAUTHENTICATED, TOKEN_FORGED);
     EXPECT_OK(refresh(call, stage, tokens.refresh, &tokens));
-    pass_s(24 * 3600);
+    stage_pass_s(24 * 3600);
     EXPECT_REFUSED(refresh(call, stage, tokens.refresh, &other), UNAUTHENTICATED, TOKEN_EXPIRED);
 }
 
@@ -375,7 +375,7 @@ static void logs_out(struct call *call, struct stage *stage)
 
     EXPECT_REFUSED(logout(call, stage, ""), UNAUTHENTICATED, LOGIN_REQUIRED);
     EXPECT_REFUSED(logout(call, stage, "no.token"), UNAUTHENTICATED, TOKEN_MALFORMED);
-    pass_s(25 * 3600);
+    stage_pass_s(25 * 3600);
     EXPECT_OK(logout(call, stage, tokens.refresh));
 }
 

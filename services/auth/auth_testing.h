@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For auth_rpc_test.c: a user service in memory that does as it is told, a clock that can be moved,
- * and the calls of a client that keeps its cookies. */
+/* For auth_rpc_test.c: a user service in memory that does as it is told, and the calls of a
+ * client that keeps its cookies. */
 #ifndef SERVICES_AUTH_AUTH_TESTING_H
 #define SERVICES_AUTH_AUTH_TESTING_H
 
@@ -13,33 +13,6 @@
 #include "user.rpc.h"
 
 #define TEXT(literal) ((char *)(uintptr_t)(literal))
-
-/* ---- the clock ---- */
-
-static _Atomic int64_t clock_ahead_us;
-
-static inline int64_t read_clock(clockid_t clock)
-{
-    struct timespec time;
-
-    clock_gettime(clock, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000 + clock_ahead_us;
-}
-
-static inline int64_t moved_now_us(void)
-{
-    return read_clock(CLOCK_REALTIME);
-}
-
-static inline int64_t moved_monotonic_us(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-static inline void pass_s(int64_t seconds)
-{
-    clock_ahead_us += seconds * 1000000;
-}
 
 /* ---- the user service ---- */
 
@@ -156,7 +129,6 @@ static inline void auth_play(void (*play)(struct call *call, struct stage *stage
         .fake = {&user_service_rpc, &fake_users, 0},
     };
 
-    clock_set_source(moved_now_us, moved_monotonic_us);
     ann_begins("correct horse");
     stage_run(&plan, play);
 }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+#include "services/cart/cart_store.h"
+
+#include "rpc/rpc_testing.h"
+
+enum { TTL_S = 3600 };
+
+static struct status open_sqlite(const struct service_context *context,
+                                 struct cart_store **ret_store)
+{
+    return cart_store_sqlite(context, ":memory:", TTL_S * INT64_C(1000000), ret_store);
+}
+
+static const struct adapter {
+    const char *name;
+    struct status (*open)(const struct service_context *context, struct cart_store **ret_store);
+} adapters[] = {
+    {"sqlite", open_sqlite},
+};
+
+static struct cart_store *store;
+static const struct adapter *adapter;
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    *ret_service = 0;
+    return adapter->open(context, &store);
+}
+
+static void stop(void *service)
+{
+    (void)service;
+    store->close(store);
+}
+
+static const struct setting no_settings[] = {{0}};
+static const struct service_module module = {
+    .name = "cart", .settings = no_settings, .store_default = "", .start = start, .stop = stop};
+
+static void for_each_adapter(void (*suite)(struct call *call, struct stage *stage))
+{
+    static const struct stage_plan plan = {.module = &module};
+
+    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
+        adapter = &adapters[i];
+        stage_run(&plan, suite);
+        if (test_failures) printf("  with the adapter %s\n", adapter->name);
+    }
+}
+
+static const struct cart_limits limits = {.lines_max = 100, .quantity_max = 100000};
+
+static struct status add_one(const struct call *call, struct cart *cart, void *data)
+{
+    const struct cart_line line = {.product_id = data,
+                                   .variant_id = "v",
+                                   .category = "mugs",
+                                   .product_name = "Mug",
+                                   .options = "",
+                                   .image_url = "",
+                                   .currency = "USD",
+                                   .unit_amount = 1250,
+                                   .quantity = 1};
+
+    return cart_add(call->arena, cart, &line, &limits);
+}
+
+static struct status add(struct call *call, const char *email, const char *product_id,
+                         struct cart *ret_cart)
+{
+    return store->update(call, store, email,
+                         &(struct cart_change){add_one, (void *)(uintptr_t)product_id}, ret_cart);
+}
+
+static void keeps_carts(struct call *call, struct stage *stage)
+{
+    struct cart cart = {0}, found = {0};
+
+    EXPECT_OK(store->load(call, store, "ann@example.com", &found));
+    EXPECT(found.version == 0 && found.line_count == 0);
+    EXPECT(strcmp(found.email, "ann@example.com") == 0);
+
+    EXPECT_OK(add(call, "Ann@Example.com", "p", &cart));
+    EXPECT(cart.version == 1 && cart.line_count == 1);
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart));
+    EXPECT(cart.version == 2 && cart.line_count == 2);
+
+    EXPECT_OK(store->load(call, store, "ANN@example.com", &found));
+    EXPECT(found.version == 2 && found.line_count == 2);
+    EXPECT(strcmp(found.email, "Ann@Example.com") == 0);
+    EXPECT(strcmp(found.lines[0].product_id, "p") == 0 && found.lines[0].unit_amount == 1250);
+    EXPECT(found.created_us <= found.updated_us && found.updated_us <= clock_now_us());
+
+    EXPECT_OK(store->load(call, store, "bob@example.com", &found));
+    EXPECT(found.version == 0);
+}
+
+TEST(a_cart_is_kept_by_its_owner_whatever_the_case)
+{
+    for_each_adapter(keeps_carts);
+}
+
+static struct status refuse(const struct call *call, struct cart *cart, void *data)
+{
+    cart_clear(cart);
+    return status_make(STATUS_ABORTED, ARGOSY__REASON__CART_LINES_MAX, "no");
+}
+
+static void leaves_refused(struct call *call, struct stage *stage)
+{
+    const struct cart_change refused = {refuse, 0};
+    struct cart cart;
+
+    EXPECT_REFUSED(store->update(call, store, "ann@example.com", &refused, &cart), ABORTED,
+                   CART_LINES_MAX);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.version == 0);
+    EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    EXPECT_REFUSED(store->update(call, store, "ann@example.com", &refused, &cart), ABORTED,
+                   CART_LINES_MAX);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.version == 1 && cart.line_count == 1);
+}
+
+TEST(a_refused_change_leaves_the_cart)
+{
+    for_each_adapter(leaves_refused);
+}
+
+static void expires(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+
+    EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    stage_pass_s(TTL_S - 60);
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart)); /* lives anew */
+    int64_t created_us = cart.created_us;
+    stage_pass_s(TTL_S - 60);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.line_count == 2);
+    stage_pass_s(61);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.version == 0 && cart.line_count == 0);
+    EXPECT_OK(add(call, "ann@example.com", "r", &cart));
+    EXPECT(cart.version == 1 && cart.line_count == 1 && cart.created_us > created_us);
+}
+
+TEST(a_cart_lives_for_its_time_after_its_last_change)
+{
+    for_each_adapter(expires);
+}
+
+/* ---- races ---- */
+
+enum { ADDS = 1000, OWNERS = 7 };
+
+static void race_to_add(struct call *call, struct stage *stage, int number)
+{
+    struct cart cart;
+
+    EXPECT_OK(add(call, "ann@example.com", number % 2 ? "odd" : "even", &cart));
+}
+
+static void add_to_own(struct call *call, struct stage *stage, int number)
+{
+    struct cart cart;
+
+    EXPECT_OK(
+        add(call, arena_printf(call->arena, "user%d@example.com", number % OWNERS), "p", &cart));
+}
+
+static void races(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+    int total = 0;
+
+    stage_spread(call, stage, ADDS, race_to_add);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.version == ADDS && cart.line_count == 2);
+    EXPECT(cart.lines[0].quantity == ADDS / 2 && cart.lines[1].quantity == ADDS / 2);
+
+    stage_spread(call, stage, ADDS, add_to_own);
+    for (int i = 0; i < OWNERS; i++) {
+        EXPECT_OK(
+            store->load(call, store, arena_printf(call->arena, "user%d@example.com", i), &cart));
+        total += cart_total_items(&cart);
+    }
+    EXPECT(total == ADDS);
+}
+
+TEST(a_thousand_concurrent_changes_lose_none)
+{
+    for_each_adapter(races);
+}
