@@ -49,7 +49,7 @@ static struct status get(struct call *call, struct stage *stage, const char *ema
     return user_service_get_customer_by_email(call, stage->inside, &request, ret_customer);
 }
 
-static struct status delete (struct call *call, struct stage *stage, const char *email)
+static struct status delete_account(struct call *call, struct stage *stage, const char *email)
 {
     UserService__DeleteCustomerRequest request = USER_SERVICE__DELETE_CUSTOMER_REQUEST__INIT;
     UserService__DeleteCustomerResponse *response;
