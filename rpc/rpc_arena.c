@@ -3,6 +3,7 @@
 #include "rpc/rpc_arena.h"
 
 #include "reasons.pb-c.h"
+#include "rpc/rpc_encode.h"
 #include "rpc/wire.h"
 
 static void *arena_allocate(void *data, size_t size)
@@ -80,11 +81,7 @@ struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *
 
 struct str rpc_pack(struct arena *arena, const ProtobufCMessage *message)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *bytes = arena_alloc(arena, size + 1);
-
-    protobuf_c_message_pack(message, bytes);
-    return str_sized(bytes, size);
+    return rpc_encode(arena, message, 0);
 }
 
 ProtobufCMessage *rpc_message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)

@@ -3,6 +3,7 @@
 #include "rpc/rpc_frame.h"
 
 #include "reasons.pb-c.h"
+#include "rpc/rpc_encode.h"
 #include "rpc/rpc_gzip.h"
 
 static void write_head(uint8_t *head, size_t size, bool compressed)
@@ -31,11 +32,10 @@ struct str rpc_frame(struct arena *arena, uint8_t *frame, size_t size, bool gzip
 
 struct str rpc_frame_message(struct arena *arena, const ProtobufCMessage *message, bool gzip)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *frame = arena_alloc(arena, RPC_FRAME_HEAD_SIZE + size);
+    struct str encoded = rpc_encode(arena, message, RPC_FRAME_HEAD_SIZE);
+    uint8_t *frame = (uint8_t *)(uintptr_t)encoded.data - RPC_FRAME_HEAD_SIZE;
 
-    protobuf_c_message_pack(message, frame + RPC_FRAME_HEAD_SIZE);
-    return rpc_frame(arena, frame, size, gzip);
+    return rpc_frame(arena, frame, encoded.length, gzip);
 }
 
 static size_t frame_size(const struct rpc_deframer *deframer)

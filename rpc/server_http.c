@@ -12,6 +12,7 @@
 #include "rpc/interceptors.h"
 #include "rpc/rpc_arena.h"
 #include "rpc/rpc_body.h"
+#include "rpc/rpc_encode.h"
 #include "rpc/rpc_server.h"
 #include "rpc/rpc_status.h"
 #include "rpc/rpc_stream.h"
@@ -213,11 +214,14 @@ static struct status too_large(const struct serving *serving, size_t size)
 static struct status encode(const struct serving *serving, const ProtobufCMessage *response,
                             struct str *ret_frame, bool *ret_gzip)
 {
-    size_t size = protobuf_c_message_get_packed_size(response);
+    struct arena *arena = serving->call->arena;
+    struct str encoded = rpc_encode(arena, response, RPC_FRAME_HEAD_SIZE);
+    uint8_t *frame = (uint8_t *)(uintptr_t)encoded.data - RPC_FRAME_HEAD_SIZE;
 
-    if (size > serving->server->options.message_size_max) return too_large(serving, size);
-    *ret_gzip = wants_gzip(serving, size);
-    *ret_frame = rpc_frame_message(serving->call->arena, response, *ret_gzip);
+    if (encoded.length > serving->server->options.message_size_max)
+        return too_large(serving, encoded.length);
+    *ret_gzip = wants_gzip(serving, encoded.length);
+    *ret_frame = rpc_frame(arena, frame, encoded.length, *ret_gzip);
     return status_ok();
 }
 

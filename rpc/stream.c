@@ -3,6 +3,7 @@
 #include "rpc/rpc_stream.h"
 
 #include "rpc/rpc_arena.h"
+#include "rpc/rpc_encode.h"
 #include "rpc/rpc_frame.h"
 
 void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
@@ -41,15 +42,15 @@ static void step_init(struct call *step, struct call *call, const struct rpc_str
 struct status rpc_send(struct call *call, struct rpc_stream *stream,
                        const ProtobufCMessage *message)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
+    struct str encoded;
     struct call step;
     uint8_t *frame;
 
     step_init(&step, call, stream);
     arena_reset(&stream->sending);
-    frame = arena_alloc(&stream->sending, RPC_FRAME_HEAD_SIZE + size);
-    protobuf_c_message_pack(message, frame + RPC_FRAME_HEAD_SIZE);
-    return note(call, stream, stream->kind->send(&step, stream, frame, size));
+    encoded = rpc_encode(&stream->sending, message, RPC_FRAME_HEAD_SIZE);
+    frame = (uint8_t *)(uintptr_t)encoded.data - RPC_FRAME_HEAD_SIZE;
+    return note(call, stream, stream->kind->send(&step, stream, frame, encoded.length));
 }
 
 struct status rpc_send_head(struct call *call, struct rpc_stream *stream)
