@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: the body with its headers, or the error envelope. */
+#include "base/number.h"
+#include "gateway/gateway_parts.h"
+#include "gateway/transcode_parts.h"
+#include "rpc/rpc_status.h"
+
+enum { STATUS_MIN = 200, STATUS_MAX = 599, RETRY_ROUNDING_MS = 999 };
+
+int answer_status(struct status st)
+{
+    switch (st.reason) {
+    case ARGOSY__REASON__BODY_TOO_LARGE: return 413;
+    case ARGOSY__REASON__HEADER_TOO_LARGE: return 431;
+    case ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED: return 415;
+    case ARGOSY__REASON__METHOD_NOT_ALLOWED: return 405;
+    case ARGOSY__REASON__ROUTE_NOT_FOUND: return 404;
+    case ARGOSY__REASON__REQUEST_TOO_SLOW: return 408;
+    default: return status_http(st.code);
+    }
+}
+
+int answer_override(const struct http_headers *metadata)
+{
+    struct str text = http_headers_get(metadata, "x-http-status");
+    int64_t status;
+
+    if (!text.data || !str_to_i64(text, &status)) return 0;
+    return status >= STATUS_MIN && status <= STATUS_MAX ? (int)status : 0;
+}
+
+/* What a client may read: the text of an INTERNAL is for the log. */
+static const char *public_message(struct status st)
+{
+    if (st.code == STATUS_INTERNAL || st.code == STATUS_UNKNOWN) return "internal error";
+    return st.message ? st.message : status_code_name(st.code);
+}
+
+static void put_number(struct output *out, int64_t value)
+{
+    out->length += number_format_i64(value, output_reserve(out, NUMBER_TEXT_SIZE));
+}
+
+static void put_violations(struct output *out, const struct status_details *details)
+{
+    output_byte(out, '[');
+    for (size_t i = 0; details && i < details->violation_count; i++) {
+        if (i > 0) output_byte(out, ',');
+        output_str(out, STR("{\"field\":"));
+        write_string(out, str_of(details->violations[i].field));
+        output_str(out, STR(",\"description\":"));
+        write_string(out, str_of(details->violations[i].description));
+        output_byte(out, '}');
+    }
+    output_byte(out, ']');
+}
+
+struct str answer_error_body(struct arena *arena, struct status st, int http_status)
+{
+    struct output out;
+
+    output_init(&out, arena, 512);
+    output_str(&out, STR("{\"success\":false,\"message\":"));
+    write_string(&out, str_of(public_message(st)));
+    output_str(&out, STR(",\"status_code\":"));
+    put_number(&out, http_status);
+    output_str(&out, STR(",\"error\":{\"code\":"));
+    write_string(&out, str_of(status_code_name(st.code)));
+    output_str(&out, STR(",\"reason\":"));
+    write_string(&out, str_of(rpc_reason_name(st.reason)));
+    output_str(&out, STR(",\"field_violations\":"));
+    put_violations(&out, st.details);
+    output_str(&out, STR("}}"));
+    return output_view(&out);
+}
+
+void answer_headers(const struct call *call, struct gateway_request *request)
+{
+    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+
+    request_header_set(call, request, STR("x-request-id"), str_of(call->trace->request_id));
+    for (size_t i = 0; i < route->chain_count; i++)
+        if (route->chain[i]->plugin->header) route->chain[i]->plugin->header(call, request, route->chain[i]->config);
+}
+
+/* Does If-None-Match have the tag (RFC 9110, section 13.1.2: weak comparison)? */
+static bool is_known_tag(struct str list, struct str tag)
+{
+    struct str part;
+
+    if (str_starts_with(tag, STR("W/"))) tag = str_sized(tag.data + 2, tag.length - 2);
+    while (str_split(&list, ',', &part)) {
+        part = str_trim(part);
+        if (str_is(part, "*")) return true;
+        if (str_starts_with(part, STR("W/"))) part = str_sized(part.data + 2, part.length - 2);
+        if (str_equal(part, tag)) return true;
+    }
+    return false;
+}
+
+static bool is_not_modified(const struct gateway_request *request)
+{
+    struct str method = request->http->method, tag;
+
+    if (request->http_status != 200 || !(str_is(method, "GET") || str_is(method, "HEAD"))) return false;
+    struct str list = http_headers_get(&request->http->headers, "if-none-match");
+    if (!list.data) return false;
+    tag = http_headers_get(&request->reply, "etag");
+    return tag.data && is_known_tag(list, tag);
+}
+
+static void prepare_error(const struct call *call, struct gateway_request *request)
+{
+    struct status st = request->outcome;
+    int64_t retry_ms = st.details ? st.details->retry_after_ms : 0;
+
+    if (request->http_status == 0) request->http_status = answer_override(&request->reply);
+    if (request->http_status == 0) request->http_status = answer_status(st);
+    request->body = answer_error_body(call->arena, st, request->http_status);
+    if (retry_ms > 0) {
+        const char *text = arena_printf(call->arena, "%lld", (long long)((retry_ms + RETRY_ROUNDING_MS) / 1000));
+        request_header_set(call, request, STR("retry-after"), str_of(text));
+    }
+    if (request->http_status == 401) request_header_set(call, request, STR("www-authenticate"), STR("Bearer"));
+}
+
+void answer_json(const struct call *call, struct gateway_request *request)
+{
+    if (failed(request->outcome)) prepare_error(call, request);
+    if (is_not_modified(request)) {
+        request->http_status = 304;
+        request->body = STR("");
+    }
+    forward_reply(call, request);
+    answer_headers(call, request);
+    if (request->body.length > 0)
+        request_header_set(call, request, STR("content-type"), STR("application/json"));
+    request->sent = request->body.length;
+    http_respond(call, request->exchange, request->http_status, &request->headers, request->body);
+}
+
+void answer_grpc(const struct call *call, struct gateway_request *request)
+{
+    answer_headers(call, request);
+    request_header_set(call, request, STR("content-type"), STR("application/grpc"));
+    rpc_status_write(call->arena, request->outcome, &request->headers);
+    request->http_status = 200;
+    http_respond(call, request->exchange, 200, &request->headers, STR(""));
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the gateway share. Private to gateway/.
+ *
+ *     gateway.c      from settings and configuration to a gateway
+ *     handle.c       one request: its route, its plugins, its answer
+ *     serve_json.c   a JSON request as a call
+ *     serve_grpc.c   a gRPC request passed through
+ *     forward.c      which headers go to a service, and come back
+ *     answer.c       answers and errors as JSON */
+#ifndef GATEWAY_GATEWAY_PARTS_H
+#define GATEWAY_GATEWAY_PARTS_H
+
+#include "gateway/proxies.h"
+#include "gateway/request.h"
+#include "gateway/route_table.h"
+#include "rpc/channel.h"
+
+struct gateway {
+    const struct kong *kong;
+    struct route_table table;
+    struct proxies proxies; /* whose X-Forwarded-For is believed */
+    int64_t timeout_ms;
+    size_t body_max;
+    bool access_log;
+    struct traffic no_route;
+    struct rpc_channel **channels; /* of services that are not the shop's own; owned */
+    size_t channel_count;
+};
+
+/* Where a JSON request leads. */
+struct json_target {
+    const struct transcoding_route *rule; /* NULL: there is none */
+    struct router_match match;
+    struct str path; /* as the rules see it */
+};
+
+/* ---- serving ---- */
+
+/* Answers by a call of the rule's method. Sets body and http_status of the request; a stream is answered whole. */
+struct status serve_json(struct call *call, struct gateway_request *request, const struct json_target *target);
+
+/* Passes a gRPC request through; answers it whole, with its errors. `method` NULL: not known here. */
+struct status serve_grpc(struct call *call, struct gateway_request *request, const struct schema_method *method);
+
+/* ---- headers ---- */
+
+/* What of the client's headers goes to the service: an allow list for JSON, all but reserved names for gRPC. */
+void forward_request_json(const struct call *call, struct gateway_request *request);
+void forward_request_grpc(const struct call *call, struct gateway_request *request);
+/* What of the service's metadata becomes headers of a JSON answer. */
+void forward_reply(const struct call *call, struct gateway_request *request);
+
+/* ---- answers ---- */
+
+/* Runs the plugins' header functions; once, before the answer begins. */
+void answer_headers(const struct call *call, struct gateway_request *request);
+
+/* Sends what the request has come to: its body, or its failed outcome as an error. */
+void answer_json(const struct call *call, struct gateway_request *request);
+/* The failed outcome in gRPC's manner. */
+void answer_grpc(const struct call *call, struct gateway_request *request);
+
+/* The HTTP status of a failure. */
+int answer_status(struct status st);
+/* The error envelope, in the arena. */
+struct str answer_error_body(struct arena *arena, struct status st, int http_status);
+
+/* The value of x-http-status in metadata, or 0. */
+int answer_override(const struct http_headers *metadata);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request, from its head to its answer:
+ *
+ *     route ─► rule ─► plugins' access ─► the call ─► plugins' header ─► answer ─► plugins' log
+ *
+ * A request without a rule still goes through the plugins up to cors, so that its 404 or 405 can be read by a page and has
+ * its id, and is not asked for a token first. */
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/gateway_parts.h"
+#include "observe/log.h"
+
+enum { SLOW_US = 1000 * 1000 };
+
+/* What a request turned out to be. */
+struct plan {
+    struct json_target json;
+    const struct schema_method *method; /* of gRPC, if it is known */
+    bool grpc;
+};
+
+static bool is_grpc(const struct http_request *http)
+{
+    struct str type = http_headers_get(&http->headers, "content-type"), prefix = STR("application/grpc");
+
+    if (!type.data || !str_starts_with(type, prefix)) return false;
+    return type.length == prefix.length || type.data[prefix.length] == '+' || type.data[prefix.length] == ';';
+}
+
+static struct route_question ask(const struct gateway_request *request, bool grpc)
+{
+    struct route_question question = {
+        .host = request->http->authority,
+        .path = request->http->path,
+        .method = request->http->method,
+        .grpc = grpc,
+    };
+
+    if (request->preflight) question.preflight_for = request_header(request, "access-control-request-method");
+    return question;
+}
+
+static struct status no_route(const struct gateway_request *request)
+{
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ROUTE_NOT_FOUND, "there is nothing at this path");
+}
+
+static struct status no_method(const struct call *call, struct gateway_request *request, const char *allow)
+{
+    request_header_set(call, request, STR("allow"), str_of(arena_strdup(call->arena, allow)));
+    return status_printf(call->arena, STATUS_UNIMPLEMENTED, ARGOSY__REASON__METHOD_NOT_ALLOWED,
+                         "%.*s is not among the methods of this path: %s", STR_ARGS(request->http->method), allow);
+}
+
+/* ---- where it leads ---- */
+
+static struct status find_rule(const struct call *call, struct gateway_request *request, struct plan *plan, size_t matched)
+{
+    const struct transcoding *transcoding = request->route->transcoding;
+    char allow[ROUTER_ALLOW_SIZE];
+
+    if (request->preflight && request->route->has_cors) return status_ok();
+    if (!transcoding)
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED, "this route takes gRPC only");
+    plan->json.path = route_upstream_path(call->arena, request->route, request->http->path, matched);
+    switch (router_find(transcoding->router, request->http->method, plan->json.path, &plan->json.match)) {
+    case ROUTER_FOUND: break;
+    case ROUTER_NO_PATH: return no_route(request);
+    case ROUTER_NO_METHOD:
+        router_allow(transcoding->router, plan->json.path, allow);
+        return no_method(call, request, allow);
+    }
+    plan->json.rule = plan->json.match.target;
+    request->traffic = (struct traffic *)(uintptr_t)&plan->json.rule->traffic;
+    return status_ok();
+}
+
+static struct status find_json(const struct call *call, struct gateway_request *request, struct plan *plan)
+{
+    const struct route_table *table = &request->gateway->table;
+    struct route_question question = ask(request, false);
+    char allow[ROUTER_ALLOW_SIZE];
+    bool other_method;
+    size_t matched;
+
+    request->route = route_table_find(table, &question, &matched, &other_method);
+    if (request->route) return find_rule(call, request, plan, matched);
+    if (!other_method) return no_route(request);
+    route_table_allow(table, &question, allow);
+    return no_method(call, request, allow);
+}
+
+/* A method that is known by its proto is passed only if it has an HTTP rule: the others are for the shop's own services,
+ * who believe the gateway to be one of them. */
+static struct status find_grpc(const struct call *call, struct gateway_request *request, struct plan *plan)
+{
+    const struct route_table *table = &request->gateway->table;
+    struct route_question question = ask(request, true);
+    struct grpc_method *method = (struct grpc_method *)(uintptr_t)name_table_get(&table->methods, request->http->path);
+    bool other_method;
+    size_t matched;
+
+    request->route = route_table_find(table, &question, &matched, &other_method);
+    if (method) {
+        if (!request->route) request->route = method->route;
+        request->traffic = &method->traffic;
+        plan->method = method->method;
+        return status_ok();
+    }
+    if (request->route && (!request->route->transcoding ||
+                           !schema_method_by_path(request->route->transcoding->schema, request->http->path)))
+        return status_ok();
+    return status_printf(call->arena, STATUS_UNIMPLEMENTED, 0, "there is no method %.*s here",
+                         STR_ARGS(request->http->path));
+}
+
+/* ---- through the plugins ---- */
+
+static struct status run_access(struct call *call, struct gateway_request *request, int last_place)
+{
+    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+
+    for (size_t i = 0; i < route->chain_count && !request->answered; i++) {
+        const struct kong_plugin *plugin = route->chain[i];
+        if (plugin_place(plugin->plugin) > last_place) break;
+        if (!plugin->plugin->access) continue;
+        struct status st = plugin->plugin->access(call, request, plugin->config);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+static void run_log(const struct call *call, const struct gateway_request *request)
+{
+    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+
+    for (size_t i = 0; i < route->chain_count; i++)
+        if (route->chain[i]->plugin->log) route->chain[i]->plugin->log(call, request, route->chain[i]->config);
+}
+
+static void log_request(const struct call *call, const struct gateway_request *request)
+{
+    int64_t duration_us = clock_monotonic_us() - request->started_us;
+    bool bad = request->http_status >= 500, slow = duration_us >= SLOW_US && !request->gateway->access_log;
+    enum log_level level = bad || slow ? LOG_WARN : LOG_INFO;
+
+    if (!bad && !slow && !request->gateway->access_log) return;
+    LOG_EVENT(level, call->trace, bad ? "gateway: request failed" : slow ? "gateway: request was slow" : "gateway: request",
+              LOG_TEXT("method", request->http->method), LOG_TEXT("path", request->http->path),
+              LOG_STR("route", request->traffic->route), LOG_INT("status", request->http_status),
+              LOG_INT("duration_us", duration_us), LOG_STR("client", request->client_ip),
+              LOG_STR("error", failed(request->outcome) && request->outcome.message ? request->outcome.message : ""));
+}
+
+/* ---- all of it ---- */
+
+static void begin(struct call *call, struct gateway_request *request)
+{
+    struct gateway *gateway = request->gateway;
+    const struct http_request *http = request->http;
+
+    request->started_us = clock_monotonic_us();
+    request->body_max = gateway->body_max;
+    request->traffic = &gateway->no_route;
+    request->user = (struct user){"", "", ""};
+    request->client_ip = http->peer;
+    if (gateway->proxies.count > 0)
+        request->client_ip = proxies_client(&gateway->proxies, call->arena, http->peer,
+                                            http_headers_get(&http->headers, "x-forwarded-for"));
+    request->preflight = str_is(http->method, "OPTIONS") && http_headers_get(&http->headers, "origin").data &&
+                         http_headers_get(&http->headers, "access-control-request-method").data;
+}
+
+static struct status serve(struct call *call, struct gateway_request *request, struct plan *plan)
+{
+    struct status st = plan->grpc ? find_grpc(call, request, plan) : find_json(call, request, plan);
+    struct status refused = run_access(call, request, failed(st) ? plugin_place(&plugin_cors) : INT32_MAX);
+
+    if (request->answered || failed(st)) return st;
+    if (failed(refused)) return refused;
+    if (plan->grpc) return serve_grpc(call, request, plan->method);
+    if (!plan->json.rule) return no_method(call, request, "");
+    return serve_json(call, request, &plan->json);
+}
+
+void gateway_handle(struct call *call, struct http_exchange *exchange, void *data)
+{
+    struct gateway_request request = {.gateway = data, .exchange = exchange, .http = http_request(exchange)};
+    struct plan plan = {.grpc = is_grpc(request.http)};
+
+    begin(call, &request);
+    request.outcome = serve(call, &request, &plan);
+    if (!http_responded(exchange)) {
+        if (plan.grpc && failed(request.outcome))
+            answer_grpc(call, &request);
+        else
+            answer_json(call, &request);
+    }
+    run_log(call, &request);
+    log_request(call, &request);
+    call->scope = NULL;
+}

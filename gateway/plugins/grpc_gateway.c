@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grpc-gateway: makes JSON requests calls of a gRPC service, by the google.api.http rules of its proto. The work is done
+ * by gateway/serve.c; here is which rules there are. */
+#include "gateway/transcoding.h"
+
+struct grpc_gateway {
+    const char *proto;
+    const struct transcoding *transcoding;
+};
+
+static const struct option options[] = {
+    {"proto", OPTION_TEXT, offsetof(struct grpc_gateway, proto), .required = true},
+    {0},
+};
+
+const struct transcoding *grpc_gateway_transcoding(const void *config)
+{
+    return ((const struct grpc_gateway *)config)->transcoding;
+}
+
+static struct status start(const struct plugin_context *context, void *data)
+{
+    struct grpc_gateway *config = data;
+
+    return transcoding_new(context, config->proto, &config->transcoding);
+}
+
+const struct plugin plugin_grpc_gateway = {
+    .name = "grpc-gateway",
+    .options = options,
+    .config_size = sizeof(struct grpc_gateway),
+    .start = start,
+};

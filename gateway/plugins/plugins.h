@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interface of plugins: what a request goes through between its route and its service. A plugin is one file here
+ * and one line in plugins.c, whose order is the order in which they run.
+ *
+ *     options        what may stand under `config:`, read into the plugin's own struct
+ *     check          looks at the values together; pure
+ *     start          loads keys, opens files; once for each place in the configuration where the plugin stands
+ *     access         before the service is called; a failed status ends the request with it, `answered` with an answer
+ *     header         when the answer is known and before it leaves: adds headers to it
+ *     log            after it has left
+ *     stop           at the end of the process */
+#ifndef GATEWAY_PLUGINS_PLUGINS_H
+#define GATEWAY_PLUGINS_PLUGINS_H
+
+#include "base/config.h"
+#include "fiber/call.h"
+#include "gateway/options.h"
+
+struct gateway_request;
+struct rpc_schema;
+
+/* What a plugin may use when it starts. */
+struct plugin_context {
+    struct arena *arena; /* lives as long as the gateway */
+    const struct config *settings;
+    const struct rpc_schema *schema;
+    const char *data_dir;
+    const char *file; /* of the configuration, and the plugin's line in it; for messages */
+    int line;
+};
+
+struct plugin {
+    const char *name;
+    const struct option *options;
+    size_t config_size; /* of the struct that the options fill; it may hold more, zeros at first */
+    struct status (*check)(const struct plugin_context *context, void *config);
+    struct status (*start)(const struct plugin_context *context, void *config);
+    struct status (*access)(struct call *call, struct gateway_request *request, void *config);
+    void (*header)(const struct call *call, struct gateway_request *request, void *config);
+    void (*log)(const struct call *call, const struct gateway_request *request, void *config);
+    void (*stop)(void *config);
+};
+
+/* All there are, in the order they run; ended by NULL. */
+extern const struct plugin *const plugins[];
+
+const struct plugin *plugin_by_name(struct str name);
+/* The place of a plugin in the order. */
+int plugin_place(const struct plugin *plugin);
+
+/* Ones that others have to know. */
+extern const struct plugin plugin_grpc_gateway, plugin_cors;
+
+/* INVALID_ARGUMENT "FILE:LINE: plugin NAME: ...", for check and start. */
+struct status plugin_error(const struct plugin_context *context, const struct plugin *plugin, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

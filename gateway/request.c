@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The access token of a request, and what else plugins do with requests. */
+#include "base/clock.h"
+#include "gateway/request.h"
+#include "gateway/route_table.h"
+
+static struct str find_token(const struct gateway_request *request)
+{
+    struct str value = http_headers_get(&request->http->headers, "authorization");
+
+    if (value.length > 7 && str_equal_nocase(str_sized(value.data, 7), STR("bearer ")))
+        return str_trim(str_sized(value.data + 7, value.length - 7));
+    return http_cookie(&request->http->headers, "access-token");
+}
+
+enum token_state request_token(const struct call *call, struct gateway_request *request)
+{
+    const struct jwt_keys *keys = request->route ? request->route->token_keys : NULL;
+
+    if (request->token != TOKEN_UNREAD) return request->token;
+    request->token = TOKEN_ABSENT;
+    struct str token = keys ? find_token(request) : (struct str){0};
+    if (token.length == 0) return request->token;
+    request->token_status =
+        jwt_verify(call->arena, keys, token, "access", clock_now_us() / 1000000, &request->claims);
+    request->token = failed(request->token_status) ? TOKEN_BAD : TOKEN_GOOD;
+    return request->token;
+}
+
+struct str request_header(const struct gateway_request *request, const char *name)
+{
+    struct str value = http_headers_get(&request->http->headers, name);
+
+    return value.data ? value : STR("");
+}
+
+/* Headers are chosen by us and their values by services, so that one which cannot be sent is better left out than made
+ * the request's failure. */
+void request_header_add(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+{
+    struct status st = http_headers_add(call->arena, &request->headers, name, value);
+
+    (void)st;
+}
+
+void request_header_set(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+{
+    struct status st = http_headers_set(call->arena, &request->headers, name, value);
+
+    (void)st;
+}
+
+void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+{
+    struct status st = http_headers_add(call->arena, &request->metadata, name, value);
+
+    (void)st;
+}

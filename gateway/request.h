@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP request on its way through the gateway: what the plugins see and change. Private to gateway/. */
+#ifndef GATEWAY_REQUEST_H
+#define GATEWAY_REQUEST_H
+
+#include "base/jwt.h"
+#include "http/http.h"
+#include "rpc/rpc.h"
+
+struct gateway;
+struct gateway_route;
+struct traffic;
+
+enum token_state { TOKEN_UNREAD, TOKEN_ABSENT, TOKEN_GOOD, TOKEN_BAD };
+
+struct gateway_request {
+    struct gateway *gateway;
+    struct http_exchange *exchange;
+    const struct http_request *http;
+    const struct gateway_route *route; /* NULL: no route */
+    const char *client_ip;
+    int64_t started_us; /* monotonic */
+    size_t body_max;    /* bytes */
+    bool preflight;     /* of CORS */
+
+    /* Who asks. */
+    enum token_state token;
+    struct status token_status; /* of BAD: why */
+    struct jwt_claims claims;   /* of GOOD */
+
+    /* What the service is told. */
+    struct user user;
+    struct http_headers metadata;
+
+    /* The answer; `reply` is what the service said besides its message. */
+    struct http_headers reply;
+    struct http_headers headers;
+    struct status outcome;
+    int http_status;
+    struct str body;
+    bool answered;   /* by a plugin */
+    size_t sent;     /* bytes of the body */
+    struct traffic *traffic; /* what it is counted as */
+};
+
+/* Sets a header of the answer; what HTTP does not allow, or what is too much, is left out. */
+void request_header_set(const struct call *call, struct gateway_request *request, struct str name, struct str value);
+void request_header_add(const struct call *call, struct gateway_request *request, struct str name, struct str value);
+
+/* A header of the request; empty if it is not there. */
+struct str request_header(const struct gateway_request *request, const char *name);
+
+/* Adds metadata for the service. */
+void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name, struct str value);
+
+/* Verifies the access token (of `Authorization: Bearer`, or the cookie `access-token`) with the keys of the route's
+ * auth-token-validator, once a request. Without that plugin the token counts as absent. */
+enum token_state request_token(const struct call *call, struct gateway_request *request);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/route_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/token_keys.h"
+
+/* A route by one of its paths (NULL: it has none). */
+struct route_entry {
+    const struct gateway_route *route;
+    const struct kong_path *path;
+    int place; /* in the order of the file */
+};
+
+/* ---- making ---- */
+
+static void add_plugins(struct gateway_route *route, struct kong_plugin *list)
+{
+    for (struct kong_plugin *plugin = list; plugin; plugin = plugin->next) {
+        size_t at = 0;
+        while (at < route->chain_count && route->chain[at]->plugin != plugin->plugin) at++;
+        if (!plugin->enabled || at < route->chain_count) continue; /* the nearer one is there already */
+        for (at = route->chain_count; at > 0; at--) {
+            if (plugin_place(route->chain[at - 1]->plugin) < plugin_place(plugin->plugin)) break;
+            route->chain[at] = route->chain[at - 1];
+        }
+        route->chain[at] = plugin;
+        route->chain_count++;
+    }
+}
+
+static size_t plugin_count(void)
+{
+    size_t count = 0;
+
+    while (plugins[count]) count++;
+    return count;
+}
+
+static void init_route(struct arena *arena, const struct kong *kong, const struct kong_route *from,
+                       struct gateway_route *route)
+{
+    route->kong = from;
+    route->chain = arena_array(arena, struct kong_plugin *, plugin_count());
+    if (from) add_plugins(route, from->plugins);
+    if (from) add_plugins(route, from->service->plugins);
+    add_plugins(route, kong->plugins);
+    if (from && from->service->timeout_ms > 0) route->timeout_ms = from->service->timeout_ms;
+}
+
+static int attributes(const struct kong_route *route)
+{
+    return (route->hosts.count > 0) + (route->methods.count > 0) + (route->path_count > 0);
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Negative: a is tried before b. */
+static int compare_entries(const void *left, const void *right)
+{
+    const struct route_entry *a = left, *b = right;
+    bool a_regex = a->path && a->path->kind == KONG_REGEX, b_regex = b->path && b->path->kind == KONG_REGEX;
+    int order = compare_numbers(attributes(b->route->kong), attributes(a->route->kong));
+
+    if (order == 0) order = compare_numbers(b_regex, a_regex);
+    if (order == 0 && a_regex) order = compare_numbers(b->route->kong->regex_priority, a->route->kong->regex_priority);
+    if (order == 0 && a->path && b->path)
+        order = compare_numbers((int64_t)b->path->text.length, (int64_t)a->path->text.length);
+    return order ? order : compare_numbers(a->place, b->place);
+}
+
+static void add_entries(struct route_table *table, const struct gateway_route *route)
+{
+    size_t count = route->kong->path_count ? route->kong->path_count : 1;
+
+    for (size_t i = 0; i < count; i++) {
+        table->entries[table->entry_count] = (struct route_entry){
+            .route = route,
+            .path = route->kong->path_count ? &route->kong->paths[i] : NULL,
+            .place = (int)table->entry_count,
+        };
+        table->entry_count++;
+    }
+}
+
+void route_table_init(struct arena *arena, const struct kong *kong, struct route_table *table)
+{
+    size_t routes = 0, entries = 0;
+
+    *table = (struct route_table){0};
+    for (const struct kong_route *route = kong->routes; route; route = route->next) {
+        routes++;
+        entries += route->path_count + 1;
+    }
+    table->routes = arena_array(arena, struct gateway_route, routes);
+    table->entries = arena_array(arena, struct route_entry, entries);
+    for (const struct kong_route *route = kong->routes; route; route = route->next) {
+        if (!route->service->enabled) continue;
+        struct gateway_route *made = &table->routes[table->count++];
+        init_route(arena, kong, route, made);
+        add_entries(table, made);
+    }
+    if (table->entry_count > 0) qsort(table->entries, table->entry_count, sizeof(table->entries[0]), compare_entries);
+    init_route(arena, kong, NULL, &table->unmatched);
+}
+
+/* ---- matching ---- */
+
+/* "*.example.com" and "example.*" stand for any part. */
+static bool host_fits(const char *pattern, struct str host)
+{
+    struct str text = str_of(pattern);
+
+    if (text.length > 1 && text.data[0] == '*')
+        return host.length >= text.length && str_ends_with(host, str_sized(text.data + 1, text.length - 1));
+    if (text.length > 1 && text.data[text.length - 1] == '*')
+        return host.length >= text.length && str_starts_with(host, str_sized(text.data, text.length - 1));
+    return str_equal_nocase(text, host);
+}
+
+static bool takes_host(const struct kong_route *route, struct str host)
+{
+    size_t colon = host.length;
+
+    while (colon > 0 && host.data[colon - 1] >= '0' && host.data[colon - 1] <= '9') colon--;
+    if (colon > 0 && colon < host.length && host.data[colon - 1] == ':') host.length = colon - 1;
+    for (size_t i = 0; i < route->hosts.count; i++)
+        if (host_fits(route->hosts.items[i].text, host)) return true;
+    return route->hosts.count == 0;
+}
+
+static bool has_method(const struct kong_route *route, struct str method)
+{
+    bool head = str_is(method, "HEAD");
+
+    for (size_t i = 0; i < route->methods.count; i++) {
+        const char *name = route->methods.items[i].text;
+        if (str_is(method, name) || (head && strcmp(name, "GET") == 0)) return true;
+    }
+    return route->methods.count == 0;
+}
+
+static bool takes_method(const struct kong_route *route, const struct route_question *question)
+{
+    if (has_method(route, question->method)) return true;
+    return question->preflight_for.length > 0 && has_method(route, question->preflight_for);
+}
+
+/* Does it fit in all but the method? */
+static bool takes_place(const struct route_entry *entry, const struct route_question *question, size_t *ret_matched)
+{
+    const struct kong_route *route = entry->route->kong;
+
+    *ret_matched = 0;
+    if (question->grpc ? !route->grpc : !route->http) return false;
+    if (entry->path && !kong_path_matches(entry->path, question->path, ret_matched)) return false;
+    return takes_host(route, question->host);
+}
+
+const struct gateway_route *route_table_find(const struct route_table *table, const struct route_question *question,
+                                             size_t *ret_matched, bool *ret_other_method)
+{
+    *ret_other_method = false;
+    for (size_t i = 0; i < table->entry_count; i++) {
+        const struct route_entry *entry = &table->entries[i];
+        if (takes_method(entry->route->kong, question) && takes_place(entry, question, ret_matched)) return entry->route;
+    }
+    for (size_t i = 0; i < table->entry_count && !*ret_other_method; i++)
+        *ret_other_method = takes_place(&table->entries[i], question, ret_matched);
+    return NULL;
+}
+
+static void allow(char allowed[ROUTER_ALLOW_SIZE], const char *method)
+{
+    struct str rest = str_of(allowed), part;
+    size_t length = strlen(allowed);
+
+    while (length > 0 && str_split(&rest, ',', &part))
+        if (str_is(str_trim(part), method)) return;
+    snprintf(allowed + length, ROUTER_ALLOW_SIZE - length, "%s%s", length ? ", " : "", method);
+}
+
+void route_table_allow(const struct route_table *table, const struct route_question *question,
+                       char ret_allow[ROUTER_ALLOW_SIZE])
+{
+    size_t matched;
+
+    ret_allow[0] = '\0';
+    for (size_t i = 0; i < table->entry_count; i++) {
+        const struct route_entry *entry = &table->entries[i];
+        if (!takes_place(entry, question, &matched)) continue;
+        const struct texts *methods = &entry->route->kong->methods;
+        for (size_t m = 0; m < methods->count; m++) {
+            allow(ret_allow, methods->items[m].text);
+            if (strcmp(methods->items[m].text, "GET") == 0) allow(ret_allow, "HEAD");
+        }
+    }
+}
+
+struct str route_upstream_path(struct arena *arena, const struct gateway_route *route, struct str path, size_t matched)
+{
+    const char *before = route->kong->service->path;
+    struct str rest = path;
+
+    if (!route->kong->strip_path && !before[0]) return path;
+    if (route->kong->strip_path) rest = str_sized(path.data + matched, path.length - matched);
+    size_t before_length = strlen(before);
+    if (before_length > 0 && before[before_length - 1] == '/') before_length--;
+    const char *slash = rest.length > 0 && rest.data[0] == '/' ? "" : "/";
+    return str_of(arena_printf(arena, "%.*s%s%.*s", (int)before_length, before, slash, STR_ARGS(rest)));
+}
+
+/* ---- which rules are served where ---- */
+
+/* The template with something in the place of its variables: a path that it takes. */
+static struct str sample_path(struct arena *arena, const struct path_template *template)
+{
+    const char *path = "";
+
+    for (int i = 0; i < template->segment_count; i++) {
+        const struct template_segment *segment = &template->segments[i];
+        struct str text = segment->kind == SEGMENT_LITERAL ? segment->literal : STR("-");
+        path = arena_printf(arena, "%s/%.*s", path, STR_ARGS(text));
+    }
+    if (template->verb.length > 0) path = arena_printf(arena, "%s:%.*s", path, STR_ARGS(template->verb));
+    return str_of(path[0] ? path : "/");
+}
+
+const char *route_public_path(struct arena *arena, const struct route_table *table, const struct gateway_route *route,
+                              const struct binding *binding)
+{
+    const struct kong_route *kong = route->kong;
+    struct str sample = sample_path(arena, &binding->template), shown = binding->template.text;
+    struct str before = str_of(kong->service->path);
+    bool other_method;
+    size_t matched;
+
+    if (before.length > 0 && before.data[before.length - 1] == '/') before.length--;
+    if (!str_starts_with(sample, before) || !str_starts_with(shown, before)) return NULL;
+    sample = str_sized(sample.data + before.length, sample.length - before.length);
+    shown = str_sized(shown.data + before.length, shown.length - before.length);
+    for (size_t i = 0; i < (kong->path_count ? kong->path_count : 1); i++) {
+        struct str prefix = {0};
+        if (kong->strip_path && kong->path_count && kong->paths[i].kind == KONG_PREFIX) prefix = kong->paths[i].text;
+        if (prefix.length > 0 && prefix.data[prefix.length - 1] == '/') prefix.length--;
+        struct route_question question = {
+            .host = kong->hosts.count ? str_of(kong->hosts.items[0].text) : STR(""),
+            .path = str_of(arena_printf(arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(sample))),
+            .method = str_of(binding->http->method),
+        };
+        if (route_table_find(table, &question, &matched, &other_method) == route)
+            return arena_printf(arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(shown));
+    }
+    return NULL;
+}
+
+static void add_method(struct route_table *table, const struct gateway_route *route,
+                       const struct transcoding_route *rule)
+{
+    const struct schema_method *method = rule->binding->method;
+    struct grpc_method *added = &table->method_list[table->method_count];
+
+    *added = (struct grpc_method){.route = route, .method = method};
+    added->traffic.route = method->path;
+    added->traffic.method = "POST";
+    if (name_table_add(&table->methods, str_of(method->path), added)) table->method_count++;
+}
+
+static void take_from_plugins(struct gateway_route *route)
+{
+    for (size_t i = 0; i < route->chain_count; i++) {
+        const struct kong_plugin *plugin = route->chain[i];
+        if (plugin->plugin == &plugin_grpc_gateway) route->transcoding = grpc_gateway_transcoding(plugin->config);
+        if (plugin->plugin == &plugin_auth_token_validator) route->token_keys = auth_token_keys(plugin->config);
+        if (plugin->plugin == &plugin_cors) route->has_cors = true;
+    }
+}
+
+void route_table_finish(struct arena *arena, struct route_table *table)
+{
+    struct arena scratch;
+    size_t rules = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        take_from_plugins(&table->routes[i]);
+        if (table->routes[i].transcoding) rules += table->routes[i].transcoding->count;
+    }
+    take_from_plugins(&table->unmatched);
+    name_table_init(arena, &table->methods, rules);
+    table->method_list = arena_array(arena, struct grpc_method, rules + 1);
+    arena_init(&scratch, 0);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct gateway_route *route = &table->routes[i];
+        for (size_t r = 0; route->transcoding && r < route->transcoding->count; r++) {
+            const struct transcoding_route *rule = &route->transcoding->routes[r];
+            if (route_public_path(&scratch, table, route, rule->binding)) add_method(table, route, rule);
+        }
+    }
+    arena_release(&scratch);
+}

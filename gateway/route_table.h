@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kong's routes, ready to be matched: each with the plugins that it goes through, in the order they run.
+ *
+ * Which route takes a request is decided as Kong does it: routes that state more of hosts, methods and paths come first,
+ * then those with a regular expression by regex_priority, then longer paths, then the order of the file. A route for GET
+ * takes HEAD too, and a preflight of CORS is taken by the route of the method that it asks about.
+ *
+ * gRPC requests go to a route whose protocols have grpc; else, if a route's grpc-gateway knows the method and its HTTP rule
+ * leads to that route, they go through its plugins as the JSON request would. */
+#ifndef GATEWAY_ROUTE_TABLE_H
+#define GATEWAY_ROUTE_TABLE_H
+
+#include "base/jwt.h"
+#include "gateway/kong.h"
+#include "gateway/transcoding.h"
+#include "rpc/name_table.h"
+
+struct rpc_channel;
+
+struct gateway_route {
+    const struct kong_route *kong; /* NULL: of requests that no route takes */
+    struct kong_plugin **chain;    /* in the order they run */
+    size_t chain_count;
+    const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it takes gRPC only */
+    const struct jwt_keys *token_keys;     /* of its auth-token-validator; NULL: none */
+    bool has_cors;
+    struct rpc_channel *channel;
+    int64_t timeout_ms; /* 0: the gateway's */
+};
+
+/* A gRPC method that is served under the route of its HTTP rule. */
+struct grpc_method {
+    const struct gateway_route *route;
+    const struct schema_method *method;
+    struct traffic traffic;
+};
+
+struct route_entry;
+
+struct route_table {
+    struct gateway_route *routes; /* in the order of the file */
+    size_t count;
+    struct route_entry *entries; /* in the order they are tried */
+    size_t entry_count;
+    struct gateway_route unmatched;
+    struct name_table methods; /* struct grpc_method by path */
+    struct grpc_method *method_list;
+    size_t method_count;
+};
+
+/* Makes the routes and their chains; starts nothing. */
+void route_table_init(struct arena *arena, const struct kong *kong, struct route_table *table);
+
+/* Once the plugins have been started: what the routes take from them, and the gRPC methods. */
+void route_table_finish(struct arena *arena, struct route_table *table);
+
+struct route_question {
+    struct str host, path, method;
+    struct str preflight_for; /* the method that a preflight asks about; empty: it is none */
+    bool grpc;
+};
+
+/* The route, or NULL; then *ret_other_method tells whether there is one with other methods. *ret_matched: how much of
+ * the path the route's path is. */
+const struct gateway_route *route_table_find(const struct route_table *table, const struct route_question *question,
+                                             size_t *ret_matched, bool *ret_other_method);
+
+/* The methods of the routes that take the path otherwise: "GET, HEAD". */
+void route_table_allow(const struct route_table *table, const struct route_question *question,
+                       char ret_allow[ROUTER_ALLOW_SIZE]);
+
+/* The path that the service's rules see: stripped, and behind the service's own path. */
+struct str route_upstream_path(struct arena *arena, const struct gateway_route *route, struct str path, size_t matched);
+
+/* The path under which the route has a rule's template, or NULL when it leads elsewhere. In the arena. */
+const char *route_public_path(struct arena *arena, const struct route_table *table, const struct gateway_route *route,
+                              const struct binding *binding);
+
+#endif

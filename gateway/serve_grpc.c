@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gRPC requests at the gateway's port: the same plugins, then message by message to the service and back, without a look
+ * into them. A unary method is one call; of a stream one fiber sends and another receives. */
+#include "fiber/fiber.h"
+#include "gateway/gateway_parts.h"
+#include "rpc/rpc_body.h"
+#include "rpc/rpc_status.h"
+#include "rpc/timeout.h"
+
+struct grpc_pass {
+    struct gateway_request *request;
+    struct rpc_body body;
+    struct rpc_stream *stream;
+    struct status upload; /* what sending came to */
+    bool begun;
+    bool ended; /* by the service */
+};
+
+static struct status prepare(struct call *call, struct grpc_pass *pass)
+{
+    const struct http_headers *headers = &pass->request->http->headers;
+    struct str timeout = http_headers_get(headers, "grpc-timeout");
+    int64_t timeout_us;
+
+    if (timeout.data) {
+        if (!rpc_timeout_parse(timeout, &timeout_us))
+            return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
+                               "grpc-timeout is up to 8 digits and one of H M S m u n");
+        call_limit(call, timeout_us / 1000 + 1);
+    }
+    pass->body.exchange = pass->request->exchange;
+    pass->body.deframer.size_max = pass->request->body_max;
+    forward_request_grpc(call, pass->request);
+    rpc_scope_new(call, &pass->request->user, &pass->request->metadata, pass->request->client_ip);
+    return rpc_encoding_parse(call->arena, http_headers_get(headers, "grpc-encoding"), &pass->body.deframer.gzip);
+}
+
+/* Metadata that are not gRPC's own. */
+static void copy_metadata(const struct call *call, struct http_headers *to, const struct http_headers *from)
+{
+    for (size_t i = 0; from && i < from->count; i++) {
+        struct str name = from->items[i].name;
+        if (name.length == 0 || name.data[0] == ':' || str_starts_with(name, STR("grpc-")) || str_is(name, "content-type"))
+            continue;
+        struct status full = http_headers_add(call->arena, to, name, from->items[i].value);
+        if (failed(full)) return;
+    }
+}
+
+static struct str frame_of(struct arena *arena, struct str message)
+{
+    uint8_t *frame = arena_alloc(arena, RPC_FRAME_HEAD_SIZE + message.length);
+
+    memcpy(frame + RPC_FRAME_HEAD_SIZE, message.data, message.length);
+    return rpc_frame(arena, frame, message.length, false);
+}
+
+static const struct http_headers *trailers_of(const struct call *call, struct status st, const struct http_headers *metadata)
+{
+    struct http_headers *trailers = arena_new(call->arena, struct http_headers);
+
+    rpc_status_write(call->arena, st, trailers);
+    copy_metadata(call, trailers, metadata);
+    return trailers;
+}
+
+/* Metadata go as they are; plugins that make headers of them find none left. */
+static void set_head(const struct call *call, struct gateway_request *request)
+{
+    request->http_status = 200;
+    request_header_set(call, request, STR("content-type"), STR("application/grpc"));
+    copy_metadata(call, &request->headers, &request->reply);
+    request->reply.count = 0;
+    answer_headers(call, request);
+}
+
+/* ---- unary ---- */
+
+static struct status pass_unary(struct call *call, struct grpc_pass *pass, const struct schema_method *method)
+{
+    struct gateway_request *request = pass->request;
+    struct http_headers trailers = {0};
+    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
+    struct str body, message, response;
+    struct status st;
+
+    st = http_read_body(call, request->exchange, RPC_FRAME_HEAD_SIZE + request->body_max, &body);
+    if (failed(st)) return st;
+    st = rpc_deframe_only(call->arena, &pass->body.deframer, body, &message);
+    if (failed(st)) return st;
+    st = rpc_call_raw(call, request->route->channel, method->path, message, &options, &response);
+    if (failed(st)) return st;
+    struct str frame = frame_of(call->arena, response);
+    set_head(call, request);
+    request->sent = frame.length;
+    http_respond_trailers(call, request->exchange, 200, &request->headers, frame, trailers_of(call, st, &trailers));
+    return st;
+}
+
+/* ---- streams ---- */
+
+/* On a fiber of its own: the client's messages, to the end. */
+static void send_upstream(struct call *call, void *data)
+{
+    struct grpc_pass *pass = data;
+    struct arena arena;
+    struct str message;
+
+    arena_init(&arena, 0);
+    for (;;) {
+        arena_reset(&arena);
+        pass->upload = rpc_body_receive(call, &arena, &pass->body, &message);
+        if (failed(pass->upload) || !message.data) break;
+        pass->upload = rpc_send_raw(call, pass->stream, message);
+        if (failed(pass->upload)) break;
+    }
+    arena_release(&arena);
+    if (failed(pass->upload) && !pass->ended)
+        rpc_stream_cancel(pass->stream);
+    else if (!failed(pass->upload))
+        pass->upload = rpc_send_end(call, pass->stream);
+}
+
+static struct status send_downstream(struct call *call, struct grpc_pass *pass)
+{
+    struct gateway_request *request = pass->request;
+    const struct http_headers *metadata;
+    struct str message;
+    struct arena arena;
+    struct status st = rpc_stream_head(call, pass->stream, &metadata);
+
+    if (failed(st)) return st;
+    if (metadata) request->reply = *metadata;
+    arena_init(&arena, 0);
+    for (;;) {
+        st = rpc_receive_raw(call, pass->stream, &message);
+        if (failed(st) || !message.data) break;
+        if (!pass->begun) {
+            set_head(call, request);
+            http_begin(call, request->exchange, 200, &request->headers);
+            pass->begun = true;
+        }
+        arena_reset(&arena);
+        struct str frame = frame_of(&arena, message);
+        request->sent += frame.length;
+        st = http_write(call, request->exchange, frame);
+        if (failed(st)) break;
+    }
+    arena_release(&arena);
+    return st;
+}
+
+static struct status pass_stream(struct call *call, struct grpc_pass *pass, const char *path)
+{
+    struct gateway_request *request = pass->request;
+    struct http_headers trailers = {0};
+    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
+    struct fiber_group group = {0};
+    struct status st, finished;
+
+    st = rpc_stream_open_raw(call, request->route->channel, path, &options, &pass->stream);
+    if (failed(st)) return st;
+    st = fiber_group_start(call, &group, send_upstream, pass);
+    if (!failed(st)) st = send_downstream(call, pass);
+    /* The service may end before the client has: what is still sent then goes nowhere. */
+    pass->ended = true;
+    fiber_group_cancel(&group);
+    fiber_group_wait(call, &group);
+    finished = rpc_stream_finish(call, pass->stream);
+    if (!failed(st)) st = finished;
+    if (failed(st) && failed(pass->upload) && pass->upload.code != STATUS_CANCELLED) st = pass->upload;
+    if (!pass->begun && failed(st)) return st;
+    if (!pass->begun) {
+        set_head(call, request);
+        http_begin(call, request->exchange, 200, &request->headers);
+    }
+    http_finish(call, request->exchange, trailers_of(call, st, &trailers));
+    return st;
+}
+
+struct status serve_grpc(struct call *call, struct gateway_request *request, const struct schema_method *method)
+{
+    struct grpc_pass pass = {.request = request};
+    const char *path = method ? method->path : str_dup(call->arena, request->http->path);
+    struct status st = prepare(call, &pass);
+
+    if (failed(st)) return st;
+    if (method && !method->client_streaming && !method->server_streaming) return pass_unary(call, &pass, method);
+    return pass_stream(call, &pass, path);
+}

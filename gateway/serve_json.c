@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A JSON request as a call: path, query and body become the request message's bytes, the answer's bytes become JSON. What
+ * streams is sent as it comes, a line of JSON for each message, or as Server-Sent Events to who asks for these. */
+#include "gateway/gateway_parts.h"
+#include "rpc/timeout.h"
+#include "rpc/wire.h"
+
+enum { JSON_GROWTH = 2, CAPACITY_MIN = 512 };
+
+/* "application/json", with parameters or without. */
+static bool is_json(struct str content_type)
+{
+    struct str type = str_trim(str_sized(content_type.data, str_find(content_type, ';')));
+
+    return str_equal_nocase(type, STR("application/json"));
+}
+
+static struct status read_body(struct call *call, struct gateway_request *request, struct str *ret_body)
+{
+    struct status st = http_read_body(call, request->exchange, request->body_max, ret_body);
+
+    if (failed(st) || ret_body->length == 0) return st;
+    if (!is_json(request_header(request, "content-type")))
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
+                           "the body must be application/json");
+    return st;
+}
+
+/* What the client allows, if it says so as gRPC clients do. */
+static struct status limit(struct call *call, const struct gateway_request *request, bool streams)
+{
+    struct str text = http_headers_get(&request->http->headers, "grpc-timeout");
+    int64_t timeout_us;
+
+    if (text.data) {
+        if (!rpc_timeout_parse(text, &timeout_us))
+            return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
+                               "grpc-timeout is up to 8 digits and one of H M S m u n");
+        call_limit(call, timeout_us / 1000 + 1);
+    }
+    if (streams) return status_ok();
+    call_limit(call, request->route->timeout_ms ? request->route->timeout_ms : request->gateway->timeout_ms);
+    return status_ok();
+}
+
+/* The request message's bytes. */
+static struct status make_message(struct call *call, struct gateway_request *request, const struct json_target *target,
+                                  struct str *ret_message)
+{
+    struct parameters parameters = {.captures = target->match.captures, .query = request->http->query};
+    struct output wire;
+    struct str body;
+    struct status st = read_body(call, request, &body);
+
+    if (failed(st)) return st;
+    output_init(&wire, call->arena, body.length + CAPACITY_MIN);
+    st = binding_request(call->arena, target->rule->binding, &parameters, body, &wire);
+    if (!failed(st) && call->arena->exhausted)
+        st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT, "the request takes too much memory");
+    *ret_message = output_view(&wire);
+    return st;
+}
+
+/* The envelope's own status_code; 0 when it has none. */
+static int find_status(const struct transcoding_route *rule, struct str message)
+{
+    struct wire_field field;
+    int32_t status = 0;
+
+    if (!rule->status_code) return 0;
+    while (wire_next(&message, &field) == WIRE_FIELD)
+        if (field.number == rule->status_code->number && field.type == WIRE_VARINT) status = (int32_t)field.value;
+    return status >= 200 && status <= 599 ? status : 0;
+}
+
+static struct status write_json(struct arena *arena, const struct binding *binding, struct str message,
+                                struct output *out)
+{
+    if (binding->response_body)
+        return transcode_field_to_json(arena, binding->response, binding->response_body, message, out);
+    return transcode_to_json(arena, binding->response, message, out);
+}
+
+static struct status serve_unary(struct call *call, struct gateway_request *request, const struct json_target *target,
+                                 struct str message)
+{
+    const struct binding *binding = target->rule->binding;
+    struct rpc_options options = {.ret_metadata = &request->reply};
+    struct output json;
+    struct str response;
+    struct status st =
+        rpc_call_raw(call, request->route->channel, binding->method->path, message, &options, &response);
+
+    if (failed(st)) return st;
+    output_init(&json, call->arena, response.length * JSON_GROWTH + CAPACITY_MIN);
+    st = write_json(call->arena, binding, response, &json);
+    if (failed(st)) return st;
+    request->body = output_view(&json);
+    request->http_status = answer_override(&request->reply);
+    if (request->http_status == 0) request->http_status = find_status(target->rule, response);
+    if (request->http_status == 0) request->http_status = 200;
+    return st;
+}
+
+/* ---- streams ---- */
+
+struct json_stream {
+    struct gateway_request *request;
+    const struct binding *binding;
+    struct rpc_stream *stream;
+    struct arena arena; /* of one message at a time */
+    bool events;        /* Server-Sent Events */
+    bool begun;
+};
+
+static void begin_stream(const struct call *call, struct json_stream *json)
+{
+    struct gateway_request *request = json->request;
+    struct str type = json->events ? STR("text/event-stream") : STR("application/x-ndjson");
+
+    json->begun = true;
+    request->http_status = 200;
+    forward_reply(call, request);
+    answer_headers(call, request);
+    request_header_set(call, request, STR("content-type"), type);
+    request_header_set(call, request, STR("cache-control"), STR("no-cache"));
+    http_begin(call, request->exchange, 200, &request->headers);
+}
+
+/* Sends one message, or an error once there are messages before it. */
+static struct status send_event(struct call *call, struct json_stream *json, bool error, struct str text)
+{
+    struct output out;
+
+    output_init(&out, &json->arena, text.length + 64);
+    if (json->events) output_str(&out, error ? STR("event: error\ndata: ") : STR("data: "));
+    output_str(&out, text);
+    output_str(&out, json->events ? STR("\n\n") : STR("\n"));
+    json->request->sent += out.length;
+    return http_write(call, json->request->exchange, output_view(&out));
+}
+
+static struct status send_messages(struct call *call, struct json_stream *json)
+{
+    const struct http_headers *metadata;
+    struct str message;
+    struct status st = rpc_stream_head(call, json->stream, &metadata);
+
+    if (failed(st)) return st;
+    if (metadata) json->request->reply = *metadata;
+    for (;;) {
+        st = rpc_receive_raw(call, json->stream, &message);
+        if (failed(st) || !message.data) return st;
+        struct output text;
+        arena_reset(&json->arena);
+        output_init(&text, &json->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
+        st = write_json(&json->arena, json->binding, message, &text);
+        if (failed(st)) return status_dup(call->arena, st);
+        if (!json->begun) begin_stream(call, json);
+        st = send_event(call, json, false, output_view(&text));
+        if (failed(st)) return st;
+    }
+}
+
+static void end_stream(struct call *call, struct json_stream *json, struct status st)
+{
+    if (failed(st) && !failed(call_check(call))) {
+        struct str body = answer_error_body(call->arena, st, answer_status(st));
+        struct status sent = send_event(call, json, true, body);
+        (void)sent; /* who does not take it is gone */
+    }
+    http_finish(call, json->request->exchange, NULL);
+}
+
+static bool wants_events(const struct gateway_request *request)
+{
+    struct str rest = request_header(request, "accept"), part;
+
+    while (str_split(&rest, ',', &part)) {
+        struct str type = str_trim(str_sized(part.data, str_find(part, ';')));
+        if (str_equal_nocase(type, STR("text/event-stream"))) return true;
+    }
+    return false;
+}
+
+static struct status serve_stream(struct call *call, struct gateway_request *request, const struct json_target *target,
+                                  struct str message)
+{
+    const struct binding *binding = target->rule->binding;
+    struct json_stream json = {.request = request, .binding = binding, .events = wants_events(request)};
+    struct status st, finished;
+
+    st = rpc_stream_open_raw(call, request->route->channel, binding->method->path, NULL, &json.stream);
+    if (failed(st)) return st;
+    arena_init(&json.arena, 0);
+    st = rpc_send_raw(call, json.stream, message);
+    if (!failed(st)) st = rpc_send_end(call, json.stream);
+    if (!failed(st)) st = send_messages(call, &json);
+    finished = rpc_stream_finish(call, json.stream);
+    if (!failed(st)) st = finished;
+    if (!json.begun && !failed(st)) begin_stream(call, &json);
+    if (json.begun) end_stream(call, &json, st);
+    arena_release(&json.arena);
+    return st;
+}
+
+struct status serve_json(struct call *call, struct gateway_request *request, const struct json_target *target)
+{
+    const struct schema_method *method = target->rule->binding->method;
+    struct str message;
+    struct status st;
+
+    if (method->client_streaming)
+        return status_make(STATUS_UNIMPLEMENTED, 0, "this method takes a stream of messages; call it over gRPC");
+    st = limit(call, request, method->server_streaming);
+    if (!failed(st)) st = make_message(call, request, target, &message);
+    if (failed(st)) return st;
+    forward_request_json(call, request);
+    rpc_scope_new(call, &request->user, &request->metadata, request->client_ip);
+    if (method->server_streaming) return serve_stream(call, request, target, message);
+    return serve_unary(call, request, target, message);
+}

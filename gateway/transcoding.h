@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All HTTP rules of the services that a proto declares, ready to be served: what a `grpc-gateway` plugin stands for. */
+#ifndef GATEWAY_TRANSCODING_H
+#define GATEWAY_TRANSCODING_H
+
+#include "gateway/binding.h"
+#include "gateway/plugins/plugins.h"
+#include "gateway/router.h"
+#include "gateway/traffic.h"
+
+/* One HTTP rule. */
+struct transcoding_route {
+    const struct binding *binding;
+    const struct schema_service *service;
+    const struct schema_field *status_code; /* of the response: an int32 field of this name; NULL: none */
+    struct traffic traffic;
+};
+
+struct transcoding {
+    const struct rpc_schema *schema;
+    struct router *router; /* its targets are struct transcoding_route */
+    struct transcoding_route *routes;
+    size_t count;
+};
+
+/* `proto` is a proto that is compiled in, by its file's name whatever the folder, or a descriptor set *.binpb, which is
+ * read. In the context's arena. */
+struct status transcoding_new(const struct plugin_context *context, const char *proto,
+                              const struct transcoding **ret_transcoding);
+
+/* What the grpc-gateway plugin with this config serves. */
+const struct transcoding *grpc_gateway_transcoding(const void *config);
+
+#endif
