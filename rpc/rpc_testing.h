@@ -8,13 +8,14 @@
  *
  * Inside fn:
  *
- *     stage_as(call, "ann@example.com", "customer", "phone");       who asks from here on
- *     cart_service_get_cart(call, stage->inside, ...)               in process, as a part of the
- * shop cart_service_get_cart(call, stage->outside, ...)              over a connection, unproven
- *     stage_spread(call, stage, 1000, fn)                           fn on fibers of all shards
- *     stage_pass_s(60)                                              a minute passes
+ *     stage_as(call, "ann@example.com", "customer", "phone");   who asks from here on
+ *     stage->inside      the channel in process, as a part of the shop
+ *     stage->fleet       over a connection, signed with the fleet's key
+ *     stage->outside     over a connection, unproven
+ *     stage_spread(call, stage, 1000, fn)     fn on fibers of all shards
+ *     stage_pass_s(60)                        a minute passes
  *
- * The interceptors are the real ones on both ways. On fibers use EXPECT, not CHECK. */
+ * The interceptors are the real ones on all three ways. On fibers use EXPECT, not CHECK. */
 #ifndef RPC_RPC_TESTING_H
 #define RPC_RPC_TESTING_H
 
@@ -50,7 +51,7 @@ struct stage {
     struct rpc_server *server;
     struct http_server *http;
     struct service_context context;
-    struct rpc_channel *inside, *outside;
+    struct rpc_channel *inside, *fleet, *outside;
     void *service; /* as the module's start has made it */
     void (*play)(struct call *call, struct stage *stage);
 };
@@ -125,12 +126,11 @@ static inline void stage_open_channels(struct stage *stage)
 
     stage->http = http_server_new(&options);
     stage_must(http_server_listen(stage->http, &stage->arena, stage->shards, "127.0.0.1:0"));
+    const char *url = arena_printf(&stage->arena, "grpc://%s", http_server_address(stage->http));
     stage_must(
         rpc_channel_new(&stage->arena, stage->shards, stage->server, "inproc:", &stage->inside));
-    stage_must(
-        rpc_channel_new(&stage->arena, stage->shards, NULL,
-                        arena_printf(&stage->arena, "grpc://%s", http_server_address(stage->http)),
-                        &stage->outside));
+    stage_must(rpc_channel_new(&stage->arena, stage->shards, stage->server, url, &stage->fleet));
+    stage_must(rpc_channel_new(&stage->arena, stage->shards, NULL, url, &stage->outside));
 }
 
 static inline void stage_make(struct stage *stage, const struct stage_plan *plan)
@@ -209,6 +209,7 @@ static inline void stage_run(const struct stage_plan *plan,
     shards_run(stage.shards);
     http_server_free(stage.http);
     rpc_channel_free(stage.outside);
+    rpc_channel_free(stage.fleet);
     rpc_channel_free(stage.inside);
     if (plan->module) plan->module->stop(stage.service);
     rpc_server_free(stage.server);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers, in the order of proto/auth.proto. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "rpc/timestamp.h"
@@ -129,6 +128,9 @@ static struct status authenticate(struct call *call, const char *email, const ch
         auth_backoff_failed(service->backoff, account, call_peer(call), clock_monotonic_us());
         return wrong_credentials();
     }
+    /* Once more: guesses made side by side wait like those made one after another. */
+    st = check_backoff(call, account);
+    if (failed(st)) return st;
     auth_backoff_succeeded(service->backoff, account, call_peer(call));
 
     if (strcmp(credentials->status, "blocked") == 0)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The auth service through the loopback, beside a user service in memory. */
-#include <strings.h>
-
 #include "services/auth/auth_testing.h"
 
 /* ---- logging in ---- */
@@ -158,6 +156,34 @@ static void backs_off(struct call *call, struct stage *stage)
 TEST(failed_logins_wait_and_a_good_one_forgets_them)
 {
     auth_play(backs_off);
+}
+
+enum { GUESSES = 60 };
+
+static void guess(struct call *call, struct stage *stage, int number)
+{
+    bool right = number == GUESSES - 1;
+    struct tokens tokens;
+
+    stage_as(call, "", "", "");
+    struct status st = login(call, stage, "ann@example.com", right ? "correct horse" : "wrong", "",
+                             &tokens);
+    EXPECT(failed(st));
+    if (right) EXPECT(st.reason == ARGOSY__REASON__LOGIN_BACKOFF);
+}
+
+static void guesses_together(struct call *call, struct stage *stage)
+{
+    const struct password_policy slow = {
+        .scheme = PASSWORD_ARGON2ID, .memory_kib = 2048, .passes = 1};
+
+    EXPECT(password_hash(&slow, STR("correct horse"), ann.hash));
+    stage_spread(call, stage, GUESSES, guess);
+}
+
+TEST(guesses_made_side_by_side_wait_too)
+{
+    auth_play(guesses_together);
 }
 
 static void upgrades(struct call *call, struct stage *stage)

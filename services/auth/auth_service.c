@@ -33,7 +33,7 @@ static const struct setting settings[] = {
      "How long after a refresh the token before it still answers with the same successor.", 0,
      60000},
     {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50",
-     "Sessions (devices) of one user; past it the oldest ends.", 1, 1000},
+     "Sessions (devices) of one user; past it the least recently used ends.", 1, 1000},
     PASSWORD_SETTINGS,
     {0},
 };

@@ -5,6 +5,7 @@
 #define SERVICES_AUTH_AUTH_TESTING_H
 
 #include <pthread.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "rpc/rpc_testing.h"

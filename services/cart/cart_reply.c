@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/cart/cart_reply.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/money.h"

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "product.rpc.h"
-#include "rpc/timestamp.h"
 #include "services/cart/cart_reply.h"
 #include "services/cart/cart_service.h"
 

@@ -2,6 +2,8 @@
 /* What every adapter of the port promises: each test runs for each adapter of the list below. */
 #include "services/cart/cart_store.h"
 
+#include <sqlite3.h>
+
 #include "rpc/rpc_testing.h"
 
 enum { TTL_S = 3600 };
@@ -9,7 +11,8 @@ enum { TTL_S = 3600 };
 static struct status open_sqlite(const struct service_context *context,
                                  struct cart_store **ret_store)
 {
-    return cart_store_sqlite(context, ":memory:", TTL_S * INT64_C(1000000), ret_store);
+    return cart_store_sqlite(context, arena_printf(context->arena, "%s/cart.db", context->data_dir),
+                             TTL_S * INT64_C(1000000), ret_store);
 }
 
 static const struct adapter {
@@ -192,4 +195,42 @@ static void races(struct call *call, struct stage *stage)
 TEST(a_thousand_concurrent_changes_lose_none)
 {
     for_each_adapter(races);
+}
+
+/* ---- of the embedded adapter alone ---- */
+
+enum { OLD_CARTS = 10, CHANGES_TO_SWEEP = 256 };
+
+static int stored_carts(const struct stage *stage)
+{
+    char path[64];
+    sqlite3_stmt *statement;
+    sqlite3 *db;
+    int count = -1;
+
+    snprintf(path, sizeof(path), "%s/cart.db", stage->folder);
+    EXPECT(sqlite3_open(path, &db) == SQLITE_OK);
+    EXPECT(sqlite3_prepare_v2(db, "SELECT count(*) FROM carts", -1, &statement, 0) == SQLITE_OK);
+    if (sqlite3_step(statement) == SQLITE_ROW) count = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return count;
+}
+
+static void sweeps(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+
+    for (int i = 0; i < OLD_CARTS; i++)
+        EXPECT_OK(add(call, arena_printf(call->arena, "user%d@example.com", i), "p", &cart));
+    EXPECT(stored_carts(stage) == OLD_CARTS);
+    stage_pass_s(TTL_S + 24 * 3600);
+    stage_spread(call, stage, CHANGES_TO_SWEEP, race_to_add);
+    EXPECT(stored_carts(stage) == 1);
+}
+
+TEST(expired_carts_are_swept_up_by_later_changes)
+{
+    adapter = &adapters[0];
+    stage_run(&(struct stage_plan){.module = &module}, sweeps);
 }

@@ -327,6 +327,12 @@ static void strangers_are_not_believed(struct call *call, struct stage *stage)
                    PERMISSION_DENIED, INTERNAL_ONLY);
     EXPECT_OK(credentials(call, stage->inside, "ann@example.com", &secret));
     EXPECT(password_verify(STR("correct horse"), secret->password));
+    /* The fleet's key proves a service of ours, and whom it speaks for. */
+    EXPECT_OK(credentials(call, stage->fleet, "ann@example.com", &secret));
+    EXPECT_OK(user_service_get_customers(call, stage->fleet, &request, &page));
+    as(call, CUSTOMER);
+    EXPECT_REFUSED(user_service_get_customers(call, stage->fleet, &request, &page),
+                   PERMISSION_DENIED, ROLE_REQUIRED);
 }
 
 TEST(credentials_are_for_the_shops_own_services)
