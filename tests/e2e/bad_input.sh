@@ -18,7 +18,7 @@ api POST /products '{"name":"a","category":"c","unit_amount":"999999999999999999
 api POST /products '{"name":"a\u0000b","category":"c","price":1}'; expect 400
 api POST /products $'{"name":"\xff\xfe","category":"c","price":1}'; expect 400
 api POST /products "$(printf '[%.0s' $(seq 5000))"; expect 400
-api POST /products '{}' -H 'Content-Type: text/plain'; check "another media type is refused" [ "$status" = 415 ]
+api POST /products '' -H 'Content-Type: text/plain' --data-binary '{}'; check "another media type is refused" [ "$status" = 415 ]
 head -c 20000000 /dev/zero | tr '\0' ' ' >"$work/large"
 api POST /products "@$work/large"; expect 413 '.error.reason == "BODY_TOO_LARGE"'
 api GET /products '' -H "X-Large: $(head -c 60000 /dev/zero | tr '\0' x)"; expect 431
@@ -52,11 +52,11 @@ bearer "$token"; expect 200
 
 # Raw bytes on the socket: smuggling forms and nonsense are closed with 400.
 raw() { exec 3<>"/dev/tcp/${gateway%:*}/${gateway#*:}"; printf "$1" >&3; timeout 5 head -1 <&3 | tr -d '\r'; exec 3>&-; }
-refuses() { check "refuses: $1" grep -q '^HTTP/1.1 400' <<<"$(raw "$1")"; }
+refuses() { check "refuses: $1" grep -q "^HTTP/1.1 ${2:-400}" <<<"$(raw "$1")"; }
 refuses 'nonsense\r\n\r\n'
 refuses 'POST /products HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
 refuses 'POST /products HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd'
-refuses 'POST /products HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n'
+refuses 'POST /products HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n' '\(400\|501\)'
 refuses 'GET /products HTTP/1.1\r\nHost : a\r\n\r\n'
 refuses 'GET /products HTTP/1.1\r\n\r\n'
 refuses 'GET /products HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'
