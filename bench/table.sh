@@ -6,22 +6,21 @@ declare -A title=(
   [grpc]="GetProductById, gRPC, 8 connections x 16" [cart]="add to cart, durable, 64 connections"
 )
 
-# compare CASE YARDSTICK NAME AIM: rates; AIM is the least ratio, or - for none.
+# compare CASE YARDSTICK NAME AIM: rates; AIM is the least ratio.
 compare() {
   local ours theirs
   ours=$(median "$1" shop rate) theirs=$(median "$1" "$2" rate)
   [ -n "$ours" ] && [ -n "$theirs" ] || return 0
   awk -v what="${title[$1]}, per second / $3" -v ours="$ours" -v theirs="$theirs" -v aim="$4" 'BEGIN {
     ratio = ours / theirs
-    printf "%s|%.0f|%.0f|%.2f|%s|%s\n", what, ours, theirs, ratio, aim == "-" ? "-" : ">= " aim,
-      aim == "-" ? "-" : ratio >= aim ? "yes" : "NO"
+    printf("%s|%.0f|%.0f|%.2f|>= %s|%s\n", what, ours, theirs, ratio, aim, ratio >= aim ? "yes" : "NO")
   }'
 }
 
 # at_most WHAT VALUE AIM: a figure of ours alone.
 at_most() {
   [ -n "$2" ] || return 0
-  awk -v what="$1" -v ours="$2" -v aim="$3" 'BEGIN { printf "%s|%.4g|-|-|<= %s|%s\n", what, ours, aim, ours <= aim ? "yes" : "NO" }'
+  awk -v what="$1" -v ours="$2" -v aim="$3" 'BEGIN { printf("%s|%.4g|-|-|<= %s|%s\n", what, ours, aim, ours <= aim ? "yes" : "NO") }'
 }
 
 growth() {
@@ -29,8 +28,8 @@ growth() {
   before=$(median leak shop before) after=$(median leak shop after)
   [ -n "$before" ] || return 0
   awk -v s="$leak_s" -v before="$before" -v after="$after" 'BEGIN {
-    printf "memory, KiB: end / half time of %d s of mixed load|%d|%d|%.3f|<= 1.02|%s\n", s, after, before, after / before,
-      after <= before * 1.02 ? "yes" : "NO"
+    printf("memory, KiB: end / half time of %d s of mixed load|%d|%d|%.3f|<= 1.02|%s\n", s, after, before,
+      after / before, after <= before * 1.02 ? "yes" : "NO")
   }'
 }
 
