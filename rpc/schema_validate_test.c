@@ -499,11 +499,11 @@ TEST(uris)
                                       "javascript"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
-        if (!format_is_uri(str_of(good[i]))) printf("  %s\n", good[i]);
+        if (!format_is_uri(str_of(good[i]))) puts(good[i]);
         CHECK(format_is_uri(str_of(good[i])));
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        if (format_is_uri(str_of(bad[i]))) printf("  %s\n", bad[i]);
+        if (format_is_uri(str_of(bad[i]))) puts(bad[i]);
         CHECK(!format_is_uri(str_of(bad[i])));
     }
 }
