@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-cookie-clearer: takes both token cookies back when its route has succeeded (logout), and when a token was refused
- * as bad (of any route that has the plugin), so that a browser does not go on sending it. */
+/* auth-cookie-clearer: takes both token cookies back when its route has succeeded (logout), unless the answer hands out
+ * new ones (refresh), and when a token was refused as bad (of any route that has the plugin), so that a browser does
+ * not go on sending it. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
@@ -13,6 +14,18 @@ static bool is_token_cookie(struct str cookie)
     struct str name = cookie_name(cookie);
 
     return str_is(name, "access-token") || str_is(name, "refresh-token");
+}
+
+/* A cookie with a value, as "access-token=eyJ...; Path=/". */
+static bool hands_out_tokens(const struct http_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct http_header *item = &headers->items[i];
+        if (!str_is(item->name, "set-cookie") || !is_token_cookie(item->value)) continue;
+        size_t value = str_find(item->value, '=') + 1;
+        if (value < item->value.length && item->value.data[value] != ';') return true;
+    }
+    return false;
 }
 
 static void drop_token_cookies(struct http_headers *headers)
@@ -45,6 +58,7 @@ static void header(const struct call *call, struct gateway_request *request, voi
     const char *secure = plain_loopback ? "" : "; Secure";
 
     if (failed(request->outcome) ? !is_bad_token(request) : request->http_status >= 400) return;
+    if (!failed(request->outcome) && hands_out_tokens(&request->headers)) return;
     drop_token_cookies(&request->headers);
     static const char *const names[] = {"access-token", "refresh-token"};
     for (int i = 0; i < 2; i++) {

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/gateway_testing.h"
+
+#define HEAD "_format_version: \"3.0\"\n"
+#define SERVICE                                                                                                              \
+    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    config: {proto: /kong/edge.proto}\n"
+#define ROUTE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+#define PLAIN HEAD SERVICE ROUTE
+
+static void calls(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/tell/a%2Fb?tags=x&tags=y", "", "");
+
+    EXPECT(reply.status == 200);
+    EXPECT(is(reply.body, "{\"name\":\"a/b\",\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\","
+                          "\"metadata\":[],\"tags\":[\"x\",\"y\"]}"));
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/json"));
+    EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
+    EXPECT(is(header_of(call, &reply, "x-inside"), ""));
+    EXPECT(strlen(header_of(call, &reply, "x-request-id")) == 36);
+
+    reply = ask(call, edge, "PUT", "/tell/n", "{\"tags\":[\"t\"]}", "x-request-id: mine-1");
+    EXPECT(reply.status == 200 && has(reply.body, "\"tags\":[\"t\"]"));
+    EXPECT(is(header_of(call, &reply, "x-request-id"), "mine-1"));
+
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\",\"count\":\"5\"}", "");
+    EXPECT(reply.status == 201);
+    EXPECT(is(reply.body, "{\"success\":true,\"message\":\"ab\",\"status_code\":201}"));
+
+    reply = ask(call, edge, "GET", "/names?tags=a", "", "");
+    EXPECT(is(reply.body, "[\"a\"]"));
+    reply = ask(call, edge, "GET", "/tell?status=202", "", "");
+    EXPECT(reply.status == 202);
+}
+
+TEST(json_requests_become_calls)
+{
+    edge_run(PLAIN, NULL, calls);
+}
+
+static void heads(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "HEAD", "/tell/a", "", "");
+
+    EXPECT(reply.status == 200 && reply.body[0] == '\0');
+    EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
+    reply = ask(call, edge, "GET", "/tell/a", "", "if-none-match: \"v6\", W/\"v7\"");
+    EXPECT(reply.status == 304 && reply.body[0] == '\0');
+    EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
+    reply = ask(call, edge, "GET", "/tell/a", "", "if-none-match: \"v6\"");
+    EXPECT(reply.status == 200);
+    reply = ask(call, edge, "GET", "/tell/a", "", "if-none-match: *");
+    EXPECT(reply.status == 304);
+    reply = ask(call, edge, "PUT", "/tell/a", "{}", "if-none-match: *");
+    EXPECT(reply.status == 200);
+}
+
+TEST(head_and_etag)
+{
+    edge_run(PLAIN, NULL, heads);
+}
+
+/* The envelope of an error, as the contract has it. */
+static void expect_error(const struct reply *reply, int status, const char *code, const char *reason)
+{
+    char part[256];
+
+    EXPECT(reply->status == status);
+    snprintf(part, sizeof(part), "\"status_code\":%d,\"error\":{\"code\":\"%s\",\"reason\":\"%s\",\"field_violations\":[",
+             status, code, reason);
+    EXPECT(has(reply->body, "{\"success\":false,\"message\":\""));
+    EXPECT(has(reply->body, part));
+}
+
+static void errors(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "POST", "/things", "{\"name\":\"a\",\"count\":101}", "");
+
+    expect_error(&reply, 400, "INVALID_ARGUMENT", "INVALID_FIELDS");
+    EXPECT(has(reply.body, "{\"field\":\"name\",\"description\":"));
+    EXPECT(has(reply.body, "{\"field\":\"count\",\"description\":"));
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/json"));
+    EXPECT(strlen(header_of(call, &reply, "x-request-id")) == 36);
+
+    reply = ask(call, edge, "POST", "/things", "{\"nam\":\"a\"}", "");
+    expect_error(&reply, 400, "INVALID_ARGUMENT", "UNKNOWN_FIELD");
+    EXPECT(has(reply.body, "[{\"field\":\"nam\",\"description\":\"is no field of edge.MakeRequest\"}]"));
+    reply = ask(call, edge, "POST", "/things", "{\"name\":", "");
+    expect_error(&reply, 400, "INVALID_ARGUMENT", "MALFORMED_JSON");
+    reply = ask(call, edge, "GET", "/tell/a?nope=1", "", "");
+    expect_error(&reply, 400, "INVALID_ARGUMENT", "UNKNOWN_FIELD");
+    reply = ask(call, edge, "POST", "/things", "{}", "content-type: text/plain");
+    expect_error(&reply, 415, "INVALID_ARGUMENT", "MEDIA_TYPE_UNSUPPORTED");
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}", "content-type: Application/JSON; charset=utf-8");
+    EXPECT(reply.status == 201);
+    reply = ask(call, edge, "GET", "/nope", "", "");
+    expect_error(&reply, 404, "NOT_FOUND", "ROUTE_NOT_FOUND");
+    reply = ask(call, edge, "DELETE", "/tell/a", "", "");
+    expect_error(&reply, 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED");
+    EXPECT(is(header_of(call, &reply, "allow"), "GET, HEAD, PUT"));
+    reply = ask(call, edge, "POST", "/upload", "{}", "");
+    EXPECT(reply.status == 501);
+}
+
+TEST(errors_are_as_the_contract_has_them)
+{
+    edge_run(PLAIN, NULL, errors);
+}
+
+static void codes(struct call *call, struct edge *edge)
+{
+    static const int statuses[] = {0, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401};
+
+    for (int code = 1; code <= 16; code++) {
+        struct reply reply = ask(call, edge, "POST", arena_printf(call->arena, "/fail/%d", code), "", "");
+        EXPECT(reply.status == statuses[code]);
+        bool inside = code == STATUS_INTERNAL || code == STATUS_UNKNOWN;
+        EXPECT(has(reply.body, inside ? "\"internal error\"" : "\"as you asked\""));
+        if (code == STATUS_UNAVAILABLE) EXPECT(is(header_of(call, &reply, "retry-after"), "2"));
+    }
+}
+
+TEST(codes_become_statuses)
+{
+    edge_run(PLAIN, NULL, codes);
+}
+
+static void slow(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/wait/1", "", "");
+
+    EXPECT(reply.status == 200);
+    int64_t start_us = clock_monotonic_us();
+    reply = ask(call, edge, "GET", "/wait/20000", "", "");
+    expect_error(&reply, 504, "DEADLINE_EXCEEDED", "");
+    reply = ask(call, edge, "GET", "/wait/20000", "", "grpc-timeout: 20m");
+    EXPECT(reply.status == 504);
+    reply = ask(call, edge, "GET", "/wait/1", "", "grpc-timeout: soon");
+    EXPECT(reply.status == 400);
+    EXPECT(clock_monotonic_us() - start_us < 5000000);
+}
+
+TEST(calls_have_a_deadline)
+{
+    static const char *const settings[] = {"GATEWAY_TIMEOUT=100ms", NULL};
+
+    edge_run(PLAIN, settings, slow);
+}
+
+static void streams(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/watch/3", "", "");
+
+    EXPECT(reply.status == 200);
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/x-ndjson"));
+    EXPECT(is(reply.body, "{\"number\":0,\"text\":\"x\"}\n{\"number\":1,\"text\":\"x\"}\n{\"number\":2,\"text\":\"x\"}\n"));
+    reply = ask(call, edge, "GET", "/watch/2", "", "accept: text/html, text/event-stream;q=0.5");
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
+    EXPECT(is(reply.body, "data: {\"number\":0,\"text\":\"x\"}\n\ndata: {\"number\":1,\"text\":\"x\"}\n\n"));
+    reply = ask(call, edge, "GET", "/watch/0", "", "");
+    EXPECT(reply.status == 200 && reply.body[0] == '\0');
+    reply = ask(call, edge, "GET", "/watch/5?fail_after=1", "", "");
+    expect_error(&reply, 409, "ABORTED", "VERSION_STALE");
+    reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "");
+    EXPECT(reply.status == 200);
+    EXPECT(has(reply.body, "{\"number\":0,\"text\":\"x\"}\n{\"success\":false,\"message\":\"enough\","));
+    reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "accept: text/event-stream");
+    EXPECT(has(reply.body, "\n\nevent: error\ndata: {\"success\":false,"));
+    reply = ask(call, edge, "GET", "/watch/20000", "", "");
+    EXPECT(reply.bytes.length > 20000 * 20);
+}
+
+TEST(server_streams_are_lines_or_events)
+{
+    edge_run(PLAIN, NULL, streams);
+}
+
+/* ---- what goes to the service ---- */
+
+static void metadata(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/tell/a", "",
+                             "x-user-email: eve@x\nx-user-role: admin\nx-device-id: d\nx-client-ip: 9.9.9.9\n"
+                             "x-fleet-signature: v1.0.x\ngrpc-metadata-x-user-email: eve@x\ngrpc-metadata-x-mine: 1\n"
+                             "x-custom: 2\nidempotency-key: k\nif-match: \"v\"\naccept-language: de\ncookie: refresh-token=r\n"
+                             "authorization: Basic x\ngrpc-metadata-authorization: x");
+
+    EXPECT(has(reply.body, "\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\""));
+    EXPECT(has(reply.body, "\"metadata\":[\"idempotency-key: k\",\"if-match: \\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\"]"));
+    reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 1.2.3.4");
+    EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
+}
+
+TEST(only_allowed_headers_reach_the_service)
+{
+    edge_run(PLAIN, NULL, metadata);
+}
+
+static void forwarded(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 6.6.6.6, 1.2.3.4, 10.9.9.9");
+
+    EXPECT(has(reply.body, "\"client_ip\":\"1.2.3.4\""));
+    reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: nonsense");
+    EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
+}
+
+TEST(trusted_proxies_say_who_the_client_is)
+{
+    static const char *const settings[] = {"GATEWAY_TRUSTED_PROXIES=127.0.0.1, 10.0.0.0/8", NULL};
+
+    edge_run(PLAIN, settings, forwarded);
+}
+
+/* ---- gRPC ---- */
+
+#define FRAME(bytes) {"\0\0\0\0" bytes, sizeof("\0\0\0\0" bytes) - 1}
+
+static struct reply grpc(struct call *call, struct edge *edge, const char *method, struct str body, const char *headers)
+{
+    return ask_bytes(call, edge, "POST", arena_printf(call->arena, "/edge.Edge/%s", method), body,
+                     arena_printf(call->arena, "content-type: application/grpc%s%s", headers[0] ? "\n" : "", headers));
+}
+
+static const char *grpc_status(const struct reply *reply)
+{
+    struct str value = reply->trailers ? http_headers_get(reply->trailers, "grpc-status") : (struct str){0};
+
+    if (!value.data) value = http_headers_get(&reply->headers, "grpc-status");
+    return value.data ? value.data : "";
+}
+
+static void passes(struct call *call, struct edge *edge)
+{
+    struct str request = FRAME("\x04\x0a\x02hi"), two = FRAME("\x02\x08\x07\0\0\0\0\x02\x08\x09");
+    struct reply reply = grpc(call, edge, "Tell", request, "x-custom: 2\nx-user-email: eve@x");
+
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "x-custom: 2", 11) != NULL);
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "eve@x", 5) == NULL);
+    EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
+    EXPECT(is(header_of(call, &reply, "x-inside"), "secret"));
+
+    reply = grpc(call, edge, "Chat", two, "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(str_equal(reply.bytes, two));
+    reply = grpc(call, edge, "Watch", (struct str)FRAME("\x02\x08\x03"), "");
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0 && reply.bytes.length > 3 * 8);
+
+    reply = grpc(call, edge, "Fail", (struct str)FRAME("\x02\x08\x0a"), "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "10", 2) == 0);
+    reply = grpc(call, edge, "Watch", (struct str)FRAME("\x04\x08\x05\x10\x02"), "");
+    EXPECT(strncmp(grpc_status(&reply), "10", 2) == 0);
+    reply = grpc(call, edge, "Wait", (struct str)FRAME("\x03\x08\x90\x4e"), "grpc-timeout: 20m");
+    EXPECT(strncmp(grpc_status(&reply), "4", 1) == 0);
+    reply = grpc(call, edge, "Tell", STR("\0\0\0"), "");
+    EXPECT(strncmp(grpc_status(&reply), "13", 2) == 0);
+}
+
+TEST(grpc_passes_through)
+{
+    edge_run(PLAIN, NULL, passes);
+}
+
+static void inside_only(struct call *call, struct edge *edge)
+{
+    struct str empty = FRAME("\0");
+    struct reply reply = grpc(call, edge, "Secret", empty, "");
+
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+    reply = grpc(call, edge, "Nope", empty, "");
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", empty, "content-type: application/grpc-web");
+    EXPECT(reply.status == 404);
+}
+
+TEST(grpc_methods_without_a_rule_are_not_served)
+{
+    edge_run(PLAIN, NULL, inside_only);
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n", NULL,
+             inside_only);
+}
+
+static void under_plugins(struct call *call, struct edge *edge)
+{
+    struct str empty = FRAME("\0");
+    struct reply reply = grpc(call, edge, "Tell", empty, "");
+
+    EXPECT(strncmp(grpc_status(&reply), "16", 2) == 0);
+    reply = grpc(call, edge, "Make", (struct str)FRAME("\x04\x0a\x02hi"), "");
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0);
+}
+
+TEST(grpc_goes_through_the_plugins_of_its_rule)
+{
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+                          "  - name: tell\n    paths: [/tell]\n    strip_path: false\n    plugins:\n    - name: auth-token-validator\n",
+             NULL, under_plugins);
+}
+
+/* ---- making one ---- */
+
+TEST(bad_configurations_stop_the_start)
+{
+    static const char *const proxies[] = {"GATEWAY_TRUSTED_PROXIES=10.0.0.0/99", NULL};
+    static const char *const file[] = {"GATEWAY_CONFIG=/nowhere/kong.yml", NULL};
+
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: nope\n", NULL), "kong.yml:3: there is no plugin \"nope\""));
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: nope.proto}\n", NULL),
+              "kong.yml:3: plugin grpc-gateway: the proto nope.proto is not compiled in; these are: "));
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: /nowhere/x.binpb}\n", NULL),
+              "kong.yml:3: plugin grpc-gateway: /nowhere/x.binpb cannot be read"));
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: /dev/null.binpb}\n", NULL), "cannot be read"));
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: file-log\n  config: {path: /nowhere/x}\n", NULL),
+              "kong.yml:3: plugin file-log: /nowhere/x cannot be written"));
+    CHECK(has(edge_refusal(PLAIN, proxies), "GATEWAY_TRUSTED_PROXIES: \"10.0.0.0/99\" is no address or network"));
+    CHECK(has(edge_refusal(PLAIN, file), "GATEWAY_CONFIG=/nowhere/kong.yml cannot be read"));
+}
+
+TEST(routes_are_printed)
+{
+    struct edge edge = {0};
+    const char *text = HEAD SERVICE "  routes:\n  - {name: all, paths: [/api]}\n"
+                                    "  - {name: raw, paths: [/x.Y/], protocols: [grpc]}\n"
+                                    "plugins:\n- name: prometheus\n- name: correlation-id\n";
+    struct service_context context = edge_prepare(&edge, text, NULL);
+    char *printed = NULL;
+    size_t size;
+    FILE *out = open_memstream(&printed, &size);
+
+    struct status st = gateway_print_routes(&edge.arena, edge.config, context.schema, out);
+    fclose(out);
+    if (failed(st)) printf("  %s\n", st.message);
+    EXPECT(!failed(st));
+    EXPECT(has(printed, "METHOD  PATH"));
+    EXPECT(has(printed, "GET     /api/tell/{name}"));
+    EXPECT(has(printed, "edge.Edge/Tell"));
+    EXPECT(has(printed, "correlation-id, prometheus, grpc-gateway\n"));
+    free(printed);
+    edge_release(&edge);
+}
+
+static void stripped(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/api/tell/x", "", "");
+
+    EXPECT(reply.status == 200 && has(reply.body, "\"name\":\"x\""));
+    reply = ask(call, edge, "GET", "/tell/x", "", "");
+    EXPECT(reply.status == 404);
+}
+
+TEST(routes_strip_their_paths)
+{
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/api]}\n", NULL, stripped);
+}
