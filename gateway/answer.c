@@ -76,11 +76,13 @@ struct str answer_error_body(struct arena *arena, struct status st, int http_sta
 
 void answer_headers(const struct call *call, struct gateway_request *request)
 {
-    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+    const struct gateway_route *route = request->route ? request->route
+                                                       : &request->gateway->table.unmatched;
 
     request_header_set(call, request, STR("x-request-id"), str_of(call->trace->request_id));
     for (size_t i = 0; i < route->chain_count; i++)
-        if (route->chain[i]->plugin->header) route->chain[i]->plugin->header(call, request, route->chain[i]->config);
+        if (route->chain[i]->plugin->header)
+            route->chain[i]->plugin->header(call, request, route->chain[i]->config);
 }
 
 /* Does If-None-Match have the tag (RFC 9110, section 13.1.2: weak comparison)? */
@@ -102,7 +104,8 @@ static bool is_not_modified(const struct gateway_request *request)
 {
     struct str method = request->http->method, tag;
 
-    if (request->http_status != 200 || !(str_is(method, "GET") || str_is(method, "HEAD"))) return false;
+    if (request->http_status != 200 || !(str_is(method, "GET") || str_is(method, "HEAD")))
+        return false;
     struct str list = http_headers_get(&request->http->headers, "if-none-match");
     if (!list.data) return false;
     tag = http_headers_get(&request->reply, "etag");
@@ -118,10 +121,12 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
     if (request->http_status == 0) request->http_status = answer_status(st);
     request->body = answer_error_body(call->arena, st, request->http_status);
     if (retry_ms > 0) {
-        const char *text = arena_printf(call->arena, "%lld", (long long)((retry_ms + RETRY_ROUNDING_MS) / 1000));
+        const char *text = arena_printf(call->arena, "%lld",
+                                        (long long)((retry_ms + RETRY_ROUNDING_MS) / 1000));
         request_header_set(call, request, STR("retry-after"), str_of(text));
     }
-    if (request->http_status == 401) request_header_set(call, request, STR("www-authenticate"), STR("Bearer"));
+    if (request->http_status == 401)
+        request_header_set(call, request, STR("www-authenticate"), STR("Bearer"));
 }
 
 void answer_json(const struct call *call, struct gateway_request *request)

@@ -8,16 +8,17 @@
 
 /* ---- making ---- */
 
-static struct status wrong(struct arena *arena, const struct schema_method *method, const struct schema_http *http,
-                           const char *what)
+static struct status wrong(struct arena *arena, const struct schema_method *method,
+                           const struct schema_http *http, const char *what)
 {
     return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "the HTTP rule %s %s of %s cannot be used: %s", http->method, http->pattern, method->path, what);
+                         "the HTTP rule %s %s of %s cannot be used: %s", http->method,
+                         http->pattern, method->path, what);
 }
 
 /* Follows the names of a parameter through the messages. What cannot be is said in *ret_error. */
-static bool find_path(const struct transcode_type *type, struct str name, struct field_path *ret_path,
-                      const char **ret_error)
+static bool find_path(const struct transcode_type *type, struct str name,
+                      struct field_path *ret_path, const char **ret_error)
 {
     struct field_path path = {.count = 0};
     struct str part;
@@ -61,18 +62,21 @@ static struct status bind_bodies(struct arena *arena, struct binding *binding)
     binding->body_whole = strcmp(http->body, "*") == 0;
     if (http->body[0] && !binding->body_whole) {
         binding->body = transcode_field(binding->request, str_of(http->body));
-        if (!binding->body) return wrong(arena, binding->method, http, "its body names no field of the request");
+        if (!binding->body)
+            return wrong(arena, binding->method, http, "its body names no field of the request");
     }
     if (http->response_body[0]) {
         binding->response_body = transcode_field(binding->response, str_of(http->response_body));
         if (!binding->response_body)
-            return wrong(arena, binding->method, http, "its response_body names no field of the response");
+            return wrong(arena, binding->method, http,
+                         "its response_body names no field of the response");
     }
     return status_ok();
 }
 
-struct status binding_new(struct arena *arena, struct transcode_types *types, const struct schema_method *method,
-                          const struct schema_http *http, struct binding **ret_binding)
+struct status binding_new(struct arena *arena, struct transcode_types *types,
+                          const struct schema_method *method, const struct schema_http *http,
+                          struct binding **ret_binding)
 {
     struct binding *binding = arena_new(arena, struct binding);
     const char *error;
@@ -81,7 +85,8 @@ struct status binding_new(struct arena *arena, struct transcode_types *types, co
     binding->http = http;
     binding->request = transcode_type(types, method->request);
     binding->response = transcode_type(types, method->response);
-    if (!path_template_parse(str_of(http->pattern), &binding->template, &error)) return wrong(arena, method, http, error);
+    if (!path_template_parse(str_of(http->pattern), &binding->template, &error))
+        return wrong(arena, method, http, error);
     struct status st = bind_variables(arena, binding);
     if (!failed(st)) st = bind_bodies(arena, binding);
     if (failed(st)) return st;
@@ -104,9 +109,11 @@ struct request {
     struct given given;
 };
 
-static struct status refuse(const struct request *request, int reason, struct str name, const char *what)
+static struct status refuse(const struct request *request, int reason, struct str name,
+                            const char *what)
 {
-    return status_field(request->arena, reason, arena_strndup(request->arena, name.data, name.length), "%s", what);
+    return status_field(request->arena, reason,
+                        arena_strndup(request->arena, name.data, name.length), "%s", what);
 }
 
 /* Why the two cannot both be given; NULL: they can. */
@@ -120,10 +127,13 @@ static const char *clash(const struct field_path *a, const struct field_path *b)
         return list ? NULL : "is given twice";
     }
     int oneof = a->fields[i]->schema->oneof;
-    return oneof >= 0 && oneof == b->fields[i]->schema->oneof ? "excludes another parameter that is given" : NULL;
+    return oneof >= 0 && oneof == b->fields[i]->schema->oneof
+               ? "excludes another parameter that is given"
+               : NULL;
 }
 
-static struct status note_given(struct request *request, struct str name, const struct field_path *path)
+static struct status note_given(struct request *request, struct str name,
+                                const struct field_path *path)
 {
     struct given *given = &request->given;
 
@@ -145,7 +155,8 @@ static struct status note_given(struct request *request, struct str name, const 
 }
 
 /* Adds one value, within the messages on the way to its field. */
-static struct status put_value(struct request *request, const struct field_path *path, struct str name, struct str text)
+static struct status put_value(struct request *request, const struct field_path *path,
+                               struct str name, struct str text)
 {
     size_t marks[BINDING_DEPTH_MAX];
     int depth = path->count - 1;
@@ -154,7 +165,8 @@ static struct status put_value(struct request *request, const struct field_path 
         varint_put(request->out, path->fields[i]->tag);
         marks[i] = length_open(request->out);
     }
-    struct status st = transcode_text_to_wire(request->arena, path->fields[depth], name, text, request->out);
+    struct status st = transcode_text_to_wire(request->arena, path->fields[depth], name, text,
+                                              request->out);
     for (int i = depth; !failed(st) && i-- > 0;) length_close(request->out, marks[i]);
     return st;
 }
@@ -168,7 +180,8 @@ static struct status put_parameter(struct request *request, struct str name, str
     const char *error;
     struct status st;
 
-    if (!find_path(binding->request, name, &path, &error)) return refuse(request, ARGOSY__REASON__UNKNOWN_FIELD, name, error);
+    if (!find_path(binding->request, name, &path, &error))
+        return refuse(request, ARGOSY__REASON__UNKNOWN_FIELD, name, error);
     if (path.fields[0] == binding->body)
         return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name, "is given by the body");
     st = note_given(request, name, &path);
@@ -184,7 +197,9 @@ static struct status put_query(struct request *request, struct str query)
     while (str_split(&query, '&', &pair)) {
         if (pair.length == 0) continue;
         size_t equals = str_find(pair, '=');
-        struct str value = equals < pair.length ? str_sized(pair.data + equals + 1, pair.length - equals - 1) : STR("");
+        struct str value = equals < pair.length
+                               ? str_sized(pair.data + equals + 1, pair.length - equals - 1)
+                               : STR("");
         bool fine = percent_decode(request->arena, str_sized(pair.data, equals), true, &name);
         if (!fine || !str_is_utf8(name) || memchr(name.data, 0, name.length))
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__INVALID_FIELDS,
@@ -192,7 +207,8 @@ static struct status put_query(struct request *request, struct str query)
         if (!percent_decode(request->arena, value, true, &text))
             return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name, "has a broken %-escape");
         if (request->binding->body_whole)
-            return refuse(request, ARGOSY__REASON__UNKNOWN_FIELD, name, "is no query parameter here: the body holds all fields");
+            return refuse(request, ARGOSY__REASON__UNKNOWN_FIELD, name,
+                          "is no query parameter here: the body holds all fields");
         st = put_parameter(request, name, text);
         if (failed(st)) return st;
     }
@@ -229,7 +245,8 @@ static struct status put_variable(struct request *request, int index, struct str
     struct status st;
 
     if (!router_decode(request->arena, captured, variable->several, &text))
-        return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name, "has a broken %-escape in the path");
+        return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name,
+                      "has a broken %-escape in the path");
     /* Only a body can have given it already: of query parameters that was refused. */
     before = last_value(output_view(request->out), path);
     size_t start = request->out->length;
@@ -237,7 +254,8 @@ static struct status put_variable(struct request *request, int index, struct str
     if (failed(st) || !before.data) return st;
     struct str added = str_sized(request->out->data + start, request->out->length - start);
     if (str_equal(last_value(added, path), before)) return st;
-    return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name, "is one thing in the path and another in the body");
+    return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name,
+                  "is one thing in the path and another in the body");
 }
 
 static struct status put_body(struct request *request, struct str body)
@@ -245,14 +263,18 @@ static struct status put_body(struct request *request, struct str body)
     const struct binding *binding = request->binding;
 
     if (str_trim(body).length == 0) return status_ok();
-    if (binding->body_whole) return transcode_to_wire(request->arena, binding->request, body, request->out);
-    if (binding->body) return transcode_field_to_wire(request->arena, binding->body, body, request->out);
+    if (binding->body_whole)
+        return transcode_to_wire(request->arena, binding->request, body, request->out);
+    if (binding->body)
+        return transcode_field_to_wire(request->arena, binding->body, body, request->out);
     if (str_is(str_trim(body), "{}")) return status_ok();
-    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_JSON, "this route takes no body");
+    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_JSON,
+                       "this route takes no body");
 }
 
-struct status binding_request(struct arena *arena, const struct binding *binding, const struct parameters *parameters,
-                              struct str body, struct output *out)
+struct status binding_request(struct arena *arena, const struct binding *binding,
+                              const struct parameters *parameters, struct str body,
+                              struct output *out)
 {
     struct request request = {.arena = arena, .binding = binding, .out = out};
     int variables = binding->template.variable_count;
@@ -261,6 +283,7 @@ struct status binding_request(struct arena *arena, const struct binding *binding
     for (int i = 0; i < variables && !failed(st) && parameters->query.length > 0; i++)
         st = note_given(&request, binding->template.variables[i].name, &binding->variables[i]);
     if (!failed(st)) st = put_query(&request, parameters->query);
-    for (int i = 0; i < variables && !failed(st); i++) st = put_variable(&request, i, parameters->captures[i]);
+    for (int i = 0; i < variables && !failed(st); i++)
+        st = put_variable(&request, i, parameters->captures[i]);
     return st;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One google.api.http rule of a method: how path, query and body together make its request message.
  *
- * `body: "*"` takes the whole message from the body, and then there are no query parameters; `body: "field"` takes that
- * field from it; otherwise there is no body. Query parameters name fields (`a.b=1`, lists by repetition); one that names
- * none is refused, as is a field that is given twice. What the path says counts; a body that says otherwise is refused. */
+ * `body: "*"` takes the whole message from the body, and then there are no query parameters; `body:
+ * "field"` takes that field from it; otherwise there is no body. Query parameters name fields
+ * (`a.b=1`, lists by repetition); one that names none is refused, as is a field that is given
+ * twice. What the path says counts; a body that says otherwise is refused. */
 #ifndef GATEWAY_BINDING_H
 #define GATEWAY_BINDING_H
 
@@ -31,17 +32,21 @@ struct binding {
 };
 
 /* INVALID_ARGUMENT names the method and what is wrong with its rule. */
-struct status binding_new(struct arena *arena, struct transcode_types *types, const struct schema_method *method,
-                          const struct schema_http *http, struct binding **ret_binding);
+struct status binding_new(struct arena *arena, struct transcode_types *types,
+                          const struct schema_method *method, const struct schema_http *http,
+                          struct binding **ret_binding);
 
-/* What a request gives besides its body: what the template's variables captured, and its query, both still encoded. */
+/* What a request gives besides its body: what the template's variables captured, and its query,
+ * both still encoded. */
 struct parameters {
     const struct str *captures;
     struct str query;
 };
 
-/* Adds the request message to `out`. Errors as transcode_to_wire, each naming its field or parameter. */
-struct status binding_request(struct arena *arena, const struct binding *binding, const struct parameters *parameters,
-                              struct str body, struct output *out);
+/* Adds the request message to `out`. Errors as transcode_to_wire, each naming its field or
+ * parameter. */
+struct status binding_request(struct arena *arena, const struct binding *binding,
+                              const struct parameters *parameters, struct str body,
+                              struct output *out);
 
 #endif

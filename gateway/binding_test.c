@@ -22,19 +22,22 @@ static void start(void)
 
     arena_release(&arena);
     arena_init(&arena, 0);
-    CHECK_OK(rpc_schema_new(&arena, str_sized(transcode_test_descriptors, transcode_test_descriptors_size), &schema));
+    CHECK_OK(rpc_schema_new(
+        &arena, str_sized(transcode_test_descriptors, transcode_test_descriptors_size), &schema));
     types = transcode_types_new(&arena, schema);
     router = router_new(&arena);
     service = schema_service_by_name(schema, STR("transcode_test.Searching"));
     CHECK(service != NULL);
     for (size_t m = 0; m < service->method_count; m++)
         for (size_t h = 0; h < service->methods[m].http_count; h++) {
-            CHECK_OK(binding_new(&arena, types, &service->methods[m], &service->methods[m].http[h], &binding));
+            CHECK_OK(binding_new(&arena, types, &service->methods[m], &service->methods[m].http[h],
+                                 &binding));
             CHECK(router_add(router, binding->http->method, &binding->template, binding, &other));
         }
 }
 
-static struct status request(const char *method, const char *target, const char *body, const char **ret_json)
+static struct status request(const char *method, const char *target, const char *body,
+                             const char **ret_json)
 {
     struct str path = str_of(target), query = {0};
     struct router_match match;
@@ -67,7 +70,8 @@ static void check_has(const char *method, const char *target, const char *body, 
     CHECK(strstr(json, part) != NULL);
 }
 
-static void check_refused(const char *method, const char *target, const char *body, int reason, const char *field)
+static void check_refused(const char *method, const char *target, const char *body, int reason,
+                          const char *field)
 {
     const char *json = "";
     struct status st = request(method, target, body, &json);
@@ -86,7 +90,8 @@ TEST(path_variables_become_fields)
     check_has("GET", "/v1/shelves/a%2Fb%20c/books", "", "\"parent\":\"shelves/a%2Fb c\"");
     check_has("GET", "/people/a%2Fb%40c", "", "\"name\":\"a/b@c\"");
     check_has("PUT", "/people/x/77", "", "\"filter\":{\"word\":\"\",\"most\":\"77\"}");
-    check_has("POST", "/v1/x/items/5", "{\"name\":\"n\"}", "\"filter\":{\"word\":\"\",\"most\":\"0\",\"part\":{\"name\":\"\",\"number\":5}}");
+    check_has("POST", "/v1/x/items/5", "{\"name\":\"n\"}",
+              "\"filter\":{\"word\":\"\",\"most\":\"0\",\"part\":{\"name\":\"\",\"number\":5}}");
     check_refused("PUT", "/people/x/many", "", ARGOSY__REASON__INVALID_FIELDS, "filter.most");
     check_refused("GET", "/people/%ff", "", ARGOSY__REASON__INVALID_FIELDS, "name");
     check_refused("GET", "/people/%00", "", ARGOSY__REASON__INVALID_FIELDS, "name");
@@ -97,10 +102,12 @@ TEST(query_parameters_of_every_type)
 {
     check_has("GET", "/v1/books?name=a+b%20c&exact=true&price=1.5", "", "\"name\":\"a b c\"");
     check_has("GET", "/v1/books?tags=a&tags=b&tags=", "", "\"tags\":[\"a\",\"b\",\"\"]");
-    check_has("GET", "/v1/books?colours=RED&colours=2&colours=-1", "", "\"colours\":[\"RED\",\"GREEN\",\"DARK\"]");
+    check_has("GET", "/v1/books?colours=RED&colours=2&colours=-1", "",
+              "\"colours\":[\"RED\",\"GREEN\",\"DARK\"]");
     check_has("GET", "/v1/books?filter.word=w&filter.most=9&filter.part.name=n", "",
               "\"filter\":{\"word\":\"w\",\"most\":\"9\",\"part\":{\"name\":\"n\",\"number\":0}}");
-    check_has("GET", "/v1/books?since=2026-11-24T00:00:00Z&limit=5&mask=fooBar,b", "", "\"since\":\"2026-11-24T00:00:00Z\"");
+    check_has("GET", "/v1/books?since=2026-11-24T00:00:00Z&limit=5&mask=fooBar,b", "",
+              "\"since\":\"2026-11-24T00:00:00Z\"");
     check_has("GET", "/v1/books?limit=5", "", "\"limit\":5");
     check_has("GET", "/v1/books?limit=0", "", "\"limit\":0");
     check_has("GET", "/v1/books?mask=fooBar,b", "", "\"mask\":\"fooBar,b\"");
@@ -138,29 +145,37 @@ TEST(query_parameters_that_are_refused)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        check_refused("GET", arena_printf(&arena, "/v1/books?%s", bad[i].query), "", bad[i].reason, bad[i].field);
+        check_refused("GET", arena_printf(&arena, "/v1/books?%s", bad[i].query), "", bad[i].reason,
+                      bad[i].field);
     check_refused("GET", "/people/x?name=y", "", ARGOSY__REASON__INVALID_FIELDS, "name");
     check_refused("POST", "/v1/books:search?name=y", "", ARGOSY__REASON__UNKNOWN_FIELD, "name");
-    check_refused("POST", "/v1/x/items/5?item.name=y", "", ARGOSY__REASON__INVALID_FIELDS, "item.name");
+    check_refused("POST", "/v1/x/items/5?item.name=y", "", ARGOSY__REASON__INVALID_FIELDS,
+                  "item.name");
 }
 
 TEST(bodies)
 {
-    check_has("POST", "/v1/books:search", "{\"name\":\"n\",\"filter\":{\"word\":\"w\"}}", "\"name\":\"n\"");
+    check_has("POST", "/v1/books:search", "{\"name\":\"n\",\"filter\":{\"word\":\"w\"}}",
+              "\"name\":\"n\"");
     check_has("POST", "/v1/books:search", "", "\"name\":\"\"");
-    check_has("POST", "/v1/p/items/5?name=q", "{\"name\":\"n\",\"number\":3}", "\"item\":{\"name\":\"n\",\"number\":3}");
+    check_has("POST", "/v1/p/items/5?name=q", "{\"name\":\"n\",\"number\":3}",
+              "\"item\":{\"name\":\"n\",\"number\":3}");
     check_has("GET", "/people/me", " {} ", "\"name\":\"\"");
     check_refused("GET", "/people/me", "{\"name\":\"x\"}", ARGOSY__REASON__MALFORMED_JSON, NULL);
-    check_refused("POST", "/v1/p/items/5", "{\"nope\":1}", ARGOSY__REASON__UNKNOWN_FIELD, "item.nope");
+    check_refused("POST", "/v1/p/items/5", "{\"nope\":1}", ARGOSY__REASON__UNKNOWN_FIELD,
+                  "item.nope");
     check_refused("POST", "/v1/p/items/5", "[", ARGOSY__REASON__MALFORMED_JSON, NULL);
 }
 
 TEST(path_and_body_must_agree)
 {
-    check_has("PUT", "/people/x/7", "{\"name\":\"x\",\"filter\":{\"most\":7,\"word\":\"w\"}}", "\"filter\":{\"word\":\"w\",\"most\":\"7\"}");
-    check_has("PUT", "/people/x/7", "{\"filter\":{\"word\":\"w\"}}", "\"filter\":{\"word\":\"w\",\"most\":\"7\"}");
+    check_has("PUT", "/people/x/7", "{\"name\":\"x\",\"filter\":{\"most\":7,\"word\":\"w\"}}",
+              "\"filter\":{\"word\":\"w\",\"most\":\"7\"}");
+    check_has("PUT", "/people/x/7", "{\"filter\":{\"word\":\"w\"}}",
+              "\"filter\":{\"word\":\"w\",\"most\":\"7\"}");
     check_refused("PUT", "/people/x/7", "{\"name\":\"y\"}", ARGOSY__REASON__INVALID_FIELDS, "name");
-    check_refused("PUT", "/people/x/7", "{\"filter\":{\"most\":8}}", ARGOSY__REASON__INVALID_FIELDS, "filter.most");
+    check_refused("PUT", "/people/x/7", "{\"filter\":{\"most\":8}}", ARGOSY__REASON__INVALID_FIELDS,
+                  "filter.most");
 }
 
 TEST(custom_methods_and_too_many_parameters)
@@ -178,14 +193,17 @@ TEST(custom_methods_and_too_many_parameters)
 TEST(rules_that_cannot_be_used)
 {
     const struct schema_http bad[] = {
-        {"GET", "/a/{nope}", "", ""},  {"GET", "/a/{tags}", "", ""},   {"GET", "/a/{filter}", "nope", ""},
-        {"GET", "/a/{name", "", ""},   {"GET", "/a", "", "nope"},      {"GET", "/a/{name.x}", "", ""},
+        {"GET", "/a/{nope}", "", ""},       {"GET", "/a/{tags}", "", ""},
+        {"GET", "/a/{filter}", "nope", ""}, {"GET", "/a/{name", "", ""},
+        {"GET", "/a", "", "nope"},          {"GET", "/a/{name.x}", "", ""},
         {"POST", "/a", "filter.word", ""},
     };
     struct binding *binding;
 
     if (!router) start();
-    const struct schema_method *method = schema_method_by_path(schema, STR("/transcode_test.Searching/List"));
+    const struct schema_method *method = schema_method_by_path(
+        schema, STR("/transcode_test.Searching/List"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        CHECK_INT(binding_new(&arena, types, method, &bad[i], &binding).code, ==, STATUS_INVALID_ARGUMENT);
+        CHECK_INT(binding_new(&arena, types, method, &bad[i], &binding).code, ==,
+                  STATUS_INVALID_ARGUMENT);
 }

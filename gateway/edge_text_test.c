@@ -15,10 +15,12 @@ static const char *text_of(struct str s)
 TEST(secure_is_taken_out_of_cookies)
 {
     arena_init(&arena, 0);
-    CHECK_STR(text_of(cookie_without_secure(&arena, STR("a=b; Path=/; HttpOnly; Secure; Max-Age=5"))),
-              "a=b; Path=/; HttpOnly; Max-Age=5");
+    CHECK_STR(
+        text_of(cookie_without_secure(&arena, STR("a=b; Path=/; HttpOnly; Secure; Max-Age=5"))),
+        "a=b; Path=/; HttpOnly; Max-Age=5");
     CHECK_STR(text_of(cookie_without_secure(&arena, STR("a=b;secure"))), "a=b");
-    CHECK_STR(text_of(cookie_without_secure(&arena, STR("secure=secure; Path=/"))), "secure=secure; Path=/");
+    CHECK_STR(text_of(cookie_without_secure(&arena, STR("secure=secure; Path=/"))),
+              "secure=secure; Path=/");
     CHECK_STR(text_of(cookie_without_secure(&arena, STR("secure"))), "secure");
     CHECK_STR(text_of(cookie_without_secure(&arena, STR("a=b; Secure=1"))), "a=b; Secure=1");
     CHECK_STR(text_of(cookie_without_secure(&arena, STR(";;SECURE;"))), ";;");
@@ -47,7 +49,8 @@ TEST(clients_behind_proxies)
     CHECK_STR(client("10.0.0.0/8", "10.1.1.1", ""), "10.1.1.1");
     CHECK_STR(client("10.0.0.0/8", "10.1.1.1", "10.3.3.3"), "10.3.3.3");
     CHECK_STR(client("10.0.0.0/8", "10.1.1.1", "x, 10.3.3.3"), "10.3.3.3");
-    CHECK_STR(client("::1, fd00::/8,172.16.0.0/12", "::1", "2001:db8::5, fd12::1, 172.31.0.1"), "2001:db8::5");
+    CHECK_STR(client("::1, fd00::/8,172.16.0.0/12", "::1", "2001:db8::5, fd12::1, 172.31.0.1"),
+              "2001:db8::5");
     CHECK_STR(client("172.16.0.0/12", "172.32.0.1", "2.2.2.2"), "172.32.0.1");
     CHECK_STR(client("127.0.0.1", "loopback", "2.2.2.2"), "loopback");
     arena_release(&arena);
@@ -55,11 +58,13 @@ TEST(clients_behind_proxies)
 
 TEST(what_is_no_network)
 {
-    static const char *const texts[] = {"x", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "10.0.0", "1.1.1.1,,2.2.2.2", "/8"};
+    static const char *const texts[] = {"x",      "10.0.0.0/33", "10.0.0.0/-1",      "10.0.0.0/",
+                                        "::/129", "10.0.0",      "1.1.1.1,,2.2.2.2", "/8"};
     struct proxies proxies;
     struct str bad;
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) CHECK(!proxies_parse(str_of(texts[i]), &proxies, &bad));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        CHECK(!proxies_parse(str_of(texts[i]), &proxies, &bad));
 }
 
 static const char *again(const char *time)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of a client's headers a service gets to see as metadata, and which of its metadata the client sees as headers.
- * Who the user is (x-user-email and the like) comes from the verified token only and goes another way: what a client sends
- * under those names is dropped here, always. */
+/* Which of a client's headers a service gets to see as metadata, and which of its metadata the
+ * client sees as headers. Who the user is (x-user-email and the like) comes from the verified token
+ * only and goes another way: what a client sends under those names is dropped here, always. */
 #include "gateway/gateway_parts.h"
 
 static bool is_one_of(struct str name, const char *const *names)
@@ -13,19 +13,38 @@ static bool is_one_of(struct str name, const char *const *names)
 /* Names that say who somebody is, or that rpc/ itself sends. */
 static bool is_reserved(struct str name)
 {
-    static const char *const names[] = {"x-user-email",     "x-user-role",  "x-device-id", "x-fleet-signature",
-                                        "x-client-ip",      "x-request-id", "traceparent", "tracestate",
-                                        "content-type",     "content-length", "te",        "trailer",
-                                        "user-agent",       "host",         "connection",  "keep-alive",
-                                        "transfer-encoding", "upgrade",     "cookie",      "authorization",
-                                        "x-forwarded-for",  "proxy-authorization", NULL};
+    static const char *const names[] = {"x-user-email",
+                                        "x-user-role",
+                                        "x-device-id",
+                                        "x-fleet-signature",
+                                        "x-client-ip",
+                                        "x-request-id",
+                                        "traceparent",
+                                        "tracestate",
+                                        "content-type",
+                                        "content-length",
+                                        "te",
+                                        "trailer",
+                                        "user-agent",
+                                        "host",
+                                        "connection",
+                                        "keep-alive",
+                                        "transfer-encoding",
+                                        "upgrade",
+                                        "cookie",
+                                        "authorization",
+                                        "x-forwarded-for",
+                                        "proxy-authorization",
+                                        NULL};
 
-    return name.length == 0 || name.data[0] == ':' || str_starts_with(name, STR("grpc-")) || is_one_of(name, names);
+    return name.length == 0 || name.data[0] == ':' || str_starts_with(name, STR("grpc-")) ||
+           is_one_of(name, names);
 }
 
 void forward_request_json(const struct call *call, struct gateway_request *request)
 {
-    static const char *const allowed[] = {"if-match", "if-none-match", "accept-language", "idempotency-key", NULL};
+    static const char *const allowed[] = {"if-match", "if-none-match", "accept-language",
+                                          "idempotency-key", NULL};
     static const struct str prefix = {"grpc-metadata-", 14};
     const struct http_headers *headers = &request->http->headers;
 
@@ -49,12 +68,14 @@ void forward_request_grpc(const struct call *call, struct gateway_request *reque
 
 void forward_reply(const struct call *call, struct gateway_request *request)
 {
-    static const char *const allowed[] = {"etag",        "location",         "cache-control",       "last-modified",
-                                          "link",        "content-language", "content-disposition", "retry-after",
-                                          "deprecation", "sunset",           "idempotent-replayed", NULL};
+    static const char *const allowed[] = {
+        "etag",        "location",         "cache-control",       "last-modified",
+        "link",        "content-language", "content-disposition", "retry-after",
+        "deprecation", "sunset",           "idempotent-replayed", NULL};
 
     for (size_t i = 0; i < request->reply.count; i++) {
         const struct http_header *item = &request->reply.items[i];
-        if (is_one_of(item->name, allowed)) request_header_set(call, request, item->name, item->value);
+        if (is_one_of(item->name, allowed))
+            request_header_set(call, request, item->name, item->value);
     }
 }

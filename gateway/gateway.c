@@ -11,20 +11,28 @@ extern const unsigned char gateway_kong_yml[];
 extern const size_t gateway_kong_yml_size;
 
 const struct setting gateway_settings[] = {
-    {"GATEWAY_LISTEN", SETTING_ADDRESS, "127.0.0.1:8000", "Where the gateway answers HTTP/1.1, HTTP/2 and gRPC.", 0, 0},
+    {"GATEWAY_LISTEN", SETTING_ADDRESS, "127.0.0.1:8000",
+     "Where the gateway answers HTTP/1.1, HTTP/2 and gRPC.", 0, 0},
     {"GATEWAY_CONFIG", SETTING_TEXT, "",
-     "A configuration in Kong's declarative format 3.0; without it the one that is built in (gateway/kong.yml).", 0, 0},
+     "A configuration in Kong's declarative format 3.0; without it the one that is built in "
+     "(gateway/kong.yml).",
+     0, 0},
     {"GATEWAY_TIMEOUT", SETTING_DURATION, "30s",
-     "How long a call may take, when its service's read_timeout and its client say nothing.", 1, 3600000},
+     "How long a call may take, when its service's read_timeout and its client say nothing.", 1,
+     3600000},
     {"GATEWAY_BODY_SIZE_MAX", SETTING_SIZE, "16MiB",
-     "The largest body of a request, or message of gRPC; request-size-limiting can lower it.", 1024, 1 << 30},
-    {"GATEWAY_HEADER_SIZE_MAX", SETTING_SIZE, "32KiB", "The largest head of a request.", 1024, 1 << 20},
+     "The largest body of a request, or message of gRPC; request-size-limiting can lower it.", 1024,
+     1 << 30},
+    {"GATEWAY_HEADER_SIZE_MAX", SETTING_SIZE, "32KiB", "The largest head of a request.", 1024,
+     1 << 20},
     {"GATEWAY_TRUSTED_PROXIES", SETTING_TEXT, "",
      "Addresses and networks (10.0.0.0/8,::1) whose X-Forwarded-For says who the client is.", 0, 0},
     {"GATEWAY_ACCESS_LOG", SETTING_BOOLEAN, "0",
-     "Log every request; without it those that fail (5xx) and those that take over a second.", 0, 0},
+     "Log every request; without it those that fail (5xx) and those that take over a second.", 0,
+     0},
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of which the first signs; "
+     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
+     "which the first signs; "
      "without it <data>/jwt-access.key, made at the first start.",
      0, 0},
     {0},
@@ -50,7 +58,8 @@ static struct status read_file(struct arena *arena, const char *path, struct str
     return status_ok();
 }
 
-static struct status read_configuration(struct arena *arena, const struct config *config, const struct kong **ret_kong)
+static struct status read_configuration(struct arena *arena, const struct config *config,
+                                        const struct kong **ret_kong)
 {
     const char *path = config_text(config, "GATEWAY_CONFIG");
     struct str text = str_sized(gateway_kong_yml, gateway_kong_yml_size);
@@ -63,7 +72,8 @@ static struct status read_configuration(struct arena *arena, const struct config
 }
 
 /* Calls fn for each plugin that is enabled, wherever it stands, until one fails. */
-static struct status each_plugin(const struct kong *kong, struct status (*fn)(struct kong_plugin *plugin, void *data),
+static struct status each_plugin(const struct kong *kong,
+                                 struct status (*fn)(struct kong_plugin *plugin, void *data),
                                  void *data)
 {
     struct status st = status_ok();
@@ -105,14 +115,17 @@ static struct status stop_plugin(struct kong_plugin *plugin, void *data)
 /* ---- the gateway ---- */
 
 static struct status open_channel(const struct service_context *context, struct gateway *gateway,
-                                  const struct kong_service *service, struct rpc_channel **ret_channel)
+                                  const struct kong_service *service,
+                                  struct rpc_channel **ret_channel)
 {
     if (service->shop) {
         *ret_channel = context->channel(context, service->shop);
         return status_ok();
     }
-    struct status st = rpc_channel_new(context->arena, context->shards, context->server, service->address, ret_channel);
-    if (failed(st)) return yaml_error(context->arena, gateway->kong->file, service->line, "%s", st.message);
+    struct status st = rpc_channel_new(context->arena, context->shards, context->server,
+                                       service->address, ret_channel);
+    if (failed(st))
+        return yaml_error(context->arena, gateway->kong->file, service->line, "%s", st.message);
     gateway->channels[gateway->channel_count++] = *ret_channel;
     return st;
 }
@@ -122,13 +135,17 @@ static struct status open_channels(const struct service_context *context, struct
     struct status st = status_ok();
     size_t count = 0;
 
-    for (const struct kong_service *service = gateway->kong->services; service; service = service->next) count++;
+    for (const struct kong_service *service = gateway->kong->services; service;
+         service = service->next)
+        count++;
     gateway->channels = arena_array(context->arena, struct rpc_channel *, count);
-    for (const struct kong_service *service = gateway->kong->services; service && !failed(st); service = service->next) {
+    for (const struct kong_service *service = gateway->kong->services; service && !failed(st);
+         service = service->next) {
         struct rpc_channel *channel;
         st = open_channel(context, gateway, service, &channel);
         for (size_t i = 0; !failed(st) && i < gateway->table.count; i++)
-            if (gateway->table.routes[i].kong->service == service) gateway->table.routes[i].channel = channel;
+            if (gateway->table.routes[i].kong->service == service)
+                gateway->table.routes[i].channel = channel;
     }
     return st;
 }
@@ -143,9 +160,11 @@ static struct status read_settings(const struct service_context *context, struct
     gateway->access_log = config_boolean(config, "GATEWAY_ACCESS_LOG");
     gateway->no_route.route = "none";
     gateway->no_route.method = "any";
-    if (!proxies_parse(str_of(config_text(config, "GATEWAY_TRUSTED_PROXIES")), &gateway->proxies, &bad))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                             "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is no address or network", STR_ARGS(bad));
+    if (!proxies_parse(str_of(config_text(config, "GATEWAY_TRUSTED_PROXIES")), &gateway->proxies,
+                       &bad))
+        return status_printf(
+            context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+            "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is no address or network", STR_ARGS(bad));
     return status_ok();
 }
 
@@ -199,7 +218,8 @@ static const char *service_target(const struct gateway_route *route)
     return route->kong->service->shop ? route->kong->service->shop : route->kong->service->address;
 }
 
-static void print_route(struct arena *arena, const struct route_table *table, const struct gateway_route *route, FILE *out)
+static void print_route(struct arena *arena, const struct route_table *table,
+                        const struct gateway_route *route, FILE *out)
 {
     const struct transcoding *transcoding = route->transcoding;
     size_t lines = 0;
@@ -208,22 +228,23 @@ static void print_route(struct arena *arena, const struct route_table *table, co
         const struct binding *binding = transcoding->routes[i].binding;
         const char *path = route_public_path(arena, table, route, binding);
         if (!path) continue;
-        fprintf(out, "%-7s %-40s %-48s %-10s ", binding->http->method, path, binding->method->path + 1,
-                service_target(route));
+        fprintf(out, "%-7s %-40s %-48s %-10s ", binding->http->method, path,
+                binding->method->path + 1, service_target(route));
         print_chain(out, route);
         lines++;
     }
     for (size_t i = 0; lines == 0 && i < route->kong->path_count; i++) {
         const struct kong_path *path = &route->kong->paths[i];
-        fprintf(out, "%-7s %s%-*.*s %-48s %-10s ", route->kong->grpc && !route->kong->http ? "gRPC" : "any",
-                path->kind == KONG_REGEX ? "~" : "", path->kind == KONG_REGEX ? 39 : 40, STR_ARGS(path->text),
-                "-", service_target(route));
+        fprintf(out, "%-7s %s%-*.*s %-48s %-10s ",
+                route->kong->grpc && !route->kong->http ? "gRPC" : "any",
+                path->kind == KONG_REGEX ? "~" : "", path->kind == KONG_REGEX ? 39 : 40,
+                STR_ARGS(path->text), "-", service_target(route));
         print_chain(out, route);
     }
 }
 
-struct status gateway_print_routes(struct arena *arena, const struct config *config, const struct rpc_schema *schema,
-                                   FILE *out)
+struct status gateway_print_routes(struct arena *arena, const struct config *config,
+                                   const struct rpc_schema *schema, FILE *out)
 {
     struct plugin_context context = {.arena = arena, .settings = config, .schema = schema};
     struct route_table table;

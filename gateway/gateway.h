@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP edge of the shop: JSON over HTTP for browsers and programs, gRPC passed through, by Kong's declarative
- * configuration (the one compiled in from gateway/kong.yml, or GATEWAY_CONFIG).
+/* The HTTP edge of the shop: JSON over HTTP for browsers and programs, gRPC passed through, by
+ * Kong's declarative configuration (the one compiled in from gateway/kong.yml, or GATEWAY_CONFIG).
  *
  *     config_declare(config, gateway_settings);
  *     st = gateway_new(&context, &gateway);                          before the shards start
@@ -20,17 +20,17 @@ struct gateway;
 /* GATEWAY_*, and JWT_ACCESS_TOKEN_SECRET, which the auth service has too. */
 extern const struct setting gateway_settings[];
 
-/* Reads the configuration and starts its plugins; blocks. An error names file and line. The context is borrowed for this
- * call, what it points to for the gateway's life. */
+/* Reads the configuration and starts its plugins; blocks. An error names file and line. The context
+ * is borrowed for this call, what it points to for the gateway's life. */
 struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway);
 
 /* For http_server_new; `data` is the gateway. */
 http_handler gateway_handle;
 
-/* Prints what is served by what: a line for each HTTP rule, with its rpc, service and plugins. Starts nothing but the
- * reading of protos. */
-struct status gateway_print_routes(struct arena *arena, const struct config *config, const struct rpc_schema *schema,
-                                   FILE *out);
+/* Prints what is served by what: a line for each HTTP rule, with its rpc, service and plugins.
+ * Starts nothing but the reading of protos. */
+struct status gateway_print_routes(struct arena *arena, const struct config *config,
+                                   const struct rpc_schema *schema, FILE *out);
 
 void gateway_free(struct gateway *gateway);
 

@@ -36,15 +36,20 @@ struct json_target {
 
 /* ---- serving ---- */
 
-/* Answers by a call of the rule's method. Sets body and http_status of the request; a stream is answered whole. */
-struct status serve_json(struct call *call, struct gateway_request *request, const struct json_target *target);
+/* Answers by a call of the rule's method. Sets body and http_status of the request; a stream is
+ * answered whole. */
+struct status serve_json(struct call *call, struct gateway_request *request,
+                         const struct json_target *target);
 
-/* Passes a gRPC request through; answers it whole, with its errors. `method` NULL: not known here. */
-struct status serve_grpc(struct call *call, struct gateway_request *request, const struct schema_method *method);
+/* Passes a gRPC request through; answers it whole, with its errors. `method` NULL: not known here.
+ */
+struct status serve_grpc(struct call *call, struct gateway_request *request,
+                         const struct schema_method *method);
 
 /* ---- headers ---- */
 
-/* What of the client's headers goes to the service: an allow list for JSON, all but reserved names for gRPC. */
+/* What of the client's headers goes to the service: an allow list for JSON, all but reserved names
+ * for gRPC. */
 void forward_request_json(const struct call *call, struct gateway_request *request);
 void forward_request_grpc(const struct call *call, struct gateway_request *request);
 /* What of the service's metadata becomes headers of a JSON answer. */

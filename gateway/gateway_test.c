@@ -2,8 +2,9 @@
 #include "gateway/gateway_testing.h"
 
 #define HEAD "_format_version: \"3.0\"\n"
-#define SERVICE                                                                                                              \
-    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    config: {proto: /kong/edge.proto}\n"
+#define SERVICE                                                                               \
+    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
+    "config: {proto: /kong/edge.proto}\n"
 #define ROUTE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
 #define PLAIN HEAD SERVICE ROUTE
 
@@ -12,8 +13,10 @@ static void calls(struct call *call, struct edge *edge)
     struct reply reply = ask(call, edge, "GET", "/tell/a%2Fb?tags=x&tags=y", "", "");
 
     EXPECT(reply.status == 200);
-    EXPECT(is(reply.body, "{\"name\":\"a/b\",\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\","
-                          "\"metadata\":[],\"tags\":[\"x\",\"y\"]}"));
+    EXPECT(is(reply.body,
+              "{\"name\":\"a/"
+              "b\",\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\","
+              "\"metadata\":[],\"tags\":[\"x\",\"y\"]}"));
     EXPECT(is(header_of(call, &reply, "content-type"), "application/json"));
     EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
     EXPECT(is(header_of(call, &reply, "x-inside"), ""));
@@ -61,13 +64,16 @@ TEST(head_and_etag)
 }
 
 /* The envelope of an error, as the contract has it. */
-static void expect_error(const struct reply *reply, int status, const char *code, const char *reason)
+static void expect_error(const struct reply *reply, int status, const char *code,
+                         const char *reason)
 {
     char part[256];
 
     EXPECT(reply->status == status);
-    snprintf(part, sizeof(part), "\"status_code\":%d,\"error\":{\"code\":\"%s\",\"reason\":\"%s\",\"field_violations\":[",
-             status, code, reason);
+    snprintf(
+        part, sizeof(part),
+        "\"status_code\":%d,\"error\":{\"code\":\"%s\",\"reason\":\"%s\",\"field_violations\":[",
+        status, code, reason);
     EXPECT(has(reply->body, "{\"success\":false,\"message\":\""));
     EXPECT(has(reply->body, part));
 }
@@ -84,14 +90,16 @@ static void errors(struct call *call, struct edge *edge)
 
     reply = ask(call, edge, "POST", "/things", "{\"nam\":\"a\"}", "");
     expect_error(&reply, 400, "INVALID_ARGUMENT", "UNKNOWN_FIELD");
-    EXPECT(has(reply.body, "[{\"field\":\"nam\",\"description\":\"is no field of edge.MakeRequest\"}]"));
+    EXPECT(has(reply.body,
+               "[{\"field\":\"nam\",\"description\":\"is no field of edge.MakeRequest\"}]"));
     reply = ask(call, edge, "POST", "/things", "{\"name\":", "");
     expect_error(&reply, 400, "INVALID_ARGUMENT", "MALFORMED_JSON");
     reply = ask(call, edge, "GET", "/tell/a?nope=1", "", "");
     expect_error(&reply, 400, "INVALID_ARGUMENT", "UNKNOWN_FIELD");
     reply = ask(call, edge, "POST", "/things", "{}", "content-type: text/plain");
     expect_error(&reply, 415, "INVALID_ARGUMENT", "MEDIA_TYPE_UNSUPPORTED");
-    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}", "content-type: Application/JSON; charset=utf-8");
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}",
+                "content-type: Application/JSON; charset=utf-8");
     EXPECT(reply.status == 201);
     reply = ask(call, edge, "GET", "/nope", "", "");
     expect_error(&reply, 404, "NOT_FOUND", "ROUTE_NOT_FOUND");
@@ -109,10 +117,12 @@ TEST(errors_are_as_the_contract_has_them)
 
 static void codes(struct call *call, struct edge *edge)
 {
-    static const int statuses[] = {0, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401};
+    static const int statuses[] = {0,   499, 500, 400, 504, 404, 409, 403, 429,
+                                   400, 409, 400, 501, 500, 503, 500, 401};
 
     for (int code = 1; code <= 16; code++) {
-        struct reply reply = ask(call, edge, "POST", arena_printf(call->arena, "/fail/%d", code), "", "");
+        struct reply reply = ask(call, edge, "POST", arena_printf(call->arena, "/fail/%d", code),
+                                 "", "");
         EXPECT(reply.status == statuses[code]);
         bool inside = code == STATUS_INTERNAL || code == STATUS_UNKNOWN;
         EXPECT(has(reply.body, inside ? "\"internal error\"" : "\"as you asked\""));
@@ -153,17 +163,20 @@ static void streams(struct call *call, struct edge *edge)
 
     EXPECT(reply.status == 200);
     EXPECT(is(header_of(call, &reply, "content-type"), "application/x-ndjson"));
-    EXPECT(is(reply.body, "{\"number\":0,\"text\":\"x\"}\n{\"number\":1,\"text\":\"x\"}\n{\"number\":2,\"text\":\"x\"}\n"));
+    EXPECT(is(reply.body, "{\"number\":0,\"text\":\"x\"}\n{\"number\":1,\"text\":\"x\"}\n{"
+                          "\"number\":2,\"text\":\"x\"}\n"));
     reply = ask(call, edge, "GET", "/watch/2", "", "accept: text/html, text/event-stream;q=0.5");
     EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
-    EXPECT(is(reply.body, "data: {\"number\":0,\"text\":\"x\"}\n\ndata: {\"number\":1,\"text\":\"x\"}\n\n"));
+    EXPECT(is(reply.body,
+              "data: {\"number\":0,\"text\":\"x\"}\n\ndata: {\"number\":1,\"text\":\"x\"}\n\n"));
     reply = ask(call, edge, "GET", "/watch/0", "", "");
     EXPECT(reply.status == 200 && reply.body[0] == '\0');
     reply = ask(call, edge, "GET", "/watch/5?fail_after=1", "", "");
     expect_error(&reply, 409, "ABORTED", "VERSION_STALE");
     reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "");
     EXPECT(reply.status == 200);
-    EXPECT(has(reply.body, "{\"number\":0,\"text\":\"x\"}\n{\"success\":false,\"message\":\"enough\","));
+    EXPECT(has(reply.body,
+               "{\"number\":0,\"text\":\"x\"}\n{\"success\":false,\"message\":\"enough\","));
     reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "accept: text/event-stream");
     EXPECT(has(reply.body, "\n\nevent: error\ndata: {\"success\":false,"));
     reply = ask(call, edge, "GET", "/watch/20000", "", "");
@@ -179,14 +192,18 @@ TEST(server_streams_are_lines_or_events)
 
 static void metadata(struct call *call, struct edge *edge)
 {
-    struct reply reply = ask(call, edge, "GET", "/tell/a", "",
-                             "x-user-email: eve@x\nx-user-role: admin\nx-device-id: d\nx-client-ip: 9.9.9.9\n"
-                             "x-fleet-signature: v1.0.x\ngrpc-metadata-x-user-email: eve@x\ngrpc-metadata-x-mine: 1\n"
-                             "x-custom: 2\nidempotency-key: k\nif-match: \"v\"\naccept-language: de\ncookie: refresh-token=r\n"
-                             "authorization: Basic x\ngrpc-metadata-authorization: x");
+    struct reply reply = ask(
+        call, edge, "GET", "/tell/a", "",
+        "x-user-email: eve@x\nx-user-role: admin\nx-device-id: d\nx-client-ip: 9.9.9.9\n"
+        "x-fleet-signature: v1.0.x\ngrpc-metadata-x-user-email: eve@x\ngrpc-metadata-x-mine: 1\n"
+        "x-custom: 2\nidempotency-key: k\nif-match: \"v\"\naccept-language: de\ncookie: "
+        "refresh-token=r\n"
+        "authorization: Basic x\ngrpc-metadata-authorization: x");
 
-    EXPECT(has(reply.body, "\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\""));
-    EXPECT(has(reply.body, "\"metadata\":[\"idempotency-key: k\",\"if-match: \\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\"]"));
+    EXPECT(has(reply.body,
+               "\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\""));
+    EXPECT(has(reply.body, "\"metadata\":[\"idempotency-key: k\",\"if-match: "
+                           "\\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\"]"));
     reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 1.2.3.4");
     EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
 }
@@ -198,7 +215,8 @@ TEST(only_allowed_headers_reach_the_service)
 
 static void forwarded(struct call *call, struct edge *edge)
 {
-    struct reply reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 6.6.6.6, 1.2.3.4, 10.9.9.9");
+    struct reply reply = ask(call, edge, "GET", "/tell/a", "",
+                             "x-forwarded-for: 6.6.6.6, 1.2.3.4, 10.9.9.9");
 
     EXPECT(has(reply.body, "\"client_ip\":\"1.2.3.4\""));
     reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: nonsense");
@@ -214,17 +232,23 @@ TEST(trusted_proxies_say_who_the_client_is)
 
 /* ---- gRPC ---- */
 
-#define FRAME(bytes) {"\0\0\0\0" bytes, sizeof("\0\0\0\0" bytes) - 1}
+#define FRAME(bytes)                                   \
+    {                                                  \
+        "\0\0\0\0" bytes, sizeof("\0\0\0\0" bytes) - 1 \
+    }
 
-static struct reply grpc(struct call *call, struct edge *edge, const char *method, struct str body, const char *headers)
+static struct reply grpc(struct call *call, struct edge *edge, const char *method, struct str body,
+                         const char *headers)
 {
     return ask_bytes(call, edge, "POST", arena_printf(call->arena, "/edge.Edge/%s", method), body,
-                     arena_printf(call->arena, "content-type: application/grpc%s%s", headers[0] ? "\n" : "", headers));
+                     arena_printf(call->arena, "content-type: application/grpc%s%s",
+                                  headers[0] ? "\n" : "", headers));
 }
 
 static const char *grpc_status(const struct reply *reply)
 {
-    struct str value = reply->trailers ? http_headers_get(reply->trailers, "grpc-status") : (struct str){0};
+    struct str value = reply->trailers ? http_headers_get(reply->trailers, "grpc-status")
+                                       : (struct str){0};
 
     if (!value.data) value = http_headers_get(&reply->headers, "grpc-status");
     return value.data ? value.data : "";
@@ -270,15 +294,17 @@ static void inside_only(struct call *call, struct edge *edge)
     EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
     reply = grpc(call, edge, "Nope", empty, "");
     EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
-    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", empty, "content-type: application/grpc-web");
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", empty,
+                      "content-type: application/grpc-web");
     EXPECT(reply.status == 404);
 }
 
 TEST(grpc_methods_without_a_rule_are_not_served)
 {
     edge_run(PLAIN, NULL, inside_only);
-    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n", NULL,
-             inside_only);
+    edge_run(HEAD SERVICE
+             "  routes:\n  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n",
+             NULL, inside_only);
 }
 
 static void under_plugins(struct call *call, struct edge *edge)
@@ -294,7 +320,8 @@ static void under_plugins(struct call *call, struct edge *edge)
 TEST(grpc_goes_through_the_plugins_of_its_rule)
 {
     edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
-                          "  - name: tell\n    paths: [/tell]\n    strip_path: false\n    plugins:\n    - name: auth-token-validator\n",
+                          "  - name: tell\n    paths: [/tell]\n    strip_path: false\n    "
+                          "plugins:\n    - name: auth-token-validator\n",
              NULL, under_plugins);
 }
 
@@ -305,15 +332,23 @@ TEST(bad_configurations_stop_the_start)
     static const char *const proxies[] = {"GATEWAY_TRUSTED_PROXIES=10.0.0.0/99", NULL};
     static const char *const file[] = {"GATEWAY_CONFIG=/nowhere/kong.yml", NULL};
 
-    CHECK(has(edge_refusal(HEAD "plugins:\n- name: nope\n", NULL), "kong.yml:3: there is no plugin \"nope\""));
-    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: nope.proto}\n", NULL),
-              "kong.yml:3: plugin grpc-gateway: the proto nope.proto is not compiled in; these are: "));
-    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: /nowhere/x.binpb}\n", NULL),
+    CHECK(has(edge_refusal(HEAD "plugins:\n- name: nope\n", NULL),
+              "kong.yml:3: there is no plugin \"nope\""));
+    CHECK(has(
+        edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: nope.proto}\n", NULL),
+        "kong.yml:3: plugin grpc-gateway: the proto nope.proto is not compiled in; these are: "));
+    CHECK(has(edge_refusal(HEAD
+                           "plugins:\n- name: grpc-gateway\n  config: {proto: /nowhere/x.binpb}\n",
+                           NULL),
               "kong.yml:3: plugin grpc-gateway: /nowhere/x.binpb cannot be read"));
-    CHECK(has(edge_refusal(HEAD "plugins:\n- name: grpc-gateway\n  config: {proto: /dev/null.binpb}\n", NULL), "cannot be read"));
+    CHECK(has(edge_refusal(HEAD
+                           "plugins:\n- name: grpc-gateway\n  config: {proto: /dev/null.binpb}\n",
+                           NULL),
+              "cannot be read"));
     CHECK(has(edge_refusal(HEAD "plugins:\n- name: file-log\n  config: {path: /nowhere/x}\n", NULL),
               "kong.yml:3: plugin file-log: /nowhere/x cannot be written"));
-    CHECK(has(edge_refusal(PLAIN, proxies), "GATEWAY_TRUSTED_PROXIES: \"10.0.0.0/99\" is no address or network"));
+    CHECK(has(edge_refusal(PLAIN, proxies),
+              "GATEWAY_TRUSTED_PROXIES: \"10.0.0.0/99\" is no address or network"));
     CHECK(has(edge_refusal(PLAIN, file), "GATEWAY_CONFIG=/nowhere/kong.yml cannot be read"));
 }
 

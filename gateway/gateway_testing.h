@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of the gateway: a gateway with a configuration of the test's, the service edge.Edge behind it in the same
- * process, and a client over HTTP/2. Included by test programs only.
+/* For the tests of the gateway: a gateway with a configuration of the test's, the service edge.Edge
+ * behind it in the same process, and a client over HTTP/2. Included by test programs only.
  *
  *     edge_run(configuration, settings, fn);       fn(call, edge) on a fiber; inside it use EXPECT
  *     reply = ask(call, edge, "GET", "/tell/me", "", "cookie: a=b\nx: y");   */
@@ -46,11 +46,13 @@ struct reply {
 
 /* ---- the service ---- */
 
-static struct status tell(struct call *call, const Edge__TellRequest *request, Edge__TellReply *response)
+static struct status tell(struct call *call, const Edge__TellRequest *request,
+                          Edge__TellReply *response)
 {
-    static const char *const names[] = {"refresh-token", "idempotency-key", "if-match",     "if-none-match", "accept-language",
-                                        "x-custom",      "x-user-email",    "x-user-role",  "x-device-id",   "x-client-ip",
-                                        "x-mine",        "authorization",   "cookie",       "x-fleet-signature"};
+    static const char *const names[] = {
+        "refresh-token", "idempotency-key", "if-match",    "if-none-match",    "accept-language",
+        "x-custom",      "x-user-email",    "x-user-role", "x-device-id",      "x-client-ip",
+        "x-mine",        "authorization",   "cookie",      "x-fleet-signature"};
     struct user user;
 
     call_user_optional(call, &user);
@@ -65,16 +67,19 @@ static struct status tell(struct call *call, const Edge__TellRequest *request, E
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct str value = call_metadata(call, names[i]);
         if (value.data)
-            response->metadata[response->n_metadata++] = arena_printf(call->arena, "%s: %.*s", names[i], STR_ARGS(value));
+            response->metadata[response->n_metadata++] = arena_printf(call->arena, "%s: %.*s",
+                                                                      names[i], STR_ARGS(value));
     }
     struct status st = call_reply_metadata(call, STR("etag"), STR("\"v7\""));
     if (!failed(st)) st = call_reply_metadata(call, STR("x-inside"), STR("secret"));
     if (!failed(st) && request->status)
-        st = call_reply_metadata(call, STR("x-http-status"), str_of(arena_printf(call->arena, "%d", request->status)));
+        st = call_reply_metadata(call, STR("x-http-status"),
+                                 str_of(arena_printf(call->arena, "%d", request->status)));
     return st;
 }
 
-static struct status make(struct call *call, const Edge__MakeRequest *request, Edge__Envelope *response)
+static struct status make(struct call *call, const Edge__MakeRequest *request,
+                          Edge__Envelope *response)
 {
     response->success = true;
     response->message = request->name;
@@ -82,9 +87,11 @@ static struct status make(struct call *call, const Edge__MakeRequest *request, E
     return status_ok();
 }
 
-static struct status fail(struct call *call, const Edge__FailRequest *request, Edge__Envelope *response)
+static struct status fail(struct call *call, const Edge__FailRequest *request,
+                          Edge__Envelope *response)
 {
-    struct status st = status_make((enum status_code)request->code, ARGOSY__REASON__VERSION_STALE, "as you asked");
+    struct status st = status_make((enum status_code)request->code, ARGOSY__REASON__VERSION_STALE,
+                                   "as you asked");
 
     if (request->code == STATUS_UNAVAILABLE) {
         struct status_details *details = arena_new(call->arena, struct status_details);
@@ -94,20 +101,22 @@ static struct status fail(struct call *call, const Edge__FailRequest *request, E
     return st;
 }
 
-static struct status wait_ms(struct call *call, const Edge__WaitRequest *request, Edge__Envelope *response)
+static struct status wait_ms(struct call *call, const Edge__WaitRequest *request,
+                             Edge__Envelope *response)
 {
     response->success = true;
     return fiber_sleep(call, request->ms * INT64_C(1000));
 }
 
-static struct status watch(struct call *call, const Edge__WatchRequest *request, struct rpc_stream *stream)
+static struct status watch(struct call *call, const Edge__WatchRequest *request,
+                           struct rpc_stream *stream)
 {
     for (int i = 0; i < request->count; i++) {
         Edge__WatchReply reply = EDGE__WATCH_REPLY__INIT;
         if (request->fail_after && i == request->fail_after - 1)
             return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE, "enough");
         reply.number = i;
-        reply.text = (char *)(uintptr_t)"x";
+        reply.text = (char *)(uintptr_t) "x";
         struct status st = rpc_send(call, stream, &reply.base);
         if (failed(st)) return st;
     }
@@ -124,30 +133,44 @@ static struct status chat(struct call *call, struct rpc_stream *stream)
     }
 }
 
-static struct status login(struct call *call, const Edge__LoginRequest *request, Edge__Envelope *response)
+static struct status login(struct call *call, const Edge__LoginRequest *request,
+                           Edge__Envelope *response)
 {
     response->success = true;
     response->status_code = 200;
-    struct status st = call_reply_metadata(call, STR("set-cookie"), STR("access-token=a; Path=/; HttpOnly; Secure"));
-    if (!failed(st)) st = call_reply_metadata(call, STR("set-cookie"), STR("refresh-token=r; Path=/; Secure; HttpOnly"));
+    struct status st = call_reply_metadata(call, STR("set-cookie"),
+                                           STR("access-token=a; Path=/; HttpOnly; Secure"));
+    if (!failed(st))
+        st = call_reply_metadata(call, STR("set-cookie"),
+                                 STR("refresh-token=r; Path=/; Secure; HttpOnly"));
     return st;
 }
 
-static struct status names(struct call *call, const Edge__TellRequest *request, Edge__NamesReply *response)
+static struct status names(struct call *call, const Edge__TellRequest *request,
+                           Edge__NamesReply *response)
 {
     response->names = request->tags;
     response->n_names = request->n_tags;
     return status_ok();
 }
 
-static struct status secret(struct call *call, const Edge__TellRequest *request, Edge__Envelope *response)
+static struct status secret(struct call *call, const Edge__TellRequest *request,
+                            Edge__Envelope *response)
 {
     response->success = true;
     return call_require_peer(call);
 }
 
 static const struct edge_handlers edge_handlers = {
-    .tell = tell, .make = make, .fail = fail, .wait = wait_ms, .watch = watch, .chat = chat, .login = login, .names = names, .secret = secret,
+    .tell = tell,
+    .make = make,
+    .fail = fail,
+    .wait = wait_ms,
+    .watch = watch,
+    .chat = chat,
+    .login = login,
+    .names = names,
+    .secret = secret,
 };
 
 /* ---- the gateway ---- */
@@ -183,7 +206,8 @@ static void edge_set(struct edge *edge, const char *assignment)
 }
 
 /* Everything but the gateway, whose making may be what is tested. */
-static struct service_context edge_prepare(struct edge *edge, const char *configuration, const char *const *settings)
+static struct service_context edge_prepare(struct edge *edge, const char *configuration,
+                                           const char *const *settings)
 {
     const struct rpc_schema *schema;
     const char *errors;
@@ -193,21 +217,29 @@ static struct service_context edge_prepare(struct edge *edge, const char *config
     invariant(mkdtemp(edge->folder) != NULL);
     edge->config = config_new();
     config_declare(edge->config, gateway_settings);
-    edge_set(edge, arena_printf(&edge->arena, "GATEWAY_CONFIG=%s", edge_file(edge, "kong.yml", configuration)));
+    edge_set(edge, arena_printf(&edge->arena, "GATEWAY_CONFIG=%s",
+                                edge_file(edge, "kong.yml", configuration)));
     edge_set(edge, "JWT_ACCESS_TOKEN_SECRET=" EDGE_SECRET);
     while (settings && *settings) edge_set(edge, *settings++);
     bool checked = config_check(edge->config, &errors);
     if (!checked) printf("  %s\n", errors);
     invariant(checked);
     edge->shards = shards_new(1);
-    edge_must(rpc_schema_new(&edge->arena, str_sized(test_descriptors, test_descriptors_size), &schema));
+    edge_must(
+        rpc_schema_new(&edge->arena, str_sized(test_descriptors, test_descriptors_size), &schema));
     struct rpc_server_options options = {.schema = schema};
     edge->server = rpc_server_new(&options);
     rpc_server_add(edge->server, &edge_rpc, &edge_handlers, NULL);
     edge_must(rpc_channel_new(&edge->arena, edge->shards, edge->server, "inproc:", &edge->channel));
     return (struct service_context){
-        .arena = &edge->arena, .config = edge->config, .shards = edge->shards, .server = edge->server, .schema = schema,
-        .data_dir = edge->folder, .channel = edge_channel, .app = edge,
+        .arena = &edge->arena,
+        .config = edge->config,
+        .shards = edge->shards,
+        .server = edge->server,
+        .schema = schema,
+        .data_dir = edge->folder,
+        .channel = edge_channel,
+        .app = edge,
     };
 }
 
@@ -243,7 +275,8 @@ __attribute__((unused)) static void edge_run(const char *configuration, const ch
     struct service_context context = edge_prepare(&edge, configuration, settings);
 
     edge_must(gateway_new(&context, &edge.gateway));
-    struct http_server_options options = {.name = "gateway", .handler = gateway_handle, .data = edge.gateway};
+    struct http_server_options options = {
+        .name = "gateway", .handler = gateway_handle, .data = edge.gateway};
     edge.http = http_server_new(&options);
     edge_must(http_server_listen(edge.http, &edge.arena, edge.shards, "127.0.0.1:0"));
     fiber_post(shards_at(edge.shards, 0), edge_play, NULL, &edge);
@@ -254,7 +287,8 @@ __attribute__((unused)) static void edge_run(const char *configuration, const ch
 }
 
 /* What gateway_new says to a configuration that it refuses. */
-__attribute__((unused)) static const char *edge_refusal(const char *configuration, const char *const *settings)
+__attribute__((unused)) static const char *edge_refusal(const char *configuration,
+                                                        const char *const *settings)
 {
     static char message[1024];
     struct edge edge = {0};
@@ -275,17 +309,19 @@ static void add_headers(struct call *call, struct http_headers *headers, const c
 
     while (rest.length > 0 && str_split(&rest, '\n', &line)) {
         size_t colon = str_find(line, ':');
-        EXPECT(!failed(http_headers_add(call->arena, headers, str_sized(line.data, colon),
-                                        str_trim(str_sized(line.data + colon + 1, line.length - colon - 1)))));
+        EXPECT(!failed(
+            http_headers_add(call->arena, headers, str_sized(line.data, colon),
+                             str_trim(str_sized(line.data + colon + 1, line.length - colon - 1)))));
     }
 }
 
-static struct reply ask_bytes(struct call *call, struct edge *edge, const char *method, const char *target, struct str body,
-                              const char *headers)
+static struct reply ask_bytes(struct call *call, struct edge *edge, const char *method,
+                              const char *target, struct str body, const char *headers)
 {
     const char *address = http_server_address(edge->http);
     struct http_client *client = http_client_new(call->shard, address);
-    struct http_request request = {.version = HTTP_2, .scheme = STR("http"), .authority = str_of(address)};
+    struct http_request request = {
+        .version = HTTP_2, .scheme = STR("http"), .authority = str_of(address)};
     const struct http_headers *got;
     struct http_exchange *exchange;
     struct reply reply = {.body = ""};
@@ -309,7 +345,8 @@ static struct reply ask_bytes(struct call *call, struct edge *edge, const char *
     if (!failed(st)) {
         reply.headers = *got;
         EXPECT(!failed(http_read_body(call, exchange, 1 << 24, &reply.bytes)));
-        reply.body = arena_strndup(call->arena, reply.bytes.data ? reply.bytes.data : "", reply.bytes.length);
+        reply.body = arena_strndup(call->arena, reply.bytes.data ? reply.bytes.data : "",
+                                   reply.bytes.length);
         reply.trailers = http_trailers(exchange);
     }
     http_client_close(exchange);
@@ -317,14 +354,15 @@ static struct reply ask_bytes(struct call *call, struct edge *edge, const char *
     return reply;
 }
 
-static struct reply ask(struct call *call, struct edge *edge, const char *method, const char *target, const char *body,
-                        const char *headers)
+static struct reply ask(struct call *call, struct edge *edge, const char *method,
+                        const char *target, const char *body, const char *headers)
 {
     return ask_bytes(call, edge, method, target, str_of(body), headers);
 }
 
 /* A header of the reply, "" if it is not there. */
-__attribute__((unused)) static const char *header_of(struct call *call, const struct reply *reply, const char *name)
+__attribute__((unused)) static const char *header_of(struct call *call, const struct reply *reply,
+                                                     const char *name)
 {
     struct str value = http_headers_get(&reply->headers, name);
 

@@ -3,8 +3,8 @@
  *
  *     route ─► rule ─► plugins' access ─► the call ─► plugins' header ─► answer ─► plugins' log
  *
- * A request without a rule still goes through the plugins up to cors, so that its 404 or 405 can be read by a page and has
- * its id, and is not asked for a token first. */
+ * A request without a rule still goes through the plugins up to cors, so that its 404 or 405 can be
+ * read by a page and has its id, and is not asked for a token first. */
 #include "base/clock.h"
 #include "gateway/gateway.h"
 #include "gateway/gateway_parts.h"
@@ -21,10 +21,12 @@ struct plan {
 
 static bool is_grpc(const struct http_request *http)
 {
-    struct str type = http_headers_get(&http->headers, "content-type"), prefix = STR("application/grpc");
+    struct str type = http_headers_get(&http->headers, "content-type"),
+               prefix = STR("application/grpc");
 
     if (!type.data || !str_starts_with(type, prefix)) return false;
-    return type.length == prefix.length || type.data[prefix.length] == '+' || type.data[prefix.length] == ';';
+    return type.length == prefix.length || type.data[prefix.length] == '+' ||
+           type.data[prefix.length] == ';';
 }
 
 static struct route_question ask(const struct gateway_request *request, bool grpc)
@@ -36,34 +38,42 @@ static struct route_question ask(const struct gateway_request *request, bool grp
         .grpc = grpc,
     };
 
-    if (request->preflight) question.preflight_for = request_header(request, "access-control-request-method");
+    if (request->preflight)
+        question.preflight_for = request_header(request, "access-control-request-method");
     return question;
 }
 
 static struct status no_route(const struct gateway_request *request)
 {
-    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ROUTE_NOT_FOUND, "there is nothing at this path");
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ROUTE_NOT_FOUND,
+                       "there is nothing at this path");
 }
 
-static struct status no_method(const struct call *call, struct gateway_request *request, const char *allow)
+static struct status no_method(const struct call *call, struct gateway_request *request,
+                               const char *allow)
 {
     request_header_set(call, request, STR("allow"), str_of(arena_strdup(call->arena, allow)));
     return status_printf(call->arena, STATUS_UNIMPLEMENTED, ARGOSY__REASON__METHOD_NOT_ALLOWED,
-                         "%.*s is not among the methods of this path: %s", STR_ARGS(request->http->method), allow);
+                         "%.*s is not among the methods of this path: %s",
+                         STR_ARGS(request->http->method), allow);
 }
 
 /* ---- where it leads ---- */
 
-static struct status find_rule(const struct call *call, struct gateway_request *request, struct plan *plan, size_t matched)
+static struct status find_rule(const struct call *call, struct gateway_request *request,
+                               struct plan *plan, size_t matched)
 {
     const struct transcoding *transcoding = request->route->transcoding;
     char allow[ROUTER_ALLOW_SIZE];
 
     if (request->preflight && request->route->has_cors) return status_ok();
     if (!transcoding)
-        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED, "this route takes gRPC only");
-    plan->json.path = route_upstream_path(call->arena, request->route, request->http->path, matched);
-    switch (router_find(transcoding->router, request->http->method, plan->json.path, &plan->json.match)) {
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
+                           "this route takes gRPC only");
+    plan->json.path = route_upstream_path(call->arena, request->route, request->http->path,
+                                          matched);
+    switch (router_find(transcoding->router, request->http->method, plan->json.path,
+                        &plan->json.match)) {
     case ROUTER_FOUND: break;
     case ROUTER_NO_PATH: return no_route(request);
     case ROUTER_NO_METHOD:
@@ -75,7 +85,8 @@ static struct status find_rule(const struct call *call, struct gateway_request *
     return status_ok();
 }
 
-static struct status find_json(const struct call *call, struct gateway_request *request, struct plan *plan)
+static struct status find_json(const struct call *call, struct gateway_request *request,
+                               struct plan *plan)
 {
     const struct route_table *table = &request->gateway->table;
     struct route_question question = ask(request, false);
@@ -90,13 +101,15 @@ static struct status find_json(const struct call *call, struct gateway_request *
     return no_method(call, request, allow);
 }
 
-/* A method that is known by its proto is passed only if it has an HTTP rule: the others are for the shop's own services,
- * who believe the gateway to be one of them. */
-static struct status find_grpc(const struct call *call, struct gateway_request *request, struct plan *plan)
+/* A method that is known by its proto is passed only if it has an HTTP rule: the others are for the
+ * shop's own services, who believe the gateway to be one of them. */
+static struct status find_grpc(const struct call *call, struct gateway_request *request,
+                               struct plan *plan)
 {
     const struct route_table *table = &request->gateway->table;
     struct route_question question = ask(request, true);
-    struct grpc_method *method = (struct grpc_method *)(uintptr_t)name_table_get(&table->methods, request->http->path);
+    struct grpc_method *method = (struct grpc_method *)(uintptr_t)name_table_get(
+        &table->methods, request->http->path);
     bool other_method;
     size_t matched;
 
@@ -107,8 +120,9 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
         plan->method = method->method;
         return status_ok();
     }
-    if (request->route && (!request->route->transcoding ||
-                           !schema_method_by_path(request->route->transcoding->schema, request->http->path)))
+    if (request->route &&
+        (!request->route->transcoding ||
+         !schema_method_by_path(request->route->transcoding->schema, request->http->path)))
         return status_ok();
     return status_printf(call->arena, STATUS_UNIMPLEMENTED, 0, "there is no method %.*s here",
                          STR_ARGS(request->http->path));
@@ -118,7 +132,8 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
 
 static struct status run_access(struct call *call, struct gateway_request *request, int last_place)
 {
-    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+    const struct gateway_route *route = request->route ? request->route
+                                                       : &request->gateway->table.unmatched;
 
     for (size_t i = 0; i < route->chain_count && !request->answered; i++) {
         const struct kong_plugin *plugin = route->chain[i];
@@ -132,24 +147,32 @@ static struct status run_access(struct call *call, struct gateway_request *reque
 
 static void run_log(const struct call *call, const struct gateway_request *request)
 {
-    const struct gateway_route *route = request->route ? request->route : &request->gateway->table.unmatched;
+    const struct gateway_route *route = request->route ? request->route
+                                                       : &request->gateway->table.unmatched;
 
     for (size_t i = 0; i < route->chain_count; i++)
-        if (route->chain[i]->plugin->log) route->chain[i]->plugin->log(call, request, route->chain[i]->config);
+        if (route->chain[i]->plugin->log)
+            route->chain[i]->plugin->log(call, request, route->chain[i]->config);
 }
 
 static void log_request(const struct call *call, const struct gateway_request *request)
 {
     int64_t duration_us = clock_monotonic_us() - request->started_us;
-    bool bad = request->http_status >= 500, slow = duration_us >= SLOW_US && !request->gateway->access_log;
+    bool bad = request->http_status >= 500,
+         slow = duration_us >= SLOW_US && !request->gateway->access_log;
     enum log_level level = bad || slow ? LOG_WARN : LOG_INFO;
 
     if (!bad && !slow && !request->gateway->access_log) return;
-    LOG_EVENT(level, call->trace, bad ? "gateway: request failed" : slow ? "gateway: request was slow" : "gateway: request",
+    LOG_EVENT(level, call->trace,
+              bad    ? "gateway: request failed"
+              : slow ? "gateway: request was slow"
+                     : "gateway: request",
               LOG_TEXT("method", request->http->method), LOG_TEXT("path", request->http->path),
               LOG_STR("route", request->traffic->route), LOG_INT("status", request->http_status),
               LOG_INT("duration_us", duration_us), LOG_STR("client", request->client_ip),
-              LOG_STR("error", failed(request->outcome) && request->outcome.message ? request->outcome.message : ""));
+              LOG_STR("error", failed(request->outcome) && request->outcome.message
+                                   ? request->outcome.message
+                                   : ""));
 }
 
 /* ---- all of it ---- */
@@ -167,14 +190,16 @@ static void begin(struct call *call, struct gateway_request *request)
     if (gateway->proxies.count > 0)
         request->client_ip = proxies_client(&gateway->proxies, call->arena, http->peer,
                                             http_headers_get(&http->headers, "x-forwarded-for"));
-    request->preflight = str_is(http->method, "OPTIONS") && http_headers_get(&http->headers, "origin").data &&
+    request->preflight = str_is(http->method, "OPTIONS") &&
+                         http_headers_get(&http->headers, "origin").data &&
                          http_headers_get(&http->headers, "access-control-request-method").data;
 }
 
 static struct status serve(struct call *call, struct gateway_request *request, struct plan *plan)
 {
     struct status st = plan->grpc ? find_grpc(call, request, plan) : find_json(call, request, plan);
-    struct status refused = run_access(call, request, failed(st) ? plugin_place(&plugin_cors) : INT32_MAX);
+    struct status refused = run_access(call, request,
+                                       failed(st) ? plugin_place(&plugin_cors) : INT32_MAX);
 
     if (request->answered || failed(st)) return st;
     if (failed(refused)) return refused;
@@ -185,7 +210,8 @@ static struct status serve(struct call *call, struct gateway_request *request, s
 
 void gateway_handle(struct call *call, struct http_exchange *exchange, void *data)
 {
-    struct gateway_request request = {.gateway = data, .exchange = exchange, .http = http_request(exchange)};
+    struct gateway_request request = {
+        .gateway = data, .exchange = exchange, .http = http_request(exchange)};
     struct plan plan = {.grpc = is_grpc(request.http)};
 
     begin(call, &request);

@@ -9,8 +9,8 @@ struct kong_reader {
 };
 
 /* FILE:LINE: and what is wrong. */
-__attribute__((format(printf, 3, 4))) static struct status wrong(const struct kong_reader *reader, int line,
-                                                                 const char *format, ...)
+__attribute__((format(printf, 3, 4))) static struct status wrong(const struct kong_reader *reader,
+                                                                 int line, const char *format, ...)
 {
     va_list arguments;
 
@@ -45,14 +45,15 @@ static const struct option plugin_options[] = {
 };
 #undef ENTRY
 
-static struct status unknown_plugin(const struct kong_reader *reader, const struct yaml_value *value, const char *name)
+static struct status unknown_plugin(const struct kong_reader *reader,
+                                    const struct yaml_value *value, const char *name)
 {
     const char *known = "";
 
     for (const struct plugin *const *plugin = plugins; *plugin; plugin++)
-        known = arena_printf(reader->source.arena, "%s%s%s", known, known[0] ? ", " : "", (*plugin)->name);
-    return wrong(reader, value->line, "there is no plugin \"%s\"; known are %s", name,
-                      known);
+        known = arena_printf(reader->source.arena, "%s%s%s", known, known[0] ? ", " : "",
+                             (*plugin)->name);
+    return wrong(reader, value->line, "there is no plugin \"%s\"; known are %s", name, known);
 }
 
 static struct status make_plugin(const struct kong_reader *reader, const struct yaml_value *value,
@@ -68,19 +69,22 @@ static struct status make_plugin(const struct kong_reader *reader, const struct 
     plugin->config = arena_calloc(reader->source.arena, 1, kind->config_size + 1);
     const char *what = arena_printf(reader->source.arena, "plugin %s", kind->name);
     struct yaml_value empty = {.kind = YAML_IS_MAP, .line = value->line};
-    struct status st = options_read(&reader->source, entry->config ? entry->config : &empty, what, kind->options, plugin->config);
-    struct plugin_context context = {.arena = reader->source.arena, .file = reader->source.file, .line = value->line};
+    struct status st = options_read(&reader->source, entry->config ? entry->config : &empty, what,
+                                    kind->options, plugin->config);
+    struct plugin_context context = {
+        .arena = reader->source.arena, .file = reader->source.file, .line = value->line};
     if (!failed(st) && kind->check) st = kind->check(&context, plugin->config);
     *ret_plugin = plugin;
     return st;
 }
 
-static struct status attach(const struct kong_reader *reader, struct kong_plugin *plugin, struct kong_plugin **list)
+static struct status attach(const struct kong_reader *reader, struct kong_plugin *plugin,
+                            struct kong_plugin **list)
 {
     for (; *list; list = &(*list)->next) {
         if ((*list)->plugin != plugin->plugin) continue;
-        return wrong(reader, plugin->line,
-                          "plugin %s stands here already, in line %d", plugin->plugin->name, (*list)->line);
+        return wrong(reader, plugin->line, "plugin %s stands here already, in line %d",
+                     plugin->plugin->name, (*list)->line);
     }
     *list = plugin;
     return status_ok();
@@ -107,7 +111,9 @@ static struct status attach_named(const struct kong_reader *reader, struct kong_
                                   const struct plugin_entry *entry)
 {
     if (entry->route && entry->service)
-        return wrong(reader, plugin->line, "plugin %s names a route and a service; name one of them", plugin->plugin->name);
+        return wrong(reader, plugin->line,
+                     "plugin %s names a route and a service; name one of them",
+                     plugin->plugin->name);
     if (entry->route) {
         struct kong_route *route = find_route(reader->kong, entry->route);
         if (!route) return wrong(reader, plugin->line, "there is no route \"%s\"", entry->route);
@@ -115,13 +121,15 @@ static struct status attach_named(const struct kong_reader *reader, struct kong_
     }
     if (entry->service) {
         struct kong_service *service = find_service(reader->kong, entry->service);
-        if (!service) return wrong(reader, plugin->line, "there is no service \"%s\"", entry->service);
+        if (!service)
+            return wrong(reader, plugin->line, "there is no service \"%s\"", entry->service);
         return attach(reader, plugin, &service->plugins);
     }
     return attach(reader, plugin, &reader->kong->plugins);
 }
 
-static struct status check_list(const struct kong_reader *reader, const struct yaml_value *list, const char *what)
+static struct status check_list(const struct kong_reader *reader, const struct yaml_value *list,
+                                const char *what)
 {
     if (!list || list->kind == YAML_IS_LIST) return status_ok();
     return wrong(reader, list->line, "%s must be a list", what);
@@ -133,14 +141,17 @@ static struct status read_plugins(const struct kong_reader *reader, const struct
 {
     struct status st = check_list(reader, values, "plugins");
 
-    for (const struct yaml_value *value = values ? values->first : NULL; value && !failed(st); value = value->next) {
+    for (const struct yaml_value *value = values ? values->first : NULL; value && !failed(st);
+         value = value->next) {
         struct plugin_entry entry = {0};
         struct kong_plugin *plugin;
         st = options_read(&reader->source, value, "a plugin", plugin_options, &entry);
         if (!failed(st)) st = make_plugin(reader, value, &entry, &plugin);
         if (failed(st)) return st;
         if (list && (entry.route || entry.service))
-            return wrong(reader, value->line, "plugin %s stands at its place already and cannot name another", entry.name);
+            return wrong(reader, value->line,
+                         "plugin %s stands at its place already and cannot name another",
+                         entry.name);
         st = list ? attach(reader, plugin, list) : attach_named(reader, plugin, &entry);
     }
     return st;
@@ -166,7 +177,8 @@ static const struct option route_options[] = {
     {"hosts", OPTION_TEXTS, ENTRY(hosts)},
     {"protocols", OPTION_TEXTS, ENTRY(protocols), "http,https", .choices = route_protocols},
     {"strip_path", OPTION_BOOLEAN, ENTRY(strip_path), "true"},
-    {"regex_priority", OPTION_INTEGER, ENTRY(regex_priority), "0", .min = INT32_MIN, .max = INT32_MAX},
+    {"regex_priority", OPTION_INTEGER, ENTRY(regex_priority), "0", .min = INT32_MIN,
+     .max = INT32_MAX},
     {"plugins", OPTION_TREE, ENTRY(plugins)},
     {"preserve_host", OPTION_IGNORED},
     {"https_redirect_status_code", OPTION_IGNORED},
@@ -192,11 +204,11 @@ static struct status read_paths(const struct kong_reader *reader, const struct r
         const struct text *text = &entry->paths.items[i];
         struct kong_path *path = &route->paths[i];
         if (!kong_path_parse(reader->source.arena, str_of(text->text), path, &error))
-            return wrong(reader, text->line, "the path %s cannot be used: %s", text->text,
-                              error);
+            return wrong(reader, text->line, "the path %s cannot be used: %s", text->text, error);
         path->line = text->line;
         if (path->kind == KONG_REGEX && route->strip_path)
-            return wrong(reader, text->line, "the path %s cannot be stripped: say `strip_path: false` for its route",
+            return wrong(reader, text->line,
+                         "the path %s cannot be stripped: say `strip_path: false` for its route",
                          text->text);
     }
     return status_ok();
@@ -207,8 +219,8 @@ static struct status check_methods(const struct kong_reader *reader, const struc
     for (size_t i = 0; i < methods->count; i++)
         for (const char *byte = methods->items[i].text; *byte; byte++)
             if (*byte < 'A' || *byte > 'Z')
-                return wrong(reader, methods->items[i].line, "the method %s is not in capital letters",
-                             methods->items[i].text);
+                return wrong(reader, methods->items[i].line,
+                             "the method %s is not in capital letters", methods->items[i].text);
     return status_ok();
 }
 
@@ -231,7 +243,8 @@ static struct status make_route(const struct kong_reader *reader, const struct y
     route->regex_priority = entry->regex_priority;
     route->line = value->line;
     read_protocols(&entry->protocols, route);
-    if (find_route(reader->kong, entry->name)) return wrong(reader, value->line, "there are two routes \"%s\"", entry->name);
+    if (find_route(reader->kong, entry->name))
+        return wrong(reader, value->line, "there are two routes \"%s\"", entry->name);
     if (entry->paths.count + entry->methods.count + entry->hosts.count == 0)
         return wrong(reader, value->line, "route %s needs paths, methods or hosts", entry->name);
     struct status st = check_methods(reader, &entry->methods);
@@ -246,18 +259,21 @@ static struct status read_routes(const struct kong_reader *reader, const struct 
 {
     struct status st = check_list(reader, values, "routes");
 
-    for (const struct yaml_value *value = values ? values->first : NULL; value && !failed(st); value = value->next) {
-        struct kong_route *route = arena_new(reader->source.arena, struct kong_route), **end = &reader->kong->routes;
+    for (const struct yaml_value *value = values ? values->first : NULL; value && !failed(st);
+         value = value->next) {
+        struct kong_route *route = arena_new(reader->source.arena, struct kong_route),
+                          **end = &reader->kong->routes;
         struct route_entry entry = {0};
         st = options_read(&reader->source, value, "a route", route_options, &entry);
         if (failed(st)) return st;
         if (service && entry.service)
-            return wrong(reader, value->line, "route %s stands below its service and cannot name another", entry.name);
+            return wrong(reader, value->line,
+                         "route %s stands below its service and cannot name another", entry.name);
         route->service = service;
         if (!service && entry.service) route->service = find_service(reader->kong, entry.service);
         if (!route->service)
             return wrong(reader, value->line, "there is no service \"%s\" for route %s",
-                              entry.service ? entry.service : "", entry.name);
+                         entry.service ? entry.service : "", entry.name);
         st = make_route(reader, value, &entry, route);
         while (*end) end = &(*end)->next;
         *end = route;
@@ -298,7 +314,8 @@ static const struct option service_options[] = {
 };
 #undef ENTRY
 
-/* A host's name or address, and for a URL its port: what could not be one is refused before anybody tries to connect. */
+/* A host's name or address, and for a URL its port: what could not be one is refused before anybody
+ * tries to connect. */
 static bool is_authority(const char *text)
 {
     for (const char *byte = text; *byte; byte++) {
@@ -315,22 +332,29 @@ static bool is_service_name(const char *text)
     return text[0] != '\0';
 }
 
-static struct status read_address(const struct kong_reader *reader, int line, const struct service_entry *entry,
-                                  struct kong_service *service)
+static struct status read_address(const struct kong_reader *reader, int line,
+                                  const struct service_entry *entry, struct kong_service *service)
 {
     const char *url = entry->url;
 
     if (url && (entry->protocol || entry->host || entry->port > 0 || entry->path[0]))
-        return wrong(reader, line, "service %s has a url and parts of one besides; say it in one way", entry->name);
+        return wrong(reader, line,
+                     "service %s has a url and parts of one besides; say it in one way",
+                     entry->name);
     if (!url && entry->host && entry->port > 0 && entry->protocol)
-        url = arena_printf(reader->source.arena, "grpc://%s:%lld", entry->host, (long long)entry->port);
-    if (!url) return wrong(reader, line, "service %s needs a url, or protocol, host and port", entry->name);
+        url = arena_printf(reader->source.arena, "grpc://%s:%lld", entry->host,
+                           (long long)entry->port);
+    if (!url)
+        return wrong(reader, line, "service %s needs a url, or protocol, host and port",
+                     entry->name);
     if (strncmp(url, "argosy://", 9) == 0 && is_service_name(url + 9))
         service->shop = url + 9;
     else if (strncmp(url, "grpc://", 7) == 0 && is_authority(url + 7) && strchr(url + 7, ':'))
         service->address = url;
     else
-        return wrong(reader, line, "the url %s cannot be used; known are argosy://SERVICE and grpc://HOST:PORT", url);
+        return wrong(reader, line,
+                     "the url %s cannot be used; known are argosy://SERVICE and grpc://HOST:PORT",
+                     url);
     if (entry->path[0] && entry->path[0] != '/')
         return wrong(reader, line, "the path %s of a service must begin with /", entry->path);
     return status_ok();
@@ -338,12 +362,14 @@ static struct status read_address(const struct kong_reader *reader, int line, co
 
 static struct status read_service(const struct kong_reader *reader, const struct yaml_value *value)
 {
-    struct kong_service *service = arena_new(reader->source.arena, struct kong_service), **end = &reader->kong->services;
+    struct kong_service *service = arena_new(reader->source.arena, struct kong_service),
+                        **end = &reader->kong->services;
     struct service_entry entry = {0};
     struct status st = options_read(&reader->source, value, "a service", service_options, &entry);
 
     if (failed(st)) return st;
-    if (find_service(reader->kong, entry.name)) return wrong(reader, value->line, "there are two services \"%s\"", entry.name);
+    if (find_service(reader->kong, entry.name))
+        return wrong(reader, value->line, "there are two services \"%s\"", entry.name);
     service->name = entry.name;
     service->path = entry.path;
     service->timeout_ms = entry.read_timeout;
@@ -377,7 +403,8 @@ static const struct option file_options[] = {
 };
 #undef ENTRY
 
-struct status kong_read(struct arena *arena, const char *file, struct str text, const struct kong **ret_kong)
+struct status kong_read(struct arena *arena, const char *file, struct str text,
+                        const struct kong **ret_kong)
 {
     struct kong *kong = arena_new(arena, struct kong);
     struct kong_reader reader = {.source = {arena, file}, .kong = kong};
@@ -387,7 +414,8 @@ struct status kong_read(struct arena *arena, const char *file, struct str text, 
 
     kong->file = file;
     st = yaml_tree_read(arena, file, text, &root);
-    if (!failed(st)) st = options_read(&reader.source, root, "the configuration", file_options, &entry);
+    if (!failed(st))
+        st = options_read(&reader.source, root, "the configuration", file_options, &entry);
     if (!failed(st)) st = check_list(&reader, entry.services, "services");
     if (failed(st)) return st;
     const struct yaml_value *value = entry.services ? entry.services->first : NULL;

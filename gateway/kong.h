@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kong's declarative configuration, format 3.0, as far as the gateway goes: services, routes and plugins. What it does
- * not know stops the reading with file and line. Pure: nothing is opened or started.
+/* Kong's declarative configuration, format 3.0, as far as the gateway goes: services, routes and
+ * plugins. What it does not know stops the reading with file and line. Pure: nothing is opened or
+ * started.
  *
- * Of names that Kong has and that mean nothing here, these are taken and have no effect: id, tags, created_at,
- * updated_at, retries, connect_timeout, write_timeout, preserve_host, https_redirect_status_code, path_handling,
- * request_buffering, response_buffering, instance_name, and protocols of a plugin. */
+ * Of names that Kong has and that mean nothing here, these are taken and have no effect: id, tags,
+ * created_at, updated_at, retries, connect_timeout, write_timeout, preserve_host,
+ * https_redirect_status_code, path_handling, request_buffering, response_buffering, instance_name,
+ * and protocols of a plugin. */
 #ifndef GATEWAY_KONG_H
 #define GATEWAY_KONG_H
 
@@ -34,8 +36,9 @@ struct kong_service {
     struct kong_service *next;
 };
 
-/* KONG_PREFIX "/products" begins the path. KONG_SEGMENTS "/products/:id" likewise, where `:name` stands for one segment, whole
- * segments only. KONG_REGEX "~/products/\d+$" matches from the path's start on. */
+/* KONG_PREFIX "/products" begins the path. KONG_SEGMENTS "/products/:id" likewise, where `:name`
+ * stands for one segment, whole segments only. KONG_REGEX "~/products/\d+$" matches from the path's
+ * start on. */
 enum kong_path_kind { KONG_PREFIX, KONG_SEGMENTS, KONG_REGEX };
 
 struct kong_path {
@@ -66,13 +69,16 @@ struct kong {
     struct kong_plugin *plugins;
 };
 
-/* Everything is in the arena. INVALID_ARGUMENT (SETTING_INVALID) "FILE:LINE: what is wrong, and what is known". */
-struct status kong_read(struct arena *arena, const char *file, struct str text, const struct kong **ret_kong);
+/* Everything is in the arena. INVALID_ARGUMENT (SETTING_INVALID) "FILE:LINE: what is wrong, and
+ * what is known". */
+struct status kong_read(struct arena *arena, const char *file, struct str text,
+                        const struct kong **ret_kong);
 
 /* Does the path fit? Then *ret_length is how much of it (of a regex: 0). Pure. */
 bool kong_path_matches(const struct kong_path *path, struct str request, size_t *ret_length);
 
 /* Prepares one of a route's paths; `ret_error` is static or in the arena. */
-bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret_path, const char **ret_error);
+bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret_path,
+                     const char **ret_error);
 
 #endif

@@ -4,11 +4,12 @@
 
 static bool is_name(char byte)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '_';
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/* Kong's regular expressions name their groups; what is captured is of no use here, so `(?<name>` and `(?P<name>`
- * become `(?:`. NULL if a name does not end. */
+/* Kong's regular expressions name their groups; what is captured is of no use here, so `(?<name>`
+ * and `(?P<name>` become `(?:`. NULL if a name does not end. */
 static const char *drop_group_names(struct arena *arena, struct str pattern)
 {
     char *text = arena_alloc(arena, pattern.length + 1), *to = text;
@@ -16,8 +17,11 @@ static const char *drop_group_names(struct arena *arena, struct str pattern)
     for (size_t i = 0; i < pattern.length; i++) {
         struct str rest = str_sized(pattern.data + i, pattern.length - i);
         bool escaped = i > 0 && pattern.data[i - 1] == '\\';
-        size_t head = str_starts_with(rest, STR("(?P<")) ? 4 : str_starts_with(rest, STR("(?<")) ? 3 : 0;
-        bool look_behind = head == 3 && rest.length > 3 && (rest.data[3] == '=' || rest.data[3] == '!');
+        size_t head = str_starts_with(rest, STR("(?P<"))  ? 4
+                      : str_starts_with(rest, STR("(?<")) ? 3
+                                                          : 0;
+        bool look_behind = head == 3 && rest.length > 3 &&
+                           (rest.data[3] == '=' || rest.data[3] == '!');
         if (head == 0 || escaped || look_behind) {
             *to++ = pattern.data[i];
             continue;
@@ -33,7 +37,8 @@ static const char *drop_group_names(struct arena *arena, struct str pattern)
     return text;
 }
 
-static bool parse_regex(struct arena *arena, struct str text, struct kong_path *path, const char **ret_error)
+static bool parse_regex(struct arena *arena, struct str text, struct kong_path *path,
+                        const char **ret_error)
 {
     const char *plain = drop_group_names(arena, text);
 
@@ -45,7 +50,8 @@ static bool parse_regex(struct arena *arena, struct str text, struct kong_path *
     return schema_pattern_compile(arena, anchored, &path->pattern, ret_error);
 }
 
-bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret_path, const char **ret_error)
+bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret_path,
+                     const char **ret_error)
 {
     struct kong_path path = {.kind = KONG_PREFIX, .text = text};
 

@@ -29,39 +29,40 @@ TEST(reads_what_kong_has)
 {
     const struct kong *kong;
 
-    CHECK_OK(read_text("_format_version: '3.0'\n"
-                       "_transform: true\n"
-                       "services:\n"
-                       "  - {name: a, url: 'grpc://10.0.0.1:5001', tags: [x], retries: 5, read_timeout: 5000}\n"
-                       "  - name: b\n"
-                       "    protocol: grpc\n"
-                       "    host: cart.internal\n"
-                       "    port: 5004\n"
-                       "    path: /v1\n"
-                       "    routes:\n"
-                       "      - name: one\n"
-                       "        paths: [/cart, ~/carts/\\d+$, /c/:id/x]\n"
-                       "        methods: [GET]\n"
-                       "        strip_path: false\n"
-                       "        protocols: [http, grpc]\n"
-                       "        regex_priority: 5\n"
-                       "        plugins:\n"
-                       "          - name: rate-limiting\n"
-                       "            config: {minute: 5, policy: local}\n"
-                       "routes:\n"
-                       "  - name: two\n"
-                       "    service: a\n"
-                       "    hosts: ['*.example.com']\n"
-                       "plugins:\n"
-                       "  - name: cors\n"
-                       "    route: two\n"
-                       "  - name: prometheus\n"
-                       "    enabled: false\n"
-                       "  - name: file-log\n"
-                       "    service: b\n"
-                       "    config:\n"
-                       "      path: /tmp/x\n",
-                       &kong));
+    CHECK_OK(read_text(
+        "_format_version: '3.0'\n"
+        "_transform: true\n"
+        "services:\n"
+        "  - {name: a, url: 'grpc://10.0.0.1:5001', tags: [x], retries: 5, read_timeout: 5000}\n"
+        "  - name: b\n"
+        "    protocol: grpc\n"
+        "    host: cart.internal\n"
+        "    port: 5004\n"
+        "    path: /v1\n"
+        "    routes:\n"
+        "      - name: one\n"
+        "        paths: [/cart, ~/carts/\\d+$, /c/:id/x]\n"
+        "        methods: [GET]\n"
+        "        strip_path: false\n"
+        "        protocols: [http, grpc]\n"
+        "        regex_priority: 5\n"
+        "        plugins:\n"
+        "          - name: rate-limiting\n"
+        "            config: {minute: 5, policy: local}\n"
+        "routes:\n"
+        "  - name: two\n"
+        "    service: a\n"
+        "    hosts: ['*.example.com']\n"
+        "plugins:\n"
+        "  - name: cors\n"
+        "    route: two\n"
+        "  - name: prometheus\n"
+        "    enabled: false\n"
+        "  - name: file-log\n"
+        "    service: b\n"
+        "    config:\n"
+        "      path: /tmp/x\n",
+        &kong));
     const struct kong_service *a = kong->services, *b = a->next;
     CHECK_STR(a->address, "grpc://10.0.0.1:5001");
     CHECK_INT(a->timeout_ms, ==, 5000);
@@ -88,7 +89,8 @@ TEST(the_built_in_configuration_is_one)
     const struct kong *kong;
 
     start();
-    CHECK_OK(kong_read(&arena, "gateway/kong.yml", str_sized(gateway_kong_yml, gateway_kong_yml_size), &kong));
+    CHECK_OK(kong_read(&arena, "gateway/kong.yml",
+                       str_sized(gateway_kong_yml, gateway_kong_yml_size), &kong));
     CHECK(kong->services != NULL && kong->routes != NULL);
 }
 
@@ -103,66 +105,96 @@ TEST(refuses_with_line_and_what_is_known)
         {"a: [", "k.yml:2: this is no YAML"},
         {"\xff", "k.yml:1: this is no YAML"},
         {"services: []\n", "k.yml:1: the configuration needs _format_version"},
-        {"_format_version: '1.1'\n", "k.yml:1: _format_version of the configuration must be one of 3.0"},
-        {HEAD "consumers: []\n", "k.yml:2: the configuration has no option \"consumers\"; known are _format_version, services"},
+        {"_format_version: '1.1'\n",
+         "k.yml:1: _format_version of the configuration must be one of 3.0"},
+        {HEAD "consumers: []\n", "k.yml:2: the configuration has no option \"consumers\"; known "
+                                 "are _format_version, services"},
         {HEAD "a: &x b\n", "k.yml:2: anchors"},
         {HEAD "a: *x\n", "k.yml:2: anchors"},
         {HEAD "a: !!str b\n", "k.yml:2: anchors"},
-        {HEAD "services: []\nservices: []\n", "k.yml:3: \"services\" is there twice, first in line 2"},
+        {HEAD "services: []\nservices: []\n",
+         "k.yml:3: \"services\" is there twice, first in line 2"},
         {HEAD "---\na: b\n", "k.yml:2: a second document"},
         {HEAD "services: {}\n", "k.yml:2: services must be a list"},
         {HEAD "services:\n- x\n", "k.yml:3: a service must be a map"},
         {HEAD "services:\n- url: argosy://cart\n", "k.yml:3: a service needs name"},
         {HEAD "services:\n- name: s\n", "k.yml:3: service s needs a url"},
-        {HEAD "services:\n- name: s\n  url: http://x:80\n", "k.yml:3: the url http://x:80 cannot be used; known are argosy://"},
+        {HEAD "services:\n- name: s\n  url: http://x:80\n",
+         "k.yml:3: the url http://x:80 cannot be used; known are argosy://"},
         {HEAD "services:\n- name: s\n  url: grpc://x\n", "k.yml:3: the url"},
         {HEAD "services:\n- name: s\n  url: grpc://x y:1\n", "k.yml:3: the url"},
         {HEAD "services:\n- name: s\n  url: argosy://Cart!\n", "k.yml:3: the url"},
-        {HEAD "services:\n- name: s\n  url: argosy://cart\n  port: 5\n", "k.yml:3: service s has a url and parts"},
-        {HEAD "services:\n- name: s\n  protocol: http\n", "k.yml:4: protocol of a service must be one of grpc"},
-        {HEAD "services:\n- name: s\n  port: 70000\n", "k.yml:4: port of a service must be a whole number from 1 to 65535"},
-        {HEAD "services:\n- name: s\n  enabled: yes\n", "k.yml:4: enabled of a service must be true or false"},
+        {HEAD "services:\n- name: s\n  url: argosy://cart\n  port: 5\n",
+         "k.yml:3: service s has a url and parts"},
+        {HEAD "services:\n- name: s\n  protocol: http\n",
+         "k.yml:4: protocol of a service must be one of grpc"},
+        {HEAD "services:\n- name: s\n  port: 70000\n",
+         "k.yml:4: port of a service must be a whole number from 1 to 65535"},
+        {HEAD "services:\n- name: s\n  enabled: yes\n",
+         "k.yml:4: enabled of a service must be true or false"},
         {HEAD "services:\n- name: [s]\n", "k.yml:3: name of a service must be one value"},
         {SERVICE "- name: s\n  url: argosy://cart\n", "k.yml:5: there are two services \"s\""},
         {SERVICE "  nope: 1\n", "k.yml:5: a service has no option \"nope\"; known are name, url"},
         {SERVICE "  routes:\n  - paths: [/x]\n", "k.yml:6: a route needs name"},
         {SERVICE "  routes:\n  - name: r\n", "k.yml:6: route r needs paths, methods or hosts"},
-        {SERVICE "  routes:\n  - name: r\n    paths: [x]\n", "k.yml:7: the path x cannot be used: a path begins with /"},
-        {SERVICE "  routes:\n  - name: r\n    paths:\n    - /a\n    - ~/a\n", "k.yml:9: the path ~/a cannot be stripped"},
+        {SERVICE "  routes:\n  - name: r\n    paths: [x]\n",
+         "k.yml:7: the path x cannot be used: a path begins with /"},
+        {SERVICE "  routes:\n  - name: r\n    paths:\n    - /a\n    - ~/a\n",
+         "k.yml:9: the path ~/a cannot be stripped"},
         {ROUTE "    paths: ['~/(a']\n", "k.yml:8: the path ~/(a cannot be used"},
         {ROUTE "    paths: ['~/a(?=b)']\n", "k.yml:8: the path"},
-        {ROUTE "    paths: ['~/(?<a-b>x)']\n", "k.yml:8: the path ~/(?<a-b>x) cannot be used: a group's name"},
+        {ROUTE "    paths: ['~/(?<a-b>x)']\n",
+         "k.yml:8: the path ~/(?<a-b>x) cannot be used: a group's name"},
         {ROUTE "    paths: ['~/a\\b']\n", "k.yml:8: the path"},
         {ROUTE "    paths: ['~/a+?']\n", "k.yml:8: the path"},
         {ROUTE "    paths: {a: b}\n", "k.yml:8: paths of a route must be a list"},
         {ROUTE "    paths: [[/a]]\n", "k.yml:8: paths of a route must be a list"},
         {ROUTE "    methods: [get]\n", "k.yml:8: the method get is not in capital letters"},
-        {ROUTE "    paths: [/a]\n    protocols: [tcp]\n", "k.yml:9: protocols of a route must be one of http, https, grpc, grpcs"},
-        {ROUTE "    paths: [/a]\n    snis: [a]\n", "k.yml:9: a route has no option \"snis\"; known are name, service, paths"},
+        {ROUTE "    paths: [/a]\n    protocols: [tcp]\n",
+         "k.yml:9: protocols of a route must be one of http, https, grpc, grpcs"},
+        {ROUTE "    paths: [/a]\n    snis: [a]\n",
+         "k.yml:9: a route has no option \"snis\"; known are name, service, paths"},
         {ROUTE "    paths: [/a]\n    service: s\n", "k.yml:6: route r stands below its service"},
-        {ROUTE "    paths: [/a]\n  - name: r\n    paths: [/b]\n", "k.yml:9: there are two routes \"r\""},
-        {HEAD "routes:\n- name: r\n  paths: [/a]\n  service: nope\n", "k.yml:3: there is no service \"nope\" for route r"},
-        {HEAD "plugins:\n- name: nope\n", "k.yml:3: there is no plugin \"nope\"; known are correlation-id, prometheus"},
+        {ROUTE "    paths: [/a]\n  - name: r\n    paths: [/b]\n",
+         "k.yml:9: there are two routes \"r\""},
+        {HEAD "routes:\n- name: r\n  paths: [/a]\n  service: nope\n",
+         "k.yml:3: there is no service \"nope\" for route r"},
+        {HEAD "plugins:\n- name: nope\n",
+         "k.yml:3: there is no plugin \"nope\"; known are correlation-id, prometheus"},
         {HEAD "plugins:\n- config: {}\n", "k.yml:3: a plugin needs name"},
-        {HEAD "plugins:\n- name: cors\n  consumer: c\n", "k.yml:4: a plugin has no option \"consumer\""},
-        {HEAD "plugins:\n- name: cors\n- name: cors\n", "k.yml:4: plugin cors stands here already, in line 3"},
+        {HEAD "plugins:\n- name: cors\n  consumer: c\n",
+         "k.yml:4: a plugin has no option \"consumer\""},
+        {HEAD "plugins:\n- name: cors\n- name: cors\n",
+         "k.yml:4: plugin cors stands here already, in line 3"},
         {HEAD "plugins:\n- name: cors\n  route: r\n", "k.yml:3: there is no route \"r\""},
         {HEAD "plugins:\n- name: cors\n  service: r\n", "k.yml:3: there is no service \"r\""},
-        {HEAD "plugins:\n- name: cors\n  service: r\n  route: s\n", "k.yml:3: plugin cors names a route and a service"},
+        {HEAD "plugins:\n- name: cors\n  service: r\n  route: s\n",
+         "k.yml:3: plugin cors names a route and a service"},
         {HEAD "plugins:\n- name: cors\n  config: [a]\n", "k.yml:4: plugin cors must be a map"},
-        {HEAD "plugins:\n- name: cors\n  config:\n    origin: '*'\n", "k.yml:5: plugin cors has no option \"origin\"; known are origins, methods"},
-        {HEAD "plugins:\n- name: cors\n  config:\n    credentials: true\n", "k.yml:3: plugin cors: credentials for the origin *"},
-        {HEAD "plugins:\n- name: cors\n  config:\n    origins: ['http://(a']\n", "k.yml:3: plugin cors: the origin http://(a"},
-        {HEAD "plugins:\n- name: rate-limiting\n", "k.yml:3: plugin rate-limiting: one of second, minute, hour and day"},
-        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 0}\n", "k.yml:4: minute of plugin rate-limiting must be a whole number"},
-        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, limit_by: header}\n", "k.yml:3: plugin rate-limiting: header_name"},
-        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, policy: redis}\n", "k.yml:4: policy of plugin rate-limiting must be one of local"},
-        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, minut: 6}\n", "k.yml:4: plugin rate-limiting has no option \"minut\"; known are second"},
+        {HEAD "plugins:\n- name: cors\n  config:\n    origin: '*'\n",
+         "k.yml:5: plugin cors has no option \"origin\"; known are origins, methods"},
+        {HEAD "plugins:\n- name: cors\n  config:\n    credentials: true\n",
+         "k.yml:3: plugin cors: credentials for the origin *"},
+        {HEAD "plugins:\n- name: cors\n  config:\n    origins: ['http://(a']\n",
+         "k.yml:3: plugin cors: the origin http://(a"},
+        {HEAD "plugins:\n- name: rate-limiting\n",
+         "k.yml:3: plugin rate-limiting: one of second, minute, hour and day"},
+        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 0}\n",
+         "k.yml:4: minute of plugin rate-limiting must be a whole number"},
+        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, limit_by: header}\n",
+         "k.yml:3: plugin rate-limiting: header_name"},
+        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, policy: redis}\n",
+         "k.yml:4: policy of plugin rate-limiting must be one of local"},
+        {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, minut: 6}\n",
+         "k.yml:4: plugin rate-limiting has no option \"minut\"; known are second"},
         {HEAD "plugins:\n- name: grpc-gateway\n", "k.yml:3: plugin grpc-gateway needs proto"},
         {HEAD "plugins:\n- name: file-log\n", "k.yml:3: plugin file-log needs path"},
-        {HEAD "plugins:\n- name: correlation-id\n  config: {header_name: 'a b'}\n", "k.yml:3: plugin correlation-id: \"a b\" cannot be"},
-        {HEAD "plugins:\n- name: auth-cookie-clearer\n  config: {x: 1}\n", "k.yml:4: plugin auth-cookie-clearer has no option \"x\""},
-        {SERVICE "  plugins:\n  - name: cors\n    service: s\n", "k.yml:6: plugin cors stands at its place already"},
+        {HEAD "plugins:\n- name: correlation-id\n  config: {header_name: 'a b'}\n",
+         "k.yml:3: plugin correlation-id: \"a b\" cannot be"},
+        {HEAD "plugins:\n- name: auth-cookie-clearer\n  config: {x: 1}\n",
+         "k.yml:4: plugin auth-cookie-clearer has no option \"x\""},
+        {SERVICE "  plugins:\n  - name: cors\n    service: s\n",
+         "k.yml:6: plugin cors stands at its place already"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -232,10 +264,12 @@ static void load(const char *text)
 
 static const char *route_of(const char *method, const char *host, const char *path)
 {
-    struct route_question question = {.method = str_of(method), .host = str_of(host), .path = str_of(path)};
+    struct route_question question = {
+        .method = str_of(method), .host = str_of(host), .path = str_of(path)};
     bool other_method;
     size_t matched;
-    const struct gateway_route *route = route_table_find(&table, &question, &matched, &other_method);
+    const struct gateway_route *route = route_table_find(&table, &question, &matched,
+                                                         &other_method);
 
     return route ? route->kong->name : other_method ? "other method" : "none";
 }
@@ -272,12 +306,15 @@ TEST(routes_are_tried_in_kongs_order)
 
 TEST(plugins_of_the_nearer_place_win_and_run_in_order)
 {
-    load(HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 1}\n- name: correlation-id\n"
-              "services:\n- name: s\n  url: argosy://cart\n  plugins:\n  - name: auth-cookie-clearer\n"
-              "  - name: rate-limiting\n    config: {minute: 2}\n  routes:\n  - name: r\n    paths: [/]\n    plugins:\n"
-              "    - name: user-context-injector\n    - name: cors\n      enabled: false\n"
-              "    - name: rate-limiting\n      config: {minute: 3}\n");
-    static const char *const order[] = {"correlation-id", "rate-limiting", "user-context-injector", "auth-cookie-clearer"};
+    load(HEAD
+         "plugins:\n- name: rate-limiting\n  config: {minute: 1}\n- name: correlation-id\n"
+         "services:\n- name: s\n  url: argosy://cart\n  plugins:\n  - name: auth-cookie-clearer\n"
+         "  - name: rate-limiting\n    config: {minute: 2}\n  routes:\n  - name: r\n    paths: "
+         "[/]\n    plugins:\n"
+         "    - name: user-context-injector\n    - name: cors\n      enabled: false\n"
+         "    - name: rate-limiting\n      config: {minute: 3}\n");
+    static const char *const order[] = {"correlation-id", "rate-limiting", "user-context-injector",
+                                        "auth-cookie-clearer"};
     const struct gateway_route *route = &table.routes[0];
     CHECK_INT(route->chain_count, ==, 4);
     for (size_t i = 0; i < 4; i++) CHECK_STR(route->chain[i]->plugin->name, order[i]);
@@ -290,7 +327,8 @@ static const char *upstream(const char *path)
     struct route_question question = {.method = STR("GET"), .path = str_of(path)};
     bool other_method;
     size_t matched;
-    const struct gateway_route *route = route_table_find(&table, &question, &matched, &other_method);
+    const struct gateway_route *route = route_table_find(&table, &question, &matched,
+                                                         &other_method);
 
     CHECK(route != NULL);
     struct str text = route_upstream_path(&arena, route, question.path, matched);
@@ -299,8 +337,10 @@ static const char *upstream(const char *path)
 
 TEST(paths_are_stripped_and_go_behind_the_services_path)
 {
-    load(HEAD "services:\n- name: s\n  protocol: grpc\n  host: h\n  port: 1\n  path: /v1/\n  routes:\n"
-              "  - {name: strip, paths: [/api, /seg/:id]}\n  - {name: keep, paths: [/keep], strip_path: false}\n");
+    load(HEAD
+         "services:\n- name: s\n  protocol: grpc\n  host: h\n  port: 1\n  path: /v1/\n  routes:\n"
+         "  - {name: strip, paths: [/api, /seg/:id]}\n  - {name: keep, paths: [/keep], strip_path: "
+         "false}\n");
     CHECK_STR(upstream("/api/cart"), "/v1/cart");
     CHECK_STR(upstream("/api"), "/v1/");
     CHECK_STR(upstream("/apiary"), "/v1/ary");

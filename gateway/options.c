@@ -11,8 +11,8 @@ struct reading_option {
 
 static struct status refuse(const struct reading_option *reading, int line, const char *expected)
 {
-    return yaml_error(reading->source->arena, reading->source->file, line, "%s of %s must be %s", reading->option->name,
-                      reading->what, expected);
+    return yaml_error(reading->source->arena, reading->source->file, line, "%s of %s must be %s",
+                      reading->option->name, reading->what, expected);
 }
 
 /* "known: a, b, c" */
@@ -43,29 +43,36 @@ static bool is_choice(const struct option *option, const char *text)
     return *choice != NULL;
 }
 
-static struct status take_text(const struct reading_option *reading, struct str text, int line, const char **ret_text)
+static struct status take_text(const struct reading_option *reading, struct str text, int line,
+                               const char **ret_text)
 {
     struct arena *arena = reading->source->arena;
 
-    if (memchr(text.length ? text.data : "", 0, text.length)) return refuse(reading, line, "text without NUL");
+    if (memchr(text.length ? text.data : "", 0, text.length))
+        return refuse(reading, line, "text without NUL");
     *ret_text = arena_strndup(arena, text.data, text.length);
-    if (!is_choice(reading->option, *ret_text)) return refuse(reading, line, choices_text(arena, reading->option->choices));
+    if (!is_choice(reading->option, *ret_text))
+        return refuse(reading, line, choices_text(arena, reading->option->choices));
     return status_ok();
 }
 
-static struct status read_texts(const struct reading_option *reading, const struct yaml_value *value)
+static struct status read_texts(const struct reading_option *reading,
+                                const struct yaml_value *value)
 {
     struct texts *texts = reading->place;
     const struct yaml_value *item = value->kind == YAML_IS_LIST ? value->first : value;
     struct text *items;
     size_t count = 0;
 
-    for (const struct yaml_value *each = item; each; each = value->kind == YAML_IS_LIST ? each->next : NULL) count++;
+    for (const struct yaml_value *each = item; each;
+         each = value->kind == YAML_IS_LIST ? each->next : NULL)
+        count++;
     items = arena_array(reading->source->arena, struct text, count);
     texts->items = items;
     texts->count = count;
     for (size_t i = 0; i < count; i++, item = item->next) {
-        if (item->kind != YAML_IS_TEXT || item->null) return refuse(reading, item->line, "a list of texts");
+        if (item->kind != YAML_IS_TEXT || item->null)
+            return refuse(reading, item->line, "a list of texts");
         items[i].line = item->line;
         struct status st = take_text(reading, item->text, item->line, &items[i].text);
         if (failed(st)) return st;
@@ -84,19 +91,21 @@ static struct status read_scalar(const struct reading_option *reading, struct st
     case OPTION_INTEGER:
         if (!str_to_i64(text, &number) || number < option->min || number > option->max)
             return refuse(reading, line,
-                          arena_printf(arena, "a whole number from %lld to %lld", (long long)option->min,
-                                       (long long)option->max));
+                          arena_printf(arena, "a whole number from %lld to %lld",
+                                       (long long)option->min, (long long)option->max));
         *(int64_t *)reading->place = number;
         return status_ok();
     case OPTION_BOOLEAN:
         *(bool *)reading->place = str_is(text, "true");
-        if (!str_is(text, "true") && !str_is(text, "false")) return refuse(reading, line, "true or false");
+        if (!str_is(text, "true") && !str_is(text, "false"))
+            return refuse(reading, line, "true or false");
         return status_ok();
     default: return status_ok();
     }
 }
 
-static struct status read_option(const struct reading_option *reading, const struct yaml_value *value)
+static struct status read_option(const struct reading_option *reading,
+                                 const struct yaml_value *value)
 {
     switch (reading->option->kind) {
     case OPTION_IGNORED: return status_ok();
@@ -126,7 +135,8 @@ static void set_fallback(const struct reading_option *reading)
     }
     items = arena_array(reading->source->arena, struct text, rest.length + 1);
     texts->items = items;
-    while (str_split(&rest, ',', &part)) items[texts->count++].text = str_dup(reading->source->arena, part);
+    while (str_split(&rest, ',', &part))
+        items[texts->count++].text = str_dup(reading->source->arena, part);
 }
 
 static const struct yaml_value *member(const struct yaml_value *map, const char *name)
@@ -137,27 +147,29 @@ static const struct yaml_value *member(const struct yaml_value *map, const char 
     return value && !value->null ? value : NULL;
 }
 
-static struct status check_names(const struct option_source *source, const struct yaml_value *map, const char *what,
-                                 const struct option *table)
+static struct status check_names(const struct option_source *source, const struct yaml_value *map,
+                                 const char *what, const struct option *table)
 {
     for (const struct yaml_value *value = map->first; value; value = value->next) {
         const struct option *option = table;
         while (option->name && !str_is(value->key, option->name)) option++;
         if (!option->name)
-            return yaml_error(source->arena, source->file, value->line, "%s has no option \"%.*s\"; %s", what,
-                              STR_ARGS(value->key), known_names(source->arena, table));
+            return yaml_error(source->arena, source->file, value->line,
+                              "%s has no option \"%.*s\"; %s", what, STR_ARGS(value->key),
+                              known_names(source->arena, table));
     }
     return status_ok();
 }
 
-struct status options_read(const struct option_source *source, const struct yaml_value *map, const char *what,
-                           const struct option *table, void *into)
+struct status options_read(const struct option_source *source, const struct yaml_value *map,
+                           const char *what, const struct option *table, void *into)
 {
     struct status st = status_ok();
 
     if (map && map->null) map = NULL;
     if (map && map->kind != YAML_IS_MAP)
-        return yaml_error(source->arena, source->file, map->line, "%s must be a map of options", what);
+        return yaml_error(source->arena, source->file, map->line, "%s must be a map of options",
+                          what);
     if (map) st = check_names(source, map, what, table);
     for (const struct option *option = table; option->name && !failed(st); option++) {
         struct reading_option reading = {source, what, option, (char *)into + option->offset};
@@ -165,7 +177,8 @@ struct status options_read(const struct option_source *source, const struct yaml
         if (value)
             st = read_option(&reading, value);
         else if (option->required)
-            st = yaml_error(source->arena, source->file, map ? map->line : 1, "%s needs %s", what, option->name);
+            st = yaml_error(source->arena, source->file, map ? map->line : 1, "%s needs %s", what,
+                            option->name);
         else
             set_fallback(&reading);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of a YAML map, declared in a table and read into a struct: what is not declared is refused with its line and
- * with what is known.
+/* Members of a YAML map, declared in a table and read into a struct: what is not declared is
+ * refused with its line and with what is known.
  *
  *     static const struct option options[] = {
  *         {"minute", OPTION_INTEGER, offsetof(struct limits, minute), .min = 1, .max = INT_MAX},
@@ -36,10 +36,10 @@ struct texts {
 struct option {
     const char *name; /* NULL ends a table */
     enum option_kind kind;
-    size_t offset;             /* in the struct that is filled */
-    const char *fallback;      /* of TEXT, INTEGER, BOOLEAN; for TEXTS with commas; NULL: none */
+    size_t offset;              /* in the struct that is filled */
+    const char *fallback;       /* of TEXT, INTEGER, BOOLEAN; for TEXTS with commas; NULL: none */
     const char *const *choices; /* the texts that are allowed, ended by NULL; NULL: any */
-    int64_t min, max;          /* of INTEGER */
+    int64_t min, max;           /* of INTEGER */
     bool required;
 };
 
@@ -49,9 +49,9 @@ struct option_source {
     const char *file;
 };
 
-/* Fills `into`, which is all zeros, from the map's members; `map` may be NULL or null: nothing is given. `what` names
- * the thing in messages. INVALID_ARGUMENT with file and line. */
-struct status options_read(const struct option_source *source, const struct yaml_value *map, const char *what,
-                           const struct option *table, void *into);
+/* Fills `into`, which is all zeros, from the map's members; `map` may be NULL or null: nothing is
+ * given. `what` names the thing in messages. INVALID_ARGUMENT with file and line. */
+struct status options_read(const struct option_source *source, const struct yaml_value *map,
+                           const char *what, const struct option *table, void *into);
 
 #endif

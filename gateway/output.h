@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that grow in an arena: what the transcoder writes to. Nothing is freed by itself; a block that became too
- * small stays in the arena until that is reset, so start with a good guess. Private to gateway/. */
+/* Bytes that grow in an arena: what the transcoder writes to. Nothing is freed by itself; a block
+ * that became too small stays in the arena until that is reset, so start with a good guess. Private
+ * to gateway/. */
 #ifndef GATEWAY_OUTPUT_H
 #define GATEWAY_OUTPUT_H
 

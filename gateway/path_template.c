@@ -20,11 +20,12 @@ static bool take(struct parser *parser, char byte)
     return true;
 }
 
-/* What a segment may be made of as it stands: RFC 3986's pchar without the colon, which begins the verb, and without the
- * star. */
+/* What a segment may be made of as it stands: RFC 3986's pchar without the colon, which begins the
+ * verb, and without the star. */
 static bool is_literal(char byte)
 {
-    bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+    bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                  (byte >= '0' && byte <= '9');
 
     return letter || (byte != '\0' && strchr("-._~%!$&'()+,;=@", byte));
 }
@@ -54,11 +55,14 @@ static bool parse_plain(struct parser *parser)
 {
     if (take(parser, '*')) {
         bool rest = take(parser, '*');
-        return add_segment(parser, (struct template_segment){.kind = rest ? SEGMENT_REST : SEGMENT_ANY});
+        return add_segment(parser,
+                           (struct template_segment){.kind = rest ? SEGMENT_REST : SEGMENT_ANY});
     }
     struct str literal = take_literal(parser);
-    if (literal.length == 0) return fail(parser, "a segment is empty or has a character that cannot stand there");
-    return add_segment(parser, (struct template_segment){.kind = SEGMENT_LITERAL, .literal = literal});
+    if (literal.length == 0)
+        return fail(parser, "a segment is empty or has a character that cannot stand there");
+    return add_segment(parser,
+                       (struct template_segment){.kind = SEGMENT_LITERAL, .literal = literal});
 }
 
 static bool is_name(char byte, bool first)
@@ -74,7 +78,8 @@ static bool take_field_path(struct parser *parser, struct str *ret_path)
 
     do {
         const char *name = parser->next;
-        while (parser->next < parser->end && is_name(*parser->next, parser->next == name)) parser->next++;
+        while (parser->next < parser->end && is_name(*parser->next, parser->next == name))
+            parser->next++;
         if (parser->next == name) return fail(parser, "a variable has no name");
     } while (take(parser, '.'));
     *ret_path = str_sized(start, (size_t)(parser->next - start));
@@ -87,10 +92,12 @@ static bool parse_variable(struct parser *parser)
     struct path_template *template = parser->template;
     struct template_variable variable = {.first = template->segment_count};
 
-    if (template->variable_count == TEMPLATE_VARIABLES_MAX) return fail(parser, "it has too many variables");
+    if (template->variable_count == TEMPLATE_VARIABLES_MAX)
+        return fail(parser, "it has too many variables");
     if (!take_field_path(parser, &variable.name)) return false;
     for (int i = 0; i < template->variable_count; i++)
-        if (str_equal(template->variables[i].name, variable.name)) return fail(parser, "a variable is there twice");
+        if (str_equal(template->variables[i].name, variable.name))
+            return fail(parser, "a variable is there twice");
     if (take(parser, '=')) {
         do {
             if (!parse_plain(parser)) return false;
@@ -100,7 +107,8 @@ static bool parse_variable(struct parser *parser)
     }
     if (!take(parser, '}')) return fail(parser, "a variable is not closed");
     variable.end = template->segment_count;
-    variable.several = variable.end - variable.first > 1 || template->segments[variable.first].kind == SEGMENT_REST;
+    variable.several = variable.end - variable.first > 1 ||
+                       template->segments[variable.first].kind == SEGMENT_REST;
     template->variables[template->variable_count++] = variable;
     return true;
 }
@@ -115,9 +123,11 @@ static bool parse_segments(struct parser *parser)
     return true;
 }
 
-bool path_template_parse(struct str text, struct path_template *ret_template, const char **ret_error)
+bool path_template_parse(struct str text, struct path_template *ret_template,
+                         const char **ret_error)
 {
-    struct parser parser = {.next = text.data, .end = text.data + text.length, .template = ret_template};
+    struct parser parser = {
+        .next = text.data, .end = text.data + text.length, .template = ret_template};
 
     *ret_template = (struct path_template){.text = text};
     *ret_error = "it is too long";
@@ -127,9 +137,11 @@ bool path_template_parse(struct str text, struct path_template *ret_template, co
     bool fine = parse_segments(&parser);
     if (fine && take(&parser, ':')) {
         ret_template->verb = take_literal(&parser);
-        if (ret_template->verb.length == 0) fine = fail(&parser, "the verb behind the colon is empty");
+        if (ret_template->verb.length == 0)
+            fine = fail(&parser, "the verb behind the colon is empty");
     }
-    if (fine && parser.next != parser.end) fine = fail(&parser, "it has a character that cannot stand there");
+    if (fine && parser.next != parser.end)
+        fine = fail(&parser, "it has a character that cannot stand there");
     *ret_error = parser.error;
     return fine;
 }

@@ -4,7 +4,8 @@
  *     Template = "/" Segments [ ":" LITERAL ]        Segment  = "*" | "**" | LITERAL | Variable
  *     Segments = Segment { "/" Segment }             Variable = "{" FieldPath [ "=" Segments ] "}"
  *
- * `*` stands for one segment, `**` for any number of them, none too, and only at the end. `{a}` is `{a=*}`. Pure. */
+ * `*` stands for one segment, `**` for any number of them, none too, and only at the end. `{a}` is
+ * `{a=*}`. Pure. */
 #ifndef GATEWAY_PATH_TEMPLATE_H
 #define GATEWAY_PATH_TEMPLATE_H
 
@@ -37,7 +38,9 @@ struct path_template {
     struct str verb; /* without its colon; empty if none */
 };
 
-/* False with a static message for what is no template. The text is borrowed for the template's life. */
-bool path_template_parse(struct str text, struct path_template *ret_template, const char **ret_error);
+/* False with a static message for what is no template. The text is borrowed for the template's
+ * life. */
+bool path_template_parse(struct str text, struct path_template *ret_template,
+                         const char **ret_error);
 
 #endif

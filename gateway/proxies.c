@@ -26,7 +26,8 @@ static bool parse_network(struct str text, struct proxy_network *ret_network)
 
     if (!parse_address(str_sized(text.data, slash), ret_network->address, &v4)) return false;
     if (slash < text.length) {
-        if (!str_to_i64(str_sized(text.data + slash + 1, text.length - slash - 1), &bits)) return false;
+        if (!str_to_i64(str_sized(text.data + slash + 1, text.length - slash - 1), &bits))
+            return false;
         if (bits < 0 || bits > (v4 ? BITS_MAX - BITS_OF_V4 : BITS_MAX)) return false;
         if (v4) bits += BITS_OF_V4;
     }
@@ -42,7 +43,8 @@ bool proxies_parse(struct str text, struct proxies *ret_proxies, struct str *ret
     while (text.length > 0 && str_split(&text, ',', &part)) {
         *ret_bad = part;
         if (ret_proxies->count == PROXIES_MAX) return false;
-        if (!parse_network(str_trim(part), &ret_proxies->networks[ret_proxies->count++])) return false;
+        if (!parse_network(str_trim(part), &ret_proxies->networks[ret_proxies->count++]))
+            return false;
     }
     return true;
 }
@@ -66,7 +68,8 @@ static bool is_trusted(const struct proxies *proxies, struct str text)
     return false;
 }
 
-const char *proxies_client(const struct proxies *proxies, struct arena *arena, const char *peer, struct str forwarded_for)
+const char *proxies_client(const struct proxies *proxies, struct arena *arena, const char *peer,
+                           struct str forwarded_for)
 {
     const char *client = peer;
     uint8_t address[16];
@@ -75,7 +78,8 @@ const char *proxies_client(const struct proxies *proxies, struct arena *arena, c
     while (proxies->count > 0 && forwarded_for.length > 0 && is_trusted(proxies, str_of(client))) {
         size_t comma = forwarded_for.length;
         while (comma > 0 && forwarded_for.data[comma - 1] != ',') comma--;
-        struct str last = str_trim(str_sized(forwarded_for.data + comma, forwarded_for.length - comma));
+        struct str last = str_trim(
+            str_sized(forwarded_for.data + comma, forwarded_for.length - comma));
         if (!parse_address(last, address, &v4)) break;
         client = str_dup(arena, last);
         forwarded_for.length = comma > 0 ? comma - 1 : 0;

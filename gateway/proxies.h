@@ -24,8 +24,9 @@ struct proxies {
 /* Addresses and networks (10.0.0.0/8, ::1), separated by commas. False names the bad part. */
 bool proxies_parse(struct str text, struct proxies *ret_proxies, struct str *ret_bad);
 
-/* The client's address: the peer's own, or if that is a trusted proxy the last address in X-Forwarded-For that is not one.
- * In the arena, or `peer` itself. */
-const char *proxies_client(const struct proxies *proxies, struct arena *arena, const char *peer, struct str forwarded_for);
+/* The client's address: the peer's own, or if that is a trusted proxy the last address in
+ * X-Forwarded-For that is not one. In the arena, or `peer` itself. */
+const char *proxies_client(const struct proxies *proxies, struct arena *arena, const char *peer,
+                           struct str forwarded_for);
 
 #endif

@@ -55,8 +55,10 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Two numbers that nobody outside can foresee: where the key lies, and what it is known by there. */
-static uint64_t hash_key(const struct rate_table *table, struct str key, int64_t window_s, size_t *ret_bucket)
+/* Two numbers that nobody outside can foresee: where the key lies, and what it is known by there.
+ */
+static uint64_t hash_key(const struct rate_table *table, struct str key, int64_t window_s,
+                         size_t *ret_bucket)
 {
     uint64_t a = table->seed[0] ^ (uint64_t)window_s, b = table->seed[1] ^ key.length;
 
@@ -75,7 +77,8 @@ static uint64_t hash_key(const struct rate_table *table, struct str key, int64_t
 
 static void enter(struct bucket *bucket)
 {
-    for (int spins = 0; atomic_flag_test_and_set_explicit(&bucket->busy, memory_order_acquire); spins++)
+    for (int spins = 0; atomic_flag_test_and_set_explicit(&bucket->busy, memory_order_acquire);
+         spins++)
         if (spins > SPINS_MAX) sched_yield(); /* its holder was taken off the processor */
 }
 
@@ -100,13 +103,14 @@ static struct slot *find_slot(struct bucket *bucket, uint64_t key, int64_t end_s
             break;
         }
     }
-    /* Nothing behind a break can be the key's slot of this window: it would have been reused then. */
+    /* Nothing behind a break can be the key's slot of this window: it would have been reused then.
+     */
     *victim = (struct slot){.key = key, .end_s = end_s};
     return victim;
 }
 
-bool rate_table_take(struct rate_table *table, struct str key, int64_t window_s, int64_t limit, int64_t now_s,
-                     int64_t *ret_left)
+bool rate_table_take(struct rate_table *table, struct str key, int64_t window_s, int64_t limit,
+                     int64_t now_s, int64_t *ret_left)
 {
     int64_t end_s = now_s - now_s % window_s + window_s;
     size_t at;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts per key in fixed windows of time, exact over all threads, in bounded memory.
  *
- * The table has buckets of eight slots. A key lies in the one bucket that its hash (keyed by a random seed) names. Each
- * bucket is guarded by a flag that is held for a walk over its slots and never over anything that waits: a compare and
- * swap on the count alone would be exact only as long as no slot changes hands. Slots whose window has ended are free.
- * When all eight are in use, the one whose window ends first makes room: a flood of keys can make others be counted
- * anew, but not make the table grow. */
+ * The table has buckets of eight slots. A key lies in the one bucket that its hash (keyed by a
+ * random seed) names. Each bucket is guarded by a flag that is held for a walk over its slots and
+ * never over anything that waits: a compare and swap on the count alone would be exact only as long
+ * as no slot changes hands. Slots whose window has ended are free. When all eight are in use, the
+ * one whose window ends first makes room: a flood of keys can make others be counted anew, but not
+ * make the table grow. */
 #ifndef GATEWAY_RATE_TABLE_H
 #define GATEWAY_RATE_TABLE_H
 
@@ -20,9 +21,10 @@ struct rate_table;
 struct rate_table *rate_table_new(size_t slots);
 void rate_table_free(struct rate_table *table);
 
-/* Counts one more for the key in the window of `window_s` seconds that `now_s` lies in, unless `limit` are counted
- * already. *ret_left: how many are left then. Any thread; a few hundred nanoseconds. */
-bool rate_table_take(struct rate_table *table, struct str key, int64_t window_s, int64_t limit, int64_t now_s,
-                     int64_t *ret_left);
+/* Counts one more for the key in the window of `window_s` seconds that `now_s` lies in, unless
+ * `limit` are counted already. *ret_left: how many are left then. Any thread; a few hundred
+ * nanoseconds. */
+bool rate_table_take(struct rate_table *table, struct str key, int64_t window_s, int64_t limit,
+                     int64_t now_s, int64_t *ret_left);
 
 #endif

@@ -20,7 +20,8 @@ TEST(takes_up_to_the_limit_and_again_in_the_next_window)
     CHECK(!rate_table_take(table, STR("a"), 60, 3, NOW, &left));
     CHECK_INT(left, ==, 0);
     CHECK(rate_table_take(table, STR("b"), 60, 3, NOW, &left));
-    CHECK(rate_table_take(table, STR("a"), 3600, 3, NOW, &left)); /* another window's length counts for itself */
+    CHECK(rate_table_take(table, STR("a"), 3600, 3, NOW,
+                          &left)); /* another window's length counts for itself */
     CHECK(rate_table_take(table, STR("a"), 60, 3, NOW + 60, &left));
     CHECK_INT(left, ==, 2);
     /* A thread whose clock is a moment behind does not begin the old window anew. */
@@ -71,7 +72,8 @@ static void *run_burst(void *data)
     int64_t left;
 
     for (int i = 0; i < TRIES; i++)
-        if (rate_table_take(burst->table, str_of(keys[i % KEYS]), 86400, LIMIT, NOW, &left)) burst->taken[i % KEYS]++;
+        if (rate_table_take(burst->table, str_of(keys[i % KEYS]), 86400, LIMIT, NOW, &left))
+            burst->taken[i % KEYS]++;
     return NULL;
 }
 
@@ -80,7 +82,8 @@ TEST(exact_under_bursts_of_all_threads)
     struct burst burst = {.table = rate_table_new(64)};
     pthread_t threads[THREADS];
 
-    for (int i = 0; i < THREADS; i++) CHECK_INT(pthread_create(&threads[i], NULL, run_burst, &burst), ==, 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, run_burst, &burst), ==, 0);
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
     for (int i = 0; i < KEYS; i++) CHECK_INT(burst.taken[i], ==, LIMIT);
     rate_table_free(burst.table);

@@ -21,8 +21,8 @@ enum token_state request_token(const struct call *call, struct gateway_request *
     request->token = TOKEN_ABSENT;
     struct str token = keys ? find_token(request) : (struct str){0};
     if (token.length == 0) return request->token;
-    request->token_status =
-        jwt_verify(call->arena, keys, token, "access", clock_now_us() / 1000000, &request->claims);
+    request->token_status = jwt_verify(call->arena, keys, token, "access", clock_now_us() / 1000000,
+                                       &request->claims);
     request->token = failed(request->token_status) ? TOKEN_BAD : TOKEN_GOOD;
     return request->token;
 }
@@ -34,23 +34,26 @@ struct str request_header(const struct gateway_request *request, const char *nam
     return value.data ? value : STR("");
 }
 
-/* Headers are chosen by us and their values by services, so that one which cannot be sent is better left out than made
- * the request's failure. */
-void request_header_add(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+/* Headers are chosen by us and their values by services, so that one which cannot be sent is better
+ * left out than made the request's failure. */
+void request_header_add(const struct call *call, struct gateway_request *request, struct str name,
+                        struct str value)
 {
     struct status st = http_headers_add(call->arena, &request->headers, name, value);
 
     (void)st;
 }
 
-void request_header_set(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+void request_header_set(const struct call *call, struct gateway_request *request, struct str name,
+                        struct str value)
 {
     struct status st = http_headers_set(call->arena, &request->headers, name, value);
 
     (void)st;
 }
 
-void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name, struct str value)
+void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name,
+                          struct str value)
 {
     struct status st = http_headers_add(call->arena, &request->metadata, name, value);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP request on its way through the gateway: what the plugins see and change. Private to gateway/. */
+/* One HTTP request on its way through the gateway: what the plugins see and change. Private to
+ * gateway/. */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H
 
@@ -38,23 +39,27 @@ struct gateway_request {
     struct status outcome;
     int http_status;
     struct str body;
-    bool answered;   /* by a plugin */
-    size_t sent;     /* bytes of the body */
+    bool answered;           /* by a plugin */
+    size_t sent;             /* bytes of the body */
     struct traffic *traffic; /* what it is counted as */
 };
 
 /* Sets a header of the answer; what HTTP does not allow, or what is too much, is left out. */
-void request_header_set(const struct call *call, struct gateway_request *request, struct str name, struct str value);
-void request_header_add(const struct call *call, struct gateway_request *request, struct str name, struct str value);
+void request_header_set(const struct call *call, struct gateway_request *request, struct str name,
+                        struct str value);
+void request_header_add(const struct call *call, struct gateway_request *request, struct str name,
+                        struct str value);
 
 /* A header of the request; empty if it is not there. */
 struct str request_header(const struct gateway_request *request, const char *name);
 
 /* Adds metadata for the service. */
-void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name, struct str value);
+void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name,
+                          struct str value);
 
-/* Verifies the access token (of `Authorization: Bearer`, or the cookie `access-token`) with the keys of the route's
- * auth-token-validator, once a request. Without that plugin the token counts as absent. */
+/* Verifies the access token (of `Authorization: Bearer`, or the cookie `access-token`) with the
+ * keys of the route's auth-token-validator, once a request. Without that plugin the token counts as
+ * absent. */
 enum token_state request_token(const struct call *call, struct gateway_request *request);
 
 #endif

@@ -20,7 +20,8 @@ static void add_plugins(struct gateway_route *route, struct kong_plugin *list)
     for (struct kong_plugin *plugin = list; plugin; plugin = plugin->next) {
         size_t at = 0;
         while (at < route->chain_count && route->chain[at]->plugin != plugin->plugin) at++;
-        if (!plugin->enabled || at < route->chain_count) continue; /* the nearer one is there already */
+        if (!plugin->enabled || at < route->chain_count)
+            continue; /* the nearer one is there already */
         for (at = route->chain_count; at > 0; at--) {
             if (plugin_place(route->chain[at - 1]->plugin) < plugin_place(plugin->plugin)) break;
             route->chain[at] = route->chain[at - 1];
@@ -63,11 +64,13 @@ static int compare_numbers(int64_t a, int64_t b)
 static int compare_entries(const void *left, const void *right)
 {
     const struct route_entry *a = left, *b = right;
-    bool a_regex = a->path && a->path->kind == KONG_REGEX, b_regex = b->path && b->path->kind == KONG_REGEX;
+    bool a_regex = a->path && a->path->kind == KONG_REGEX,
+         b_regex = b->path && b->path->kind == KONG_REGEX;
     int order = compare_numbers(attributes(b->route->kong), attributes(a->route->kong));
 
     if (order == 0) order = compare_numbers(b_regex, a_regex);
-    if (order == 0 && a_regex) order = compare_numbers(b->route->kong->regex_priority, a->route->kong->regex_priority);
+    if (order == 0 && a_regex)
+        order = compare_numbers(b->route->kong->regex_priority, a->route->kong->regex_priority);
     if (order == 0 && a->path && b->path)
         order = compare_numbers((int64_t)b->path->text.length, (int64_t)a->path->text.length);
     return order ? order : compare_numbers(a->place, b->place);
@@ -104,7 +107,8 @@ void route_table_init(struct arena *arena, const struct kong *kong, struct route
         init_route(arena, kong, route, made);
         add_entries(table, made);
     }
-    if (table->entry_count > 0) qsort(table->entries, table->entry_count, sizeof(table->entries[0]), compare_entries);
+    if (table->entry_count > 0)
+        qsort(table->entries, table->entry_count, sizeof(table->entries[0]), compare_entries);
     init_route(arena, kong, NULL, &table->unmatched);
 }
 
@@ -116,9 +120,11 @@ static bool host_fits(const char *pattern, struct str host)
     struct str text = str_of(pattern);
 
     if (text.length > 1 && text.data[0] == '*')
-        return host.length >= text.length && str_ends_with(host, str_sized(text.data + 1, text.length - 1));
+        return host.length >= text.length &&
+               str_ends_with(host, str_sized(text.data + 1, text.length - 1));
     if (text.length > 1 && text.data[text.length - 1] == '*')
-        return host.length >= text.length && str_starts_with(host, str_sized(text.data, text.length - 1));
+        return host.length >= text.length &&
+               str_starts_with(host, str_sized(text.data, text.length - 1));
     return str_equal_nocase(text, host);
 }
 
@@ -151,7 +157,8 @@ static bool takes_method(const struct kong_route *route, const struct route_ques
 }
 
 /* Does it fit in all but the method? */
-static bool takes_place(const struct route_entry *entry, const struct route_question *question, size_t *ret_matched)
+static bool takes_place(const struct route_entry *entry, const struct route_question *question,
+                        size_t *ret_matched)
 {
     const struct kong_route *route = entry->route->kong;
 
@@ -161,13 +168,15 @@ static bool takes_place(const struct route_entry *entry, const struct route_ques
     return takes_host(route, question->host);
 }
 
-const struct gateway_route *route_table_find(const struct route_table *table, const struct route_question *question,
+const struct gateway_route *route_table_find(const struct route_table *table,
+                                             const struct route_question *question,
                                              size_t *ret_matched, bool *ret_other_method)
 {
     *ret_other_method = false;
     for (size_t i = 0; i < table->entry_count; i++) {
         const struct route_entry *entry = &table->entries[i];
-        if (takes_method(entry->route->kong, question) && takes_place(entry, question, ret_matched)) return entry->route;
+        if (takes_method(entry->route->kong, question) && takes_place(entry, question, ret_matched))
+            return entry->route;
     }
     for (size_t i = 0; i < table->entry_count && !*ret_other_method; i++)
         *ret_other_method = takes_place(&table->entries[i], question, ret_matched);
@@ -201,7 +210,8 @@ void route_table_allow(const struct route_table *table, const struct route_quest
     }
 }
 
-struct str route_upstream_path(struct arena *arena, const struct gateway_route *route, struct str path, size_t matched)
+struct str route_upstream_path(struct arena *arena, const struct gateway_route *route,
+                               struct str path, size_t matched)
 {
     const char *before = route->kong->service->path;
     struct str rest = path;
@@ -211,7 +221,8 @@ struct str route_upstream_path(struct arena *arena, const struct gateway_route *
     size_t before_length = strlen(before);
     if (before_length > 0 && before[before_length - 1] == '/') before_length--;
     const char *slash = rest.length > 0 && rest.data[0] == '/' ? "" : "/";
-    return str_of(arena_printf(arena, "%.*s%s%.*s", (int)before_length, before, slash, STR_ARGS(rest)));
+    return str_of(
+        arena_printf(arena, "%.*s%s%.*s", (int)before_length, before, slash, STR_ARGS(rest)));
 }
 
 /* ---- which rules are served where ---- */
@@ -226,12 +237,13 @@ static struct str sample_path(struct arena *arena, const struct path_template *t
         struct str text = segment->kind == SEGMENT_LITERAL ? segment->literal : STR("-");
         path = arena_printf(arena, "%s/%.*s", path, STR_ARGS(text));
     }
-    if (template->verb.length > 0) path = arena_printf(arena, "%s:%.*s", path, STR_ARGS(template->verb));
+    if (template->verb.length > 0)
+        path = arena_printf(arena, "%s:%.*s", path, STR_ARGS(template->verb));
     return str_of(path[0] ? path : "/");
 }
 
-const char *route_public_path(struct arena *arena, const struct route_table *table, const struct gateway_route *route,
-                              const struct binding *binding)
+const char *route_public_path(struct arena *arena, const struct route_table *table,
+                              const struct gateway_route *route, const struct binding *binding)
 {
     const struct kong_route *kong = route->kong;
     struct str sample = sample_path(arena, &binding->template), shown = binding->template.text;
@@ -245,7 +257,8 @@ const char *route_public_path(struct arena *arena, const struct route_table *tab
     shown = str_sized(shown.data + before.length, shown.length - before.length);
     for (size_t i = 0; i < (kong->path_count ? kong->path_count : 1); i++) {
         struct str prefix = {0};
-        if (kong->strip_path && kong->path_count && kong->paths[i].kind == KONG_PREFIX) prefix = kong->paths[i].text;
+        if (kong->strip_path && kong->path_count && kong->paths[i].kind == KONG_PREFIX)
+            prefix = kong->paths[i].text;
         if (prefix.length > 0 && prefix.data[prefix.length - 1] == '/') prefix.length--;
         struct route_question question = {
             .host = kong->hosts.count ? str_of(kong->hosts.items[0].text) : STR(""),
@@ -274,8 +287,10 @@ static void take_from_plugins(struct gateway_route *route)
 {
     for (size_t i = 0; i < route->chain_count; i++) {
         const struct kong_plugin *plugin = route->chain[i];
-        if (plugin->plugin == &plugin_grpc_gateway) route->transcoding = grpc_gateway_transcoding(plugin->config);
-        if (plugin->plugin == &plugin_auth_token_validator) route->token_keys = auth_token_keys(plugin->config);
+        if (plugin->plugin == &plugin_grpc_gateway)
+            route->transcoding = grpc_gateway_transcoding(plugin->config);
+        if (plugin->plugin == &plugin_auth_token_validator)
+            route->token_keys = auth_token_keys(plugin->config);
         if (plugin->plugin == &plugin_cors) route->has_cors = true;
     }
 }
@@ -297,7 +312,8 @@ void route_table_finish(struct arena *arena, struct route_table *table)
         const struct gateway_route *route = &table->routes[i];
         for (size_t r = 0; route->transcoding && r < route->transcoding->count; r++) {
             const struct transcoding_route *rule = &route->transcoding->routes[r];
-            if (route_public_path(&scratch, table, route, rule->binding)) add_method(table, route, rule);
+            if (route_public_path(&scratch, table, route, rule->binding))
+                add_method(table, route, rule);
         }
     }
     arena_release(&scratch);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kong's routes, ready to be matched: each with the plugins that it goes through, in the order they run.
+/* Kong's routes, ready to be matched: each with the plugins that it goes through, in the order they
+ * run.
  *
- * Which route takes a request is decided as Kong does it: routes that state more of hosts, methods and paths come first,
- * then those with a regular expression by regex_priority, then longer paths, then the order of the file. A route for GET
- * takes HEAD too, and a preflight of CORS is taken by the route of the method that it asks about.
+ * Which route takes a request is decided as Kong does it: routes that state more of hosts, methods
+ * and paths come first, then those with a regular expression by regex_priority, then longer paths,
+ * then the order of the file. A route for GET takes HEAD too, and a preflight of CORS is taken by
+ * the route of the method that it asks about.
  *
- * gRPC requests go to a route whose protocols have grpc; else, if a route's grpc-gateway knows the method and its HTTP rule
- * leads to that route, they go through its plugins as the JSON request would. */
+ * gRPC requests go to a route whose protocols have grpc; else, if a route's grpc-gateway knows the
+ * method and its HTTP rule leads to that route, they go through its plugins as the JSON request
+ * would. */
 #ifndef GATEWAY_ROUTE_TABLE_H
 #define GATEWAY_ROUTE_TABLE_H
 
@@ -60,9 +63,10 @@ struct route_question {
     bool grpc;
 };
 
-/* The route, or NULL; then *ret_other_method tells whether there is one with other methods. *ret_matched: how much of
- * the path the route's path is. */
-const struct gateway_route *route_table_find(const struct route_table *table, const struct route_question *question,
+/* The route, or NULL; then *ret_other_method tells whether there is one with other methods.
+ * *ret_matched: how much of the path the route's path is. */
+const struct gateway_route *route_table_find(const struct route_table *table,
+                                             const struct route_question *question,
                                              size_t *ret_matched, bool *ret_other_method);
 
 /* The methods of the routes that take the path otherwise: "GET, HEAD". */
@@ -70,10 +74,12 @@ void route_table_allow(const struct route_table *table, const struct route_quest
                        char ret_allow[ROUTER_ALLOW_SIZE]);
 
 /* The path that the service's rules see: stripped, and behind the service's own path. */
-struct str route_upstream_path(struct arena *arena, const struct gateway_route *route, struct str path, size_t matched);
+struct str route_upstream_path(struct arena *arena, const struct gateway_route *route,
+                               struct str path, size_t matched);
 
-/* The path under which the route has a rule's template, or NULL when it leads elsewhere. In the arena. */
-const char *route_public_path(struct arena *arena, const struct route_table *table, const struct gateway_route *route,
-                              const struct binding *binding);
+/* The path under which the route has a rule's template, or NULL when it leads elsewhere. In the
+ * arena. */
+const char *route_public_path(struct arena *arena, const struct route_table *table,
+                              const struct gateway_route *route, const struct binding *binding);
 
 #endif

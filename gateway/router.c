@@ -46,7 +46,8 @@ static struct node *literal_child(const struct node *node, struct str literal)
     return child;
 }
 
-static struct node *add_child(struct arena *arena, struct node *node, const struct template_segment *segment)
+static struct node *add_child(struct arena *arena, struct node *node,
+                              const struct template_segment *segment)
 {
     if (segment->kind == SEGMENT_ANY) {
         if (!node->any) node->any = arena_new(arena, struct node);
@@ -61,8 +62,8 @@ static struct node *add_child(struct arena *arena, struct node *node, const stru
     return child;
 }
 
-bool router_add(struct router *router, const char *method, const struct path_template *template, const void *target,
-                const void **ret_other)
+bool router_add(struct router *router, const char *method, const struct path_template *template,
+                const void *target, const void **ret_other)
 {
     struct node *node = &router->root;
     bool rest = false;
@@ -73,7 +74,9 @@ bool router_add(struct router *router, const char *method, const struct path_tem
     }
     struct leaf **end = rest ? &node->rests : &node->leaves;
     for (; *end; end = &(*end)->next) {
-        if (strcmp((*end)->method, method) != 0 || !str_equal((*end)->template->verb, template->verb)) continue;
+        if (strcmp((*end)->method, method) != 0 ||
+            !str_equal((*end)->template->verb, template->verb))
+            continue;
         *ret_other = (*end)->target;
         return false;
     }
@@ -151,7 +154,8 @@ static bool try_leaves(struct search *search, const struct leaf *leaf)
     return true;
 }
 
-/* Each node of the tree is visited once at most, so the time is bounded by the templates, not by the path. */
+/* Each node of the tree is visited once at most, so the time is bounded by the templates, not by
+ * the path. */
 static bool walk(struct search *search, const struct node *node, int at)
 {
     if (at == search->count && try_leaves(search, node->leaves)) return true;

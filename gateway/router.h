@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds what a path leads to: templates in a tree of segments, where a literal is preferred to a variable and that to
- * `**`, all at each segment from the left; but a path and method that only the less preferred has still lead there. A
- * request for HEAD takes what GET has.
+/* Finds what a path leads to: templates in a tree of segments, where a literal is preferred to a
+ * variable and that to
+ * `**`, all at each segment from the left; but a path and method that only the less preferred has
+ * still lead there. A request for HEAD takes what GET has.
  *
  *     router = router_new(arena);  router_add(router, ...)...        at start
- *     router_find(router, method, path, &match)                      any thread; allocates nothing */
+ *     router_find(router, method, path, &match)                      any thread; allocates nothing
+ */
 #ifndef GATEWAY_ROUTER_H
 #define GATEWAY_ROUTER_H
 
@@ -17,15 +19,16 @@ enum { ROUTER_SEGMENTS_MAX = 64, ROUTER_ALLOW_SIZE = 128 };
 /* In the arena. */
 struct router *router_new(struct arena *arena);
 
-/* Both `method` and `template` are borrowed for the router's life. False if the same method and path lead to something
- * already; that is then *ret_other. */
-bool router_add(struct router *router, const char *method, const struct path_template *template, const void *target,
-                const void **ret_other);
+/* Both `method` and `template` are borrowed for the router's life. False if the same method and
+ * path lead to something already; that is then *ret_other. */
+bool router_add(struct router *router, const char *method, const struct path_template *template,
+                const void *target, const void **ret_other);
 
 struct router_match {
     const void *target;
     const struct path_template *template;
-    struct str captures[TEMPLATE_VARIABLES_MAX]; /* as its variables; views of the path, still percent-encoded */
+    struct str captures[TEMPLATE_VARIABLES_MAX]; /* as its variables; views of the path, still
+                                                    percent-encoded */
 };
 
 enum router_result { ROUTER_FOUND, ROUTER_NO_PATH, ROUTER_NO_METHOD };
@@ -33,11 +36,12 @@ enum router_result { ROUTER_FOUND, ROUTER_NO_PATH, ROUTER_NO_METHOD };
 enum router_result router_find(const struct router *router, struct str method, struct str path,
                                struct router_match *ret_match);
 
-/* The methods that the path has, for an Allow header: "GET, HEAD, POST"; empty if there are none. */
+/* The methods that the path has, for an Allow header: "GET, HEAD, POST"; empty if there are none.
+ */
 void router_allow(const struct router *router, struct str path, char ret_allow[ROUTER_ALLOW_SIZE]);
 
-/* Percent-decodes what a variable captured, into the arena: all of it, or with `several` segments all but %2F. False on a
- * broken escape. */
+/* Percent-decodes what a variable captured, into the arena: all of it, or with `several` segments
+ * all but %2F. False on a broken escape. */
 bool router_decode(struct arena *arena, struct str capture, bool several, struct str *ret_text);
 
 #endif

@@ -19,7 +19,8 @@ static void add(const char *method, const char *pattern)
     const char *error;
     const void *other;
 
-    if (!path_template_parse(str_of(pattern), template, &error)) printf("  %s: %s\n", pattern, error);
+    if (!path_template_parse(str_of(pattern), template, &error))
+        printf("  %s: %s\n", pattern, error);
     CHECK(template->text.data != NULL);
     CHECK(router_add(router, method, template, pattern, &other));
 }
@@ -36,7 +37,8 @@ static const char *find(const char *method, const char *path)
     }
     char *text = arena_strdup(&arena, match.target);
     for (int i = 0; i < match.template->variable_count; i++)
-        text = arena_printf(&arena, "%s %.*s=%.*s", text, STR_ARGS(match.template->variables[i].name),
+        text = arena_printf(&arena, "%s %.*s=%.*s", text,
+                            STR_ARGS(match.template->variables[i].name),
                             STR_ARGS(match.captures[i]));
     return text;
 }
@@ -44,8 +46,10 @@ static const char *find(const char *method, const char *path)
 TEST(templates_that_are_none)
 {
     static const char *const bad[] = {
-        "", "a", "//", "/a/", "/a//b", "/{a", "/{}", "/{a}}", "/{a.}", "/{.a}", "/{1a}", "/{a=}", "/{a={b}}", "/{a=x/}", "/**/a",
-        "/{a=**}/b", "/a:", "/a:b:c", "/a b", "/a?b", "/a#", "/{a}/{a}", "/***", "/a*", "/*a", "/{a}b", "/a\x01", "/{a=*b}", "/{a}:b/c",
+        "",      "a",      "//",     "/a/",     "/a//b",    "/{a",      "/{}",   "/{a}}",
+        "/{a.}", "/{.a}",  "/{1a}",  "/{a=}",   "/{a={b}}", "/{a=x/}",  "/**/a", "/{a=**}/b",
+        "/a:",   "/a:b:c", "/a b",   "/a?b",    "/a#",      "/{a}/{a}", "/***",  "/a*",
+        "/*a",   "/{a}b",  "/a\x01", "/{a=*b}", "/{a}:b/c",
     };
     struct path_template template;
     const char *error;
@@ -117,7 +121,8 @@ TEST(patterns_within_variables_and_verbs)
     add("GET", "/sessions/{id}");
     add("POST", "/sessions/{id}:end");
 
-    CHECK_STR(find("GET", "/v1/shelves/1/books/2"), "/v1/{name=shelves/*/books/*} name=shelves/1/books/2");
+    CHECK_STR(find("GET", "/v1/shelves/1/books/2"),
+              "/v1/{name=shelves/*/books/*} name=shelves/1/books/2");
     CHECK_STR(find("GET", "/v1/shelves/1/books"), "/v1/{parent=shelves/*}/books parent=shelves/1");
     CHECK_STR(find("POST", "/v1/shelves/1:close"), "/v1/{name=shelves/*}:close name=shelves/1");
     CHECK_STR(find("POST", "/v1/a/b/c:undelete"), "/v1/{name=**}:undelete name=a/b/c");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC requests at the gateway's port: the same plugins, then message by message to the service and back, without a look
- * into them. A unary method is one call; of a stream one fiber sends and another receives. */
+/* gRPC requests at the gateway's port: the same plugins, then message by message to the service and
+ * back, without a look into them. A unary method is one call; of a stream one fiber sends and
+ * another receives. */
 #include "fiber/fiber.h"
 #include "gateway/gateway_parts.h"
 #include "rpc/rpc_body.h"
@@ -32,15 +33,18 @@ static struct status prepare(struct call *call, struct grpc_pass *pass)
     pass->body.deframer.size_max = pass->request->body_max;
     forward_request_grpc(call, pass->request);
     rpc_scope_new(call, &pass->request->user, &pass->request->metadata, pass->request->client_ip);
-    return rpc_encoding_parse(call->arena, http_headers_get(headers, "grpc-encoding"), &pass->body.deframer.gzip);
+    return rpc_encoding_parse(call->arena, http_headers_get(headers, "grpc-encoding"),
+                              &pass->body.deframer.gzip);
 }
 
 /* Metadata that are not gRPC's own. */
-static void copy_metadata(const struct call *call, struct http_headers *to, const struct http_headers *from)
+static void copy_metadata(const struct call *call, struct http_headers *to,
+                          const struct http_headers *from)
 {
     for (size_t i = 0; from && i < from->count; i++) {
         struct str name = from->items[i].name;
-        if (name.length == 0 || name.data[0] == ':' || str_starts_with(name, STR("grpc-")) || str_is(name, "content-type"))
+        if (name.length == 0 || name.data[0] == ':' || str_starts_with(name, STR("grpc-")) ||
+            str_is(name, "content-type"))
             continue;
         struct status full = http_headers_add(call->arena, to, name, from->items[i].value);
         if (failed(full)) return;
@@ -55,7 +59,8 @@ static struct str frame_of(struct arena *arena, struct str message)
     return rpc_frame(arena, frame, message.length, false);
 }
 
-static const struct http_headers *trailers_of(const struct call *call, struct status st, const struct http_headers *metadata)
+static const struct http_headers *trailers_of(const struct call *call, struct status st,
+                                              const struct http_headers *metadata)
 {
     struct http_headers *trailers = arena_new(call->arena, struct http_headers);
 
@@ -76,7 +81,8 @@ static void set_head(const struct call *call, struct gateway_request *request)
 
 /* ---- unary ---- */
 
-static struct status pass_unary(struct call *call, struct grpc_pass *pass, const struct schema_method *method)
+static struct status pass_unary(struct call *call, struct grpc_pass *pass,
+                                const struct schema_method *method)
 {
     struct gateway_request *request = pass->request;
     struct http_headers trailers = {0};
@@ -93,7 +99,8 @@ static struct status pass_unary(struct call *call, struct grpc_pass *pass, const
     struct str frame = frame_of(call->arena, response);
     set_head(call, request);
     request->sent = frame.length;
-    http_respond_trailers(call, request->exchange, 200, &request->headers, frame, trailers_of(call, st, &trailers));
+    http_respond_trailers(call, request->exchange, 200, &request->headers, frame,
+                          trailers_of(call, st, &trailers));
     return st;
 }
 
@@ -168,7 +175,8 @@ static struct status pass_stream(struct call *call, struct grpc_pass *pass, cons
     fiber_group_wait(call, &group);
     finished = rpc_stream_finish(call, pass->stream);
     if (!failed(st)) st = finished;
-    if (failed(st) && failed(pass->upload) && pass->upload.code != STATUS_CANCELLED) st = pass->upload;
+    if (failed(st) && failed(pass->upload) && pass->upload.code != STATUS_CANCELLED)
+        st = pass->upload;
     if (!pass->begun && failed(st)) return st;
     if (!pass->begun) {
         set_head(call, request);
@@ -178,13 +186,15 @@ static struct status pass_stream(struct call *call, struct grpc_pass *pass, cons
     return st;
 }
 
-struct status serve_grpc(struct call *call, struct gateway_request *request, const struct schema_method *method)
+struct status serve_grpc(struct call *call, struct gateway_request *request,
+                         const struct schema_method *method)
 {
     struct grpc_pass pass = {.request = request};
     const char *path = method ? method->path : str_dup(call->arena, request->http->path);
     struct status st = prepare(call, &pass);
 
     if (failed(st)) return st;
-    if (method && !method->client_streaming && !method->server_streaming) return pass_unary(call, &pass, method);
+    if (method && !method->client_streaming && !method->server_streaming)
+        return pass_unary(call, &pass, method);
     return pass_stream(call, &pass, path);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A JSON request as a call: path, query and body become the request message's bytes, the answer's bytes become JSON. What
- * streams is sent as it comes, a line of JSON for each message, or as Server-Sent Events to who asks for these. */
+/* A JSON request as a call: path, query and body become the request message's bytes, the answer's
+ * bytes become JSON. What streams is sent as it comes, a line of JSON for each message, or as
+ * Server-Sent Events to who asks for these. */
 #include "gateway/gateway_parts.h"
 #include "rpc/timeout.h"
 #include "rpc/wire.h"
@@ -15,7 +16,8 @@ static bool is_json(struct str content_type)
     return str_equal_nocase(type, STR("application/json"));
 }
 
-static struct status read_body(struct call *call, struct gateway_request *request, struct str *ret_body)
+static struct status read_body(struct call *call, struct gateway_request *request,
+                               struct str *ret_body)
 {
     struct status st = http_read_body(call, request->exchange, request->body_max, ret_body);
 
@@ -39,15 +41,17 @@ static struct status limit(struct call *call, const struct gateway_request *requ
         call_limit(call, timeout_us / 1000 + 1);
     }
     if (streams) return status_ok();
-    call_limit(call, request->route->timeout_ms ? request->route->timeout_ms : request->gateway->timeout_ms);
+    call_limit(call, request->route->timeout_ms ? request->route->timeout_ms
+                                                : request->gateway->timeout_ms);
     return status_ok();
 }
 
 /* The request message's bytes. */
-static struct status make_message(struct call *call, struct gateway_request *request, const struct json_target *target,
-                                  struct str *ret_message)
+static struct status make_message(struct call *call, struct gateway_request *request,
+                                  const struct json_target *target, struct str *ret_message)
 {
-    struct parameters parameters = {.captures = target->match.captures, .query = request->http->query};
+    struct parameters parameters = {.captures = target->match.captures,
+                                    .query = request->http->query};
     struct output wire;
     struct str body;
     struct status st = read_body(call, request, &body);
@@ -56,7 +60,8 @@ static struct status make_message(struct call *call, struct gateway_request *req
     output_init(&wire, call->arena, body.length + CAPACITY_MIN);
     st = binding_request(call->arena, target->rule->binding, &parameters, body, &wire);
     if (!failed(st) && call->arena->exhausted)
-        st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT, "the request takes too much memory");
+        st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
+                         "the request takes too much memory");
     *ret_message = output_view(&wire);
     return st;
 }
@@ -69,27 +74,29 @@ static int find_status(const struct transcoding_route *rule, struct str message)
 
     if (!rule->status_code) return 0;
     while (wire_next(&message, &field) == WIRE_FIELD)
-        if (field.number == rule->status_code->number && field.type == WIRE_VARINT) status = (int32_t)field.value;
+        if (field.number == rule->status_code->number && field.type == WIRE_VARINT)
+            status = (int32_t)field.value;
     return status >= 200 && status <= 599 ? status : 0;
 }
 
-static struct status write_json(struct arena *arena, const struct binding *binding, struct str message,
-                                struct output *out)
+static struct status write_json(struct arena *arena, const struct binding *binding,
+                                struct str message, struct output *out)
 {
     if (binding->response_body)
-        return transcode_field_to_json(arena, binding->response, binding->response_body, message, out);
+        return transcode_field_to_json(arena, binding->response, binding->response_body, message,
+                                       out);
     return transcode_to_json(arena, binding->response, message, out);
 }
 
-static struct status serve_unary(struct call *call, struct gateway_request *request, const struct json_target *target,
-                                 struct str message)
+static struct status serve_unary(struct call *call, struct gateway_request *request,
+                                 const struct json_target *target, struct str message)
 {
     const struct binding *binding = target->rule->binding;
     struct rpc_options options = {.ret_metadata = &request->reply};
     struct output json;
     struct str response;
-    struct status st =
-        rpc_call_raw(call, request->route->channel, binding->method->path, message, &options, &response);
+    struct status st = rpc_call_raw(call, request->route->channel, binding->method->path, message,
+                                    &options, &response);
 
     if (failed(st)) return st;
     output_init(&json, call->arena, response.length * JSON_GROWTH + CAPACITY_MIN);
@@ -128,7 +135,8 @@ static void begin_stream(const struct call *call, struct json_stream *json)
 }
 
 /* Sends one message, or an error once there are messages before it. */
-static struct status send_event(struct call *call, struct json_stream *json, bool error, struct str text)
+static struct status send_event(struct call *call, struct json_stream *json, bool error,
+                                struct str text)
 {
     struct output out;
 
@@ -183,14 +191,16 @@ static bool wants_events(const struct gateway_request *request)
     return false;
 }
 
-static struct status serve_stream(struct call *call, struct gateway_request *request, const struct json_target *target,
-                                  struct str message)
+static struct status serve_stream(struct call *call, struct gateway_request *request,
+                                  const struct json_target *target, struct str message)
 {
     const struct binding *binding = target->rule->binding;
-    struct json_stream json = {.request = request, .binding = binding, .events = wants_events(request)};
+    struct json_stream json = {
+        .request = request, .binding = binding, .events = wants_events(request)};
     struct status st, finished;
 
-    st = rpc_stream_open_raw(call, request->route->channel, binding->method->path, NULL, &json.stream);
+    st = rpc_stream_open_raw(call, request->route->channel, binding->method->path, NULL,
+                             &json.stream);
     if (failed(st)) return st;
     arena_init(&json.arena, 0);
     st = rpc_send_raw(call, json.stream, message);
@@ -204,14 +214,16 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     return st;
 }
 
-struct status serve_json(struct call *call, struct gateway_request *request, const struct json_target *target)
+struct status serve_json(struct call *call, struct gateway_request *request,
+                         const struct json_target *target)
 {
     const struct schema_method *method = target->rule->binding->method;
     struct str message;
     struct status st;
 
     if (method->client_streaming)
-        return status_make(STATUS_UNIMPLEMENTED, 0, "this method takes a stream of messages; call it over gRPC");
+        return status_make(STATUS_UNIMPLEMENTED, 0,
+                           "this method takes a stream of messages; call it over gRPC");
     st = limit(call, request, method->server_streaming);
     if (!failed(st)) st = make_message(call, request, target, &message);
     if (failed(st)) return st;

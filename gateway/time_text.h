@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* google.protobuf.Timestamp and Duration as text (proto3 JSON mapping): RFC 3339 and decimal seconds. Pure. */
+/* google.protobuf.Timestamp and Duration as text (proto3 JSON mapping): RFC 3339 and decimal
+ * seconds. Pure. */
 #ifndef GATEWAY_TIME_TEXT_H
 #define GATEWAY_TIME_TEXT_H
 
@@ -10,8 +11,8 @@
 
 enum { TIME_TEXT_SIZE = 48 };
 
-/* "2026-11-24T18:40:36.120Z" with 0, 3, 6 or 9 decimals; 0 when the time is outside the years 1 to 9999 or the nanoseconds
- * are none. Else the length; no NUL is written. */
+/* "2026-11-24T18:40:36.120Z" with 0, 3, 6 or 9 decimals; 0 when the time is outside the years 1 to
+ * 9999 or the nanoseconds are none. Else the length; no NUL is written. */
 size_t timestamp_format(int64_t seconds, int64_t nanos, char ret_text[TIME_TEXT_SIZE]);
 
 /* Takes any offset and up to nine decimals; no leap seconds. */

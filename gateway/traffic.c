@@ -4,10 +4,12 @@
 #include "base/arena.h"
 #include "base/number.h"
 
-static struct metric requests_total =
-    METRIC_COUNTER("argosy_gateway_requests_total", "Requests answered by the gateway.", "route", "method", "status");
-static struct metric request_seconds = METRIC_DURATION("argosy_gateway_request_duration_seconds",
-                                                       "From a request's head to the end of its answer.", "route", "method");
+static struct metric requests_total = METRIC_COUNTER("argosy_gateway_requests_total",
+                                                     "Requests answered by the gateway.", "route",
+                                                     "method", "status");
+static struct metric request_seconds = METRIC_DURATION(
+    "argosy_gateway_request_duration_seconds", "From a request's head to the end of its answer.",
+    "route", "method");
 
 /* Statuses with a place of their own; the last place is everything else's. */
 static const int16_t statuses[TRAFFIC_STATUSES - 1] = {
@@ -31,7 +33,8 @@ void traffic_count(struct traffic *traffic, int http_status, int64_t duration_us
     while (place < TRAFFIC_STATUSES - 1 && statuses[place] != http_status) place++;
     series = atomic_load_explicit(&traffic->requests[place], memory_order_acquire);
     if (!series) series = make_series(traffic, http_status);
-    if (place < TRAFFIC_STATUSES - 1) atomic_store_explicit(&traffic->requests[place], series, memory_order_release);
+    if (place < TRAFFIC_STATUSES - 1)
+        atomic_store_explicit(&traffic->requests[place], series, memory_order_release);
     metric_add(series, 1);
 
     duration = atomic_load_explicit(&traffic->duration, memory_order_acquire);

@@ -17,8 +17,8 @@ struct transcode_types {
 };
 
 /* The type that a type URL names, made in the arena of a request; NULL if there is none. */
-const struct transcode_type *transcode_any_type(struct arena *arena, const struct transcode_types *types,
-                                                struct str url);
+const struct transcode_type *
+transcode_any_type(struct arena *arena, const struct transcode_types *types, struct str url);
 
 /* Fields of the well-known types, by number. */
 enum {
@@ -39,20 +39,23 @@ enum {
 
 enum number_result { NUMBER_FINE, NUMBER_MALFORMED, NUMBER_FRACTION, NUMBER_RANGE };
 
-/* The whole number that the text stands for, exponents and zero fractions included ("1e3", "20.0"). */
-enum number_result number_parse_integer(struct str text, bool *ret_negative, uint64_t *ret_magnitude);
+/* The whole number that the text stands for, exponents and zero fractions included ("1e3", "20.0").
+ */
+enum number_result number_parse_integer(struct str text, bool *ret_negative,
+                                        uint64_t *ret_magnitude);
 
-/* The bits of one scalar given as text, ready for the wire: of every type but strings, bytes, messages. On failure
- * *ret_error says what was expected. */
-bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *ret_bits, const char **ret_error);
+/* The bits of one scalar given as text, ready for the wire: of every type but strings, bytes,
+ * messages. On failure *ret_error says what was expected. */
+bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *ret_bits,
+                  const char **ret_error);
 
 /* Adds bits as the field's type has them on the wire, without a tag. */
 void scalar_put(struct output *out, enum schema_type type, uint64_t bits);
 
 void varint_put(struct output *out, uint64_t value);
 
-/* A length-delimited part whose length is not known yet: what follows `open` is its content, `close` puts the length
- * before it. */
+/* A length-delimited part whose length is not known yet: what follows `open` is its content,
+ * `close` puts the length before it. */
 size_t length_open(struct output *out);
 void length_close(struct output *out, size_t mark);
 
@@ -75,7 +78,8 @@ struct reading {
 };
 
 /* Answers false, having noted the failure at the current place. */
-bool reading_fail(struct reading *reading, int reason, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool reading_fail(struct reading *reading, int reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same, that the JSON itself is broken. */
 bool reading_fail_json(struct reading *reading);
 
@@ -95,15 +99,19 @@ struct key_set {
 bool key_set_add(struct arena *arena, struct key_set *set, struct str key);
 
 /* The content of a message whose first token is `token`, without tag and length. */
-bool read_message(struct reading *reading, const struct transcode_type *type, enum json_token token);
+bool read_message(struct reading *reading, const struct transcode_type *type,
+                  enum json_token token);
 /* The members of an object up to its end; an `any`'s "@type" is passed over. */
 bool read_members(struct reading *reading, const struct transcode_type *type, bool any);
 /* One value of a field, with its tag, whatever the field's label. */
-bool read_single(struct reading *reading, const struct transcode_field *field, enum json_token token);
+bool read_single(struct reading *reading, const struct transcode_field *field,
+                 enum json_token token);
 /* A repeated field, a map. */
-bool read_array(struct reading *reading, const struct transcode_field *field, enum json_token token);
+bool read_array(struct reading *reading, const struct transcode_field *field,
+                enum json_token token);
 bool read_map(struct reading *reading, const struct transcode_field *field, enum json_token token);
-/* A message of a well-known type other than SCHEMA_ORDINARY and SCHEMA_EMPTY (transcode_read_known.c). */
+/* A message of a well-known type other than SCHEMA_ORDINARY and SCHEMA_EMPTY
+ * (transcode_read_known.c). */
 bool read_known(struct reading *reading, const struct transcode_type *type, enum json_token token);
 /* The string form of a Timestamp, Duration or FieldMask. */
 bool read_known_text(struct reading *reading, enum schema_well_known kind, struct str text);
@@ -123,7 +131,8 @@ void write_string(struct output *out, struct str text);
 bool write_message(struct writing *writing, const struct transcode_type *type, struct str wire);
 /* Its members, each with a comma behind it, without brackets. */
 bool write_members(struct writing *writing, const struct transcode_type *type, struct str wire);
-bool write_value(struct writing *writing, const struct transcode_field *field, const struct wire_field *value);
+bool write_value(struct writing *writing, const struct transcode_field *field,
+                 const struct wire_field *value);
 /* A repeated field or a map from all its occurrences in `wire`, with brackets. */
 bool write_repeated(struct writing *writing, const struct transcode_field *field, struct str wire);
 /* Does the wire type fit the field? What does not fit counts as unknown. */
@@ -131,7 +140,8 @@ bool wire_fits(const struct transcode_field *field, enum wire_type type);
 /* A message of a well-known type (transcode_write_known.c). */
 bool write_known(struct writing *writing, const struct transcode_type *type, struct str wire);
 
-/* Replaces the comma behind the last member by a bracket; without members it follows the opening one. */
+/* Replaces the comma behind the last member by a bracket; without members it follows the opening
+ * one. */
 static inline void output_close(struct output *out, char bracket)
 {
     if (out->data[out->length - 1] == ',')

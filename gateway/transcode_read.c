@@ -26,16 +26,19 @@ bool reading_fail(struct reading *reading, int reason, const char *format, ...)
     const char *text = arena_vprintf(reading->arena, format, arguments);
     va_end(arguments);
     if (reading->place)
-        reading->status = status_field(reading->arena, reason, place_path(reading->arena, reading->place), "%s", text);
+        reading->status = status_field(reading->arena, reason,
+                                       place_path(reading->arena, reading->place), "%s", text);
     else
-        reading->status = status_printf(reading->arena, STATUS_INVALID_ARGUMENT, reason, "the body %s", text);
+        reading->status = status_printf(reading->arena, STATUS_INVALID_ARGUMENT, reason,
+                                        "the body %s", text);
     return false;
 }
 
 bool reading_fail_json(struct reading *reading)
 {
-    return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "is malformed JSON at byte %zu: %s",
-                        json_offset(&reading->json), reading->json.error);
+    return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON,
+                        "is malformed JSON at byte %zu: %s", json_offset(&reading->json),
+                        reading->json.error);
 }
 
 bool reading_next(struct reading *reading, enum json_token *ret_token)
@@ -82,7 +85,8 @@ static struct str *key_slot(const struct key_set *set, struct str key)
 {
     size_t at = hash_key(set, key) & (set->capacity - 1);
 
-    while (set->slots[at].data && !str_equal(set->slots[at], key)) at = (at + 1) & (set->capacity - 1);
+    while (set->slots[at].data && !str_equal(set->slots[at], key))
+        at = (at + 1) & (set->capacity - 1);
     return &set->slots[at];
 }
 
@@ -106,18 +110,21 @@ bool key_set_add(struct arena *arena, struct key_set *set, struct str key)
 
 /* ---- scalars ---- */
 
-/* A field without presence that has its default is not written: the bytes are then the same as protobuf's own. */
+/* A field without presence that has its default is not written: the bytes are then the same as
+ * protobuf's own. */
 static bool is_omitted(const struct transcode_field *field)
 {
     return !field->schema->presence && !field->schema->repeated;
 }
 
-static bool read_text(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_text(struct reading *reading, const struct transcode_field *field,
+                      enum json_token token)
 {
     struct str text;
 
     if (token != JSON_STRING)
-        return fail_shape(reading, field->schema->type == SCHEMA_BYTES ? "base64 in a string" : "a string");
+        return fail_shape(reading,
+                          field->schema->type == SCHEMA_BYTES ? "base64 in a string" : "a string");
     if (!reading_string(reading, &text)) return false;
     if (field->schema->type == SCHEMA_BYTES && !base64_decode(reading->arena, text, &text))
         return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be base64");
@@ -129,8 +136,8 @@ static bool read_text(struct reading *reading, const struct transcode_field *fie
 }
 
 /* The bits of the scalar at `token`. */
-static bool read_bits(struct reading *reading, const struct schema_field *field, enum json_token token,
-                      uint64_t *ret_bits)
+static bool read_bits(struct reading *reading, const struct schema_field *field,
+                      enum json_token token, uint64_t *ret_bits)
 {
     const char *error;
     struct str text;
@@ -146,7 +153,8 @@ static bool read_bits(struct reading *reading, const struct schema_field *field,
     if (token == JSON_NUMBER)
         text = reading->json.raw;
     else if (token != JSON_STRING)
-        return fail_shape(reading, field->enumeration ? "the name or number of an enum's value" : "a number");
+        return fail_shape(reading, field->enumeration ? "the name or number of an enum's value"
+                                                      : "a number");
     else if (!reading_string(reading, &text))
         return false;
     if (!scalar_parse(field, text, ret_bits, &error))
@@ -154,7 +162,8 @@ static bool read_bits(struct reading *reading, const struct schema_field *field,
     return true;
 }
 
-static bool read_scalar(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_scalar(struct reading *reading, const struct transcode_field *field,
+                        enum json_token token)
 {
     uint64_t bits;
 
@@ -165,7 +174,8 @@ static bool read_scalar(struct reading *reading, const struct transcode_field *f
     return true;
 }
 
-static bool read_embedded(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_embedded(struct reading *reading, const struct transcode_field *field,
+                          enum json_token token)
 {
     varint_put(reading->out, field->tag);
     size_t mark = length_open(reading->out);
@@ -174,7 +184,8 @@ static bool read_embedded(struct reading *reading, const struct transcode_field 
     return true;
 }
 
-bool read_single(struct reading *reading, const struct transcode_field *field, enum json_token token)
+bool read_single(struct reading *reading, const struct transcode_field *field,
+                 enum json_token token)
 {
     switch (field->schema->type) {
     case SCHEMA_MESSAGE: return read_embedded(reading, field, token);
@@ -193,7 +204,8 @@ static bool takes_null(const struct transcode_field *field)
     return field->schema->enumeration && field->schema->enumeration->null_value;
 }
 
-static bool read_packed(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_packed(struct reading *reading, const struct transcode_field *field,
+                        enum json_token token)
 {
     uint64_t bits;
 
@@ -209,7 +221,8 @@ static bool read_elements(struct reading *reading, const struct transcode_field 
     bool fine = true;
 
     reading->place = &place;
-    for (; fine && (fine = reading_next(reading, &token)) && token != JSON_ARRAY_END; place.index++) {
+    for (; fine && (fine = reading_next(reading, &token)) && token != JSON_ARRAY_END;
+         place.index++) {
         if (token == JSON_NULL && !takes_null(field))
             fine = fail_shape(reading, "a value, not null");
         else if (packed)
@@ -240,8 +253,8 @@ bool read_array(struct reading *reading, const struct transcode_field *field, en
 }
 
 /* Adds a map's key, with its tag, and notes it as seen. */
-static bool read_map_key(struct reading *reading, const struct transcode_field *field, struct str text,
-                         struct key_set *seen)
+static bool read_map_key(struct reading *reading, const struct transcode_field *field,
+                         struct str text, struct key_set *seen)
 {
     const char *error;
     uint64_t bits;
@@ -262,7 +275,8 @@ static bool read_map_key(struct reading *reading, const struct transcode_field *
 }
 
 /* Maps' values are always written, and protobuf does so too. */
-static bool read_map_value(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_map_value(struct reading *reading, const struct transcode_field *field,
+                           enum json_token token)
 {
     size_t start = reading->out->length;
 
@@ -277,7 +291,8 @@ static bool read_map_value(struct reading *reading, const struct transcode_field
     return true;
 }
 
-static bool read_entry(struct reading *reading, const struct transcode_field *field, struct key_set *seen)
+static bool read_entry(struct reading *reading, const struct transcode_field *field,
+                       struct key_set *seen)
 {
     struct place place = {.up = reading->place, .index = -1, .key = true};
     const struct transcode_field *key = &field->type->fields[0], *value = &field->type->fields[1];
@@ -309,9 +324,11 @@ bool read_map(struct reading *reading, const struct transcode_field *field, enum
     }
 }
 
-static bool read_field(struct reading *reading, const struct transcode_field *field, enum json_token token)
+static bool read_field(struct reading *reading, const struct transcode_field *field,
+                       enum json_token token)
 {
-    if (token == JSON_NULL && (field->schema->repeated || !takes_null(field))) return true; /* as if it were not there */
+    if (token == JSON_NULL && (field->schema->repeated || !takes_null(field)))
+        return true; /* as if it were not there */
     if (field->schema->map) return read_map(reading, field, token);
     if (field->schema->repeated) return read_array(reading, field, token);
     return read_single(reading, field, token);
@@ -345,8 +362,8 @@ static bool seen_set(struct seen *seen, size_t index)
     return before;
 }
 
-static bool read_member(struct reading *reading, const struct transcode_type *type, const struct transcode_field *field,
-                        struct seen *seen)
+static bool read_member(struct reading *reading, const struct transcode_type *type,
+                        const struct transcode_field *field, struct seen *seen)
 {
     const struct schema_message *message = type->schema;
     enum json_token token;
@@ -357,7 +374,8 @@ static bool read_member(struct reading *reading, const struct transcode_type *ty
     int oneof = field->schema->oneof;
     bool set = oneof >= 0 && (token != JSON_NULL || takes_null(field));
     if (set && seen_set(seen, message->field_count + (size_t)oneof))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "excludes another field that is given: `%s` can be one only",
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "excludes another field that is given: `%s` can be one only",
                             message->oneofs[oneof]);
     return read_field(reading, field, token);
 }
@@ -380,7 +398,8 @@ bool read_members(struct reading *reading, const struct transcode_type *type, bo
         reading->place = &place;
         const struct transcode_field *field = transcode_field(type, place.name);
         if (!field)
-            return reading_fail(reading, ARGOSY__REASON__UNKNOWN_FIELD, "is no field of %s", type->schema->name);
+            return reading_fail(reading, ARGOSY__REASON__UNKNOWN_FIELD, "is no field of %s",
+                                type->schema->name);
         if (!read_member(reading, type, field, &seen)) return false;
         reading->place = place.up;
     }
@@ -397,7 +416,8 @@ bool read_message(struct reading *reading, const struct transcode_type *type, en
 
 /* ---- the calls ---- */
 
-static void reading_init(struct reading *reading, struct arena *arena, struct str json, struct output *out)
+static void reading_init(struct reading *reading, struct arena *arena, struct str json,
+                         struct output *out)
 {
     *reading = (struct reading){.arena = arena, .out = out};
     json_reader_init(&reading->json, json, JSON_DEPTH_MAX);
@@ -412,8 +432,8 @@ static struct status reading_end(struct reading *reading, bool fine)
     return reading->status;
 }
 
-struct status transcode_to_wire(struct arena *arena, const struct transcode_type *type, struct str json,
-                                struct output *out)
+struct status transcode_to_wire(struct arena *arena, const struct transcode_type *type,
+                                struct str json, struct output *out)
 {
     struct reading reading;
     enum json_token token;
@@ -423,8 +443,8 @@ struct status transcode_to_wire(struct arena *arena, const struct transcode_type
     return reading_end(&reading, fine);
 }
 
-struct status transcode_field_to_wire(struct arena *arena, const struct transcode_field *field, struct str json,
-                                      struct output *out)
+struct status transcode_field_to_wire(struct arena *arena, const struct transcode_field *field,
+                                      struct str json, struct output *out)
 {
     struct place place = {.name = str_of(field->schema->name), .index = -1};
     struct reading reading;
@@ -438,7 +458,8 @@ struct status transcode_field_to_wire(struct arena *arena, const struct transcod
 
 /* ---- one value as plain text ---- */
 
-static bool text_scalar(struct reading *reading, const struct transcode_field *field, struct str text)
+static bool text_scalar(struct reading *reading, const struct transcode_field *field,
+                        struct str text)
 {
     const char *error;
     uint64_t bits;
@@ -451,7 +472,8 @@ static bool text_scalar(struct reading *reading, const struct transcode_field *f
     return true;
 }
 
-static bool text_bytes(struct reading *reading, const struct transcode_field *field, struct str text)
+static bool text_bytes(struct reading *reading, const struct transcode_field *field,
+                       struct str text)
 {
     bool bytes = field->schema->type == SCHEMA_BYTES;
 
@@ -468,9 +490,11 @@ static bool text_bytes(struct reading *reading, const struct transcode_field *fi
     return true;
 }
 
-static bool text_value(struct reading *reading, const struct transcode_field *field, struct str text);
+static bool text_value(struct reading *reading, const struct transcode_field *field,
+                       struct str text);
 
-static bool text_message(struct reading *reading, const struct transcode_field *field, struct str text)
+static bool text_message(struct reading *reading, const struct transcode_field *field,
+                         struct str text)
 {
     enum schema_well_known kind = field->type->schema->well_known;
     bool fine;
@@ -482,15 +506,18 @@ static bool text_message(struct reading *reading, const struct transcode_field *
     else if (kind == SCHEMA_TIMESTAMP || kind == SCHEMA_DURATION || kind == SCHEMA_FIELD_MASK)
         fine = read_known_text(reading, kind, text);
     else
-        fine = reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "is a message and cannot be given as one parameter");
+        fine = reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "is a message and cannot be given as one parameter");
     if (fine) length_close(reading->out, mark);
     return fine;
 }
 
-static bool text_value(struct reading *reading, const struct transcode_field *field, struct str text)
+static bool text_value(struct reading *reading, const struct transcode_field *field,
+                       struct str text)
 {
     if (field->schema->map)
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "is a map and cannot be given as a parameter");
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "is a map and cannot be given as a parameter");
     switch (field->schema->type) {
     case SCHEMA_MESSAGE: return text_message(reading, field, text);
     case SCHEMA_STRING:
@@ -499,8 +526,8 @@ static bool text_value(struct reading *reading, const struct transcode_field *fi
     }
 }
 
-struct status transcode_text_to_wire(struct arena *arena, const struct transcode_field *field, struct str name,
-                                     struct str text, struct output *out)
+struct status transcode_text_to_wire(struct arena *arena, const struct transcode_field *field,
+                                     struct str name, struct str text, struct output *out)
 {
     struct place place = {.name = name, .index = -1};
     struct reading reading = {.arena = arena, .out = out, .place = &place};

@@ -19,13 +19,15 @@ static void put_bytes_field(struct output *out, uint32_t number, struct str byte
 
 /* ---- Timestamp, Duration, FieldMask ---- */
 
-/* Field masks have lowerCamelCase in JSON and snake_case on the wire; snake_case is taken too, as our JSON has it. */
+/* Field masks have lowerCamelCase in JSON and snake_case on the wire; snake_case is taken too, as
+ * our JSON has it. */
 static bool put_mask_path(struct reading *reading, struct str path)
 {
     struct output *out = reading->out;
 
     if (path.length == 0)
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be names separated by commas");
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "must be names separated by commas");
     varint_put(out, FIELD_MASK_PATHS << 3 | WIRE_BYTES);
     size_t mark = length_open(out);
     for (size_t i = 0; i < path.length; i++) {
@@ -58,7 +60,8 @@ bool read_known_text(struct reading *reading, enum schema_well_known kind, struc
         return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
                             "must be a time such as 2026-11-24T18:40:36.120Z");
     if (kind == SCHEMA_DURATION && !duration_parse(text, &seconds, &nanos))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be a duration such as 1.5s");
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "must be a duration such as 1.5s");
     if (seconds != 0) put_varint_field(reading->out, TIME_SECONDS, (uint64_t)seconds);
     if (nanos != 0) put_varint_field(reading->out, TIME_NANOS, (uint64_t)(int64_t)nanos);
     return true;
@@ -67,8 +70,8 @@ bool read_known_text(struct reading *reading, enum schema_well_known kind, struc
 /* ---- Struct, Value, ListValue ---- */
 
 /* A member of Value that is a message; `number` is its place in the type. */
-static bool read_value_part(struct reading *reading, const struct transcode_type *type, uint32_t number,
-                            enum json_token token)
+static bool read_value_part(struct reading *reading, const struct transcode_type *type,
+                            uint32_t number, enum json_token token)
 {
     const struct schema_field *schema = schema_field_by_number(type->schema, number);
     const struct transcode_type *part = type->fields[schema - type->schema->fields].type;
@@ -86,14 +89,16 @@ static bool read_value_number(struct reading *reading)
     double value;
 
     if (!str_to_double(reading->json.raw, &value))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be a number within the range of a double");
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "must be a number within the range of a double");
     memcpy(&bits, &value, sizeof(bits));
     varint_put(reading->out, VALUE_NUMBER << 3 | WIRE_FIXED64);
     scalar_put(reading->out, SCHEMA_DOUBLE, bits);
     return true;
 }
 
-static bool read_any_value(struct reading *reading, const struct transcode_type *type, enum json_token token)
+static bool read_any_value(struct reading *reading, const struct transcode_type *type,
+                           enum json_token token)
 {
     struct str text;
 
@@ -113,7 +118,8 @@ static bool read_any_value(struct reading *reading, const struct transcode_type 
 
 /* ---- Any ---- */
 
-/* Finds the "@type" of the object that the reader has just entered, wherever it stands; the reader stays. */
+/* Finds the "@type" of the object that the reader has just entered, wherever it stands; the reader
+ * stays. */
 static bool find_type_url(struct reading *reading, struct str *ret_url)
 {
     struct reading ahead = *reading;
@@ -125,7 +131,8 @@ static bool find_type_url(struct reading *reading, struct str *ret_url)
         if (!reading_next(&ahead, &token)) break;
         if (token == JSON_OBJECT_END) {
             if (ret_url->data) return true;
-            return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must say its type as \"@type\"");
+            return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                                "must say its type as \"@type\"");
         }
         if (!reading_string(&ahead, &key) || !reading_next(&ahead, &token)) break;
         if (!str_is(key, "@type")) {
@@ -134,7 +141,8 @@ static bool find_type_url(struct reading *reading, struct str *ret_url)
             break;
         }
         if (token != JSON_STRING || ret_url->data)
-            return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must have one string \"@type\"");
+            return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON,
+                                "must have one string \"@type\"");
         if (!reading_string(&ahead, ret_url)) break;
     }
     reading->status = ahead.status;
@@ -165,11 +173,13 @@ static bool read_any_known(struct reading *reading, const struct transcode_type 
     return seen || reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must have \"value\"");
 }
 
-static bool read_any(struct reading *reading, const struct transcode_type *type, enum json_token token)
+static bool read_any(struct reading *reading, const struct transcode_type *type,
+                     enum json_token token)
 {
     struct str url;
 
-    if (token != JSON_OBJECT) return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be an object");
+    if (token != JSON_OBJECT)
+        return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be an object");
     struct json_reader start = reading->json;
     if (json_next(&start) == JSON_OBJECT_END) { /* {} is an Any without anything */
         reading->json = start;
@@ -178,14 +188,15 @@ static bool read_any(struct reading *reading, const struct transcode_type *type,
     if (!find_type_url(reading, &url)) return false;
     const struct transcode_type *content = transcode_any_type(reading->arena, type->types, url);
     if (!content)
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "has a type that is not known here: %.*s",
-                            STR_ARGS(url));
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
+                            "has a type that is not known here: %.*s", STR_ARGS(url));
 
     put_bytes_field(reading->out, ANY_URL, url);
     varint_put(reading->out, ANY_VALUE << 3 | WIRE_BYTES);
     size_t mark = length_open(reading->out);
-    bool fine = content->schema->well_known == SCHEMA_ORDINARY ? read_members(reading, content, true)
-                                                               : read_any_known(reading, content);
+    bool fine = content->schema->well_known == SCHEMA_ORDINARY
+                    ? read_members(reading, content, true)
+                    : read_any_known(reading, content);
     if (fine) length_close(reading->out, mark);
     return fine;
 }
@@ -202,7 +213,8 @@ bool read_known(struct reading *reading, const struct transcode_type *type, enum
     case SCHEMA_WRAPPER: return read_single(reading, &type->fields[0], token);
     case SCHEMA_ANY: return read_any(reading, type, token);
     default:
-        if (token != JSON_STRING) return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be a string");
+        if (token != JSON_STRING)
+            return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be a string");
         return reading_string(reading, &text) && read_known_text(reading, kind, text);
     }
 }

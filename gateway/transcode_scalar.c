@@ -70,7 +70,8 @@ static enum number_result decimal_value(const struct decimal *decimal, uint64_t 
     return NUMBER_FINE;
 }
 
-enum number_result number_parse_integer(struct str text, bool *ret_negative, uint64_t *ret_magnitude)
+enum number_result number_parse_integer(struct str text, bool *ret_negative,
+                                        uint64_t *ret_magnitude)
 {
     struct decimal decimal;
 
@@ -90,8 +91,8 @@ static const char *number_error(enum number_result result, const char *range_err
 }
 
 /* A signed number within -limit-1 and limit. */
-static bool parse_signed(struct str text, uint64_t limit, const char *range_error, uint64_t *ret_bits,
-                         const char **ret_error)
+static bool parse_signed(struct str text, uint64_t limit, const char *range_error,
+                         uint64_t *ret_bits, const char **ret_error)
 {
     uint64_t magnitude;
     bool negative;
@@ -104,14 +105,15 @@ static bool parse_signed(struct str text, uint64_t limit, const char *range_erro
     return true;
 }
 
-static bool parse_unsigned(struct str text, uint64_t limit, const char *range_error, uint64_t *ret_bits,
-                           const char **ret_error)
+static bool parse_unsigned(struct str text, uint64_t limit, const char *range_error,
+                           uint64_t *ret_bits, const char **ret_error)
 {
     uint64_t magnitude;
     bool negative;
     enum number_result result = number_parse_integer(text, &negative, &magnitude);
 
-    if (result == NUMBER_FINE && (magnitude > limit || (negative && magnitude > 0))) result = NUMBER_RANGE;
+    if (result == NUMBER_FINE && (magnitude > limit || (negative && magnitude > 0)))
+        result = NUMBER_RANGE;
     *ret_error = number_error(result, range_error);
     if (result != NUMBER_FINE) return false;
     *ret_bits = magnitude;
@@ -177,7 +179,8 @@ static bool parse_bool(struct str text, uint64_t *ret_bits, const char **ret_err
     return *ret_bits || str_is(text, "false");
 }
 
-bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *ret_bits, const char **ret_error)
+bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *ret_bits,
+                  const char **ret_error)
 {
     switch (field->type) {
     case SCHEMA_DOUBLE: return parse_double(text, ret_bits, ret_error);
@@ -185,16 +188,20 @@ bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *r
     case SCHEMA_INT32:
     case SCHEMA_SINT32:
     case SCHEMA_SFIXED32:
-        return parse_signed(text, INT32_MAX, "must be a number from -2147483648 to 2147483647", ret_bits, ret_error);
+        return parse_signed(text, INT32_MAX, "must be a number from -2147483648 to 2147483647",
+                            ret_bits, ret_error);
     case SCHEMA_INT64:
     case SCHEMA_SINT64:
-    case SCHEMA_SFIXED64: return parse_signed(text, INT64_MAX, "must be within 64 bits", ret_bits, ret_error);
+    case SCHEMA_SFIXED64:
+        return parse_signed(text, INT64_MAX, "must be within 64 bits", ret_bits, ret_error);
     case SCHEMA_UINT32:
     case SCHEMA_FIXED32:
-        return parse_unsigned(text, UINT32_MAX, "must be a number from 0 to 4294967295", ret_bits, ret_error);
+        return parse_unsigned(text, UINT32_MAX, "must be a number from 0 to 4294967295", ret_bits,
+                              ret_error);
     case SCHEMA_UINT64:
     case SCHEMA_FIXED64:
-        return parse_unsigned(text, UINT64_MAX, "must be a number from 0, within 64 bits", ret_bits, ret_error);
+        return parse_unsigned(text, UINT64_MAX, "must be a number from 0, within 64 bits", ret_bits,
+                              ret_error);
     case SCHEMA_BOOL: return parse_bool(text, ret_bits, ret_error);
     case SCHEMA_ENUM: return parse_enum(field->enumeration, text, ret_bits, ret_error);
     default: *ret_error = "is no scalar"; return false;
@@ -247,7 +254,8 @@ size_t length_open(struct output *out)
     return out->length;
 }
 
-/* Most parts are shorter than 128 bytes, so one byte was kept for the length; a longer part moves. */
+/* Most parts are shorter than 128 bytes, so one byte was kept for the length; a longer part moves.
+ */
 void length_close(struct output *out, size_t mark)
 {
     size_t length = out->length - mark;

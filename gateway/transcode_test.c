@@ -21,17 +21,19 @@ static const struct transcode_type *type_of(const char *name)
     if (!schema) {
         arena_init(&schema_arena, 0);
         arena_init(&arena, 0);
-        CHECK_OK(rpc_schema_new(&schema_arena,
-                                str_sized(transcode_test_descriptors, transcode_test_descriptors_size), &schema));
+        CHECK_OK(rpc_schema_new(
+            &schema_arena, str_sized(transcode_test_descriptors, transcode_test_descriptors_size),
+            &schema));
         types = transcode_types_new(&schema_arena, schema);
     }
-    const struct schema_message *message =
-        schema_message_by_name(schema, str_of(arena_printf(&arena, "transcode_test.%s", name)));
+    const struct schema_message *message = schema_message_by_name(
+        schema, str_of(arena_printf(&arena, "transcode_test.%s", name)));
     CHECK(message != NULL);
     return transcode_type(types, message);
 }
 
-static struct status to_wire(const struct transcode_type *type, const char *json, struct str *ret_wire)
+static struct status to_wire(const struct transcode_type *type, const char *json,
+                             struct str *ret_wire)
 {
     struct output out;
 
@@ -85,13 +87,16 @@ static void check_refusal(const struct refusal *refusal)
 TEST(empty_message_has_all_fields_without_presence)
 {
     CHECK_STR(reread("Scalars", "{}"),
-              "{\"f_double\":0,\"f_float\":0,\"f_int64\":\"0\",\"f_uint64\":\"0\",\"f_int32\":0,\"f_fixed64\":\"0\","
-              "\"f_fixed32\":0,\"f_bool\":false,\"f_string\":\"\",\"f_bytes\":\"\",\"f_uint32\":0,\"f_enum\":\"NONE\","
+              "{\"f_double\":0,\"f_float\":0,\"f_int64\":\"0\",\"f_uint64\":\"0\",\"f_int32\":0,"
+              "\"f_fixed64\":\"0\","
+              "\"f_fixed32\":0,\"f_bool\":false,\"f_string\":\"\",\"f_bytes\":\"\",\"f_uint32\":0,"
+              "\"f_enum\":\"NONE\","
               "\"f_sfixed32\":0,\"f_sfixed64\":\"0\",\"f_sint32\":0,\"f_sint64\":\"0\"}");
-    CHECK_STR(reread("Lists", "{}"),
-              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[],\"blobs\":[],"
-              "\"colours\":[],\"parts\":[],\"loose\":[]}");
-    CHECK_STR(reread("Maps", "{}"), "{\"texts\":{},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
+    CHECK_STR(reread("Lists", "{}"), "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],"
+                                     "\"bools\":[],\"strings\":[],\"blobs\":[],"
+                                     "\"colours\":[],\"parts\":[],\"loose\":[]}");
+    CHECK_STR(reread("Maps", "{}"),
+              "{\"texts\":{},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
     CHECK_STR(reread("Choice", "{}"), "{\"before\":\"\"}");
     CHECK_STR(reread("All", "{}"), "{}");
     CHECK_STR(reread("All", " \n{ \t}\r\n"), "{}");
@@ -99,12 +104,15 @@ TEST(empty_message_has_all_fields_without_presence)
 
 TEST(scalars_at_their_bounds)
 {
-    const char *json =
-        "{\"f_double\":1.7976931348623157e+308,\"f_float\":3.4028235e+38,\"f_int64\":\"-9223372036854775808\","
-        "\"f_uint64\":\"18446744073709551615\",\"f_int32\":-2147483648,\"f_fixed64\":\"18446744073709551615\","
-        "\"f_fixed32\":4294967295,\"f_bool\":true,\"f_string\":\"a\\\"\\\\\\n\\u0001\xc3\xa9\xf0\x9f\x98\x80\",\"f_bytes\":\"AP8=\","
-        "\"f_uint32\":4294967295,\"f_enum\":\"DARK\",\"f_sfixed32\":-2147483648,\"f_sfixed64\":\"-9223372036854775808\","
-        "\"f_sint32\":-2147483648,\"f_sint64\":\"-9223372036854775808\"}";
+    const char *json = "{\"f_double\":1.7976931348623157e+308,\"f_float\":3.4028235e+38,\"f_"
+                       "int64\":\"-9223372036854775808\","
+                       "\"f_uint64\":\"18446744073709551615\",\"f_int32\":-2147483648,\"f_"
+                       "fixed64\":\"18446744073709551615\","
+                       "\"f_fixed32\":4294967295,\"f_bool\":true,\"f_string\":"
+                       "\"a\\\"\\\\\\n\\u0001\xc3\xa9\xf0\x9f\x98\x80\",\"f_bytes\":\"AP8=\","
+                       "\"f_uint32\":4294967295,\"f_enum\":\"DARK\",\"f_sfixed32\":-2147483648,\"f_"
+                       "sfixed64\":\"-9223372036854775808\","
+                       "\"f_sint32\":-2147483648,\"f_sint64\":\"-9223372036854775808\"}";
 
     CHECK_STR(reread("Scalars", json), json);
 }
@@ -134,9 +142,12 @@ TEST(numbers_in_every_form)
     CHECK_STR(only("Scalars", "{\"f_int32\":\"-2.0\"}"), "\"f_int32\":-2");
     CHECK_STR(only("Scalars", "{\"f_int32\":-0}"), "\"f_int32\":0");
     CHECK_STR(only("Scalars", "{\"f_int32\":0e99999999999}"), "\"f_int32\":0");
-    CHECK_STR(only("Scalars", "{\"f_int64\":9007199254740993}"), "\"f_int64\":\"9007199254740993\"");
-    CHECK_STR(only("Scalars", "{\"f_int64\":-92233720368547758080e-1}"), "\"f_int64\":\"-9223372036854775808\"");
-    CHECK_STR(only("Scalars", "{\"f_uint64\":1.8446744073709551615e19}"), "\"f_uint64\":\"18446744073709551615\"");
+    CHECK_STR(only("Scalars", "{\"f_int64\":9007199254740993}"),
+              "\"f_int64\":\"9007199254740993\"");
+    CHECK_STR(only("Scalars", "{\"f_int64\":-92233720368547758080e-1}"),
+              "\"f_int64\":\"-9223372036854775808\"");
+    CHECK_STR(only("Scalars", "{\"f_uint64\":1.8446744073709551615e19}"),
+              "\"f_uint64\":\"18446744073709551615\"");
     CHECK_STR(only("Scalars", "{\"f_double\":\"NaN\"}"), "\"f_double\":\"NaN\"");
     CHECK_STR(only("Scalars", "{\"f_double\":\"-Infinity\"}"), "\"f_double\":\"-Infinity\"");
     CHECK_STR(only("Scalars", "{\"f_float\":\"Infinity\"}"), "\"f_float\":\"Infinity\"");
@@ -160,7 +171,8 @@ TEST(refuses_bad_scalars_by_name)
         {"Scalars", "{\"f_int32\":\"0x1\"}", ARGOSY__REASON__INVALID_FIELDS, "f_int32"},
         {"Scalars", "{\"f_int32\":true}", ARGOSY__REASON__MALFORMED_JSON, "f_int32"},
         {"Scalars", "{\"f_uint32\":-1}", ARGOSY__REASON__INVALID_FIELDS, "f_uint32"},
-        {"Scalars", "{\"f_uint64\":\"18446744073709551616\"}", ARGOSY__REASON__INVALID_FIELDS, "f_uint64"},
+        {"Scalars", "{\"f_uint64\":\"18446744073709551616\"}", ARGOSY__REASON__INVALID_FIELDS,
+         "f_uint64"},
         {"Scalars", "{\"f_int64\":1e400}", ARGOSY__REASON__INVALID_FIELDS, "f_int64"},
         {"Scalars", "{\"f_float\":3.5e38}", ARGOSY__REASON__INVALID_FIELDS, "f_float"},
         {"Scalars", "{\"f_double\":1e400}", ARGOSY__REASON__INVALID_FIELDS, "f_double"},
@@ -190,12 +202,16 @@ TEST(refuses_unknown_and_double_and_broken)
 {
     static const struct refusal refusals[] = {
         {"Small", "{\"nam\":\"x\"}", ARGOSY__REASON__UNKNOWN_FIELD, "nam"},
-        {"Lists", "{\"parts\":[{\"name\":\"\",\"nope\":[{}]}]}", ARGOSY__REASON__UNKNOWN_FIELD, "parts[0].nope"},
-        {"Maps", "{\"parts\":{\"true\":{\"x\":1}}}", ARGOSY__REASON__UNKNOWN_FIELD, "parts[\"true\"].x"},
+        {"Lists", "{\"parts\":[{\"name\":\"\",\"nope\":[{}]}]}", ARGOSY__REASON__UNKNOWN_FIELD,
+         "parts[0].nope"},
+        {"Maps", "{\"parts\":{\"true\":{\"x\":1}}}", ARGOSY__REASON__UNKNOWN_FIELD,
+         "parts[\"true\"].x"},
         {"Small", "{\"name\":\"\",\"name\":\"\"}", ARGOSY__REASON__MALFORMED_JSON, "name"},
         {"Scalars", "{\"f_int32\":1,\"fInt32\":1}", ARGOSY__REASON__MALFORMED_JSON, "fInt32"},
-        {"Maps", "{\"texts\":{\"a\":\"\",\"\\u0061\":\"\"}}", ARGOSY__REASON__MALFORMED_JSON, "texts[\"a\"]"},
-        {"Maps", "{\"numbers\":{\"1\":1,\"1.0\":2}}", ARGOSY__REASON__MALFORMED_JSON, "numbers[\"1.0\"]"},
+        {"Maps", "{\"texts\":{\"a\":\"\",\"\\u0061\":\"\"}}", ARGOSY__REASON__MALFORMED_JSON,
+         "texts[\"a\"]"},
+        {"Maps", "{\"numbers\":{\"1\":1,\"1.0\":2}}", ARGOSY__REASON__MALFORMED_JSON,
+         "numbers[\"1.0\"]"},
         {"Choice", "{\"text\":\"a\",\"number\":1}", ARGOSY__REASON__INVALID_FIELDS, "number"},
         {"Choice", "{\"nothing\":null,\"number\":1}", ARGOSY__REASON__INVALID_FIELDS, "number"},
         {"Small", "", ARGOSY__REASON__MALFORMED_JSON, NULL},
@@ -215,7 +231,8 @@ TEST(null_is_absent_except_where_it_is_a_value)
     CHECK_STR(reread("Choice", "{\"before\":null,\"text\":null,\"number\":3,\"part_alone\":null}"),
               "{\"before\":\"\",\"number\":3}");
     CHECK_STR(reread("Choice", "{\"nothing\":null}"), "{\"before\":\"\",\"nothing\":null}");
-    CHECK_STR(reread("Choice", "{\"maybe\":0,\"text\":\"\"}"), "{\"before\":\"\",\"text\":\"\",\"maybe\":0}");
+    CHECK_STR(reread("Choice", "{\"maybe\":0,\"text\":\"\"}"),
+              "{\"before\":\"\",\"text\":\"\",\"maybe\":0}");
     CHECK_STR(reread("Known", "{\"value\":null,\"w_string\":null,\"time\":null}"),
               "{\"value\":null,\"nothing\":null,\"times\":[]}");
     CHECK_STR(reread("Maps", "{\"values\":{\"a\":null}}"),
@@ -224,25 +241,32 @@ TEST(null_is_absent_except_where_it_is_a_value)
 
 TEST(maps_of_every_key)
 {
-    const char *json = "{\"texts\":{\"a\":\"b\",\"\":\"\"},\"numbers\":{\"-5\":\"7\",\"0\":\"0\"},"
-                       "\"parts\":{\"true\":{\"name\":\"x\",\"number\":0},\"false\":{\"name\":\"\",\"number\":0}},"
-                       "\"colours\":{\"18446744073709551615\":\"RED\"},\"values\":{}}";
+    const char *json =
+        "{\"texts\":{\"a\":\"b\",\"\":\"\"},\"numbers\":{\"-5\":\"7\",\"0\":\"0\"},"
+        "\"parts\":{\"true\":{\"name\":\"x\",\"number\":0},\"false\":{\"name\":\"\",\"number\":0}},"
+        "\"colours\":{\"18446744073709551615\":\"RED\"},\"values\":{}}";
 
     CHECK_STR(reread("Maps", json), json);
 }
 
 TEST(well_known_types)
 {
-    const char *json =
-        "{\"time\":\"2026-11-24T18:40:36.120Z\",\"duration\":\"-1.500s\",\"mask\":\"fooBar,baz.quxQuux\","
-        "\"object\":{\"a\":1.5,\"b\":[null,true,\"x\",{}],\"c\":{\"d\":[]}},\"value\":[{\"e\":\"f\"}],\"list\":[1,[2]],"
-        "\"any\":{\"@type\":\"type.googleapis.com/transcode_test.Small\",\"name\":\"n\",\"number\":4},\"empty\":{},"
-        "\"w_string\":\"\",\"w_int64\":\"5\",\"w_bool\":false,\"w_double\":0.5,\"w_bytes\":\"AA==\",\"nothing\":null,"
-        "\"times\":[\"0001-01-01T00:00:00Z\",\"9999-12-31T23:59:59.999999999Z\",\"1970-01-01T00:00:00Z\"]}";
+    const char *json = "{\"time\":\"2026-11-24T18:40:36.120Z\",\"duration\":\"-1.500s\",\"mask\":"
+                       "\"fooBar,baz.quxQuux\","
+                       "\"object\":{\"a\":1.5,\"b\":[null,true,\"x\",{}],\"c\":{\"d\":[]}},"
+                       "\"value\":[{\"e\":\"f\"}],\"list\":[1,[2]],"
+                       "\"any\":{\"@type\":\"type.googleapis.com/"
+                       "transcode_test.Small\",\"name\":\"n\",\"number\":4},\"empty\":{},"
+                       "\"w_string\":\"\",\"w_int64\":\"5\",\"w_bool\":false,\"w_double\":0.5,\"w_"
+                       "bytes\":\"AA==\",\"nothing\":null,"
+                       "\"times\":[\"0001-01-01T00:00:00Z\",\"9999-12-31T23:59:59.999999999Z\","
+                       "\"1970-01-01T00:00:00Z\"]}";
 
     CHECK_STR(reread("Known", json), json);
-    CHECK_STR(reread("Known", "{\"any\":{\"value\":\"3s\",\"@type\":\"x/google.protobuf.Duration\"}}"),
-              "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"3s\"},\"nothing\":null,\"times\":[]}");
+    CHECK_STR(
+        reread("Known", "{\"any\":{\"value\":\"3s\",\"@type\":\"x/google.protobuf.Duration\"}}"),
+        "{\"any\":{\"@type\":\"x/"
+        "google.protobuf.Duration\",\"value\":\"3s\"},\"nothing\":null,\"times\":[]}");
     CHECK_STR(reread("Known", "{\"any\":{}}"), "{\"any\":{},\"nothing\":null,\"times\":[]}");
     CHECK_STR(reread("Known", "{\"time\":\"2026-11-24T20:40:36.12+02:00\",\"times\":[]}"),
               "{\"time\":\"2026-11-24T18:40:36.120Z\",\"nothing\":null,\"times\":[]}");
@@ -255,19 +279,24 @@ TEST(refuses_bad_well_known)
         {"Known", "{\"time\":\"2026-11-24 18:40:36Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
         {"Known", "{\"time\":\"2026-11-24T18:40:36\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
         {"Known", "{\"time\":\"2026-11-24T18:40:36.Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
-        {"Known", "{\"time\":\"2026-11-24T18:40:36.1234567891Z\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
-        {"Known", "{\"time\":\"0001-01-01T00:00:00+01:00\"}", ARGOSY__REASON__INVALID_FIELDS, "time"},
+        {"Known", "{\"time\":\"2026-11-24T18:40:36.1234567891Z\"}", ARGOSY__REASON__INVALID_FIELDS,
+         "time"},
+        {"Known", "{\"time\":\"0001-01-01T00:00:00+01:00\"}", ARGOSY__REASON__INVALID_FIELDS,
+         "time"},
         {"Known", "{\"time\":5}", ARGOSY__REASON__MALFORMED_JSON, "time"},
         {"Known", "{\"duration\":\"5\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
         {"Known", "{\"duration\":\"315576000001s\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
         {"Known", "{\"any\":{\"name\":\"x\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
         {"Known", "{\"any\":{\"@type\":\"x/no.such\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
-        {"Known", "{\"any\":{\"@type\":\"x/transcode_test.Small\",\"nope\":1}}", ARGOSY__REASON__UNKNOWN_FIELD, "any.nope"},
-        {"Known", "{\"object\":{\"a\":1,\"a\":2}}", ARGOSY__REASON__MALFORMED_JSON, "object[\"a\"]"},
+        {"Known", "{\"any\":{\"@type\":\"x/transcode_test.Small\",\"nope\":1}}",
+         ARGOSY__REASON__UNKNOWN_FIELD, "any.nope"},
+        {"Known", "{\"object\":{\"a\":1,\"a\":2}}", ARGOSY__REASON__MALFORMED_JSON,
+         "object[\"a\"]"},
         {"Known", "{\"object\":[]}", ARGOSY__REASON__MALFORMED_JSON, "object"},
         {"Known", "{\"list\":{}}", ARGOSY__REASON__MALFORMED_JSON, "list"},
         {"Known", "{\"w_int64\":\"x\"}", ARGOSY__REASON__INVALID_FIELDS, "w_int64"},
-        {"Known", "{\"object\":{\"a\":\"\\u0000\"}}", ARGOSY__REASON__INVALID_FIELDS, "object[\"a\"]"},
+        {"Known", "{\"object\":{\"a\":\"\\u0000\"}}", ARGOSY__REASON__INVALID_FIELDS,
+         "object[\"a\"]"},
     };
 
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
@@ -309,7 +338,10 @@ TEST(long_parts_move_for_their_length)
     memset(name, 'x', 20000);
     name[20000] = '\0';
     for (int size = 100; size <= 20000; size += size < 140 ? 1 : 997) {
-        char *json = arena_printf(&arena, "{\"below\":{\"below\":{\"list\":[],\"name\":\"%.*s\"},\"list\":[],\"name\":\"\"},\"list\":[],\"name\":\"\"}", size, name);
+        char *json = arena_printf(&arena,
+                                  "{\"below\":{\"below\":{\"list\":[],\"name\":\"%.*s\"},\"list\":["
+                                  "],\"name\":\"\"},\"list\":[],\"name\":\"\"}",
+                                  size, name);
         CHECK_OK(to_wire(type, json, &wire));
         CHECK_STR(to_json(type, wire), json);
     }
@@ -328,42 +360,77 @@ TEST(wire_in_any_order)
     const struct transcode_type *type = type_of("Mixed");
 
     /* first{name a}, second b, third c, second d, first{number 5}, unknown 99, fourth 1 then 2 */
-    CHECK_STR(to_json(type, bytes("0a03" "0a0161" "120162" "1a0163" "120164" "0a02" "1005" "980601" "2001" "2002")),
-              "{\"third\":\"c\",\"second\":[\"b\",\"d\"],\"first\":{\"name\":\"a\",\"number\":5},\"fourth\":2}");
+    CHECK_STR(to_json(type, bytes("0a03"
+                                  "0a0161"
+                                  "120162"
+                                  "1a0163"
+                                  "120164"
+                                  "0a02"
+                                  "1005"
+                                  "980601"
+                                  "2001"
+                                  "2002")),
+              "{\"third\":\"c\",\"second\":[\"b\",\"d\"],\"first\":{\"name\":\"a\",\"number\":5},"
+              "\"fourth\":2}");
     /* Known, in order, but with something unknown within a run. */
-    CHECK_STR(to_json(type_of("Lists"), bytes("320161" "980601" "320162")),
-              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[\"a\",\"b\"],\"blobs\":[],"
+    CHECK_STR(to_json(type_of("Lists"), bytes("320161"
+                                              "980601"
+                                              "320162")),
+              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
+              "\"strings\":[\"a\",\"b\"],\"blobs\":[],"
               "\"colours\":[],\"parts\":[],\"loose\":[]}");
     /* Two members of a oneof: the last counts. */
-    CHECK_STR(to_json(type_of("Choice"), bytes("120161" "1805")), "{\"before\":\"\",\"number\":5}");
-    CHECK_STR(to_json(type_of("Choice"), bytes("1805" "120161")), "{\"before\":\"\",\"text\":\"a\"}");
+    CHECK_STR(to_json(type_of("Choice"), bytes("120161"
+                                               "1805")),
+              "{\"before\":\"\",\"number\":5}");
+    CHECK_STR(to_json(type_of("Choice"), bytes("1805"
+                                               "120161")),
+              "{\"before\":\"\",\"text\":\"a\"}");
     /* A scalar of the wrong wire type counts as unknown. */
-    CHECK_STR(to_json(type_of("Small"), bytes("0805" "1007")), "{\"name\":\"\",\"number\":7}");
+    CHECK_STR(to_json(type_of("Small"), bytes("0805"
+                                              "1007")),
+              "{\"name\":\"\",\"number\":7}");
     /* Packed and not, whatever the proto says. */
-    CHECK_STR(to_json(type_of("Lists"), bytes("1001" "12020203" "520104")),
-              "{\"doubles\":[],\"numbers\":[1,2,3],\"zigzags\":[],\"fixeds\":[],\"bools\":[],\"strings\":[],\"blobs\":[],"
+    CHECK_STR(to_json(type_of("Lists"), bytes("1001"
+                                              "12020203"
+                                              "520104")),
+              "{\"doubles\":[],\"numbers\":[1,2,3],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
+              "\"strings\":[],\"blobs\":[],"
               "\"colours\":[],\"parts\":[],\"loose\":[4]}");
     /* A key twice: the last counts. */
     CHECK_STR(to_json(type_of("Maps"), bytes("0a060a01611201620a060a0161120163")),
               "{\"texts\":{\"a\":\"c\"},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
     /* Strings of a peer that are not UTF-8 stay JSON. */
-    CHECK_STR(to_json(type_of("Small"), bytes("0a02ff61")), "{\"name\":\"\xef\xbf\xbd" "a\",\"number\":0}");
+    CHECK_STR(to_json(type_of("Small"), bytes("0a02ff61")), "{\"name\":\"\xef\xbf\xbd"
+                                                            "a\",\"number\":0}");
 }
 
 TEST(broken_wire_is_internal)
 {
-    static const char *const broken[] = {"0a", "0a05", "0aff", "08", "0b", "00", "0a0361620000", "1280808080808080808080"};
+    static const char *const broken[] = {"0a", "0a05", "0aff",         "08",
+                                         "0b", "00",   "0a0361620000", "1280808080808080808080"};
     const struct transcode_type *type = type_of("Choice");
     struct output out;
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         output_init(&out, &arena, 16);
-        CHECK_INT(transcode_to_json(&arena, type, bytes(broken[i]), &out).code, ==, STATUS_INTERNAL);
+        CHECK_INT(transcode_to_json(&arena, type, bytes(broken[i]), &out).code, ==,
+                  STATUS_INTERNAL);
     }
     output_init(&out, &arena, 16);
-    CHECK_INT(transcode_to_json(&arena, type_of("Known"), bytes("0a02" "08ff"), &out).code, ==, STATUS_INTERNAL);
+    CHECK_INT(transcode_to_json(&arena, type_of("Known"),
+                                bytes("0a02"
+                                      "08ff"),
+                                &out)
+                  .code,
+              ==, STATUS_INTERNAL);
     output_init(&out, &arena, 16);
-    CHECK_INT(transcode_to_json(&arena, type_of("Lists"), bytes("1203" "80ffff"), &out).code, ==, STATUS_INTERNAL);
+    CHECK_INT(transcode_to_json(&arena, type_of("Lists"),
+                                bytes("1203"
+                                      "80ffff"),
+                                &out)
+                  .code,
+              ==, STATUS_INTERNAL);
 }
 
 TEST(one_field_of_a_message)
@@ -372,16 +439,23 @@ TEST(one_field_of_a_message)
     struct output out;
 
     output_init(&out, &arena, 16);
-    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("second")), bytes("120162" "1a0163" "120164"), &out));
+    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("second")),
+                                     bytes("120162"
+                                           "1a0163"
+                                           "120164"),
+                                     &out));
     CHECK(str_is(output_view(&out), "[\"b\",\"d\"]"));
     output_init(&out, &arena, 16);
-    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("first")), bytes(""), &out));
+    CHECK_OK(transcode_field_to_json(&arena, type, transcode_field(type, STR("first")), bytes(""),
+                                     &out));
     CHECK(str_is(output_view(&out), "{\"name\":\"\",\"number\":0}"));
 
     output_init(&out, &arena, 16);
-    CHECK_OK(transcode_field_to_wire(&arena, transcode_field(type, STR("second")), STR("[\"b\"]"), &out));
+    CHECK_OK(transcode_field_to_wire(&arena, transcode_field(type, STR("second")), STR("[\"b\"]"),
+                                     &out));
     CHECK(str_equal(output_view(&out), bytes("120162")));
-    struct status st = transcode_field_to_wire(&arena, transcode_field(type, STR("first")), STR("{\"name\":1}"), &out);
+    struct status st = transcode_field_to_wire(&arena, transcode_field(type, STR("first")),
+                                               STR("{\"name\":1}"), &out);
     CHECK(st.details != NULL);
     CHECK_STR(st.details->violations[0].field, "first.name");
 }
@@ -398,8 +472,10 @@ static struct str protoc_encode(const char *text)
     CHECK(fd >= 0);
     CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
-    char *command = arena_printf(&arena, "%s -I%s/gateway -I%s/proto -I%s --encode=transcode_test.All transcode_test.proto < %s",
-                                 PROTOC, PROTO_PATH, PROTO_PATH, PROTO_INCLUDE, path);
+    char *command = arena_printf(
+        &arena,
+        "%s -I%s/gateway -I%s/proto -I%s --encode=transcode_test.All transcode_test.proto < %s",
+        PROTOC, PROTO_PATH, PROTO_PATH, PROTO_INCLUDE, path);
     FILE *pipe = popen(command, "r");
     CHECK(pipe != NULL);
     size_t size = fread(wire, 1, sizeof(wire), pipe);
@@ -413,26 +489,40 @@ TEST(the_same_bytes_as_protoc)
     static const struct {
         const char *text, *json;
     } pairs[] = {
-        {"scalars {f_double: 19.99 f_float: 0.1 f_int64: -5 f_uint64: 7 f_int32: -1 f_fixed64: 8 f_fixed32: 9 f_bool: true "
-         "f_string: \"caf\\303\\251\" f_bytes: \"\\000\\377\" f_uint32: 4000000000 f_enum: DARK f_sfixed32: -3 f_sfixed64: -4 "
+        {"scalars {f_double: 19.99 f_float: 0.1 f_int64: -5 f_uint64: 7 f_int32: -1 f_fixed64: 8 "
+         "f_fixed32: 9 f_bool: true "
+         "f_string: \"caf\\303\\251\" f_bytes: \"\\000\\377\" f_uint32: 4000000000 f_enum: DARK "
+         "f_sfixed32: -3 f_sfixed64: -4 "
          "f_sint32: -500 f_sint64: -600}",
-         "{\"scalars\":{\"f_double\":19.99,\"f_float\":0.1,\"f_int64\":\"-5\",\"f_uint64\":7,\"f_int32\":-1,\"f_fixed64\":8,"
-         "\"f_fixed32\":9,\"f_bool\":true,\"f_string\":\"caf\\u00e9\",\"f_bytes\":\"AP8\",\"f_uint32\":4e9,\"f_enum\":\"DARK\","
+         "{\"scalars\":{\"f_double\":19.99,\"f_float\":0.1,\"f_int64\":\"-5\",\"f_uint64\":7,\"f_"
+         "int32\":-1,\"f_fixed64\":8,"
+         "\"f_fixed32\":9,\"f_bool\":true,\"f_string\":\"caf\\u00e9\",\"f_bytes\":\"AP8\",\"f_"
+         "uint32\":4e9,\"f_enum\":\"DARK\","
          "\"f_sfixed32\":-3,\"f_sfixed64\":-4,\"f_sint32\":-500,\"f_sint64\":-600}}"},
-        {"lists {doubles: [1, 0.5] numbers: [1, -1, 0] zigzags: [-1] fixeds: [7] bools: [true, false] strings: [\"\", \"a\"] "
+        {"lists {doubles: [1, 0.5] numbers: [1, -1, 0] zigzags: [-1] fixeds: [7] bools: [true, "
+         "false] strings: [\"\", \"a\"] "
          "blobs: \"x\" colours: [RED, DARK] parts: {name: \"n\"} parts {} loose: [1, 2]}",
-         "{\"lists\":{\"doubles\":[1,0.5],\"numbers\":[1,-1,0],\"zigzags\":[-1],\"fixeds\":[7],\"bools\":[true,false],"
-         "\"strings\":[\"\",\"a\"],\"blobs\":[\"eA==\"],\"colours\":[\"RED\",\"DARK\"],\"parts\":[{\"name\":\"n\"},{}],"
+         "{\"lists\":{\"doubles\":[1,0.5],\"numbers\":[1,-1,0],\"zigzags\":[-1],\"fixeds\":[7],"
+         "\"bools\":[true,false],"
+         "\"strings\":[\"\",\"a\"],\"blobs\":[\"eA==\"],\"colours\":[\"RED\",\"DARK\"],\"parts\":[{"
+         "\"name\":\"n\"},{}],"
          "\"loose\":[1,2]}}"},
         {"choice {before: \"b\" part {number: 5} maybe: 0 part_alone {}}",
          "{\"choice\":{\"before\":\"b\",\"part\":{\"number\":5},\"maybe\":0,\"part_alone\":{}}}"},
-        {"maps {texts {key: \"k\" value: \"\"} numbers {key: -1 value: 0} parts {key: false value {}} colours {key: 5 value: RED}}",
-         "{\"maps\":{\"texts\":{\"k\":\"\"},\"numbers\":{\"-1\":0},\"parts\":{\"false\":{}},\"colours\":{\"5\":1}}}"},
-        {"known {time {seconds: 1795545636 nanos: 120000000} duration {seconds: -1 nanos: -500000000} mask {paths: \"foo_bar\"} "
-         "object {fields {key: \"a\" value {number_value: 0}}} value {list_value {values {bool_value: true} values {null_value: NULL_VALUE}}} "
-         "w_string {value: \"x\"} w_int64 {} empty {} any {[type.googleapis.com/transcode_test.Small] {name: \"n\"}}}",
-         "{\"known\":{\"time\":\"2026-11-24T18:40:36.12Z\",\"duration\":\"-1.5s\",\"mask\":\"fooBar\",\"object\":{\"a\":0},"
-         "\"value\":[true,null],\"any\":{\"@type\":\"type.googleapis.com/transcode_test.Small\",\"name\":\"n\"},"
+        {"maps {texts {key: \"k\" value: \"\"} numbers {key: -1 value: 0} parts {key: false value "
+         "{}} colours {key: 5 value: RED}}",
+         "{\"maps\":{\"texts\":{\"k\":\"\"},\"numbers\":{\"-1\":0},\"parts\":{\"false\":{}},"
+         "\"colours\":{\"5\":1}}}"},
+        {"known {time {seconds: 1795545636 nanos: 120000000} duration {seconds: -1 nanos: "
+         "-500000000} mask {paths: \"foo_bar\"} "
+         "object {fields {key: \"a\" value {number_value: 0}}} value {list_value {values "
+         "{bool_value: true} values {null_value: NULL_VALUE}}} "
+         "w_string {value: \"x\"} w_int64 {} empty {} any "
+         "{[type.googleapis.com/transcode_test.Small] {name: \"n\"}}}",
+         "{\"known\":{\"time\":\"2026-11-24T18:40:36.12Z\",\"duration\":\"-1.5s\",\"mask\":"
+         "\"fooBar\",\"object\":{\"a\":0},"
+         "\"value\":[true,null],\"any\":{\"@type\":\"type.googleapis.com/"
+         "transcode_test.Small\",\"name\":\"n\"},"
          "\"empty\":{},\"w_string\":\"x\",\"w_int64\":\"0\"}}"},
     };
 
@@ -441,7 +531,8 @@ TEST(the_same_bytes_as_protoc)
         struct str theirs = protoc_encode(pairs[i].text), ours;
         CHECK_OK(to_wire(type, pairs[i].json, &ours));
         if (!str_equal(theirs, ours))
-            printf("  %zu:\n  theirs %.*s\n  ours   %.*s\n", i, STR_ARGS(hex_encode(&arena, theirs)), STR_ARGS(hex_encode(&arena, ours)));
+            printf("  %zu:\n  theirs %.*s\n  ours   %.*s\n", i,
+                   STR_ARGS(hex_encode(&arena, theirs)), STR_ARGS(hex_encode(&arena, ours)));
         CHECK(str_equal(theirs, ours));
         CHECK_STR(to_json(type, theirs), to_json(type, ours));
     }
@@ -459,9 +550,11 @@ static uint64_t roll(uint64_t bound)
 
 static void put_random_text(struct output *out)
 {
-    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\xc3\xa9", "\xf0\x9f\x98\x80", "0123456789abcdef", "\x7f", " "};
+    static const char *const pieces[] = {
+        "a", "\"", "\\", "\n", "\xc3\xa9", "\xf0\x9f\x98\x80", "0123456789abcdef", "\x7f", " "};
 
-    for (uint64_t i = roll(6); i > 0; i--) output_str(out, str_of(pieces[roll(sizeof(pieces) / sizeof(pieces[0]))]));
+    for (uint64_t i = roll(6); i > 0; i--)
+        output_str(out, str_of(pieces[roll(sizeof(pieces) / sizeof(pieces[0]))]));
 }
 
 static void put_varint(struct output *out, uint64_t value)
@@ -474,7 +567,8 @@ static void put_random_message(struct output *out, const struct schema_message *
 
 static void put_random_value(struct output *out, const struct schema_field *field, int depth)
 {
-    static const uint64_t numbers[] = {0, 1, 127, 128, 300, INT32_MAX, 0xffffffff80000000, UINT64_MAX};
+    static const uint64_t numbers[] = {0,         1, 127, 128, 300, INT32_MAX, 0xffffffff80000000,
+                                       UINT64_MAX};
     uint64_t number = numbers[roll(8)];
     struct output inner;
 
@@ -514,7 +608,8 @@ static void put_random_message(struct output *out, const struct schema_message *
 /* Whatever order, repetition and values: JSON of wire, read and written again, is the same JSON. */
 TEST(random_messages_come_back)
 {
-    static const char *const names[] = {"Scalars", "Lists", "Maps", "Choice", "Mixed", "Deep", "Small"};
+    static const char *const names[] = {"Scalars", "Lists", "Maps", "Choice",
+                                        "Mixed",   "Deep",  "Small"};
 
     for (int i = 0; i < 4000; i++) {
         const struct transcode_type *type = type_of(names[i % 7]);
@@ -533,8 +628,10 @@ TEST(random_messages_come_back)
 /* Bytes cut and changed at random: an answer or an error, and nothing else. */
 TEST(damaged_input_is_only_refused)
 {
-    const char *json = "{\"scalars\":{\"f_string\":\"a\\u00e9\",\"f_int32\":-1},\"lists\":{\"numbers\":[1,2,3],\"parts\":[{}]},"
-                       "\"known\":{\"any\":{\"@type\":\"x/transcode_test.Small\",\"name\":\"n\"},\"value\":[1,{\"a\":null}],"
+    const char *json = "{\"scalars\":{\"f_string\":\"a\\u00e9\",\"f_int32\":-1},\"lists\":{"
+                       "\"numbers\":[1,2,3],\"parts\":[{}]},"
+                       "\"known\":{\"any\":{\"@type\":\"x/"
+                       "transcode_test.Small\",\"name\":\"n\"},\"value\":[1,{\"a\":null}],"
                        "\"time\":\"2026-11-24T18:40:36Z\"},\"maps\":{\"texts\":{\"a\":\"b\"}}}";
     size_t length = strlen(json);
 
@@ -554,7 +651,8 @@ TEST(damaged_input_is_only_refused)
         bad[roll(wire.length)] = (char)roll(256);
         bad[roll(wire.length)] = (char)roll(256);
         output_init(&out, &arena, 16);
-        struct status st = transcode_to_json(&arena, type, str_sized(bad, wire.length - roll(3)), &out);
+        struct status st = transcode_to_json(&arena, type, str_sized(bad, wire.length - roll(3)),
+                                             &out);
         CHECK(st.code == STATUS_OK || st.code == STATUS_INTERNAL);
     }
 }

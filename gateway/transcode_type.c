@@ -11,11 +11,14 @@ struct transcode_types *transcode_types_new(struct arena *arena, const struct rp
     return types;
 }
 
-static struct transcode_type **find_slot(const struct transcode_types *types, const struct schema_message *message)
+static struct transcode_type **find_slot(const struct transcode_types *types,
+                                         const struct schema_message *message)
 {
-    size_t at = ((uintptr_t)message >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (types->capacity - 1);
+    size_t at = ((uintptr_t)message >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20 &
+                (types->capacity - 1);
 
-    while (types->slots[at] && types->slots[at]->schema != message) at = (at + 1) & (types->capacity - 1);
+    while (types->slots[at] && types->slots[at]->schema != message)
+        at = (at + 1) & (types->capacity - 1);
     return &types->slots[at];
 }
 
@@ -72,7 +75,8 @@ static const char *blank_value(struct arena *arena, const struct schema_field *f
     }
 }
 
-static void plan_field(struct transcode_types *types, const struct schema_field *schema, struct transcode_field *field)
+static void plan_field(struct transcode_types *types, const struct schema_field *schema,
+                       struct transcode_field *field)
 {
     const char *blank = blank_value(types->arena, schema);
 
@@ -84,7 +88,8 @@ static void plan_field(struct transcode_types *types, const struct schema_field 
     if (schema->type == SCHEMA_MESSAGE) field->type = transcode_type(types, schema->message);
 }
 
-const struct transcode_type *transcode_type(struct transcode_types *types, const struct schema_message *message)
+const struct transcode_type *transcode_type(struct transcode_types *types,
+                                            const struct schema_message *message)
 {
     make_room(types);
     struct transcode_type **slot = find_slot(types, message);
@@ -97,7 +102,8 @@ const struct transcode_type *transcode_type(struct transcode_types *types, const
     type->fields = arena_array(types->arena, struct transcode_field, message->field_count);
     *slot = type;
     types->count++;
-    for (size_t i = 0; i < message->field_count; i++) plan_field(types, &message->fields[i], &type->fields[i]);
+    for (size_t i = 0; i < message->field_count; i++)
+        plan_field(types, &message->fields[i], &type->fields[i]);
     return type;
 }
 
@@ -108,14 +114,15 @@ const struct transcode_field *transcode_field(const struct transcode_type *type,
     return field ? &type->fields[field - type->schema->fields] : NULL;
 }
 
-const struct transcode_type *transcode_any_type(struct arena *arena, const struct transcode_types *types, struct str url)
+const struct transcode_type *transcode_any_type(struct arena *arena,
+                                                const struct transcode_types *types, struct str url)
 {
     size_t slash = url.length;
 
     while (slash > 0 && url.data[slash - 1] != '/') slash--;
     if (slash == 0) return NULL;
-    const struct schema_message *message =
-        schema_message_by_name(types->schema, str_sized(url.data + slash, url.length - slash));
+    const struct schema_message *message = schema_message_by_name(
+        types->schema, str_sized(url.data + slash, url.length - slash));
     if (!message) return NULL;
 
     /* The types of the process only grow before it serves, so these go to the request's arena. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wire bytes to JSON.
  *
- * A message is looked through once without going into its parts. Mostly its fields stand in the order of the proto, as
- * every encoder writes them: then it is printed in a second pass from front to back, with the blanks of the fields that
- * are left out between. Else each field's last occurrence is noted, and they are printed in the proto's order. Either way
- * each level's bytes are read twice, however deep it lies. */
+ * A message is looked through once without going into its parts. Mostly its fields stand in the
+ * order of the proto, as every encoder writes them: then it is printed in a second pass from front
+ * to back, with the blanks of the fields that are left out between. Else each field's last
+ * occurrence is noted, and they are printed in the proto's order. Either way each level's bytes are
+ * read twice, however deep it lies. */
 #include <math.h>
 
 #include "base/json_scan.h"
@@ -13,8 +14,9 @@
 
 bool writing_fail(struct writing *writing, const struct schema_message *message, const char *what)
 {
-    writing->status = status_printf(writing->arena, STATUS_INTERNAL, 0, "the answer cannot be written as JSON: %s: %s",
-                                    message->name, what);
+    writing->status = status_printf(writing->arena, STATUS_INTERNAL, 0,
+                                    "the answer cannot be written as JSON: %s: %s", message->name,
+                                    what);
     return false;
 }
 
@@ -23,7 +25,8 @@ bool writing_fail(struct writing *writing, const struct schema_message *message,
 /* The character at `next` that JSON cannot have as it is; answers what follows it. */
 static const char *write_odd(struct output *out, const char *next, const char *end)
 {
-    static const char letters[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    static const char letters[32] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     uint8_t byte = (uint8_t)*next;
 
     if (byte >= 0x80) {
@@ -80,7 +83,9 @@ static void write_unsigned(struct output *out, uint64_t value, bool quoted)
 static bool write_not_finite(struct output *out, double value)
 {
     if (isfinite(value)) return false;
-    output_str(out, isnan(value) ? STR("\"NaN\"") : value > 0 ? STR("\"Infinity\"") : STR("\"-Infinity\""));
+    output_str(out, isnan(value) ? STR("\"NaN\"")
+                    : value > 0  ? STR("\"Infinity\"")
+                                 : STR("\"-Infinity\""));
     return true;
 }
 
@@ -140,7 +145,8 @@ bool wire_fits(const struct transcode_field *field, enum wire_type type)
     return field->schema->repeated && type == WIRE_BYTES;
 }
 
-bool write_value(struct writing *writing, const struct transcode_field *field, const struct wire_field *value)
+bool write_value(struct writing *writing, const struct transcode_field *field,
+                 const struct wire_field *value)
 {
     struct output *out = writing->out;
 
@@ -158,7 +164,8 @@ bool write_value(struct writing *writing, const struct transcode_field *field, c
 
 /* ---- repeated fields and maps ---- */
 
-static bool write_packed(struct writing *writing, const struct transcode_field *field, struct str packed)
+static bool write_packed(struct writing *writing, const struct transcode_field *field,
+                         struct str packed)
 {
     uint64_t bits;
 
@@ -171,7 +178,8 @@ static bool write_packed(struct writing *writing, const struct transcode_field *
 }
 
 /* A map's key and value with a comma behind; what is missing has its default. */
-static bool write_entry(struct writing *writing, const struct transcode_type *entry, struct str wire)
+static bool write_entry(struct writing *writing, const struct transcode_type *entry,
+                        struct str wire)
 {
     const struct transcode_field *key = &entry->fields[0], *value = &entry->fields[1];
     struct wire_field field, found[2] = {{.bytes = STR("")}, {.bytes = STR("")}};
@@ -198,7 +206,8 @@ static bool write_entry(struct writing *writing, const struct transcode_type *en
 }
 
 /* The bytes of an entry's key, which tell two keys apart. */
-static struct str entry_key(struct arena *arena, const struct transcode_type *entry, struct str wire)
+static struct str entry_key(struct arena *arena, const struct transcode_type *entry,
+                            struct str wire)
 {
     struct wire_field field, found = {.bytes = STR("")};
 
@@ -220,7 +229,8 @@ static bool write_map(struct writing *writing, const struct transcode_field *fie
     entries = arena_array(writing->arena, struct str, count);
     count = 0;
     for (rest = wire; wire_next(&rest, &found) == WIRE_FIELD;)
-        if (found.number == field->schema->number && found.type == WIRE_BYTES) entries[count++] = found.bytes;
+        if (found.number == field->schema->number && found.type == WIRE_BYTES)
+            entries[count++] = found.bytes;
     for (size_t i = count; count > 1 && i-- > 0;)
         if (!key_set_add(writing->arena, &seen, entry_key(writing->arena, field->type, entries[i])))
             entries[i].data = NULL;
@@ -274,7 +284,8 @@ static const struct transcode_field *expect_field(const struct transcode_type *t
     return wire_fits(field, value->type) ? field : NULL;
 }
 
-/* Do the known fields stand in the proto's order, each once (repeated ones in one run), of each oneof one at most? */
+/* Do the known fields stand in the proto's order, each once (repeated ones in one run), of each
+ * oneof one at most? */
 static enum order look_through(const struct transcode_type *type, struct str wire)
 {
     const struct transcode_field *field, *last = NULL;
@@ -293,15 +304,18 @@ static enum order look_through(const struct transcode_type *type, struct str wir
         last = field;
         int oneof = field->schema->oneof;
         if (oneof < 0) continue;
-        if (oneof >= ONEOFS_FAST_MAX || oneofs >> oneof & 1) kept = false;
-        else oneofs |= UINT64_C(1) << oneof;
+        if (oneof >= ONEOFS_FAST_MAX || oneofs >> oneof & 1)
+            kept = false;
+        else
+            oneofs |= UINT64_C(1) << oneof;
     }
     if (result == WIRE_BROKEN) return ORDER_BROKEN;
     return kept ? ORDER_KEPT : ORDER_MIXED;
 }
 
 /* The fields from `next` up to `end`, which the wire does not have. */
-static void write_blanks(struct output *out, const struct transcode_field *next, const struct transcode_field *end)
+static void write_blanks(struct output *out, const struct transcode_field *next,
+                         const struct transcode_field *end)
 {
     for (; next < end; next++) output_str(out, next->blank);
 }
@@ -316,9 +330,11 @@ static struct str take_run(struct str *rest, const char *start, uint32_t number)
     return str_sized(start, (size_t)(rest->data - start));
 }
 
-static bool write_in_order(struct writing *writing, const struct transcode_type *type, struct str wire)
+static bool write_in_order(struct writing *writing, const struct transcode_type *type,
+                           struct str wire)
 {
-    const struct transcode_field *next = type->fields, *end = next + type->schema->field_count, *field;
+    const struct transcode_field *next = type->fields, *end = next + type->schema->field_count,
+                                 *field;
     struct output *out = writing->out;
     struct wire_field value;
     const char *start;
@@ -351,7 +367,8 @@ static bool write_mixed(struct writing *writing, const struct transcode_type *ty
 {
     const struct schema_message *message = type->schema;
     struct occurrence *found = arena_array(writing->arena, struct occurrence, message->field_count);
-    struct occurrence **members = arena_array(writing->arena, struct occurrence *, message->oneof_count);
+    struct occurrence **members = arena_array(writing->arena, struct occurrence *,
+                                              message->oneof_count);
     struct wire_field value;
 
     for (struct str rest = wire; wire_next(&rest, &value) == WIRE_FIELD;) {
@@ -373,7 +390,8 @@ static bool write_mixed(struct writing *writing, const struct transcode_type *ty
             continue;
         }
         output_str(writing->out, field->key);
-        if (found[i].count > 1 && field->type) found[i].last.bytes = wire_merge(writing->arena, wire, field->schema->number);
+        if (found[i].count > 1 && field->type)
+            found[i].last.bytes = wire_merge(writing->arena, wire, field->schema->number);
         if (field->schema->repeated)
             fine = write_repeated(writing, field, wire);
         else
@@ -397,7 +415,8 @@ bool write_message(struct writing *writing, const struct transcode_type *type, s
 {
     enum schema_well_known kind = type->schema->well_known;
 
-    if (writing->depth == SCHEMA_DEPTH_MAX) return writing_fail(writing, type->schema, "too many levels");
+    if (writing->depth == SCHEMA_DEPTH_MAX)
+        return writing_fail(writing, type->schema, "too many levels");
     writing->depth++;
     bool fine;
     if (kind != SCHEMA_ORDINARY && kind != SCHEMA_EMPTY) {
@@ -413,8 +432,8 @@ bool write_message(struct writing *writing, const struct transcode_type *type, s
 
 /* ---- the calls ---- */
 
-struct status transcode_to_json(struct arena *arena, const struct transcode_type *type, struct str wire,
-                                struct output *out)
+struct status transcode_to_json(struct arena *arena, const struct transcode_type *type,
+                                struct str wire, struct output *out)
 {
     struct writing writing = {.arena = arena, .out = out};
 
@@ -424,7 +443,8 @@ struct status transcode_to_json(struct arena *arena, const struct transcode_type
 }
 
 struct status transcode_field_to_json(struct arena *arena, const struct transcode_type *type,
-                                      const struct transcode_field *field, struct str wire, struct output *out)
+                                      const struct transcode_field *field, struct str wire,
+                                      struct output *out)
 {
     struct writing writing = {.arena = arena, .out = out};
     struct wire_field value, last = {.bytes = STR("")};
@@ -438,8 +458,9 @@ struct status transcode_field_to_json(struct arena *arena, const struct transcod
         count++;
     }
     if (count > 1 && field->type) last.bytes = wire_merge(arena, wire, field->schema->number);
-    bool fine = result == WIRE_END && (field->schema->repeated ? write_repeated(&writing, field, wire)
-                                                               : write_value(&writing, field, &last));
+    bool fine = result == WIRE_END &&
+                (field->schema->repeated ? write_repeated(&writing, field, wire)
+                                         : write_value(&writing, field, &last));
     if (fine) return status_ok();
     if (!failed(writing.status)) (void)writing_fail(&writing, type->schema, "broken bytes");
     return writing.status;

@@ -6,7 +6,8 @@
 #include "gateway/transcode_parts.h"
 
 /* The last value of a field of these types, which are read by number; false if it is not there. */
-static bool find_value(struct str wire, uint32_t number, enum wire_type type, struct wire_field *ret_value)
+static bool find_value(struct str wire, uint32_t number, enum wire_type type,
+                       struct wire_field *ret_value)
 {
     struct wire_field value;
     bool found = false;
@@ -41,7 +42,8 @@ static void write_mask_path(struct output *out, struct str path)
 {
     for (size_t i = 0; i < path.length; i++) {
         char byte = path.data[i];
-        if (byte == '_' && i + 1 < path.length && path.data[i + 1] >= 'a' && path.data[i + 1] <= 'z')
+        if (byte == '_' && i + 1 < path.length && path.data[i + 1] >= 'a' &&
+            path.data[i + 1] <= 'z')
             byte = (char)(path.data[++i] & ~0x20);
         output_byte(out, byte);
     }
@@ -55,20 +57,23 @@ static bool write_mask(struct writing *writing, struct str wire)
 
     output_init(&paths, writing->arena, wire.length + 1);
     while (wire_next(&wire, &value) == WIRE_FIELD)
-        if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES) write_mask_path(&paths, value.bytes);
+        if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES)
+            write_mask_path(&paths, value.bytes);
     if (paths.length > 0) paths.length--;
     write_string(writing->out, output_view(&paths));
     return true;
 }
 
-static bool write_any_value(struct writing *writing, const struct transcode_type *type, struct str wire)
+static bool write_any_value(struct writing *writing, const struct transcode_type *type,
+                            struct str wire)
 {
     struct wire_field value, last = {0};
     double number;
 
     while (wire_next(&wire, &value) == WIRE_FIELD) {
         const struct schema_field *schema = schema_field_by_number(type->schema, value.number);
-        if (schema && wire_fits(&type->fields[schema - type->schema->fields], value.type)) last = value;
+        if (schema && wire_fits(&type->fields[schema - type->schema->fields], value.type))
+            last = value;
     }
     if (last.number == 0) {
         output_str(writing->out, STR("null"));
@@ -81,7 +86,8 @@ static bool write_any_value(struct writing *writing, const struct transcode_type
     return write_value(writing, &type->fields[schema - type->schema->fields], &last);
 }
 
-static bool write_wrapped(struct writing *writing, const struct transcode_type *type, struct str wire)
+static bool write_wrapped(struct writing *writing, const struct transcode_type *type,
+                          struct str wire)
 {
     const struct transcode_field *field = &type->fields[0];
     struct wire_field value = {.bytes = STR("")};
@@ -123,7 +129,8 @@ bool write_known(struct writing *writing, const struct transcode_type *type, str
     struct wire_field value;
     enum wire_result result;
 
-    while ((result = wire_next(&rest, &value)) == WIRE_FIELD) {}
+    while ((result = wire_next(&rest, &value)) == WIRE_FIELD) {
+    }
     if (result == WIRE_BROKEN) return writing_fail(writing, type->schema, "broken bytes");
     switch (type->schema->well_known) {
     case SCHEMA_TIMESTAMP:

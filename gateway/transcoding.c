@@ -28,27 +28,34 @@ static struct str base_name(const char *path)
     return str_of(slash ? slash + 1 : path);
 }
 
-static struct status read_file(const struct plugin_context *context, const char *path, struct str *ret_content)
+static struct status read_file(const struct plugin_context *context, const char *path,
+                               struct str *ret_content)
 {
     FILE *file = fopen(path, "rb");
     struct buffer content;
     char piece[16 * 1024];
     size_t size;
 
-    if (!file) return plugin_error(context, &plugin_grpc_gateway, "%s cannot be read: %s", path, strerror(errno));
+    if (!file)
+        return plugin_error(context, &plugin_grpc_gateway, "%s cannot be read: %s", path,
+                            strerror(errno));
     buffer_init(&content, SCHEMA_SIZE_MAX);
     while ((size = fread(piece, 1, sizeof(piece), file)) > 0) buffer_append(&content, piece, size);
     bool broken = ferror(file) != 0;
     fclose(file);
     bool overflow = content.overflow;
-    *ret_content = str_sized(arena_memdup(context->arena, content.data ? content.data : "", content.length), content.length);
+    *ret_content = str_sized(
+        arena_memdup(context->arena, content.data ? content.data : "", content.length),
+        content.length);
     buffer_release(&content);
     if (broken || overflow)
-        return plugin_error(context, &plugin_grpc_gateway, "%s cannot be read whole, or is too large", path);
+        return plugin_error(context, &plugin_grpc_gateway,
+                            "%s cannot be read whole, or is too large", path);
     return status_ok();
 }
 
-static struct status load_set(const struct plugin_context *context, const char *path, const struct rpc_schema **ret_schema)
+static struct status load_set(const struct plugin_context *context, const char *path,
+                              const struct rpc_schema **ret_schema)
 {
     struct str content;
     struct status st = read_file(context, path, &content);
@@ -68,10 +75,13 @@ static struct status unknown_proto(const struct plugin_context *context, const c
     for (size_t i = 0; i < count; i++) {
         struct str name = file_of(context->schema, &services[i]);
         if (i > 0 && str_equal(name, file_of(context->schema, &services[i - 1]))) continue;
-        known = arena_printf(context->arena, "%s%s%.*s", known, known[0] ? ", " : "", STR_ARGS(name));
+        known = arena_printf(context->arena, "%s%s%.*s", known, known[0] ? ", " : "",
+                             STR_ARGS(name));
     }
-    return plugin_error(context, &plugin_grpc_gateway,
-                        "the proto %s is not compiled in; these are: %s; or name a descriptor set *.binpb", proto, known);
+    return plugin_error(
+        context, &plugin_grpc_gateway,
+        "the proto %s is not compiled in; these are: %s; or name a descriptor set *.binpb", proto,
+        known);
 }
 
 /* ---- their rules ---- */
@@ -85,7 +95,8 @@ struct build {
 
 static bool is_wanted(const struct build *build, const struct schema_service *service)
 {
-    return !build->file.data || str_equal(file_of(build->transcoding->schema, service), build->file);
+    return !build->file.data ||
+           str_equal(file_of(build->transcoding->schema, service), build->file);
 }
 
 static const struct schema_field *find_status_code(const struct schema_message *response)
@@ -111,8 +122,9 @@ static struct status add_rule(struct build *build, const struct schema_service *
     if (!http->response_body[0]) route->status_code = find_status_code(method->response);
     if (!router_add(build->transcoding->router, http->method, &binding->template, route, &other)) {
         const struct transcoding_route *first = other;
-        return plugin_error(build->context, &plugin_grpc_gateway, "%s and %s have the same HTTP rule %s %s",
-                            first->binding->method->path, method->path, http->method, http->pattern);
+        return plugin_error(build->context, &plugin_grpc_gateway,
+                            "%s and %s have the same HTTP rule %s %s", first->binding->method->path,
+                            method->path, http->method, http->pattern);
     }
     build->transcoding->count++;
     return status_ok();
@@ -133,7 +145,8 @@ static size_t count_rules(const struct schema_service *services, size_t count)
     size_t rules = 0;
 
     for (size_t i = 0; i < count; i++)
-        for (size_t m = 0; m < services[i].method_count; m++) rules += services[i].methods[m].http_count;
+        for (size_t m = 0; m < services[i].method_count; m++)
+            rules += services[i].methods[m].http_count;
     return rules;
 }
 
@@ -151,11 +164,13 @@ struct status transcoding_new(const struct plugin_context *context, const char *
         if (failed(st)) return st;
     } else {
         build.file = base_name(proto);
-        if (!schema_file_by_name(context->schema, build.file).data) return unknown_proto(context, proto);
+        if (!schema_file_by_name(context->schema, build.file).data)
+            return unknown_proto(context, proto);
     }
     const struct schema_service *services = schema_services(transcoding->schema, &count);
     transcoding->router = router_new(context->arena);
-    transcoding->routes = arena_array(context->arena, struct transcoding_route, count_rules(services, count));
+    transcoding->routes = arena_array(context->arena, struct transcoding_route,
+                                      count_rules(services, count));
     build.types = transcode_types_new(context->arena, transcoding->schema);
     for (size_t i = 0; i < count && !failed(st); i++)
         if (is_wanted(&build, &services[i])) st = add_service(&build, &services[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All HTTP rules of the services that a proto declares, ready to be served: what a `grpc-gateway` plugin stands for. */
+/* All HTTP rules of the services that a proto declares, ready to be served: what a `grpc-gateway`
+ * plugin stands for. */
 #ifndef GATEWAY_TRANSCODING_H
 #define GATEWAY_TRANSCODING_H
 
@@ -12,7 +13,8 @@
 struct transcoding_route {
     const struct binding *binding;
     const struct schema_service *service;
-    const struct schema_field *status_code; /* of the response: an int32 field of this name; NULL: none */
+    const struct schema_field
+        *status_code; /* of the response: an int32 field of this name; NULL: none */
     struct traffic traffic;
 };
 
@@ -23,8 +25,8 @@ struct transcoding {
     size_t count;
 };
 
-/* `proto` is a proto that is compiled in, by its file's name whatever the folder, or a descriptor set *.binpb, which is
- * read. In the context's arena. */
+/* `proto` is a proto that is compiled in, by its file's name whatever the folder, or a descriptor
+ * set *.binpb, which is read. In the context's arena. */
 struct status transcoding_new(const struct plugin_context *context, const char *proto,
                               const struct transcoding **ret_transcoding);
 

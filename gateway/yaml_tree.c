@@ -21,7 +21,8 @@ struct status yaml_error(struct arena *arena, const char *file, int line, const 
     va_start(arguments, format);
     const char *text = arena_vprintf(arena, format, arguments);
     va_end(arguments);
-    return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, "%s:%d: %s", file, line, text);
+    return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "%s:%d: %s", file, line, text);
 }
 
 /* The next event, which the caller deletes. */
@@ -29,8 +30,8 @@ static struct status next_event(struct loading *loading, yaml_event_t *event)
 {
     if (yaml_parser_parse(&loading->parser, event)) return status_ok();
     const char *problem = loading->parser.problem ? loading->parser.problem : "it cannot be read";
-    return yaml_error(loading->arena, loading->file, (int)loading->parser.problem_mark.line + 1, "this is no YAML: %s",
-                      problem);
+    return yaml_error(loading->arena, loading->file, (int)loading->parser.problem_mark.line + 1,
+                      "this is no YAML: %s", problem);
 }
 
 static bool is_decorated(const yaml_event_t *event)
@@ -38,8 +39,10 @@ static bool is_decorated(const yaml_event_t *event)
     switch (event->type) {
     case YAML_ALIAS_EVENT: return true;
     case YAML_SCALAR_EVENT: return event->data.scalar.anchor || event->data.scalar.tag;
-    case YAML_SEQUENCE_START_EVENT: return event->data.sequence_start.anchor || event->data.sequence_start.tag;
-    case YAML_MAPPING_START_EVENT: return event->data.mapping_start.anchor || event->data.mapping_start.tag;
+    case YAML_SEQUENCE_START_EVENT:
+        return event->data.sequence_start.anchor || event->data.sequence_start.tag;
+    case YAML_MAPPING_START_EVENT:
+        return event->data.mapping_start.anchor || event->data.mapping_start.tag;
     default: return false;
     }
 }
@@ -50,20 +53,24 @@ static void set_text(struct loading *loading, struct yaml_value *value, const ya
     size_t length = event->data.scalar.length;
 
     value->kind = YAML_IS_TEXT;
-    value->text = str_sized(arena_strndup(loading->arena, (const char *)event->data.scalar.value, length), length);
+    value->text = str_sized(
+        arena_strndup(loading->arena, (const char *)event->data.scalar.value, length), length);
     value->null = plain && (length == 0 || str_is(value->text, "~") || str_is(value->text, "null"));
 }
 
-static struct status load_value(struct loading *loading, yaml_event_t *event, struct yaml_value **ret_value);
+static struct status load_value(struct loading *loading, yaml_event_t *event,
+                                struct yaml_value **ret_value);
 
-static struct status check_key(struct loading *loading, const struct yaml_value *map, const struct yaml_value *key)
+static struct status check_key(struct loading *loading, const struct yaml_value *map,
+                               const struct yaml_value *key)
 {
     if (key->kind != YAML_IS_TEXT)
         return yaml_error(loading->arena, loading->file, key->line, "a key must be text");
     for (const struct yaml_value *value = map->first; value; value = value->next)
         if (str_equal(value->key, key->text))
-            return yaml_error(loading->arena, loading->file, key->line, "\"%.*s\" is there twice, first in line %d",
-                              STR_ARGS(key->text), value->line);
+            return yaml_error(loading->arena, loading->file, key->line,
+                              "\"%.*s\" is there twice, first in line %d", STR_ARGS(key->text),
+                              value->line);
     return status_ok();
 }
 
@@ -97,7 +104,8 @@ static struct status load_members(struct loading *loading, struct yaml_value *pa
     return st;
 }
 
-static struct status load_value(struct loading *loading, yaml_event_t *event, struct yaml_value **ret_value)
+static struct status load_value(struct loading *loading, yaml_event_t *event,
+                                struct yaml_value **ret_value)
 {
     struct yaml_value *value = arena_new(loading->arena, struct yaml_value);
     struct status st;
@@ -105,9 +113,11 @@ static struct status load_value(struct loading *loading, yaml_event_t *event, st
     value->line = (int)event->start_mark.line + 1;
     *ret_value = value;
     if (is_decorated(event))
-        return yaml_error(loading->arena, loading->file, value->line, "anchors, aliases and tags are not taken here");
+        return yaml_error(loading->arena, loading->file, value->line,
+                          "anchors, aliases and tags are not taken here");
     if (loading->count++ == YAML_VALUES_MAX || loading->depth == YAML_DEPTH_MAX)
-        return yaml_error(loading->arena, loading->file, value->line, "there is too much, or it nests too deeply");
+        return yaml_error(loading->arena, loading->file, value->line,
+                          "there is too much, or it nests too deeply");
     if (event->type == YAML_SCALAR_EVENT) {
         set_text(loading, value, event);
         return status_ok();
@@ -129,7 +139,8 @@ static struct status find_root(struct loading *loading, yaml_event_t *event)
             yaml_event_delete(event);
             return yaml_error(loading->arena, loading->file, 1, "it is empty");
         }
-        if (event->type != YAML_STREAM_START_EVENT && event->type != YAML_DOCUMENT_START_EVENT) return st;
+        if (event->type != YAML_STREAM_START_EVENT && event->type != YAML_DOCUMENT_START_EVENT)
+            return st;
         yaml_event_delete(event);
     }
 }
@@ -147,21 +158,26 @@ static struct status check_end(struct loading *loading)
         bool more = event.type != YAML_DOCUMENT_END_EVENT && event.type != YAML_STREAM_END_EVENT;
         at_end = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
-        if (more) return yaml_error(loading->arena, loading->file, line, "a second document begins");
+        if (more)
+            return yaml_error(loading->arena, loading->file, line, "a second document begins");
     }
     return status_ok();
 }
 
-struct status yaml_tree_read(struct arena *arena, const char *file, struct str text, const struct yaml_value **ret_root)
+struct status yaml_tree_read(struct arena *arena, const char *file, struct str text,
+                             const struct yaml_value **ret_root)
 {
     struct loading loading = {.arena = arena, .file = file};
     struct yaml_value *root = NULL;
     yaml_event_t event;
 
-    if (text.length > YAML_SIZE_MAX) return yaml_error(arena, file, 1, "it is larger than %d bytes", YAML_SIZE_MAX);
-    if (!yaml_parser_initialize(&loading.parser)) return status_errno(arena, ENOMEM, "cannot make a YAML parser");
+    if (text.length > YAML_SIZE_MAX)
+        return yaml_error(arena, file, 1, "it is larger than %d bytes", YAML_SIZE_MAX);
+    if (!yaml_parser_initialize(&loading.parser))
+        return status_errno(arena, ENOMEM, "cannot make a YAML parser");
     yaml_parser_set_encoding(&loading.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&loading.parser, (const unsigned char *)(text.data ? text.data : ""), text.length);
+    yaml_parser_set_input_string(&loading.parser,
+                                 (const unsigned char *)(text.data ? text.data : ""), text.length);
 
     struct status st = find_root(&loading, &event);
     if (!failed(st)) {

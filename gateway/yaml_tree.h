@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A YAML document as a tree that knows its lines. What Kong's declarative format needs of YAML and no more: one
- * document of maps, lists and text; anchors, aliases and tags are refused. Bounded in size, depth and count. */
+/* A YAML document as a tree that knows its lines. What Kong's declarative format needs of YAML and
+ * no more: one document of maps, lists and text; anchors, aliases and tags are refused. Bounded in
+ * size, depth and count. */
 #ifndef GATEWAY_YAML_TREE_H
 #define GATEWAY_YAML_TREE_H
 
@@ -23,7 +24,8 @@ struct yaml_value {
 enum { YAML_SIZE_MAX = 1024 * 1024, YAML_DEPTH_MAX = 16, YAML_VALUES_MAX = 100 * 1000 };
 
 /* INVALID_ARGUMENT "FILE:LINE: what is wrong"; the tree is in the arena. */
-struct status yaml_tree_read(struct arena *arena, const char *file, struct str text, const struct yaml_value **ret_root);
+struct status yaml_tree_read(struct arena *arena, const char *file, struct str text,
+                             const struct yaml_value **ret_root);
 
 /* "FILE:LINE: ..." as INVALID_ARGUMENT, reason SETTING_INVALID. */
 struct status yaml_error(struct arena *arena, const char *file, int line, const char *format, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-cookie-clearer: takes both token cookies back when its route has succeeded (logout), unless the answer hands out
- * new ones (refresh), and when a token was refused as bad (of any route that has the plugin), so that a browser does
- * not go on sending it. */
+/* auth-cookie-clearer: takes both token cookies back when its route has succeeded (logout), unless
+ * the answer hands out new ones (refresh), and when a token was refused as bad (of any route that
+ * has the plugin), so that a browser does not go on sending it. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
@@ -54,7 +54,8 @@ static bool is_bad_token(const struct gateway_request *request)
 
 static void header(const struct call *call, struct gateway_request *request, void *data)
 {
-    bool plain_loopback = request->http->listener_loopback && !str_is(request->http->scheme, "https");
+    bool plain_loopback = request->http->listener_loopback &&
+                          !str_is(request->http->scheme, "https");
     const char *secure = plain_loopback ? "" : "; Secure";
 
     if (failed(request->outcome) ? !is_bad_token(request) : request->http_status >= 400) return;
@@ -62,8 +63,8 @@ static void header(const struct call *call, struct gateway_request *request, voi
     drop_token_cookies(&request->headers);
     static const char *const names[] = {"access-token", "refresh-token"};
     for (int i = 0; i < 2; i++) {
-        const char *cookie =
-            arena_printf(call->arena, "%s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s", names[i], secure);
+        const char *cookie = arena_printf(
+            call->arena, "%s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s", names[i], secure);
         request_header_add(call, request, STR("set-cookie"), str_of(cookie));
     }
 }

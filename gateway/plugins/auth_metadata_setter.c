@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-metadata-setter: tells the service the refresh token that the browser keeps in its cookie. */
+/* auth-metadata-setter: tells the service the refresh token that the browser keeps in its cookie.
+ */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 

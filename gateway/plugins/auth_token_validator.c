@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-token-validator: lets through only who has a good access token, from `Authorization: Bearer` or the cookie
- * `access-token`; with `optional` also who has none at all; with `roles` only who has one of them. The services check
- * roles again: this one is for turning away early. */
+/* auth-token-validator: lets through only who has a good access token, from `Authorization: Bearer`
+ * or the cookie `access-token`; with `optional` also who has none at all; with `roles` only who has
+ * one of them. The services check roles again: this one is for turning away early. */
 #include "base/secret.h"
 #include "gateway/token_keys.h"
 #include "gateway/request.h"
@@ -28,13 +28,14 @@ static struct status start(const struct plugin_context *context, void *data)
 {
     struct auth_token_validator *config = data;
     const char *text, *error;
-    struct status st = secret_load(context->arena, config_text(context->settings, "JWT_ACCESS_TOKEN_SECRET"),
+    struct status st = secret_load(context->arena,
+                                   config_text(context->settings, "JWT_ACCESS_TOKEN_SECRET"),
                                    context->data_dir, "jwt-access.key", &text);
 
     if (failed(st)) return st;
     if (!jwt_keys_parse(str_of(text), &config->keys, &error))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                             "JWT_ACCESS_TOKEN_SECRET: %s", error);
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__SETTING_INVALID, "JWT_ACCESS_TOKEN_SECRET: %s", error);
     return status_ok();
 }
 
@@ -60,7 +61,8 @@ static struct status on_access(struct call *call, struct gateway_request *reques
     if (token == TOKEN_ABSENT)
         return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__LOGIN_REQUIRED, "log in first");
     if (!has_role(&config->roles, request->claims.role))
-        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED, "your role may not do this");
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
+                           "your role may not do this");
     return status_ok();
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* correlation-id: gives every request an id, tells it to the service, and with echo_downstream to the client.
+/* correlation-id: gives every request an id, tells it to the service, and with echo_downstream to
+ * the client.
  *
- * x-request-id is what the whole shop knows a request by: it is taken over, told and echoed whether this plugin is
- * there or not. Under another name the plugin's own id goes besides. */
+ * x-request-id is what the whole shop knows a request by: it is taken over, told and echoed whether
+ * this plugin is there or not. Under another name the plugin's own id goes besides. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -39,20 +40,21 @@ static struct status check(const struct plugin_context *context, void *data)
     config->name = str_of(str_lower(context->arena, str_of(config->header_name)));
     uuid_v7(config->prefix);
     if (failed(http_headers_add(context->arena, &probe, config->name, STR("x"))))
-        return plugin_error(context, plugin_by_name(STR("correlation-id")), "\"%s\" cannot be a header's name",
-                            config->header_name);
+        return plugin_error(context, plugin_by_name(STR("correlation-id")),
+                            "\"%s\" cannot be a header's name", config->header_name);
     return status_ok();
 }
 
 static struct str generate(const struct call *call, struct correlation_id *config)
 {
-    unsigned long long count = atomic_fetch_add_explicit(&config->counter, 1, memory_order_relaxed) + 1;
+    unsigned long long count =
+        atomic_fetch_add_explicit(&config->counter, 1, memory_order_relaxed) + 1;
 
     if (strcmp(config->generator, "uuid") == 0) return str_of(uuid_new(call->arena));
     if (strcmp(config->generator, "uuid#counter") == 0)
         return str_of(arena_printf(call->arena, "%s#%llu", config->prefix, count));
-    return str_of(arena_printf(call->arena, "%ld-%d-%llu-%lld", (long)getpid(), call->shard->index, count,
-                               (long long)(clock_now_us() / 1000)));
+    return str_of(arena_printf(call->arena, "%ld-%d-%llu-%lld", (long)getpid(), call->shard->index,
+                               count, (long long)(clock_now_us() / 1000)));
 }
 
 static struct status on_access(struct call *call, struct gateway_request *request, void *data)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cors: which other sites' pages may call (the Fetch standard's CORS protocol). Answers preflights by itself, unless
- * preflight_continue. An origin is given plainly, as a regular expression of the whole origin, or as * for all. */
+/* cors: which other sites' pages may call (the Fetch standard's CORS protocol). Answers preflights
+ * by itself, unless preflight_continue. An origin is given plainly, as a regular expression of the
+ * whole origin, or as * for all. */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 #include "rpc/schema_pattern.h"
@@ -39,14 +40,17 @@ static const char *join(struct arena *arena, const struct texts *texts)
 /* What stands in a scheme, host and port; anything else makes it a regular expression. */
 static bool is_plain_origin(const char *text)
 {
-    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/-_[]")] == '\0';
+    return text[strspn(text,
+                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/-_[]")] ==
+           '\0';
 }
 
 static struct status check_origins(const struct plugin_context *context, struct cors *cors)
 {
     const char *error;
 
-    cors->patterns = arena_array(context->arena, const struct schema_pattern *, cors->origins.count);
+    cors->patterns = arena_array(context->arena, const struct schema_pattern *,
+                                 cors->origins.count);
     for (size_t i = 0; i < cors->origins.count; i++) {
         const char *origin = cors->origins.items[i].text;
         if (strcmp(origin, "*") == 0) {
@@ -56,7 +60,8 @@ static struct status check_origins(const struct plugin_context *context, struct 
         if (is_plain_origin(origin)) continue;
         const char *whole = arena_printf(context->arena, "^(?:%s)$", origin);
         if (!schema_pattern_compile(context->arena, whole, &cors->patterns[i], &error))
-            return plugin_error(context, &plugin_cors, "the origin %s cannot be used: %s", origin, error);
+            return plugin_error(context, &plugin_cors, "the origin %s cannot be used: %s", origin,
+                                error);
     }
     return status_ok();
 }
@@ -69,11 +74,14 @@ static struct status check(const struct plugin_context *context, void *data)
     if (failed(st)) return st;
     if (cors->everyone && cors->credentials)
         return plugin_error(context, &plugin_cors,
-                            "credentials for the origin * would let every site act for our users; name the origins");
+                            "credentials for the origin * would let every site act for our users; "
+                            "name the origins");
     cors->methods_list = join(context->arena, &cors->methods);
     cors->headers_list = join(context->arena, &cors->headers);
     cors->exposed_list = join(context->arena, &cors->exposed_headers);
-    cors->max_age_text = cors->max_age < 0 ? "" : arena_printf(context->arena, "%lld", (long long)cors->max_age);
+    cors->max_age_text = cors->max_age < 0
+                             ? ""
+                             : arena_printf(context->arena, "%lld", (long long)cors->max_age);
     return status_ok();
 }
 
@@ -87,12 +95,14 @@ static bool is_allowed(const struct cors *cors, struct str origin)
     return cors->everyone;
 }
 
-static void set(const struct call *call, struct gateway_request *request, struct str name, const char *value)
+static void set(const struct call *call, struct gateway_request *request, struct str name,
+                const char *value)
 {
     if (value[0]) request_header_set(call, request, name, str_of(value));
 }
 
-static void answer_preflight(const struct call *call, struct gateway_request *request, const struct cors *cors)
+static void answer_preflight(const struct call *call, struct gateway_request *request,
+                             const struct cors *cors)
 {
     struct str asked = request_header(request, "access-control-request-headers");
 
@@ -102,7 +112,8 @@ static void answer_preflight(const struct call *call, struct gateway_request *re
     else if (asked.length > 0)
         request_header_set(call, request, STR("access-control-allow-headers"), asked);
     set(call, request, STR("access-control-max-age"), cors->max_age_text);
-    if (cors->private_network && str_is(request_header(request, "access-control-request-private-network"), "true"))
+    if (cors->private_network &&
+        str_is(request_header(request, "access-control-request-private-network"), "true"))
         set(call, request, STR("access-control-allow-private-network"), "true");
 }
 
@@ -114,9 +125,11 @@ static struct status on_access(struct call *call, struct gateway_request *reques
 
     if (!cors->everyone) request_header_add(call, request, STR("vary"), STR("origin"));
     if (allowed) {
-        request_header_set(call, request, STR("access-control-allow-origin"), cors->everyone ? STR("*") : origin);
+        request_header_set(call, request, STR("access-control-allow-origin"),
+                           cors->everyone ? STR("*") : origin);
         if (cors->credentials) set(call, request, STR("access-control-allow-credentials"), "true");
-        if (!request->preflight) set(call, request, STR("access-control-expose-headers"), cors->exposed_list);
+        if (!request->preflight)
+            set(call, request, STR("access-control-expose-headers"), cors->exposed_list);
     }
     if (!request->preflight) return status_ok();
     if (allowed) answer_preflight(call, request, cors);

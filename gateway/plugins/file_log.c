@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file-log: a JSON line for each request, appended to a file by a lane of its own. When the lane is full, lines are
- * dropped rather than requests held up; they are counted. */
+/* file-log: a JSON line for each request, appended to a file by a lane of its own. When the lane is
+ * full, lines are dropped rather than requests held up; they are counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -50,8 +50,8 @@ static struct status start(const struct plugin_context *context, void *data)
 
     log->fd = open_file(log);
     if (log->fd < 0)
-        return plugin_error(context, plugin_by_name(STR("file-log")), "%s cannot be written: %s", log->path,
-                            strerror(errno));
+        return plugin_error(context, plugin_by_name(STR("file-log")), "%s cannot be written: %s",
+                            log->path, strerror(errno));
     log->lane = lane_new("file-log", 1, QUEUE_MAX);
     return status_ok();
 }
@@ -78,7 +78,8 @@ static void write_line(void *data)
     free(line);
 }
 
-static void format_line(const struct call *call, const struct gateway_request *request, struct buffer *text)
+static void format_line(const struct call *call, const struct gateway_request *request,
+                        struct buffer *text)
 {
     struct json_writer writer;
     char time[CLOCK_TEXT_SIZE];
@@ -90,7 +91,8 @@ static void format_line(const struct call *call, const struct gateway_request *r
     json_member(&writer, "request_id", str_of(call->trace->request_id));
     json_member(&writer, "client_ip", str_of(request->client_ip));
     json_member(&writer, "method", request->http->method);
-    json_member(&writer, "path", request->http->path); /* the query may hold what is nobody's business */
+    json_member(&writer, "path",
+                request->http->path); /* the query may hold what is nobody's business */
     json_member(&writer, "route", str_of(request->traffic->route));
     json_key(&writer, STR("status"));
     json_value_i64(&writer, request->http_status);

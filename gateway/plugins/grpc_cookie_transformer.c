@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc-cookie-transformer: `set-cookie` in the answer's metadata becomes Set-Cookie headers. `Secure` is left out only
- * when the request came by plain HTTP on a listener that is bound to loopback: there curl and browsers would otherwise
- * not send the cookie back. */
+/* grpc-cookie-transformer: `set-cookie` in the answer's metadata becomes Set-Cookie headers.
+ * `Secure` is left out only when the request came by plain HTTP on a listener that is bound to
+ * loopback: there curl and browsers would otherwise not send the cookie back. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
@@ -10,12 +10,14 @@ static const struct option options[] = {{0}};
 
 static void header(const struct call *call, struct gateway_request *request, void *data)
 {
-    bool plain_loopback = request->http->listener_loopback && !str_is(request->http->scheme, "https");
+    bool plain_loopback = request->http->listener_loopback &&
+                          !str_is(request->http->scheme, "https");
 
     for (size_t i = 0; i < request->reply.count; i++) {
         const struct http_header *item = &request->reply.items[i];
         if (!str_is(item->name, "set-cookie")) continue;
-        struct str cookie = plain_loopback ? cookie_without_secure(call->arena, item->value) : item->value;
+        struct str cookie = plain_loopback ? cookie_without_secure(call->arena, item->value)
+                                           : item->value;
         request_header_add(call, request, STR("set-cookie"), cookie);
     }
 }

@@ -2,8 +2,8 @@
 /* The list of plugins, in the order in which they run, whatever the order in the configuration:
  *
  *     correlation-id          first, so that every answer and every log line has the id
- *     prometheus, file-log    count and log whatever comes of the request, also what is refused below
- *     cors                    answers preflights, which carry no token and no body
+ *     prometheus, file-log    count and log whatever comes of the request, also what is refused
+ * below cors                    answers preflights, which carry no token and no body
  *     request-size-limiting   before anything reads the body
  *     rate-limiting           before work is done for the caller, checking of signatures too
  *     auth-token-validator    who asks
@@ -11,16 +11,18 @@
  *     user-context-injector   who asks, for the service
  *     grpc-gateway            makes the call
  *     grpc-cookie-transformer on the way back: cookies that the service sets,
- *     auth-cookie-clearer     and those that are to go; after the former, so that the clearing counts */
+ *     auth-cookie-clearer     and those that are to go; after the former, so that the clearing
+ * counts */
 #include "gateway/plugins/plugins.h"
 
 #include <stdarg.h>
 
 #include "reasons.pb-c.h"
 
-extern const struct plugin plugin_correlation_id, plugin_prometheus, plugin_file_log, plugin_request_size_limiting,
-    plugin_rate_limiting, plugin_auth_token_validator, plugin_auth_metadata_setter, plugin_user_context_injector,
-    plugin_grpc_cookie_transformer, plugin_auth_cookie_clearer;
+extern const struct plugin plugin_correlation_id, plugin_prometheus, plugin_file_log,
+    plugin_request_size_limiting, plugin_rate_limiting, plugin_auth_token_validator,
+    plugin_auth_metadata_setter, plugin_user_context_injector, plugin_grpc_cookie_transformer,
+    plugin_auth_cookie_clearer;
 
 const struct plugin *const plugins[] = {
     &plugin_correlation_id,
@@ -54,12 +56,14 @@ int plugin_place(const struct plugin *plugin)
     return place;
 }
 
-struct status plugin_error(const struct plugin_context *context, const struct plugin *plugin, const char *format, ...)
+struct status plugin_error(const struct plugin_context *context, const struct plugin *plugin,
+                           const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
     const char *text = arena_vprintf(context->arena, format, arguments);
     va_end(arguments);
-    return yaml_error(context->arena, context->file, context->line, "plugin %s: %s", plugin->name, text);
+    return yaml_error(context->arena, context->file, context->line, "plugin %s: %s", plugin->name,
+                      text);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interface of plugins: what a request goes through between its route and its service. A plugin is one file here
- * and one line in plugins.c, whose order is the order in which they run.
+/* The interface of plugins: what a request goes through between its route and its service. A plugin
+ * is one file here and one line in plugins.c, whose order is the order in which they run.
  *
  *     options        what may stand under `config:`, read into the plugin's own struct
  *     check          looks at the values together; pure
- *     start          loads keys, opens files; once for each place in the configuration where the plugin stands
- *     access         before the service is called; a failed status ends the request with it, `answered` with an answer
- *     header         when the answer is known and before it leaves: adds headers to it
- *     log            after it has left
- *     stop           at the end of the process */
+ *     start          loads keys, opens files; once for each place in the configuration where the
+ * plugin stands access         before the service is called; a failed status ends the request with
+ * it, `answered` with an answer header         when the answer is known and before it leaves: adds
+ * headers to it log            after it has left stop           at the end of the process */
 #ifndef GATEWAY_PLUGINS_PLUGINS_H
 #define GATEWAY_PLUGINS_PLUGINS_H
 
@@ -52,7 +51,7 @@ int plugin_place(const struct plugin *plugin);
 extern const struct plugin plugin_grpc_gateway, plugin_cors;
 
 /* INVALID_ARGUMENT "FILE:LINE: plugin NAME: ...", for check and start. */
-struct status plugin_error(const struct plugin_context *context, const struct plugin *plugin, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+struct status plugin_error(const struct plugin_context *context, const struct plugin *plugin,
+                           const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -5,20 +5,27 @@
 #include "observe/metrics.h"
 
 #define HEAD "_format_version: \"3.0\"\n"
-#define SERVICE                                                                                                              \
-    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    config: {proto: edge.proto}\n"
+#define SERVICE                                                                               \
+    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
+    "config: {proto: edge.proto}\n"
 #define ROUTE SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
 #define WITH(plugins) HEAD "plugins:\n" plugins ROUTE
 
 enum { VALID_S = 300 };
 
-static const char *token_as(struct call *call, const char *secret, const char *type, int64_t lifetime_s)
+static const char *token_as(struct call *call, const char *secret, const char *type,
+                            int64_t lifetime_s)
 {
     struct jwt_keys keys;
     const char *error;
     int64_t now_s = clock_now_us() / 1000000;
-    struct jwt_claims claims = {.email = STR("ann@example.com"), .role = STR("seller"), .device_id = STR("phone"),
-                                .type = str_of(type), .id = STR("1"), .issued_s = now_s - 1000, .expires_s = now_s + lifetime_s};
+    struct jwt_claims claims = {.email = STR("ann@example.com"),
+                                .role = STR("seller"),
+                                .device_id = STR("phone"),
+                                .type = str_of(type),
+                                .id = STR("1"),
+                                .issued_s = now_s - 1000,
+                                .expires_s = now_s + lifetime_s};
 
     bool parsed = jwt_keys_parse(str_of(secret), &keys, &error);
     EXPECT(parsed);
@@ -35,7 +42,8 @@ static const char *good_token(struct call *call)
 
 #define AUTH "- name: auth-token-validator\n- name: user-context-injector\n"
 
-static struct reply tell_with(struct call *call, struct edge *edge, const char *format, const char *token)
+static struct reply tell_with(struct call *call, struct edge *edge, const char *format,
+                              const char *token)
 {
     char header[4096];
 
@@ -54,19 +62,24 @@ static void tokens(struct call *call, struct edge *edge)
     EXPECT(reply.status == 200 && has(reply.body, user));
     reply = tell_with(call, edge, "authorization: Bearer %s", good_token(call));
     EXPECT(reply.status == 200 && has(reply.body, user));
-    reply = tell_with(call, edge, "authorization: bearer %s\nx-user-email: eve@x", good_token(call));
+    reply = tell_with(call, edge, "authorization: bearer %s\nx-user-email: eve@x",
+                      good_token(call));
     EXPECT(reply.status == 200 && has(reply.body, user));
 
     reply = ask(call, edge, "GET", "/tell/a", "", "authorization: Basic abc");
     EXPECT(reply.status == 401 && has(reply.body, "LOGIN_REQUIRED"));
     EXPECT(is(header_of(call, &reply, "www-authenticate"), "Bearer"));
-    reply = tell_with(call, edge, "authorization: Bearer %s", token_as(call, EDGE_SECRET, "access", -1));
+    reply = tell_with(call, edge, "authorization: Bearer %s",
+                      token_as(call, EDGE_SECRET, "access", -1));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_EXPIRED"));
-    reply = tell_with(call, edge, "authorization: Bearer %s", token_as(call, "another secret of 32 bytes or more!", "access", VALID_S));
+    reply = tell_with(call, edge, "authorization: Bearer %s",
+                      token_as(call, "another secret of 32 bytes or more!", "access", VALID_S));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED"));
-    reply = tell_with(call, edge, "authorization: Bearer %s", token_as(call, EDGE_SECRET, "refresh", VALID_S));
+    reply = tell_with(call, edge, "authorization: Bearer %s",
+                      token_as(call, EDGE_SECRET, "refresh", VALID_S));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_WRONG_TYPE"));
-    reply = tell_with(call, edge, "cookie: access-token=%s", "eyJhbGciOiJub25lIn0.eyJFbWFpbCI6ImEifQ.");
+    reply = tell_with(call, edge, "cookie: access-token=%s",
+                      "eyJhbGciOiJub25lIn0.eyJFbWFpbCI6ImEifQ.");
     EXPECT(reply.status == 401);
     reply = tell_with(call, edge, "cookie: access-token=%s", "x.y");
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_MALFORMED"));
@@ -92,7 +105,9 @@ static void optional(struct call *call, struct edge *edge)
 
 TEST(an_optional_token_must_be_good_if_it_is_there)
 {
-    edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n- name: user-context-injector\n"), NULL, optional);
+    edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n- name: "
+                  "user-context-injector\n"),
+             NULL, optional);
 }
 
 static void roles(struct call *call, struct edge *edge)
@@ -104,19 +119,23 @@ static void roles(struct call *call, struct edge *edge)
 
 TEST(roles_are_asked_for)
 {
-    edge_run(WITH("- name: auth-token-validator\n  config: {roles: [admin, superAdmin]}\n"), NULL, roles);
+    edge_run(WITH("- name: auth-token-validator\n  config: {roles: [admin, superAdmin]}\n"), NULL,
+             roles);
 }
 
 static void no_injector(struct call *call, struct edge *edge)
 {
-    struct reply reply = tell_with(call, edge, "cookie: access-token=%s; refresh-token=r", good_token(call));
+    struct reply reply = tell_with(call, edge, "cookie: access-token=%s; refresh-token=r",
+                                   good_token(call));
 
-    EXPECT(reply.status == 200 && has(reply.body, "\"email\":\"\"") && has(reply.body, "[\"refresh-token: r\"]"));
+    EXPECT(reply.status == 200 && has(reply.body, "\"email\":\"\"") &&
+           has(reply.body, "[\"refresh-token: r\"]"));
 }
 
 TEST(each_plugin_does_its_part_only)
 {
-    edge_run(WITH("- name: auth-token-validator\n- name: auth-metadata-setter\n"), NULL, no_injector);
+    edge_run(WITH("- name: auth-token-validator\n- name: auth-metadata-setter\n"), NULL,
+             no_injector);
 }
 
 static size_t cookies_of(const struct reply *reply, struct str ret_cookies[4])
@@ -124,7 +143,8 @@ static size_t cookies_of(const struct reply *reply, struct str ret_cookies[4])
     size_t count = 0;
 
     for (size_t i = 0; i < reply->headers.count && count < 4; i++)
-        if (str_is(reply->headers.items[i].name, "set-cookie")) ret_cookies[count++] = reply->headers.items[i].value;
+        if (str_is(reply->headers.items[i].name, "set-cookie"))
+            ret_cookies[count++] = reply->headers.items[i].value;
     return count;
 }
 
@@ -169,7 +189,8 @@ static void cleared(struct call *call, struct edge *edge)
     EXPECT(str_is(set[1], "refresh-token=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
     reply = tell_with(call, edge, "cookie: access-token=%s", "bad");
     EXPECT(reply.status == 401 && cookies_of(&reply, set) == 2);
-    reply = tell_with(call, edge, "cookie: access-token=%s", token_as(call, EDGE_SECRET, "access", -1));
+    reply = tell_with(call, edge, "cookie: access-token=%s",
+                      token_as(call, EDGE_SECRET, "access", -1));
     EXPECT(reply.status == 401 && cookies_of(&reply, set) == 0); /* it can be refreshed */
     reply = ask(call, edge, "POST", "/fail/5", "", "");
     EXPECT(reply.status == 404 && cookies_of(&reply, set) == 0);
@@ -191,12 +212,14 @@ static void limited(struct call *call, struct edge *edge)
     for (int i = 0; i < 5; i++) {
         struct reply reply = ask(call, edge, "GET", "/tell/a", "", "");
         EXPECT(is(header_of(call, &reply, "ratelimit-limit"), "3"));
-        EXPECT(is(header_of(call, &reply, "ratelimit-remaining"), arena_printf(call->arena, "%d", i < 3 ? 2 - i : 0)));
+        EXPECT(is(header_of(call, &reply, "ratelimit-remaining"),
+                  arena_printf(call->arena, "%d", i < 3 ? 2 - i : 0)));
         EXPECT(atoll(header_of(call, &reply, "ratelimit-reset")) > 0);
         if (reply.status != 429) continue;
         refused++;
         EXPECT(has(reply.body, "\"code\":\"RESOURCE_EXHAUSTED\",\"reason\":\"RATE_LIMITED\""));
-        EXPECT(is(header_of(call, &reply, "retry-after"), header_of(call, &reply, "ratelimit-reset")));
+        EXPECT(
+            is(header_of(call, &reply, "retry-after"), header_of(call, &reply, "ratelimit-reset")));
     }
     EXPECT(refused == 2);
 }
@@ -213,12 +236,14 @@ static void by_header(struct call *call, struct edge *edge)
     EXPECT(ask(call, edge, "GET", "/tell/a", "", "x-key: b").status == 200);
     struct reply reply = ask(call, edge, "GET", "/tell/a", "", "");
     EXPECT(reply.status == 200 && is(header_of(call, &reply, "ratelimit-limit"), ""));
-    EXPECT(ask(call, edge, "GET", "/tell/a", "", "").status == 429); /* without the header by address */
+    EXPECT(ask(call, edge, "GET", "/tell/a", "", "").status ==
+           429); /* without the header by address */
 }
 
 TEST(rate_limiting_by_header)
 {
-    edge_run(WITH("- name: rate-limiting\n  config: {day: 1, limit_by: header, header_name: X-Key, hide_client_headers: true}\n"),
+    edge_run(WITH("- name: rate-limiting\n  config: {day: 1, limit_by: header, header_name: X-Key, "
+                  "hide_client_headers: true}\n"),
              NULL, by_header);
 }
 
@@ -243,7 +268,8 @@ static void sizes(struct call *call, struct edge *edge)
     struct reply reply = ask(call, edge, "POST", "/things", body, "");
 
     EXPECT(reply.status == 413 && has(reply.body, "BODY_TOO_LARGE"));
-    reply = ask(call, edge, "POST", "/things", body, arena_printf(call->arena, "content-length: %zu", strlen(body)));
+    reply = ask(call, edge, "POST", "/things", body,
+                arena_printf(call->arena, "content-length: %zu", strlen(body)));
     EXPECT(reply.status == 413 && has(reply.body, "BODY_TOO_LARGE"));
     reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}", "");
     EXPECT(reply.status == 201);
@@ -251,7 +277,9 @@ static void sizes(struct call *call, struct edge *edge)
 
 TEST(request_size_limiting)
 {
-    edge_run(WITH("- name: request-size-limiting\n  config: {allowed_payload_size: 1, size_unit: kilobytes}\n"), NULL, sizes);
+    edge_run(WITH("- name: request-size-limiting\n  config: {allowed_payload_size: 1, size_unit: "
+                  "kilobytes}\n"),
+             NULL, sizes);
 }
 
 static void lengths(struct call *call, struct edge *edge)
@@ -264,16 +292,19 @@ static void lengths(struct call *call, struct edge *edge)
 
 TEST(a_length_can_be_required)
 {
-    edge_run(WITH("- name: request-size-limiting\n  config: {require_content_length: true}\n"), NULL, lengths);
+    edge_run(WITH("- name: request-size-limiting\n  config: {require_content_length: true}\n"),
+             NULL, lengths);
 }
 
 /* ---- cors ---- */
 
-#define PREFLIGHT "access-control-request-method: PUT\naccess-control-request-headers: X-A\norigin: "
+#define PREFLIGHT \
+    "access-control-request-method: PUT\naccess-control-request-headers: X-A\norigin: "
 
 static void cross_origin(struct call *call, struct edge *edge)
 {
-    struct reply reply = ask(call, edge, "OPTIONS", "/tell/a", "", PREFLIGHT "https://shop.example");
+    struct reply reply = ask(call, edge, "OPTIONS", "/tell/a", "",
+                             PREFLIGHT "https://shop.example");
 
     EXPECT(reply.status == 204);
     EXPECT(is(header_of(call, &reply, "access-control-allow-origin"), "https://shop.example"));
@@ -293,15 +324,18 @@ static void cross_origin(struct call *call, struct edge *edge)
     EXPECT(is(header_of(call, &reply, "access-control-allow-origin"), "https://shop.example"));
     EXPECT(is(header_of(call, &reply, "access-control-expose-headers"), "etag"));
     reply = ask(call, edge, "GET", "/nope", "", "origin: https://shop.example");
-    EXPECT(reply.status == 404 && is(header_of(call, &reply, "access-control-allow-origin"), "https://shop.example"));
+    EXPECT(reply.status == 404 &&
+           is(header_of(call, &reply, "access-control-allow-origin"), "https://shop.example"));
     reply = ask(call, edge, "OPTIONS", "/tell/a", "", "");
     EXPECT(reply.status == 405 && is(header_of(call, &reply, "allow"), "GET, HEAD, PUT"));
 }
 
 TEST(cors_answers_preflights_and_names_origins)
 {
-    edge_run(WITH("- name: cors\n  config: {origins: ['https://shop.example', 'https://[a-z]+\\.b\\.example'], methods: [GET, PUT],"
-                  " credentials: true, max_age: 600, exposed_headers: [etag]}\n- name: auth-token-validator\n"),
+    edge_run(WITH("- name: cors\n  config: {origins: ['https://shop.example', "
+                  "'https://[a-z]+\\.b\\.example'], methods: [GET, PUT],"
+                  " credentials: true, max_age: 600, exposed_headers: [etag]}\n- name: "
+                  "auth-token-validator\n"),
              NULL, cross_origin);
 }
 
@@ -350,14 +384,17 @@ static void ids(struct call *call, struct edge *edge)
 
 TEST(correlation_id_makes_takes_and_echoes_ids)
 {
-    edge_run(WITH("- name: correlation-id\n  config: {header_name: X-Mine, echo_downstream: true}\n"), NULL, ids);
+    edge_run(
+        WITH("- name: correlation-id\n  config: {header_name: X-Mine, echo_downstream: true}\n"),
+        NULL, ids);
 }
 
 static char log_path[] = "/tmp/file-log-XXXXXX";
 
 static void logged(struct call *call, struct edge *edge)
 {
-    EXPECT(ask(call, edge, "GET", "/tell/a?secret=1&name=x", "", "user-agent: t\"est").status == 400);
+    EXPECT(ask(call, edge, "GET", "/tell/a?secret=1&name=x", "", "user-agent: t\"est").status ==
+           400);
     EXPECT(ask(call, edge, "GET", "/nope", "", "").status == 404);
 }
 
@@ -369,7 +406,8 @@ TEST(file_log_writes_a_line_for_each_request)
     CHECK(fd >= 0);
     close(fd);
     char configuration[1024];
-    snprintf(configuration, sizeof(configuration), WITH("- name: file-log\n  config: {path: %s}\n"), log_path);
+    snprintf(configuration, sizeof(configuration), WITH("- name: file-log\n  config: {path: %s}\n"),
+             log_path);
     edge_run(configuration, NULL, logged);
     FILE *file = fopen(log_path, "r");
     CHECK(file != NULL);
@@ -377,7 +415,9 @@ TEST(file_log_writes_a_line_for_each_request)
     fclose(file);
     unlink(log_path);
     text[size] = '\0';
-    CHECK(has(text, "\"method\":\"GET\",\"path\":\"/tell/a\",\"route\":\"/tell/{name}\",\"status\":400,"));
+    CHECK(
+        has(text,
+            "\"method\":\"GET\",\"path\":\"/tell/a\",\"route\":\"/tell/{name}\",\"status\":400,"));
     CHECK(has(text, "\"user_agent\":\"t\\\"est\"}\n"));
     CHECK(has(text, "\"path\":\"/nope\",\"route\":\"none\",\"status\":404,"));
     CHECK(strstr(text, "secret") == NULL);
@@ -394,14 +434,21 @@ static void counted(struct call *call, struct edge *edge)
     buffer_init(&text, 1 << 20);
     metrics_export(&text);
     buffer_append_byte(&text, '\0');
-    EXPECT(has(text.data, "argosy_gateway_requests_total{route=\"/tell/{name}\",method=\"GET\",status=\"200\"}"));
-    EXPECT(has(text.data, "argosy_gateway_requests_total{route=\"none\",method=\"any\",status=\"404\"}"));
-    EXPECT(has(text.data, "argosy_gateway_request_duration_seconds_count{route=\"/tell/{name}\",method=\"GET\"}"));
-    EXPECT(has(text.data, "argosy_gateway_answer_bytes_total{route=\"/tell/{name}\",method=\"GET\"}"));
+    EXPECT(
+        has(text.data,
+            "argosy_gateway_requests_total{route=\"/tell/{name}\",method=\"GET\",status=\"200\"}"));
+    EXPECT(has(text.data,
+               "argosy_gateway_requests_total{route=\"none\",method=\"any\",status=\"404\"}"));
+    EXPECT(has(
+        text.data,
+        "argosy_gateway_request_duration_seconds_count{route=\"/tell/{name}\",method=\"GET\"}"));
+    EXPECT(
+        has(text.data, "argosy_gateway_answer_bytes_total{route=\"/tell/{name}\",method=\"GET\"}"));
     buffer_release(&text);
 }
 
 TEST(prometheus_counts_by_route)
 {
-    edge_run(WITH("- name: prometheus\n  config: {bandwidth_metrics: true, per_consumer: false}\n"), NULL, counted);
+    edge_run(WITH("- name: prometheus\n  config: {bandwidth_metrics: true, per_consumer: false}\n"),
+             NULL, counted);
 }

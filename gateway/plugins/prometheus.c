@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prometheus: counts requests and their durations by route, for the admin port's /metrics. Kong's switches are known;
- * statuses and latencies are always counted, upstreams and consumers are not Kong's here and have metrics of their own. */
+/* prometheus: counts requests and their durations by route, for the admin port's /metrics. Kong's
+ * switches are known; statuses and latencies are always counted, upstreams and consumers are not
+ * Kong's here and have metrics of their own. */
 #include "base/clock.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
@@ -11,7 +12,8 @@ struct prometheus {
 };
 
 static struct metric bytes_total = METRIC_COUNTER(
-    "argosy_gateway_answer_bytes_total", "Bytes of answers' bodies, where bandwidth_metrics is on.", "route", "method");
+    "argosy_gateway_answer_bytes_total", "Bytes of answers' bodies, where bandwidth_metrics is on.",
+    "route", "method");
 
 static const struct option options[] = {
     {"bandwidth_metrics", OPTION_BOOLEAN, offsetof(struct prometheus, bandwidth_metrics), "false"},
@@ -28,7 +30,8 @@ static void log_request(const struct call *call, const struct gateway_request *r
     struct traffic *traffic = request->traffic;
 
     traffic_count(traffic, request->http_status, clock_monotonic_us() - request->started_us);
-    if (config->bandwidth_metrics) metric_add(metric_series(&bytes_total, traffic->route, traffic->method), request->sent);
+    if (config->bandwidth_metrics)
+        metric_add(metric_series(&bytes_total, traffic->route, traffic->method), request->sent);
 }
 
 extern const struct plugin plugin_prometheus;

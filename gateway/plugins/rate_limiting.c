@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate-limiting: so many requests a second, minute, hour or day of each client, who is told apart by ip, credential (the
- * user's e-mail address; without one by ip) or a header. Counted in fixed windows over all threads of the process, exact
- * also under bursts; each place in the configuration counts for itself.
+/* rate-limiting: so many requests a second, minute, hour or day of each client, who is told apart
+ * by ip, credential (the user's e-mail address; without one by ip) or a header. Counted in fixed
+ * windows over all threads of the process, exact also under bursts; each place in the configuration
+ * counts for itself.
  *
- * Answers say what is left: RateLimit-Limit, -Remaining and -Reset of the window that is nearest to its end of the limit,
- * and past it 429 with Retry-After. */
+ * Answers say what is left: RateLimit-Limit, -Remaining and -Reset of the window that is nearest to
+ * its end of the limit, and past it 429 with Retry-After. */
 #include "base/clock.h"
 #include "base/number.h"
 #include "gateway/plugins/plugins.h"
@@ -44,10 +45,12 @@ static struct status check(const struct plugin_context *context, void *data)
     struct rate_limiting *config = data;
 
     if (config->second < 0 && config->minute < 0 && config->hour < 0 && config->day < 0)
-        return plugin_error(context, &plugin_rate_limiting, "one of second, minute, hour and day must be given");
+        return plugin_error(context, &plugin_rate_limiting,
+                            "one of second, minute, hour and day must be given");
     bool by_header = strcmp(config->limit_by, "header") == 0;
     if (by_header != (config->header_name != NULL))
-        return plugin_error(context, &plugin_rate_limiting, "header_name goes with limit_by: header, and it with that");
+        return plugin_error(context, &plugin_rate_limiting,
+                            "header_name goes with limit_by: header, and it with that");
     config->header = by_header ? str_lower(context->arena, str_of(config->header_name)) : NULL;
     return status_ok();
 }
@@ -68,8 +71,10 @@ static void stop(void *data)
     config->table = NULL;
 }
 
-/* Who it is, with the manner of telling before it, so that an address and a header's value never meet. */
-static struct str client_key(const struct call *call, struct gateway_request *request, const struct rate_limiting *config)
+/* Who it is, with the manner of telling before it, so that an address and a header's value never
+ * meet. */
+static struct str client_key(const struct call *call, struct gateway_request *request,
+                             const struct rate_limiting *config)
 {
     struct str value = {0};
     const char *manner = "h";
@@ -92,21 +97,26 @@ struct standing {
     int64_t limit, left, reset_s;
 };
 
-static void tell(const struct call *call, struct gateway_request *request, const struct standing *standing)
+static void tell(const struct call *call, struct gateway_request *request,
+                 const struct standing *standing)
 {
     struct arena *arena = call->arena;
 
-    request_header_set(call, request, STR("ratelimit-limit"), str_of(arena_printf(arena, "%lld", (long long)standing->limit)));
-    request_header_set(call, request, STR("ratelimit-remaining"), str_of(arena_printf(arena, "%lld", (long long)standing->left)));
-    request_header_set(call, request, STR("ratelimit-reset"), str_of(arena_printf(arena, "%lld", (long long)standing->reset_s)));
+    request_header_set(call, request, STR("ratelimit-limit"),
+                       str_of(arena_printf(arena, "%lld", (long long)standing->limit)));
+    request_header_set(call, request, STR("ratelimit-remaining"),
+                       str_of(arena_printf(arena, "%lld", (long long)standing->left)));
+    request_header_set(call, request, STR("ratelimit-reset"),
+                       str_of(arena_printf(arena, "%lld", (long long)standing->reset_s)));
 }
 
 static struct status refuse(const struct call *call, const struct standing *standing)
 {
     struct status_details *details = arena_new(call->arena, struct status_details);
-    struct status st = status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__RATE_LIMITED,
-                                     "more than %lld requests; try again in %lld s", (long long)standing->limit,
-                                     (long long)standing->reset_s);
+    struct status st = status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED,
+                                     ARGOSY__REASON__RATE_LIMITED,
+                                     "more than %lld requests; try again in %lld s",
+                                     (long long)standing->limit, (long long)standing->reset_s);
 
     details->retry_after_ms = standing->reset_s * 1000;
     st.details = details;
@@ -126,7 +136,8 @@ static struct status on_access(struct call *call, struct gateway_request *reques
     for (int i = 0; i < WINDOWS && taken; i++) {
         struct standing standing = {limits[i], 0, windows_s[i] - now_s % windows_s[i]};
         if (standing.limit < 0) continue;
-        taken = rate_table_take(config->table, key, windows_s[i], standing.limit, now_s, &standing.left);
+        taken = rate_table_take(config->table, key, windows_s[i], standing.limit, now_s,
+                                &standing.left);
         if (!taken || standing.left < nearest.left) nearest = standing;
     }
     if (!config->hide_client_headers) tell(call, request, &nearest);
