@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests register themselves and need no list:
  *
- *     TEST(add_sums_quantities) { ... CHECK(cart->lines == 1); CHECK_INT(cart->quantity, ==, 3); CHECK_STR(name, "x"); }
+ *     TEST(add_sums_quantities) { ... CHECK(cart->lines == 1); CHECK_INT(cart->quantity, ==, 3);
+ * CHECK_STR(name, "x"); }
  *
- * A test program is one *_test.c file linked with `main` from here (TEST_MAIN is defined by this header in the file
- * that includes it, so each test program has exactly one file). Arguments are names (or parts of them) of tests to
- * run. A failed CHECK ends its test and goes on with the next. SKIP(reason) says aloud that a test was not run; with
- * CI=true in the environment a skip is a failure. */
+ * A test program is one *_test.c file linked with `main` from here (TEST_MAIN is defined by this
+ * header in the file that includes it, so each test program has exactly one file). Arguments are
+ * names (or parts of them) of tests to run. A failed CHECK ends its test and goes on with the next.
+ * SKIP(reason) says aloud that a test was not run; with CI=true in the environment a skip is a
+ * failure. */
 #ifndef BASE_TEST_H
 #define BASE_TEST_H
 
@@ -28,76 +30,77 @@ static struct test *test_list;
 static jmp_buf test_escape;
 static bool test_skipped;
 
-#define TEST(test_name)                                                                                             \
-    static void test_##test_name(void);                                                                             \
-    __attribute__((constructor)) static void register_##test_name(void)                                             \
-    {                                                                                                               \
-        static struct test test = {#test_name, test_##test_name, 0};                                                \
-        struct test **end = &test_list;                                                                             \
-        while (*end) end = &(*end)->next;                                                                           \
-        *end = &test;                                                                                               \
-    }                                                                                                               \
+#define TEST(test_name)                                                 \
+    static void test_##test_name(void);                                 \
+    __attribute__((constructor)) static void register_##test_name(void) \
+    {                                                                   \
+        static struct test test = {#test_name, test_##test_name, 0};    \
+        struct test **end = &test_list;                                 \
+        while (*end) end = &(*end)->next;                               \
+        *end = &test;                                                   \
+    }                                                                   \
     static void test_##test_name(void)
 
-/* CHECK jumps out of the test, so it must stand on the test's own stack; inside a fiber or another thread use EXPECT,
- * which counts the failure and goes on. */
+/* CHECK jumps out of the test, so it must stand on the test's own stack; inside a fiber or another
+ * thread use EXPECT, which counts the failure and goes on. */
 static int test_failures;
 
-#define CHECK(condition)                                                                                            \
-    do {                                                                                                            \
-        if (!(condition)) {                                                                                         \
-            printf("  %s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                        \
-            test_failures++;                                                                                        \
-            longjmp(test_escape, 1);                                                                                \
-        }                                                                                                           \
+#define CHECK(condition)                                                     \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            printf("  %s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+            test_failures++;                                                 \
+            longjmp(test_escape, 1);                                         \
+        }                                                                    \
     } while (0)
 
-#define CHECK_INT(left, operator, right)                                                                            \
-    do {                                                                                                            \
-        long long left_ = (long long)(left), right_ = (long long)(right);                                           \
-        if (!(left_ operator right_)) {                                                                             \
-            printf("  %s:%d: failed: %s %s %s: %lld, %lld\n", __FILE__, __LINE__, #left, #operator, #right, left_, right_); \
-            test_failures++;                                                                                        \
-            longjmp(test_escape, 1);                                                                                \
-        }                                                                                                           \
+#define CHECK_INT(left, operator, right)                                                 \
+    do {                                                                                 \
+        long long left_ = (long long)(left), right_ = (long long)(right);                \
+        if (!(left_ operator right_)) {                                                  \
+            printf("  %s:%d: failed: %s %s %s: %lld, %lld\n", __FILE__, __LINE__, #left, \
+                   #operator, #right, left_, right_);                                    \
+            test_failures++;                                                             \
+            longjmp(test_escape, 1);                                                     \
+        }                                                                                \
     } while (0)
 
-#define CHECK_STR(left, right)                                                                                      \
-    do {                                                                                                            \
-        const char *left_ = (left), *right_ = (right);                                                              \
-        if (!left_ || !right_ || strcmp(left_, right_) != 0) {                                                      \
-            printf("  %s:%d: failed: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #left, left_ ? left_ : "(null)", \
-                   right_ ? right_ : "(null)");                                                                     \
-            test_failures++;                                                                                        \
-            longjmp(test_escape, 1);                                                                                \
-        }                                                                                                           \
+#define CHECK_STR(left, right)                                                               \
+    do {                                                                                     \
+        const char *left_ = (left), *right_ = (right);                                       \
+        if (!left_ || !right_ || strcmp(left_, right_) != 0) {                               \
+            printf("  %s:%d: failed: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #left, \
+                   left_ ? left_ : "(null)", right_ ? right_ : "(null)");                    \
+            test_failures++;                                                                 \
+            longjmp(test_escape, 1);                                                         \
+        }                                                                                    \
     } while (0)
 
-#define CHECK_OK(status_expression)                                                                                 \
-    do {                                                                                                            \
-        struct status st_ = (status_expression);                                                                    \
-        if (st_.code != 0) {                                                                                        \
-            printf("  %s:%d: failed: %s: code %d: %s\n", __FILE__, __LINE__, #status_expression, (int)st_.code,     \
-                   st_.message ? st_.message : "");                                                                 \
-            test_failures++;                                                                                        \
-            longjmp(test_escape, 1);                                                                                \
-        }                                                                                                           \
+#define CHECK_OK(status_expression)                                                              \
+    do {                                                                                         \
+        struct status st_ = (status_expression);                                                 \
+        if (st_.code != 0) {                                                                     \
+            printf("  %s:%d: failed: %s: code %d: %s\n", __FILE__, __LINE__, #status_expression, \
+                   (int)st_.code, st_.message ? st_.message : "");                               \
+            test_failures++;                                                                     \
+            longjmp(test_escape, 1);                                                             \
+        }                                                                                        \
     } while (0)
 
-#define EXPECT(condition)                                                                                           \
-    do {                                                                                                            \
-        if (!(condition)) {                                                                                         \
-            printf("  %s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                        \
-            __atomic_add_fetch(&test_failures, 1, __ATOMIC_RELAXED);                                                \
-        }                                                                                                           \
+#define EXPECT(condition)                                                    \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            printf("  %s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+            __atomic_add_fetch(&test_failures, 1, __ATOMIC_RELAXED);         \
+        }                                                                    \
     } while (0)
 
-#define SKIP(reason)                                                                                                \
-    do {                                                                                                            \
-        printf("  skipped: %s\n", (reason));                                                                        \
-        test_skipped = true;                                                                                        \
-        if (getenv("CI")) test_failures++;                                                                          \
-        longjmp(test_escape, 1);                                                                                    \
+#define SKIP(reason)                         \
+    do {                                     \
+        printf("  skipped: %s\n", (reason)); \
+        test_skipped = true;                 \
+        if (getenv("CI")) test_failures++;   \
+        longjmp(test_escape, 1);             \
     } while (0)
 
 static bool test_wanted(const struct test *test, int argc, char **argv)

@@ -81,7 +81,7 @@ static pid_t start(char **template, int port)
     static char texts[ARGUMENTS_MAX][ARGUMENT_SIZE];
     char *arguments[ARGUMENTS_MAX + 1] = {0};
 
-    for (int i = 0; template[i] && i < ARGUMENTS_MAX; i++) {
+    for (int i = 0; i < ARGUMENTS_MAX && template[i]; i++) {
         const char *place = strstr(template[i], "{port}");
         arguments[i] = place ? texts[i] : template[i];
         if (place)

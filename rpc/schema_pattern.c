@@ -20,7 +20,7 @@ struct rewriter {
     const char *error;
 };
 
-enum { EXPANSION_MAX = 16 }; /* bytes that one character of the pattern becomes at most */
+enum { EXPANSION_MAX = 16 };      /* bytes that one character of the pattern becomes at most */
 enum { PATTERN_COPY_SIZE = 512 }; /* longer texts are copied to the heap */
 
 static void put(struct rewriter *rewriter, const char *text)
@@ -203,8 +203,8 @@ bool schema_pattern_compile(struct arena *arena, const char *pattern,
 
 bool schema_pattern_matches(const struct schema_pattern *pattern, struct str text)
 {
-    /* regexec wants a C string. Its REG_STARTEND would do without, but AddressSanitizer's own regexec does not know
-     * that flag and reads on to a NUL. */
+    /* regexec wants a C string. Its REG_STARTEND would do without, but AddressSanitizer's own
+     * regexec does not know that flag and reads on to a NUL. */
     char copy[PATTERN_COPY_SIZE], *whole = copy;
 
     if (text.length >= sizeof(copy)) whole = malloc(text.length + 1);
