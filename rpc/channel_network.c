@@ -81,6 +81,7 @@ struct status rpc_network_call(struct call *call, struct rpc_channel *channel,
         int64_t wait_us = backoff_us(tries);
 
         st = attempt(&limited, channel, target, frame, options, ret_response, &untouched);
+        st = client_call_failure(&limited, st);
         if (st.code != STATUS_UNAVAILABLE || !target->idempotent || !untouched) return st;
         if (tries == TRIES_MAX || call_remaining_us(&limited) <= wait_us) return st;
         if (failed(fiber_sleep(&limited, wait_us))) return st;
@@ -112,7 +113,7 @@ static struct status client_send(struct call *call, struct rpc_stream *base, uin
     st = http_write(call, stream->client.exchange,
                     rpc_frame(&base->sending, frame, size, base->gzip));
     stream->send_failed |= failed(st);
-    return st;
+    return client_call_failure(call, st);
 }
 
 static struct status client_receive(struct call *call, struct rpc_stream *base,
@@ -124,11 +125,11 @@ static struct status client_receive(struct call *call, struct rpc_stream *base,
 
     if (stream->cancelled || !client->exchange) return cancelled();
     st = client_call_read_head(call, client);
-    if (failed(st)) return st;
+    if (failed(st)) return client_call_failure(call, st);
     if (!client->trailers_only) {
         st = rpc_body_receive(call, &base->received, &client->body, ret_message);
         base->received_gzip = client->body.deframer.compressed;
-        return st;
+        return client_call_failure(call, st);
     }
     client->body.at_end = true;
     *ret_message = (struct str){0};
@@ -153,7 +154,7 @@ static struct status client_head(struct call *call, struct rpc_stream *base,
 
     if (stream->cancelled || !stream->client.exchange) return cancelled();
     st = client_call_read_head(call, &stream->client);
-    if (failed(st)) return st;
+    if (failed(st)) return client_call_failure(call, st);
     *ret_metadata = stream->client.metadata;
     return status_ok();
 }

@@ -186,6 +186,14 @@ struct status client_call_status(const struct call *call, const struct client_ca
     return no_grpc(call->arena, client->http_status);
 }
 
+struct status client_call_failure(const struct call *call, struct status st)
+{
+    struct status own = status_ok();
+
+    if (st.code == STATUS_CANCELLED) own = call_check(call);
+    return own.code == STATUS_DEADLINE_EXCEEDED ? own : st;
+}
+
 void client_call_close(struct client_call *client)
 {
     if (!client->exchange) return;

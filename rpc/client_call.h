@@ -32,6 +32,10 @@ struct status client_call_read_head(struct call *call, struct client_call *clien
 struct status client_call_status(const struct call *call, const struct client_call *client,
                                  const struct rpc_options *options);
 
+/* The same failure, but DEADLINE_EXCEEDED if the call's deadline has passed: a server resets the
+ * stream at that moment too, and its reset may be seen before our own timer. */
+struct status client_call_failure(const struct call *call, struct status st);
+
 /* Resets the stream if it is not at its end. Also fine when it is closed. */
 void client_call_close(struct client_call *client);
 

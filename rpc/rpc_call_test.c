@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "observe/metrics.h"
+#include "rpc/client_call.h"
 #include "tests/interop/loopback.h"
 
 /* The test that runs on both channels. */
@@ -317,6 +318,24 @@ static void deadlines(struct call *call, struct loopback *loopback, struct rpc_c
 TEST(deadlines_are_passed_on)
 {
     on_both(deadlines);
+}
+
+/* grpc-go's server resets a call at its deadline, and the reset came before our own timer. */
+static void reset_at_the_deadline(struct call *call, struct loopback *loopback)
+{
+    struct status reset = status_make(STATUS_CANCELLED, 0, "the peer cancelled the stream");
+    struct call limited;
+
+    call_init_child(&limited, call, 1000);
+    EXPECT(client_call_failure(&limited, reset).code == STATUS_CANCELLED);
+    limited.deadline_us = clock_monotonic_us() - 1;
+    EXPECT(client_call_failure(&limited, reset).code == STATUS_DEADLINE_EXCEEDED);
+    EXPECT(!failed(client_call_failure(&limited, status_ok())));
+}
+
+TEST(a_reset_at_the_deadline_is_the_deadline)
+{
+    loopback_run(NULL, reset_at_the_deadline);
 }
 
 /* ---- retries ---- */

@@ -130,7 +130,7 @@ struct status rpc_stream_head(struct call *call, struct rpc_stream *stream,
 
     invariant(stream->kind->head != NULL);
     step_init(&step, call, stream);
-    return stream->kind->head(&step, stream, ret_metadata);
+    return note(call, stream, stream->kind->head(&step, stream, ret_metadata));
 }
 
 struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream)
