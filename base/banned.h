@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that nobody gets right every time are compile errors here; the build includes this file before every other. */
+/* Calls that nobody gets right every time are compile errors here; the build includes this file
+ * before every other. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 

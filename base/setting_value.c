@@ -87,7 +87,7 @@ static bool is_ipv6(struct str host)
 
 static bool is_address(struct str text)
 {
-    struct str host = text, port;
+    struct str host, port;
     uint64_t number;
     bool good;
 
