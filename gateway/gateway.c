@@ -179,6 +179,7 @@ struct status gateway_new(const struct service_context *context, struct gateway 
     };
     struct status st;
 
+    gateway->schema = context->schema;
     st = read_settings(context, gateway);
     if (!failed(st)) st = read_configuration(context->arena, context->config, &gateway->kong);
     if (failed(st)) return st;

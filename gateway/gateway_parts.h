@@ -17,6 +17,7 @@
 
 struct gateway {
     const struct kong *kong;
+    const struct rpc_schema *schema; /* of the shop's own services */
     struct route_table table;
     struct proxies proxies; /* whose X-Forwarded-For is believed */
     int64_t timeout_ms;

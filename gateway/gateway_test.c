@@ -307,6 +307,23 @@ TEST(grpc_methods_without_a_rule_are_not_served)
              NULL, inside_only);
 }
 
+static void inside_only_without_transcoding(struct call *call, struct edge *edge)
+{
+    struct reply reply = grpc(call, edge, "Tell", (struct str)FRAME("\x04\x0a\x02hi"), "");
+
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0);
+    reply = grpc(call, edge, "Secret", (struct str)FRAME("\0"), "");
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+}
+
+TEST(an_internal_rpc_is_not_passed_on_by_a_route_without_grpc_gateway)
+{
+    edge_run(
+        "_format_version: \"3.0\"\nservices:\n- name: edge\n  url: argosy://edge\n  routes:\n"
+        "  - name: all\n    protocols: [grpc]\n    paths: [/edge.Edge]\n    strip_path: false\n",
+        NULL, inside_only_without_transcoding);
+}
+
 static void under_plugins(struct call *call, struct edge *edge)
 {
     struct str empty = FRAME("\0");

@@ -66,7 +66,6 @@ static struct status find_rule(const struct call *call, struct gateway_request *
     const struct transcoding *transcoding = request->route->transcoding;
     char allow[ROUTER_ALLOW_SIZE];
 
-    if (request->preflight && request->route->has_cors) return status_ok();
     if (!transcoding)
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
                            "this route takes gRPC only");
@@ -101,8 +100,17 @@ static struct status find_json(const struct call *call, struct gateway_request *
     return no_method(call, request, allow);
 }
 
-/* A method that is known by its proto is passed only if it has an HTTP rule: the others are for the
- * shop's own services, who believe the gateway to be one of them. */
+/* A method of the shop without an HTTP rule is for the shop's own services, who believe the gateway
+ * to be one of them. Whatever the configuration says, it is not passed on. */
+static bool is_internal(const struct gateway_request *request)
+{
+    const struct schema_method *method = schema_method_by_path(request->gateway->schema,
+                                                               request->http->path);
+
+    return method && method->http_count == 0;
+}
+
+/* A method that a route's proto knows is passed only if it has an HTTP rule there. */
 static struct status find_grpc(const struct call *call, struct gateway_request *request,
                                struct plan *plan)
 {
@@ -120,7 +128,7 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
         plan->method = method->method;
         return status_ok();
     }
-    if (request->route &&
+    if (request->route && !is_internal(request) &&
         (!request->route->transcoding ||
          !schema_method_by_path(request->route->transcoding->schema, request->http->path)))
         return status_ok();
@@ -158,8 +166,8 @@ static void run_log(const struct call *call, const struct gateway_request *reque
 static void log_request(const struct call *call, const struct gateway_request *request)
 {
     int64_t duration_us = clock_monotonic_us() - request->started_us;
-    bool bad = request->http_status >= 500,
-         slow = duration_us >= SLOW_US && !request->gateway->access_log;
+    bool bad = failed(request->outcome) && answer_status(request->outcome) >= 500;
+    bool slow = duration_us >= SLOW_US && !request->gateway->access_log;
     enum log_level level = bad || slow ? LOG_WARN : LOG_INFO;
 
     if (!bad && !slow && !request->gateway->access_log) return;
@@ -201,10 +209,10 @@ static struct status serve(struct call *call, struct gateway_request *request, s
     struct status refused = run_access(call, request,
                                        failed(st) ? plugin_place(&plugin_cors) : INT32_MAX);
 
-    if (request->answered || failed(st)) return st;
+    if (request->answered) return status_ok();
+    if (failed(st)) return st;
     if (failed(refused)) return refused;
     if (plan->grpc) return serve_grpc(call, request, plan->method);
-    if (!plan->json.rule) return no_method(call, request, "");
     return serve_json(call, request, &plan->json);
 }
 

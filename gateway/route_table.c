@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/route_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/token_keys.h"
@@ -183,16 +182,6 @@ const struct gateway_route *route_table_find(const struct route_table *table,
     return NULL;
 }
 
-static void allow(char allowed[ROUTER_ALLOW_SIZE], const char *method)
-{
-    struct str rest = str_of(allowed), part;
-    size_t length = strlen(allowed);
-
-    while (length > 0 && str_split(&rest, ',', &part))
-        if (str_is(str_trim(part), method)) return;
-    snprintf(allowed + length, ROUTER_ALLOW_SIZE - length, "%s%s", length ? ", " : "", method);
-}
-
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE])
 {
@@ -203,10 +192,8 @@ void route_table_allow(const struct route_table *table, const struct route_quest
         const struct route_entry *entry = &table->entries[i];
         if (!takes_place(entry, question, &matched)) continue;
         const struct texts *methods = &entry->route->kong->methods;
-        for (size_t m = 0; m < methods->count; m++) {
-            allow(ret_allow, methods->items[m].text);
-            if (strcmp(methods->items[m].text, "GET") == 0) allow(ret_allow, "HEAD");
-        }
+        for (size_t m = 0; m < methods->count; m++)
+            router_allow_add(ret_allow, methods->items[m].text);
     }
 }
 
@@ -291,7 +278,6 @@ static void take_from_plugins(struct gateway_route *route)
             route->transcoding = grpc_gateway_transcoding(plugin->config);
         if (plugin->plugin == &plugin_auth_token_validator)
             route->token_keys = auth_token_keys(plugin->config);
-        if (plugin->plugin == &plugin_cors) route->has_cors = true;
     }
 }
 

@@ -26,7 +26,6 @@ struct gateway_route {
     size_t chain_count;
     const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it takes gRPC only */
     const struct jwt_keys *token_keys;     /* of its auth-token-validator; NULL: none */
-    bool has_cors;
     struct rpc_channel *channel;
     int64_t timeout_ms; /* 0: the gateway's */
 };

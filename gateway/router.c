@@ -114,20 +114,20 @@ static bool split_path(struct str path, struct search *search)
     return true;
 }
 
-static void allow_method(char *allow, const char *method)
-{
-    size_t length = strlen(allow);
-
-    snprintf(allow + length, ROUTER_ALLOW_SIZE - length, "%s%s", length ? ", " : "", method);
-}
-
-static bool is_allowed(const char *allow, const char *method)
+static void add_name(char allow[ROUTER_ALLOW_SIZE], const char *name)
 {
     struct str rest = str_of(allow), part;
+    size_t length = rest.length;
 
-    while (str_split(&rest, ',', &part))
-        if (str_is(str_trim(part), method)) return true;
-    return false;
+    while (length > 0 && str_split(&rest, ',', &part))
+        if (str_is(str_trim(part), name)) return;
+    snprintf(allow + length, ROUTER_ALLOW_SIZE - length, "%s%s", length ? ", " : "", name);
+}
+
+void router_allow_add(char allow[ROUTER_ALLOW_SIZE], const char *method)
+{
+    add_name(allow, method);
+    if (strcmp(method, "GET") == 0) add_name(allow, "HEAD");
 }
 
 /* Looks for the method among the leaves; notes the others. */
@@ -138,11 +138,10 @@ static bool try_leaves(struct search *search, const struct leaf *leaf)
     for (; leaf; leaf = leaf->next) {
         if (!str_equal(leaf->template->verb, search->verb)) continue;
         search->path_found = true;
-        if (search->allow && !is_allowed(search->allow, leaf->method)) {
-            allow_method(search->allow, leaf->method);
-            if (strcmp(leaf->method, "GET") == 0) allow_method(search->allow, "HEAD");
+        if (search->allow) {
+            router_allow_add(search->allow, leaf->method);
+            continue;
         }
-        if (search->allow) continue;
         if (str_is(search->method, leaf->method)) {
             search->found = leaf;
             return true;

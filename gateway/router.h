@@ -36,6 +36,9 @@ enum router_result { ROUTER_FOUND, ROUTER_NO_PATH, ROUTER_NO_METHOD };
 enum router_result router_find(const struct router *router, struct str method, struct str path,
                                struct router_match *ret_match);
 
+/* Adds a method to such a list if it is not there; with GET comes HEAD. */
+void router_allow_add(char allow[ROUTER_ALLOW_SIZE], const char *method);
+
 /* The methods that the path has, for an Allow header: "GET, HEAD, POST"; empty if there are none.
  */
 void router_allow(const struct router *router, struct str path, char ret_allow[ROUTER_ALLOW_SIZE]);

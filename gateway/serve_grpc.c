@@ -90,6 +90,7 @@ static struct status pass_unary(struct call *call, struct grpc_pass *pass,
     struct str body, message, response;
     struct status st;
 
+    call_limit(call, request->route->timeout_ms);
     st = http_read_body(call, request->exchange, RPC_FRAME_HEAD_SIZE + request->body_max, &body);
     if (failed(st)) return st;
     st = rpc_deframe_only(call->arena, &pass->body.deframer, body, &message);

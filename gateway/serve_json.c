@@ -88,20 +88,36 @@ static struct status write_json(struct arena *arena, const struct binding *bindi
     return transcode_to_json(arena, binding->response, message, out);
 }
 
+/* A failure's metadata may come as trailers; for an answer in JSON it is all the same. */
+static void join_trailers(const struct call *call, struct http_headers *reply,
+                          const struct http_headers *trailers)
+{
+    for (size_t i = 0; i < trailers->count; i++) {
+        struct status full = http_headers_add(call->arena, reply, trailers->items[i].name,
+                                              trailers->items[i].value);
+        if (failed(full)) return;
+    }
+}
+
 static struct status serve_unary(struct call *call, struct gateway_request *request,
                                  const struct json_target *target, struct str message)
 {
     const struct binding *binding = target->rule->binding;
-    struct rpc_options options = {.ret_metadata = &request->reply};
+    struct http_headers trailers = {0};
+    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
     struct output json;
     struct str response;
     struct status st = rpc_call_raw(call, request->route->channel, binding->method->path, message,
                                     &options, &response);
 
+    join_trailers(call, &request->reply, &trailers);
     if (failed(st)) return st;
     output_init(&json, call->arena, response.length * JSON_GROWTH + CAPACITY_MIN);
     st = write_json(call->arena, binding, response, &json);
     if (failed(st)) return st;
+    if (call->arena->exhausted)
+        return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__RESPONSE_TOO_LARGE,
+                           "the answer takes too much memory");
     request->body = output_view(&json);
     request->http_status = answer_override(&request->reply);
     if (request->http_status == 0) request->http_status = find_status(target->rule, response);

@@ -347,6 +347,7 @@ static void everyone(struct call *call, struct edge *edge)
     EXPECT(is(header_of(call, &reply, "vary"), ""));
     reply = ask(call, edge, "OPTIONS", "/tell/a", "", PREFLIGHT "https://x");
     EXPECT(reply.status == 405); /* preflight_continue: the service's rules have no OPTIONS */
+    EXPECT(is(header_of(call, &reply, "allow"), "GET, HEAD, PUT"));
 }
 
 TEST(cors_for_everyone)
