@@ -29,41 +29,63 @@ static const char *or_else(const char *text, const char *fallback)
     return text ? text : fallback;
 }
 
-static void perform(struct call *call, struct loopback *loopback, const struct attempt *attempt,
-                    struct answer *ret_answer)
+static struct http_request request_of(struct call *call, const struct attempt *attempt)
 {
-    static const char empty_message[] = {0, 0, 0, 0, 0};
-    struct http_client *client = http_client_new(call->shard, loopback->address);
     struct http_request request = {.version = HTTP_2, .scheme = STR("http")};
-    const struct http_headers *headers;
-    struct http_exchange *exchange;
-    struct answer answer = {0};
-    struct str body = attempt->body.data ? attempt->body : str_sized(empty_message, 5);
 
     request.method = str_of(or_else(attempt->method, "POST"));
     request.path = request.target = str_of(or_else(attempt->path, UNARY_CALL));
-    request.authority = str_of(loopback->address);
+    request.authority = STR("test");
     EXPECT(!failed(http_headers_add(call->arena, &request.headers, STR("content-type"),
                                     str_of(or_else(attempt->type, "application/grpc")))));
     for (int i = 0; attempt->extra[i].name.data; i++)
         EXPECT(!failed(http_headers_add(call->arena, &request.headers, attempt->extra[i].name,
                                         attempt->extra[i].value)));
+    return request;
+}
+
+static struct status read_answer(struct call *call, struct http_exchange *exchange,
+                                 struct answer *answer)
+{
+    const struct http_headers *headers;
+    struct status st;
+
+    st = http_read_head(call, exchange, &answer->http_status, &headers);
+    if (!failed(st)) st = http_read_body(call, exchange, 1 << 20, &answer->body);
+    if (failed(st)) return st;
+    answer->headers = *headers;
+    if (!rpc_status_read(call->arena, headers, &answer->st) && http_trailers(exchange))
+        (void)rpc_status_read(call->arena, http_trailers(exchange), &answer->st);
+    return st;
+}
+
+static void perform_over(struct call *call, struct http_client *client,
+                         const struct attempt *attempt, struct answer *ret_answer)
+{
+    static const char empty_message[] = {0, 0, 0, 0, 0};
+    struct http_request request = request_of(call, attempt);
+    struct str body = attempt->body.data ? attempt->body : str_sized(empty_message, 5);
+    struct http_exchange *exchange;
+    struct answer answer = {0};
+
     answer.st = http_client_open(call, client, &request, false, &exchange);
     EXPECT(!failed(answer.st));
     if (!failed(answer.st)) {
-        if (body.length > 0) answer.st = http_write(call, exchange, body);
+        EXPECT(body.length == 0 || !failed(http_write(call, exchange, body)));
         http_finish(call, exchange, NULL);
-        answer.st = http_read_head(call, exchange, &answer.http_status, &headers);
-        EXPECT(!failed(answer.st));
-        if (!failed(answer.st)) answer.st = http_read_body(call, exchange, 1 << 20, &answer.body);
-        EXPECT(!failed(answer.st));
-        answer.headers = *headers;
-        if (!rpc_status_read(call->arena, headers, &answer.st) && http_trailers(exchange))
-            (void)rpc_status_read(call->arena, http_trailers(exchange), &answer.st);
+        EXPECT(!failed(read_answer(call, exchange, &answer)));
         http_client_close(exchange);
     }
-    http_client_free(client);
     *ret_answer = answer;
+}
+
+static void perform(struct call *call, struct loopback *loopback, const struct attempt *attempt,
+                    struct answer *ret_answer)
+{
+    struct http_client *client = http_client_new(call->shard, loopback->address);
+
+    perform_over(call, client, attempt, ret_answer);
+    http_client_free(client);
 }
 
 /* The gRPC status of an attempt, which HTTP must carry with a 200. */
@@ -83,6 +105,32 @@ static struct status try(struct call *call, struct loopback *loopback, struct at
             (value), strlen(value)  \
         }                           \
     }
+
+/* ---- a connection in memory ---- */
+
+static void in_memory(struct call *call, struct loopback *loopback)
+{
+    struct attempt attempt = {0};
+    struct stream *ends[2];
+    struct http_client *client;
+    struct answer answer;
+
+    stream_pair(call->shard, ends);
+    http_server_accept(loopback->http, ends[0]);
+    client = http_client_over(call->shard, ends[1]);
+    for (int i = 1; i <= 3; i++) {
+        perform_over(call, client, &attempt, &answer);
+        EXPECT(answer.http_status == 200 && !failed(answer.st));
+        EXPECT(answer.body.length == 7); /* a payload without bytes, and its frame's head */
+        EXPECT(loopback->service.calls == i);
+    }
+    http_client_free(client);
+}
+
+TEST(serves_a_connection_in_memory)
+{
+    loopback_run(NULL, in_memory);
+}
 
 /* ---- what is no gRPC ---- */
 
