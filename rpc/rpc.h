@@ -2,8 +2,7 @@
 /* gRPC: methods, what a handler may ask of its call, and streams.
  *
  * The plugin tools/protoc-gen-argosy.c makes, for each service of proto/x.proto, in x.rpc.h:
- *   - a table of handlers, `struct cart_service_handlers`, in which a missing one answers
- * UNIMPLEMENTED;
+ *   - a table of handlers, `struct cart_service_handlers`; a missing one answers UNIMPLEMENTED;
  *   - `const struct rpc_service cart_service_rpc`, its description;
  *   - client functions: `cart_service_get_cart(call, channel, &request, &response)`.
  *
@@ -103,8 +102,7 @@ bool rpc_received_gzip(const struct rpc_stream *stream);
 /* Clients: no more messages from us. */
 struct status rpc_send_end(struct call *call, struct rpc_stream *stream);
 
-enum {
-    RPC_MESSAGE_SIZE_MAX = 4 * 1024 * 1024
-}; /* the default limit of one message, decompressed */
+/* The default limit of one message, decompressed. */
+enum { RPC_MESSAGE_SIZE_MAX = 4 * 1024 * 1024 };
 
 #endif
