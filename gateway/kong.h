@@ -43,7 +43,8 @@ enum kong_path_kind { KONG_PREFIX, KONG_SEGMENTS, KONG_REGEX };
 
 struct kong_path {
     enum kong_path_kind kind;
-    struct str text; /* without the ~ */
+    struct str text;    /* without the ~ */
+    struct str literal; /* of a regex: what every match begins with */
     const struct schema_pattern *pattern;
     int line;
 };

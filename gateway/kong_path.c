@@ -37,6 +37,20 @@ static const char *drop_group_names(struct arena *arena, struct str pattern)
     return text;
 }
 
+/* The plain text that the pattern begins with. Most paths do not begin so, and are then turned away
+ * without running the expression. */
+static struct str literal_start(struct str pattern)
+{
+    static const char special[] = "\\^$.[]|()?*+{}";
+    size_t length = 0;
+
+    if (memchr(pattern.data, '|', pattern.length)) return STR("");
+    while (length < pattern.length && !strchr(special, pattern.data[length])) length++;
+    /* The last one may be repeated, or not be there at all. */
+    bool repeated = length < pattern.length && strchr("?*+{", pattern.data[length]);
+    return str_sized(pattern.data, length - (repeated && length > 0));
+}
+
 static bool parse_regex(struct arena *arena, struct str text, struct kong_path *path,
                         const char **ret_error)
 {
@@ -47,6 +61,7 @@ static bool parse_regex(struct arena *arena, struct str text, struct kong_path *
     /* A regex matches from the start of the path, whether it says so or not. */
     const char *anchored = arena_printf(arena, "^(?:%s)", plain + (plain[0] == '^'));
     path->kind = KONG_REGEX;
+    path->literal = literal_start(str_of(plain + (plain[0] == '^')));
     return schema_pattern_compile(arena, anchored, &path->pattern, ret_error);
 }
 
@@ -92,6 +107,9 @@ bool kong_path_matches(const struct kong_path *path, struct str request, size_t 
     switch (path->kind) {
     case KONG_PREFIX: *ret_length = path->text.length; return str_starts_with(request, path->text);
     case KONG_SEGMENTS: return match_segments(path->text, request, ret_length);
-    default: *ret_length = 0; return schema_pattern_matches(path->pattern, request);
+    default:
+        *ret_length = 0;
+        return str_starts_with(request, path->literal) &&
+               schema_pattern_matches(path->pattern, request);
     }
 }

@@ -246,6 +246,12 @@ TEST(paths_match)
     CHECK(!matches("~/customers/(?<email>[^/]+)$", "/customers/a/b", &length));
     CHECK(!matches("~/customers", "/x/customers", &length));
     CHECK(matches("~^/a|/b", "/b", &length));
+    CHECK(matches("~/ab*", "/a", &length));
+    CHECK(matches("~/ab?c", "/ac", &length));
+    CHECK(matches("~/ab{0,2}$", "/a", &length));
+    CHECK(!matches("~/ab+", "/a", &length));
+    CHECK(matches("~/a\\.b", "/a.b", &length));
+    CHECK(matches("~(/a)?/b", "/b", &length));
     CHECK(matches("~/p/\\d+/\\w*", "/p/12/ab_", &length));
     CHECK(!matches("~/p/\\d+$", "/p/x", &length));
 }
