@@ -38,7 +38,8 @@ struct shop {
     struct service_context context;
     struct member members[MODULES_MAX];
     size_t member_count;
-    struct gateway *gateway; /* NULL: not here */
+    struct rpc_channel *absent; /* to services that the registry does not list: UNAVAILABLE */
+    struct gateway *gateway;    /* NULL: not here */
     struct admin *admin;
     struct http_server *listeners[LISTENERS_MAX];
     size_t listener_count;
@@ -123,15 +124,14 @@ static struct status make_channels(struct shop *shop)
                                            &member->channel);
         if (failed(st)) return st;
     }
-    return status_ok();
+    return rpc_channel_new(shop->arena, shop->shards, shop->server, "inproc:", &shop->absent);
 }
 
 struct rpc_channel *shop_channel(const struct shop *shop, const char *service)
 {
     struct member *member = find_member((struct shop *)shop, service);
 
-    invariant(member && "a module asks for a service that services/registry does not list");
-    return member->channel;
+    return member ? member->channel : shop->absent;
 }
 
 /* ---- starting ---- */
@@ -352,6 +352,7 @@ void shop_free(struct shop *shop)
         if (member->channel) rpc_channel_free(member->channel);
         if (member->service && member->module->stop) member->module->stop(member->service);
     }
+    if (shop->absent) rpc_channel_free(shop->absent);
     if (shop->server) rpc_server_free(shop->server);
     if (shop->shards) shards_free(shop->shards);
 }
