@@ -96,6 +96,7 @@ struct status sqlite_open(struct arena *arena, struct shards *shards, const char
     struct status st = status_ok();
 
     invariant(db);
+    atomic_init(&db->generation, 1);
     pthread_once(&once, configure);
     if (strcmp(path, ":memory:") == 0)
         st = make_directory(arena, db);

@@ -121,7 +121,7 @@ struct str sqlite_column_view(const struct sqlite_rows *rows,
 
 /* A number that changes with every commit that this process made or has noticed of another (it
  * looks once a turn); for caches on a shard: what was read after asking for the number may be kept
- * while the number stays. On the shard's thread. */
+ * while the number stays. Never 0. On the shard's thread. */
 uint64_t sqlite_generation(const struct call *call, struct sqlite *db);
 
 struct sqlite_stats {

@@ -272,6 +272,7 @@ static void check_generation(struct call *call, int number)
     uint64_t first, second, third;
 
     first = sqlite_generation(call, scene.db);
+    EXPECT(first != 0);
     EXPECT(first == sqlite_generation(call, scene.db));
     EXPECT_OK(fiber_sleep(call, 1000));
     EXPECT(first == sqlite_generation(call, scene.db));
