@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An exchange's operations over HTTP/2, for server and client; see http/http2_session.h. */
 #include "http/http2_session.h"
+
+#include "base/number.h"
 #include "reasons.pb-c.h"
 
 enum { FRAME_HEADER_SIZE = 9 };
@@ -136,15 +138,14 @@ static void submit_head(struct http_exchange *exchange, int status,
                         const nghttp2_data_provider *provider)
 {
     nghttp2_nv nva[HTTP_HEADERS_MAX + 3];
-    char status_text[12], length_text[24];
-    size_t count = 0;
-    int size = snprintf(status_text, sizeof(status_text), "%d", status);
+    char status_text[NUMBER_TEXT_SIZE], length_text[NUMBER_TEXT_SIZE];
+    size_t count = 0, size = number_format_i64(status, status_text);
 
-    nva[count++] = make_nv(STR(":status"), str_sized(status_text, (size_t)size));
+    nva[count++] = make_nv(STR(":status"), str_sized(status_text, size));
     nva[count++] = make_nv(STR("date"), date_of());
     if (length) {
-        size = snprintf(length_text, sizeof(length_text), "%zu", *length);
-        nva[count++] = make_nv(STR("content-length"), str_sized(length_text, (size_t)size));
+        size = number_format_u64(*length, length_text);
+        nva[count++] = make_nv(STR("content-length"), str_sized(length_text, size));
     }
     count += http2_put_headers(nva + count, headers);
     struct http2_session *session = exchange->h2.session;

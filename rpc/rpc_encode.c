@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "rpc/wire.h"
 
-enum { SIZE_FIRST = 1024, VARINT_SIZE_MAX = 10 };
+enum { SIZE_FIRST = 1024 };
 
 /* What is written lies between next and end. */
 struct emitter {
@@ -31,7 +31,7 @@ static void grow(struct emitter *out, size_t size)
 }
 
 /* `size` bytes before what is written. */
-static uint8_t *make_room(struct emitter *out, size_t size)
+static inline uint8_t *make_room(struct emitter *out, size_t size)
 {
     if ((size_t)(out->next - out->begin) < size) grow(out, size);
     out->next -= size;
@@ -43,18 +43,18 @@ static void emit_bytes(struct emitter *out, const void *bytes, size_t size)
     if (size > 0) memcpy(make_room(out, size), bytes, size);
 }
 
-static void emit_varint(struct emitter *out, uint64_t value)
+/* Seven bits a byte; no bits take a byte too. */
+static size_t varint_size(uint64_t value)
 {
-    uint8_t bytes[VARINT_SIZE_MAX];
-    size_t size = 0;
+    return (size_t)(63 - __builtin_clzll(value | 1)) / 7 + 1;
+}
 
-    if (value < 0x80) {
-        *make_room(out, 1) = (uint8_t)value;
-        return;
-    }
-    for (; value >= 0x80; value >>= 7) bytes[size++] = (uint8_t)(value | 0x80);
-    bytes[size++] = (uint8_t)value;
-    emit_bytes(out, bytes, size);
+static inline void emit_varint(struct emitter *out, uint64_t value)
+{
+    uint8_t *byte = make_room(out, value < 0x80 ? 1 : varint_size(value));
+
+    for (; value >= 0x80; value >>= 7) *byte++ = (uint8_t)(value | 0x80);
+    *byte = (uint8_t)value;
 }
 
 /* Little-endian, as the wire has it. */

@@ -2,6 +2,7 @@
 /* The handlers, in the order of proto/product.proto; those of the stock are in product_stock_rpc.c,
  * imports and exports in product_exchange_rpc.c. */
 #include "base/clock.h"
+#include "base/number.h"
 #include "reasons.pb-c.h"
 #include "rpc/rpc_arena.h"
 #include "services/product/product_service.h"
@@ -69,10 +70,11 @@ static struct status read_version(const struct call *call, bool given, int64_t v
 
 static struct status reply_etag(const struct call *call, int64_t version)
 {
-    char tag[24];
-    int length = snprintf(tag, sizeof(tag), "\"%lld\"", (long long)version);
+    char tag[1 + NUMBER_TEXT_SIZE + 1] = "\"";
+    size_t length = 1 + number_format_i64(version, tag + 1);
 
-    return call_reply_metadata(call, STR("etag"), str_sized(tag, (size_t)length));
+    tag[length++] = '"';
+    return call_reply_metadata(call, STR("etag"), str_sized(tag, length));
 }
 
 void product_reply(ProductService__StandardResponse *response, int status_code, const char *message)
