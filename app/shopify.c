@@ -30,6 +30,7 @@ enum column {
     IMAGE_POSITION,
     VARIANT_IMAGE,
     STATUS,
+    FEATURED,
     COLUMN_COUNT
 };
 
@@ -59,6 +60,7 @@ static const char *const column_names[COLUMN_COUNT] = {
     "Image Position",
     "Variant Image",
     "Status",
+    "Featured",
 };
 
 _Static_assert((int)COLUMN_COUNT <= (int)SHOPIFY_COLUMNS, "room for every column");
@@ -274,6 +276,7 @@ static void read_first_row(struct product_reading *reading)
     product->category = type.length ? str_dup(reading->arena, type) : (char *)CATEGORY_DEFAULT;
     product->currency = (char *)reading->reader->currency;
     product->status = (char *)status_of(reading->reader);
+    product->is_featured = is_true(cell(reading->reader, FEATURED));
     product->image_urls = arena_array(reading->arena, char *, IMAGES_MAX);
     product->variants = arena_array(reading->arena, ProductService__VariantInput *, VARIANTS_MAX);
     read_tags(reading);
@@ -417,6 +420,7 @@ static void fill_product(struct arena *arena, const ProductService__Product *pro
     cells[TAGS] = join_tags(arena, product);
     cells[PUBLISHED] = str_is(str_of(product->status), "active") ? STR("true") : STR("false");
     cells[STATUS] = str_of(product->status);
+    cells[FEATURED] = product->is_featured ? STR("true") : STR("false");
 }
 
 void shopify_write_product(struct arena *arena, struct buffer *out,

@@ -5,7 +5,8 @@
  * What is understood: Handle, Title, Body (HTML), Vendor, Type (our category), Tags, Published,
  * Status, Option1-3 Name/Value, Variant SKU, Variant Grams, Variant Inventory Tracker (empty: stock
  * is not tracked), Variant Inventory Qty, Variant Price, Variant Compare At Price, Variant Barcode,
- * Variant Image, Image Src. Other columns are passed over. */
+ * Variant Image, Image Src. And Featured, a column of our own, which Shopify passes over. Other
+ * columns are passed over. */
 #ifndef APP_SHOPIFY_H
 #define APP_SHOPIFY_H
 
