@@ -41,7 +41,8 @@ static struct status if_match_invalid(void)
         "and the same as `version` if both are given");
 }
 
-/* An entity tag (RFC 9110, section 8.8.3): "7", W/"7", or without quotes; * is any version. */
+/* An entity tag (RFC 9110, section 8.8.3): "7", W/"7", or without quotes; * is any version. What
+ * stands behind a dash tells answers apart, not versions. */
 static bool parse_tag(struct str tag, int64_t *ret_version)
 {
     tag = str_trim(tag);
@@ -52,6 +53,7 @@ static bool parse_tag(struct str tag, int64_t *ret_version)
     if (str_starts_with(tag, STR("W/"))) tag = str_sized(tag.data + 2, tag.length - 2);
     if (tag.length >= 2 && tag.data[0] == '"' && tag.data[tag.length - 1] == '"')
         tag = str_sized(tag.data + 1, tag.length - 2);
+    tag.length = str_find(tag, '-');
     return tag.length > 0 && tag.data[0] != '+' && str_to_i64(tag, ret_version) && *ret_version > 0;
 }
 
@@ -68,11 +70,34 @@ static struct status read_version(const struct call *call, bool given, int64_t v
     return status_ok();
 }
 
-static struct status reply_etag(const struct call *call, int64_t version)
+/* What can be bought changes without a new version, and is part of the answer: two answers that
+ * differ in it must differ in their tags. 0 if no stock is tracked. */
+static uint32_t availability(const ProductService__Product *product)
 {
-    char tag[1 + NUMBER_TEXT_SIZE + 1] = "\"";
-    size_t length = 1 + number_format_i64(version, tag + 1);
+    uint64_t hash = 0;
 
+    for (size_t i = 0; i < product->n_variants; i++) {
+        const ProductService__Variant *variant = product->variants[i];
+        if (variant->available_given_case == 0) continue;
+        hash = (hash ^ (uint64_t)variant->available ^ (i << 48)) * 0x9E3779B97F4A7C15;
+        hash ^= hash >> 29;
+        if (hash == 0) hash = 1;
+    }
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+/* "7", or "7-2839" for a product whose stock is tracked; NULL: an answer that shows no stock. */
+static struct status reply_etag(const struct call *call, int64_t version,
+                                const ProductService__Product *product)
+{
+    char tag[2 + 2 * NUMBER_TEXT_SIZE + 1] = "\"";
+    size_t length = 1 + number_format_i64(version, tag + 1);
+    uint32_t stock = product ? availability(product) : 0;
+
+    if (stock) {
+        tag[length++] = '-';
+        length += number_format_u64(stock, tag + length);
+    }
     tag[length++] = '"';
     return call_reply_metadata(call, STR("etag"), str_sized(tag, length));
 }
@@ -118,7 +143,7 @@ static struct status create_product(struct call *call,
     product_reply(response, 201, "product created");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA;
     response->product_data = product_message_data(call->arena, &product);
-    return reply_etag(call, product.version);
+    return reply_etag(call, product.version, NULL);
 }
 
 /* Active products are for everybody; a seller sees only its own others. */
@@ -262,7 +287,7 @@ static struct status get_product_by_id(struct call *call,
     product_reply(response, 200, "product found");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT;
     response->product = one_product(call->arena, product);
-    return reply_etag(call, product->version);
+    return reply_etag(call, product->version, product);
 }
 
 /* What a change of a product is checked by, between reading and writing it. */
@@ -313,7 +338,7 @@ static struct status update_product(struct call *call,
     product_reply(response, 200, "product updated");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_UPDATED_PRODUCT;
     response->updatedproduct = product_message_updated(call->arena, &product);
-    return reply_etag(call, product.version);
+    return reply_etag(call, product.version, NULL);
 }
 
 static struct status allow_removal(struct arena *arena, const struct product *product, void *data)

@@ -71,7 +71,13 @@ expect 200 '.stock.variants[0].on_hand == "15"'
 api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"10\",\"cause\":\"received\",\"reference\":\"note-1\"}"; expect 200
 api GET "/products/kitchen/$mug/stock"; expect 200 '.stock.variants[0].on_hand == "15"' '.stock.variants[0].available == "15"'
 api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"-16\"}"; expect 400 '.error.reason == "STOCK_INSUFFICIENT"'
-api GET "/products/kitchen/$mug/stock/entries"; expect 200 '.stock_entries.entries | length == 2' '.stock_entries.entries[0].on_hand_delta == "10"'
+api GET "/products/kitchen/$mug"; tag=$(header etag)
+api GET "/products/kitchen/$mug" '' -H "If-None-Match: $tag"; expect 304
+api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"1\"}"; expect 200
+api GET "/products/kitchen/$mug" '' -H "If-None-Match: $tag"; expect 200 '.product.product.variants[0].available == "16"'
+api PATCH "/products/kitchen/$mug" '{"vendor":"Potters"}' -H "If-Match: $tag"; expect 200
+api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"-1\"}"; expect 200
+api GET "/products/kitchen/$mug/stock/entries"; expect 200 '.stock_entries.entries | length == 4' '.stock_entries.entries[2].on_hand_delta == "10"'
 
 # The list: search, filter, sort, pages.
 for i in $(seq 12); do
