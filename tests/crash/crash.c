@@ -42,6 +42,7 @@ static pid_t shop = -1;
 static int port;
 static char product_id[64];
 static struct buyer buyers[BUYERS];
+static struct http_peer seller;
 static char (*products)[40]; /* ids of acknowledged products */
 static long product_count;
 static atomic_bool running;
@@ -194,7 +195,7 @@ static void *sell(void *data)
     return 0;
 }
 
-static void load_and_kill(struct http_peer *seller, int milliseconds)
+static void load_and_kill(int milliseconds)
 {
     pthread_t selling;
 
@@ -203,15 +204,15 @@ static void load_and_kill(struct http_peer *seller, int milliseconds)
         buyers[i].peer.port = port;
         pthread_create(&buyers[i].thread, 0, buy, &buyers[i]);
     }
-    seller->port = port;
-    pthread_create(&selling, 0, sell, seller);
+    seller.port = port;
+    pthread_create(&selling, 0, sell, &seller);
     usleep((useconds_t)milliseconds * 1000);
     kill_shop();
     running = false;
     for (int i = 0; i < BUYERS; i++) pthread_join(buyers[i].thread, 0);
     pthread_join(selling, 0);
     for (int i = 0; i < BUYERS; i++) http_peer_close(&buyers[i].peer);
-    http_peer_close(seller);
+    http_peer_close(&seller);
 }
 
 /* ---- looking ---- */
@@ -265,28 +266,28 @@ static void check_carts(void)
     }
 }
 
-static void check_products(struct http_peer *seller, long from)
+static void check_products(long from)
 {
     char path[128];
 
-    seller->port = port;
+    seller.port = port;
     for (long i = from; i < product_count; i++) {
         snprintf(path, sizeof(path), "/products/crash/%s", products[i]);
-        if (http_peer_call(seller, "GET", path, "") != 200) fail(path, 1, 0);
+        if (http_peer_call(&seller, "GET", path, "") != 200) fail(path, 1, 0);
     }
 }
 
-static void set_up(struct http_peer *seller)
+static void set_up(void)
 {
     char email[64];
 
     sign_up("seller@example.com");
     make_seller();
-    http_peer_init(seller, port);
-    log_in(seller, "seller@example.com");
-    if (http_peer_call(seller, "POST", "/products",
+    http_peer_init(&seller, port);
+    log_in(&seller, "seller@example.com");
+    if (http_peer_call(&seller, "POST", "/products",
                        "{\"name\":\"p\",\"category\":\"crash\",\"price\":1}") != 201 ||
-        !http_peer_member(seller, "product_id", product_id, sizeof(product_id)))
+        !http_peer_member(&seller, "product_id", product_id, sizeof(product_id)))
         give_up("cannot make a product");
     for (int i = 0; i < BUYERS; i++) {
         snprintf(email, sizeof(email), "buyer%d@example.com", i);
@@ -298,10 +299,8 @@ static void set_up(struct http_peer *seller)
 
 int main(int argc, char **argv)
 {
-    struct http_peer *seller = malloc(sizeof(*seller));
-
     products = calloc(PRODUCTS_MAX, sizeof(*products));
-    if (argc < 3 || !seller || !products || !mkdtemp(directory)) {
+    if (argc < 3 || !products || !mkdtemp(directory)) {
         fprintf(stderr, "usage: crash ARGOSY ROUNDS [SEED]\n");
         return 2;
     }
@@ -312,19 +311,19 @@ int main(int argc, char **argv)
     srandom(seed);
 
     start_shop();
-    set_up(seller);
+    set_up();
     for (int round = 1; round <= rounds && failures == 0; round++) {
         int milliseconds = ROUND_MS_MIN + (int)(random() % (ROUND_MS_MAX - ROUND_MS_MIN));
         long products_before = product_count;
-        load_and_kill(seller, milliseconds);
+        load_and_kill(milliseconds);
         check_databases();
         start_shop();
         check_carts();
-        check_products(seller, products_before);
+        check_products(products_before);
         if (isatty(1)) printf("\rround %d of %d, %ld products", round, rounds, product_count);
         fflush(stdout);
     }
-    check_products(seller, 0);
+    check_products(0);
     long added = 0;
     for (int i = 0; i < BUYERS; i++) added += buyers[i].acknowledged;
     printf("\n%ld pieces in carts and %ld products acknowledged over %d kills\n", added,

@@ -59,10 +59,16 @@ start_shop() {
   base=http://$gateway
 }
 
+# Ends every process; each must end in good order, sanitizers included.
 stop_shop() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+  for pid in "${pids[@]}"; do
+    wait "$pid" 2>/dev/null && continue
+    failed=$((failed + 1))
+    echo "process $pid ended with status $?:"
+    tail -n 30 "$work"/*.log
+  done
   pids=()
 }
 
