@@ -21,7 +21,7 @@ start() {
   env "${settings[@]}" "$ARGOSY" serve "$@" >"$work/$name.out" 2>"$work/$name.log" &
   pids+=($!)
   echo $! >"$work/$name.pid"
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     grep -q '"ready"' "$work/$name.log" && return
     kill -0 "$(cat "$work/$name.pid")" 2>/dev/null || break
     sleep 0.05
