@@ -91,7 +91,12 @@ static int export(const struct command_line *line)
     struct exporting exporting = {.line = line, .out = stdout};
     const char *path = line->argument_count ? line->arguments[0] : 0;
 
-    if (!path) return export_to(line, &exporting);
+    if (!path) {
+        int code = export_to(line, &exporting);
+        if (code != EXIT_OK || fflush(stdout) == 0) return code;
+        command_error("cannot write the export: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
 
     const char *temporary = arena_printf(line->arena, "%s.part", path);
     exporting.out = fopen(temporary, "we");
@@ -100,7 +105,8 @@ static int export(const struct command_line *line)
         return EXIT_FAILED;
     }
     int code = export_to(line, &exporting);
-    if (fclose(exporting.out) != 0 || (code == EXIT_OK && rename(temporary, path) != 0)) {
+    bool kept = fflush(exporting.out) == 0 && fsync(fileno(exporting.out)) == 0;
+    if (fclose(exporting.out) != 0 || !kept || (code == EXIT_OK && rename(temporary, path) != 0)) {
         command_error("cannot write %s: %s", path, strerror(errno));
         code = EXIT_FAILED;
     }

@@ -103,8 +103,24 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     return status_ok();
 }
 
+/* Asked before the account is made, so that a slip of the pen leaves none behind. */
+static bool is_role(const char *role)
+{
+    static const char *const roles[] = {"customer", "seller", "admin", "superAdmin"};
+
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        if (strcmp(role, roles[i]) == 0) return true;
+    return false;
+}
+
 static int user_create(const struct command_line *line)
 {
+    const char *role = command_option(line, "role");
+
+    if (role && !is_role(role)) {
+        command_error("there is no role '%s': customer, seller, admin and superAdmin are", role);
+        return EXIT_USAGE;
+    }
     return with_users(line, create);
 }
 

@@ -26,9 +26,12 @@ static void pass_break(struct csv_reader *reader)
 
 /* Goes to the next line after an error. Quotes can't be trusted there, so it is the next line break
  * that counts. */
-static enum csv_result broken(struct csv_reader *reader, const char *error)
+static enum csv_result broken(struct csv_reader *reader, const char *start, int64_t line,
+                              const char *error)
 {
     reader->error = error;
+    reader->next = start;
+    reader->line = line;
     while (reader->next < reader->end && *reader->next != '\n') reader->next++;
     pass_break(reader);
     return CSV_BROKEN;
@@ -74,23 +77,25 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
     while (reader->next < reader->end && at_break(reader)) pass_break(reader);
     if (reader->next == reader->end) return CSV_END;
 
+    const char *start = reader->next;
+    int64_t line = reader->line;
     ret_row->count = 0;
-    ret_row->line = reader->line;
+    ret_row->line = line;
     for (;;) {
         if (ret_row->count == CSV_FIELDS_MAX)
-            return broken(reader, "the row has more than 256 fields");
+            return broken(reader, start, line, "the row has more than 256 fields");
         struct str field;
         if (reader->next < reader->end && *reader->next == '"') {
             reader->next++;
             field = read_quoted(reader, arena);
-            if (!field.data) return broken(reader, "a quote is opened and not closed");
+            if (!field.data) return broken(reader, start, line, "a quote is opened and not closed");
             if (!at_break(reader) && *reader->next != ',')
-                return broken(reader, "a quoted field goes on behind its quote");
+                return broken(reader, start, line, "a quoted field goes on behind its quote");
         } else {
             field = read_plain(reader);
         }
         if (field.length > CSV_FIELD_SIZE_MAX)
-            return broken(reader, "a field is longer than 1 MiB");
+            return broken(reader, start, line, "a field is longer than 1 MiB");
         ret_row->fields[ret_row->count++] = field;
         if (at_break(reader)) break;
         reader->next++; /* the comma */

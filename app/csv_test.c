@@ -90,3 +90,14 @@ TEST(what_is_written_reads_back)
     buffer_release(&out);
     arena_release(&arena);
 }
+
+TEST(an_unclosed_quote_swallows_its_own_line_only)
+{
+    read("a,\"b\nc,d\ne,f\n");
+    CHECK_INT(csv_next(&reader, &arena, &row), ==, CSV_BROKEN);
+    CHECK_INT(row.line, ==, 1);
+    CHECK(next_is(2, "c", "d"));
+    CHECK_INT(row.line, ==, 2);
+    CHECK(next_is(2, "e", "f"));
+    CHECK_INT(csv_next(&reader, &arena, &row), ==, CSV_END);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/shopify.h"
 
+#include <stdlib.h>
+
 #include "base/money.h"
 #include "reasons.pb-c.h"
 
@@ -31,6 +33,7 @@ enum column {
     VARIANT_IMAGE,
     STATUS,
     FEATURED,
+    CURRENCY,
     COLUMN_COUNT
 };
 
@@ -61,6 +64,7 @@ static const char *const column_names[COLUMN_COUNT] = {
     "Variant Image",
     "Status",
     "Featured",
+    "Currency",
 };
 
 _Static_assert((int)COLUMN_COUNT <= (int)SHOPIFY_COLUMNS, "room for every column");
@@ -78,6 +82,15 @@ static struct str cell(const struct shopify_reader *reader, enum column column)
     return str_trim(reader->row.fields[index]);
 }
 
+/* As it stands there, white space at the ends and all. */
+static struct str whole_cell(const struct shopify_reader *reader, enum column column)
+{
+    int index = reader->columns[column];
+
+    if (index < 0 || (size_t)index >= reader->row.count) return STR("");
+    return reader->row.fields[index];
+}
+
 static void read_ahead(struct shopify_reader *reader)
 {
     arena_reset(&reader->row_arena);
@@ -91,6 +104,8 @@ struct status shopify_reader_init(struct arena *arena, struct str text, const ch
 
     csv_reader_init(&reader->csv, text);
     reader->currency = currency;
+    reader->handles = NULL;
+    reader->handle_count = reader->handle_capacity = 0;
     arena_init(&reader->row_arena, 0);
     for (int i = 0; i < COLUMN_COUNT; i++) reader->columns[i] = -1;
 
@@ -110,6 +125,7 @@ struct status shopify_reader_init(struct arena *arena, struct str text, const ch
 
 void shopify_reader_release(struct shopify_reader *reader)
 {
+    free(reader->handles);
     arena_release(&reader->row_arena);
 }
 
@@ -223,6 +239,15 @@ static void read_options(struct product_reading *reading, ProductService__Varian
     }
 }
 
+static int32_t read_grams(struct product_reading *reading)
+{
+    int64_t grams = read_number(reading, GRAMS, "Variant Grams is no whole number");
+
+    if (grams >= 0 && grams <= INT32_MAX) return (int32_t)grams;
+    refuse(reading, "Variant Grams is out of range", cell(reading->reader, GRAMS));
+    return 0;
+}
+
 static void read_variant(struct product_reading *reading)
 {
     ProductService__CreateProductRequest *product = reading->product;
@@ -239,7 +264,7 @@ static void read_variant(struct product_reading *reading)
     variant->sku = text_of(reading, SKU);
     variant->barcode = text_of(reading, BARCODE);
     variant->image_url = text_of(reading, VARIANT_IMAGE);
-    variant->grams = (int32_t)read_number(reading, GRAMS, "Variant Grams is no whole number");
+    variant->grams = read_grams(reading);
     variant->unit_amount_given_case = PRODUCT_SERVICE__VARIANT_INPUT__UNIT_AMOUNT_GIVEN_UNIT_AMOUNT;
     variant->unit_amount = read_money(reading, PRICE);
     variant->compare_at_unit_amount = read_money(reading, COMPARE_AT);
@@ -263,6 +288,16 @@ static void read_image(struct product_reading *reading)
         product->image_urls[product->n_image_urls++] = str_dup(reading->arena, image);
 }
 
+static char *read_currency(struct product_reading *reading)
+{
+    struct str given = cell(reading->reader, CURRENCY);
+    char *currency = given.length ? str_dup(reading->arena, given)
+                                  : (char *)reading->reader->currency;
+
+    if (!money_exponent(currency, &reading->exponent)) refuse(reading, "Currency is none", given);
+    return currency;
+}
+
 static void read_first_row(struct product_reading *reading)
 {
     ProductService__CreateProductRequest *product = reading->product;
@@ -271,10 +306,10 @@ static void read_first_row(struct product_reading *reading)
     product->name = text_of(reading, TITLE);
     if (!product->name[0])
         refuse(reading, "the first row of a product has no Title", cell(reading->reader, HANDLE));
-    product->description = text_of(reading, BODY);
-    product->vendor = text_of(reading, VENDOR);
+    product->description = str_dup(reading->arena, whole_cell(reading->reader, BODY));
+    product->vendor = str_dup(reading->arena, whole_cell(reading->reader, VENDOR));
     product->category = type.length ? str_dup(reading->arena, type) : (char *)CATEGORY_DEFAULT;
-    product->currency = (char *)reading->reader->currency;
+    product->currency = read_currency(reading);
     product->status = (char *)status_of(reading->reader);
     product->is_featured = is_true(cell(reading->reader, FEATURED));
     product->image_urls = arena_array(reading->arena, char *, IMAGES_MAX);
@@ -297,6 +332,59 @@ static void read_later_row(struct product_reading *reading)
     read_image(reading);
 }
 
+/* ---- handles that were there already ---- */
+
+static uint64_t hash_handle(struct str handle)
+{
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+    for (size_t i = 0; i < handle.length; i++)
+        hash = (hash ^ (uint8_t)handle.data[i]) * 0x100000001b3;
+    return hash ? hash : 1;
+}
+
+/* Puts a hash into a table with room; false if it is there already. */
+static bool put_hash(uint64_t *slots, size_t capacity, uint64_t hash)
+{
+    size_t slot = hash & (capacity - 1);
+
+    while (slots[slot] && slots[slot] != hash) slot = (slot + 1) & (capacity - 1);
+    if (slots[slot]) return false;
+    slots[slot] = hash;
+    return true;
+}
+
+static void grow_handles(struct shopify_reader *reader)
+{
+    size_t capacity = reader->handle_capacity ? reader->handle_capacity * 2 : 1024;
+    uint64_t *slots = calloc(capacity, sizeof(*slots));
+
+    invariant(slots);
+    for (size_t i = 0; i < reader->handle_capacity; i++)
+        if (reader->handles[i]) put_hash(slots, capacity, reader->handles[i]);
+    free(reader->handles);
+    reader->handles = slots;
+    reader->handle_capacity = capacity;
+}
+
+/* A handle in two places of one file would be two products that overwrite each other. */
+static bool is_new_handle(struct shopify_reader *reader, struct str handle)
+{
+    if (reader->handle_count * 2 >= reader->handle_capacity) grow_handles(reader);
+    if (!put_hash(reader->handles, reader->handle_capacity, hash_handle(handle))) return false;
+    reader->handle_count++;
+    return true;
+}
+
+/* A broken row amid a product may be one of its variants: all of the product or nothing. */
+static void refuse_broken_row(struct product_reading *reading)
+{
+    if (failed(reading->status)) return;
+    reading->status = status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__INVALID_FIELDS,
+                                  reading->reader->csv.error);
+    reading->line = reading->reader->row.line;
+}
+
 static struct status read_product(struct product_reading *reading,
                                   ProductService__ImportProductRequest *request)
 {
@@ -307,11 +395,17 @@ static struct status read_product(struct product_reading *reading,
         read_ahead(reader);
         return reading->status;
     }
+    if (!is_new_handle(reader, str_of(request->handle)))
+        refuse(reading, "the file has this Handle in an earlier place", str_of(request->handle));
     read_first_row(reading);
-    for (read_ahead(reader);
-         reader->ahead == CSV_ROW && str_is(cell(reader, HANDLE), request->handle);
-         read_ahead(reader))
-        read_later_row(reading);
+    for (read_ahead(reader); reader->ahead != CSV_END; read_ahead(reader)) {
+        if (reader->ahead == CSV_BROKEN)
+            refuse_broken_row(reading);
+        else if (str_is(cell(reader, HANDLE), request->handle))
+            read_later_row(reading);
+        else
+            break;
+    }
     return reading->status;
 }
 
@@ -337,7 +431,6 @@ struct status shopify_next(struct shopify_reader *reader, struct arena *arena,
     product_service__import_product_request__init(request);
     reading.product = arena_new(arena, ProductService__CreateProductRequest);
     product_service__create_product_request__init(reading.product);
-    money_exponent(reader->currency, &reading.exponent);
     request->product = reading.product;
     request->line = reader->row.line;
     request->handle = str_dup(arena, cell(reader, HANDLE));
@@ -420,6 +513,7 @@ static void fill_product(struct arena *arena, const ProductService__Product *pro
     cells[TAGS] = join_tags(arena, product);
     cells[PUBLISHED] = str_is(str_of(product->status), "active") ? STR("true") : STR("false");
     cells[STATUS] = str_of(product->status);
+    cells[CURRENCY] = str_of(product->currency);
     cells[FEATURED] = product->is_featured ? STR("true") : STR("false");
 }
 

@@ -5,7 +5,8 @@
  * What is understood: Handle, Title, Body (HTML), Vendor, Type (our category), Tags, Published,
  * Status, Option1-3 Name/Value, Variant SKU, Variant Grams, Variant Inventory Tracker (empty: stock
  * is not tracked), Variant Inventory Qty, Variant Price, Variant Compare At Price, Variant Barcode,
- * Variant Image, Image Src. And Featured, a column of our own, which Shopify passes over. Other
+ * Variant Image, Image Src. And two columns of our own, which Shopify passes over:
+ * Featured, and Currency, which goes before the one that the reader was given. Other
  * columns are passed over. */
 #ifndef APP_SHOPIFY_H
 #define APP_SHOPIFY_H
@@ -14,7 +15,7 @@
 #include "base/status.h"
 #include "product.pb-c.h"
 
-enum { SHOPIFY_COLUMNS = 26 };
+enum { SHOPIFY_COLUMNS = 32 };
 
 struct shopify_reader {
     struct csv_reader csv;
@@ -23,6 +24,8 @@ struct shopify_reader {
     struct csv_row row; /* read ahead: the first of the next product */
     struct arena row_arena;
     enum csv_result ahead;
+    uint64_t *handles; /* hashes of those that were read; owned */
+    size_t handle_count, handle_capacity;
 };
 
 /* Reads the header. INVALID_ARGUMENT if there is no Handle or no Title column. `text` and

@@ -110,6 +110,54 @@ TEST(decimals_are_the_currencys)
     close_text();
 }
 
+TEST(a_broken_row_refuses_the_whole_of_its_product)
+{
+    open_text(HEADER "a,A,,,,,true,Size,S,,,,,1,,,\n"
+                     "a,,,,,,,,\"M\"x,,,,,1,,,\n"
+                     "a,,,,,,,,L,,,,,1,,,\n"
+                     "b,B,,,,,true,,,,,,,1,,,\n");
+    CHECK_INT(next().code, ==, STATUS_INVALID_ARGUMENT);
+    CHECK_INT(line, ==, 3);
+    CHECK_OK(next());
+    CHECK_STR(request->handle, "b");
+    CHECK_OK(next());
+    CHECK(request == 0);
+    close_text();
+}
+
+TEST(a_handle_in_two_places_of_a_file_is_refused)
+{
+    open_text(HEADER "a,A,,,,,true,,,,,,,1,,,\n"
+                     "b,B,,,,,true,,,,,,,1,,,\n"
+                     "a,A,,,,,true,,,,,,,2,,,\n");
+    CHECK_OK(next());
+    CHECK_OK(next());
+    CHECK_INT(next().code, ==, STATUS_INVALID_ARGUMENT);
+    CHECK_INT(line, ==, 4);
+    close_text();
+}
+
+TEST(a_currency_column_goes_before_the_given_currency)
+{
+    open_text("Handle,Title,Variant Price,Currency\na,A,1000,JPY\nb,B,1.50,\nc,C,1,XXX\n");
+    CHECK_OK(next());
+    CHECK_STR(request->product->currency, "JPY");
+    CHECK_INT(request->product->variants[0]->unit_amount, ==, 1000);
+    CHECK_OK(next());
+    CHECK_STR(request->product->currency, "USD");
+    CHECK_INT(request->product->variants[0]->unit_amount, ==, 150);
+    CHECK_INT(next().code, ==, STATUS_INVALID_ARGUMENT);
+    close_text();
+}
+
+TEST(weights_out_of_range_are_refused)
+{
+    open_text("Handle,Title,Variant Price,Variant Grams\na,A,1,4294967297\nb,B,1,-1\n");
+    CHECK_INT(next().code, ==, STATUS_INVALID_ARGUMENT);
+    CHECK_INT(next().code, ==, STATUS_INVALID_ARGUMENT);
+    close_text();
+}
+
 static const ProductService__Product *sample(void)
 {
     static ProductService__VariantOption size = PRODUCT_SERVICE__VARIANT_OPTION__INIT;

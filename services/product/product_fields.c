@@ -118,6 +118,9 @@ struct status product_read_currency(struct arena *arena, const char *currency,
     return status_ok();
 }
 
+/* As the field rules of unit_amount have it. */
+#define PRODUCT_UNIT_AMOUNT_MAX 100000000000LL
+
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
                                  const struct product_pricing *pricing, const char *prefix,
                                  int64_t *ret_amount)
@@ -132,6 +135,10 @@ struct status product_read_price(struct arena *arena, const struct product_price
         return status_field(arena, ARGOSY__REASON__PRICE_TOO_PRECISE,
                             arena_printf(arena, "%sprice", prefix), "%s has %d decimals",
                             pricing->currency, pricing->exponent);
+    if (minor > PRODUCT_UNIT_AMOUNT_MAX)
+        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
+                            arena_printf(arena, "%sprice", prefix),
+                            "must be at most %lld in minor units", PRODUCT_UNIT_AMOUNT_MAX);
     if (input->has_unit_amount && minor != input->unit_amount)
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                             arena_printf(arena, "%sprice", prefix),

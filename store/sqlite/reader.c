@@ -117,6 +117,9 @@ uint64_t sqlite_generation(const struct call *call, struct sqlite *db)
          * begins once more. */
         atomic_fetch_add(&db->generation, 1);
         st = refresh(call, reader);
+        /* What is looked at next time must be compared with this transaction, not with the one
+         * before it: else the next change from outside would pass for one of ours. */
+        if (!failed(st)) st = look(call, reader, &foreign);
     }
     /* A database that cannot be read is one whose state nobody may rely on. */
     return failed(st) ? atomic_fetch_add(&db->generation, 1) + 1 : reader->generation;

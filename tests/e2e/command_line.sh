@@ -43,6 +43,28 @@ expect 200 '.products.total_count == 2' '.products.products[1].variants | length
 check "export" bash -c "env ${url[*]} '$ARGOSY' export out.csv | grep -q '2 products'"
 check "what was exported imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q '2 unchanged'"
 
+# What another process imports shows at once, every time.
+for price in 1.00 2.00 3.00 4.00 5.00; do
+  printf 'Handle,Title,Type,Variant Price\nmoving,Moving,prices,%s\n' "$price" >moving.csv
+  env "${url[@]}" "$ARGOSY" import moving.csv >import.out
+  api GET '/products?category=prices'
+  id=$(value '.products.products[0].product_id')
+  api GET "/products/prices/$id"; expect 200 ".product.product.price == $price"
+done
+
+# A currency of its own survives the way out and in.
+make_account yuki seller
+log_in yuki
+api POST /products '{"name":"Tea","category":"yen","unit_amount":"1000","currency":"JPY"}'; expect 201
+tea=$(value .product_data.product_id)
+check "a second export" bash -c "env ${url[*]} '$ARGOSY' export out.csv >/dev/null"
+check "imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q ' 0 updated, 4 unchanged'"
+api GET "/products/yen/$tea"; expect 200 '.product.product.unit_amount == "1000"' '.product.product.currency == "JPY"'
+check "an export that can't be written fails" bash -c "! env ${url[*]} '$ARGOSY' export >/dev/full 2>/dev/null"
+check "a wrong role makes no account" bash -c "! echo secret-x | env ${url[*]} '$ARGOSY' user create y@example.com --role king 2>/dev/null"
+api POST /products '{"name":"KW","category":"yen","price":500000000,"currency":"KWD"}'; expect 400 '.error.field_violations[0].field == "price"'
+jar=
+
 # Accounts.
 make_account root superAdmin
 url=()
