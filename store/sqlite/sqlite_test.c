@@ -298,6 +298,26 @@ TEST(generation_changes_with_commits_of_this_and_other_processes_only)
     play(check_generation);
 }
 
+static void check_outside_twice(struct call *call, int number)
+{
+    sqlite3 *outside = open_outside();
+    uint64_t before = sqlite_generation(call, scene.db);
+
+    for (int i = 1; i <= 6; i++) {
+        run_outside(outside, "INSERT INTO item DEFAULT VALUES");
+        EXPECT_OK(fiber_sleep(call, 1000));
+        uint64_t after = sqlite_generation(call, scene.db);
+        EXPECT(after != before);
+        before = after;
+    }
+    sqlite3_close(outside);
+}
+
+TEST(each_of_several_changes_from_outside_in_a_row_is_noticed)
+{
+    play(check_outside_twice);
+}
+
 static void check_turn(struct call *call, int number)
 {
     sqlite3 *outside = open_outside();
