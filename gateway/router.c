@@ -185,7 +185,8 @@ static bool search_tree(const struct router *router, struct search *search)
     return walk(search, &router->root, 0);
 }
 
-static void capture(const struct search *search, struct router_match *match)
+/* A variable whose `**` stands for no segment catches the empty end of the path. */
+static void capture(const struct search *search, struct str path, struct router_match *match)
 {
     const struct path_template *template = search->found->template;
 
@@ -195,7 +196,7 @@ static void capture(const struct search *search, struct router_match *match)
         const struct template_variable *variable = &template->variables[i];
         bool rest = template->segments[variable->end - 1].kind == SEGMENT_REST;
         int end = rest ? search->count : variable->end;
-        match->captures[i] = STR("");
+        match->captures[i] = str_sized(path.data + path.length, 0);
         if (end <= variable->first) continue;
         struct str first = search->segments[variable->first], last = search->segments[end - 1];
         match->captures[i] = str_sized(first.data, (size_t)(last.data + last.length - first.data));
@@ -213,7 +214,7 @@ enum router_result router_find(const struct router *router, struct str method, s
     search.allow = NULL;
     if (!split_path(path, &search)) return ROUTER_NO_PATH;
     if (!search_tree(router, &search)) return search.path_found ? ROUTER_NO_METHOD : ROUTER_NO_PATH;
-    capture(&search, ret_match);
+    capture(&search, path, ret_match);
     return ROUTER_FOUND;
 }
 

@@ -111,6 +111,18 @@ TEST(literals_beat_variables)
     CHECK_STR(find("GET", "/files"), "/files/{name=**} name=");
 }
 
+TEST(a_rest_of_no_segments_is_a_view_of_the_path)
+{
+    static const char path[] = "/a/b";
+    struct router_match match;
+
+    start();
+    add("GET", "/{x}/{y}/{rest=**}");
+    CHECK_INT(router_find(router, STR("GET"), str_of(path), &match), ==, ROUTER_FOUND);
+    CHECK(match.captures[2].data == path + strlen(path));
+    CHECK_INT(match.captures[2].length, ==, 0);
+}
+
 TEST(patterns_within_variables_and_verbs)
 {
     start();
