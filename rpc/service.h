@@ -12,6 +12,8 @@
 #include "rpc/identity.h"
 #include "rpc/server.h"
 
+struct events;
+
 /* What a module is given when it starts; lives as long as the process serves. */
 struct service_context {
     struct arena *arena; /* for what lives as long as the service */
@@ -24,7 +26,8 @@ struct service_context {
     /* The channel to another service by its registry name ("product"), as PRODUCT_URL says; never
      * NULL: one to a service that is not there answers UNAVAILABLE. */
     struct rpc_channel *(*channel)(const struct service_context *context, const char *service);
-    void *app; /* private to app/ */
+    struct events *events; /* the bus (events/events.h); NULL: there is none, and nobody listens */
+    void *app;             /* private to app/ */
 };
 
 struct service_module {

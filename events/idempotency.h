@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that may come twice and have their effect once: the key that a client gives with a POST
+ * (metadata `idempotency-key`; over HTTP the header Idempotency-Key of
+ * draft-ietf-httpapi-idempotency-key-header, plain or as a quoted string).
+ *
+ *     st = idempotency_of_call(call, &user, &request->base, &idempotency);
+ *     ... the store's job: begin, effect, finish with idempotency_answer(...) ...
+ *     if (answer.data) return idempotency_replay(call, answer, &response->base);
+ *
+ * The record is kept by the service's store in the transaction of the effect (events_sqlite.h). A
+ * key belongs to its caller, and is kept for a day. */
+#ifndef EVENTS_IDEMPOTENCY_H
+#define EVENTS_IDEMPOTENCY_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "rpc/rpc.h"
+
+enum { IDEMPOTENCY_KEY_MAX = 255, IDEMPOTENCY_FINGERPRINT_SIZE = 32 };
+#define IDEMPOTENCY_KEPT_US (24 * 3600 * INT64_C(1000000))
+
+struct idempotency {
+    const char *scope;                                 /* the caller */
+    const char *key;                                   /* "": the request has none */
+    uint8_t fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE]; /* SHA-256 of the request's type and bytes */
+};
+
+/* The key of the call's request. A request without one is fine, and never repeated.
+ * INVALID_ARGUMENT (IDEMPOTENCY_KEY_INVALID) for one that is empty, too long, or not printable
+ * ASCII. */
+struct status idempotency_of_call(const struct call *call, const struct user *user,
+                                  const ProtobufCMessage *request,
+                                  struct idempotency *ret_idempotency);
+
+static inline bool idempotency_given(const struct idempotency *idempotency)
+{
+    return idempotency->key[0] != '\0';
+}
+
+/* An answer as it is kept. */
+struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response);
+
+/* Fills an initialised response with the first answer, and marks the reply as repeated (metadata
+ * `idempotent-replayed: true`). DATA_LOSS if it is none. */
+struct status idempotency_replay(const struct call *call, struct str answer,
+                                 ProtobufCMessage *response);
+
+#endif

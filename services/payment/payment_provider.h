@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A payment provider, as the payment service sees it: who moves the money. An adapter fills the
+ * table (payment_provider_test.c calls the bank service, payment_provider_stripe.c calls Stripe).
+ *
+ * Every call carries an idempotency key: whoever asks again with the same key gets what came of the
+ * first call, so a call whose answer was lost is simply made again. An adapter answers
+ *   - OK: the provider has answered, also when it says no; `outcome` says what;
+ *   - UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED: nobody knows whether it
+ *     happened; to be asked again with the same key;
+ *   - anything else: it did not and will not happen (a mistake of ours). */
+#ifndef SERVICES_PAYMENT_PAYMENT_PROVIDER_H
+#define SERVICES_PAYMENT_PAYMENT_PROVIDER_H
+
+#include "fiber/call.h"
+
+enum provider_outcome {
+    PROVIDER_AUTHORIZED,      /* the amount is held */
+    PROVIDER_REQUIRES_ACTION, /* the customer has to confirm */
+    PROVIDER_DECLINED,
+    PROVIDER_CAPTURED,
+    PROVIDER_VOIDED,
+    PROVIDER_REFUNDED,
+    PROVIDER_PROCESSING, /* the provider itself does not know yet; asked again later */
+};
+
+struct provider_request {
+    const char *idempotency_key;
+    const char *payment_id; /* ours, for its records */
+    const char *order_id;
+    const char *reference;      /* the provider's own id of it; "" before the first answer */
+    const char *payment_method; /* of authorize: the token */
+    int64_t amount_minor;       /* of authorize, capture, refund */
+    const char *currency;
+};
+
+struct provider_answer {
+    enum provider_outcome outcome;
+    const char *reference;    /* arena */
+    const char *decline_code; /* of a decline: "card_declined"; "" */
+    const char *message;      /* of a decline, for people; "" */
+};
+
+/* A payment as the provider has it, for reconciliation. */
+struct provider_charge {
+    const char *reference;
+    const char *order_id;
+    const char *status; /* authorized, requires_action, declined, captured, voided, processing */
+    int64_t amount_minor, captured_minor, refunded_minor;
+    const char *currency;
+};
+
+/* What a webhook says. */
+struct provider_event {
+    const char *event_id;  /* for deduplication */
+    const char *reference; /* of the payment */
+    const char *type;      /* the provider's own name of it */
+    bool known;            /* false: nothing to do with it */
+};
+
+struct payment_provider {
+    const char *name; /* "test", "stripe" */
+
+    struct status (*authorize)(struct call *call, struct payment_provider *provider,
+                               const struct provider_request *request,
+                               struct provider_answer *ret_answer);
+    /* After requires_action. */
+    struct status (*confirm)(struct call *call, struct payment_provider *provider,
+                             const struct provider_request *request,
+                             struct provider_answer *ret_answer);
+    struct status (*capture)(struct call *call, struct payment_provider *provider,
+                             const struct provider_request *request,
+                             struct provider_answer *ret_answer);
+    struct status (*void_)(struct call *call, struct payment_provider *provider,
+                           const struct provider_request *request,
+                           struct provider_answer *ret_answer);
+    struct status (*refund)(struct call *call, struct payment_provider *provider,
+                            const struct provider_request *request,
+                            struct provider_answer *ret_answer);
+
+    /* One payment by its reference. NOT_FOUND (CHARGE_NOT_FOUND). */
+    struct status (*find)(struct call *call, struct payment_provider *provider,
+                          const char *reference, struct provider_charge *ret_charge);
+    /* Pages of all payments, oldest first; `after` "" for the first; fewer than `max` at the end.
+     */
+    struct status (*list)(struct call *call, struct payment_provider *provider, const char *after,
+                          size_t max, struct provider_charge **ret_charges, size_t *ret_count);
+
+    /* Checks a webhook's signature over its bytes and reads it. UNAUTHENTICATED
+     * (WEBHOOK_SIGNATURE). NULL: the provider sends none. */
+    struct status (*read_webhook)(const struct call *call, struct payment_provider *provider,
+                                  struct str signature, struct str body,
+                                  struct provider_event *ret_event);
+
+    /* After the shards have been joined; may be NULL. */
+    void (*close)(struct payment_provider *provider);
+};
+
+struct service_context;
+
+/* The test provider: a client of the bank service. */
+struct status payment_provider_test(const struct service_context *context,
+                                    struct payment_provider **ret_provider);
+/* Stripe: PaymentIntents with manual capture, over HTTPS (STRIPE_API_KEY, STRIPE_API_URL,
+ * STRIPE_WEBHOOK_SECRET). */
+struct status payment_provider_stripe(const struct service_context *context,
+                                      struct payment_provider **ret_provider);
+
+#endif
