@@ -151,8 +151,8 @@ static void move(struct order *order, const struct rule *rule, const struct orde
 
     turn->moved = true;
     turn->tells = rule->tells;
-    turn->transition = (struct order_transition){
-        rule->from, rule->to, step->event, step->cause, message, step->now_us};
+    turn->transition = (struct order_transition){rule->from,  rule->to, step->event,
+                                                 step->cause, message,  step->now_us};
     turn->captures = policy->captures_on_confirm;
 
     order->state = rule->to;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists, and what the sweep looks for. A page is read backwards along the numbers of a customer's or
- * a seller's orders; its position is the last number. */
+/* Lists, and what the sweep looks for. A page is read backwards along the numbers of a customer's
+ * or a seller's orders; its position is the last number. */
 #include "reasons.pb-c.h"
 #include "services/order/order_store_sqlite.h"
 
@@ -8,13 +8,11 @@
 
 #define IN_STATE " AND (?3 = 0 OR o.state = ?3) ORDER BY "
 
-static const char by_user[] = "SELECT " ORDER_COLUMNS
-                              ", length(o.document) FROM orders o"
+static const char by_user[] = "SELECT " ORDER_COLUMNS ", length(o.document) FROM orders o"
                               " WHERE o.user_id = ?1 AND o.number < ?2" IN_STATE
                               "o.number DESC LIMIT ?4";
 
-static const char by_seller[] = "SELECT " ORDER_COLUMNS
-                                ", length(o.document) FROM order_sellers s"
+static const char by_seller[] = "SELECT " ORDER_COLUMNS ", length(o.document) FROM order_sellers s"
                                 " CROSS JOIN orders o ON o.number = s.number"
                                 " WHERE s.seller = ?1 AND s.number < ?2" IN_STATE
                                 "s.number DESC LIMIT ?4";

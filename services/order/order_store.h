@@ -45,14 +45,14 @@ struct order_change {
     struct status (*apply)(const struct call *call, struct order *order, void *data,
                            struct order_turn *ret_turn);
     void *data;
-    const struct event *event; /* what causes it, once; NULL: no event */
+    const struct event *event;             /* what causes it, once; NULL: no event */
     const struct idempotency *idempotency; /* of who asks for it; NULL: nobody */
     struct str (*answer)(struct arena *arena, const struct order *order); /* with idempotency */
 };
 
 struct order_query {
-    const char *user_id; /* of this customer, or else */
-    const char *seller;  /* with products of this seller */
+    const char *user_id;    /* of this customer, or else */
+    const char *seller;     /* with products of this seller */
     enum order_state state; /* ORDER_NONE: in any */
     struct str after;       /* the position where the page before ended; empty: the first */
     int limit;

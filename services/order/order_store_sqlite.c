@@ -176,11 +176,10 @@ static struct status begin_request(struct sqlite_tx *tx, const struct idempotenc
     return idempotency_sqlite_begin(tx, idempotency, clock_now_us(), ret_replayed);
 }
 
-static struct status finish_request(const struct call *call, struct sqlite_tx *tx,
-                                    const struct idempotency *idempotency,
-                                    struct str (*answer)(struct arena *arena,
-                                                         const struct order *order),
-                                    const struct order *order)
+static struct status
+finish_request(const struct call *call, struct sqlite_tx *tx, const struct idempotency *idempotency,
+               struct str (*answer)(struct arena *arena, const struct order *order),
+               const struct order *order)
 {
     if (!idempotency || !idempotency_given(idempotency)) return status_ok();
     return idempotency_sqlite_finish(tx, idempotency, answer(call->arena, order));

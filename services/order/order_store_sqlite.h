@@ -17,9 +17,9 @@ static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
 }
 
 /* Of `orders o`, as order_row_read reads them. */
-#define ORDER_COLUMNS                                                                  \
-    "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency,"    \
-    " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"               \
+#define ORDER_COLUMNS                                                               \
+    "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
+    " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
     " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document"
 
 /* The current row as an order in the rows' arena. */
