@@ -40,15 +40,12 @@ static void read_validation(struct arena *arena, const ProtobufCMessage *message
 static void read_expired(struct arena *arena, const ProtobufCMessage *message,
                          struct order_step *step)
 {
-    (void)arena;
-    (void)message;
     step->event = ORDER_RESERVATION_EXPIRED;
 }
 
 static void read_authorized(struct arena *arena, const ProtobufCMessage *message,
                             struct order_step *step)
 {
-    (void)arena;
     step->event = ORDER_PAYMENT_AUTHORIZED;
     step->payment_id = ((const Events__PaymentAuthorizedEvent *)message)->payment_id;
 }
@@ -58,7 +55,6 @@ static void read_failed(struct arena *arena, const ProtobufCMessage *message,
 {
     const Events__PaymentFailedEvent *event = (const Events__PaymentFailedEvent *)message;
 
-    (void)arena;
     step->event = ORDER_PAYMENT_FAILED;
     step->payment_id = event->payment_id;
     if (event->reason[0]) step->reason = event->reason;
@@ -70,7 +66,6 @@ static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
 {
     const Events__PaymentRefundedEvent *event = (const Events__PaymentRefundedEvent *)message;
 
-    (void)arena;
     step->event = event->complete ? ORDER_PAYMENT_REFUNDED : ORDER_PAYMENT_SEEN;
     step->payment_id = event->payment_id;
 }
@@ -79,7 +74,6 @@ static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
 static void read_requires_action(struct arena *arena, const ProtobufCMessage *message,
                                  struct order_step *step)
 {
-    (void)arena;
     step->event = ORDER_PAYMENT_SEEN;
     step->payment_id = ((const Events__PaymentRequiresActionEvent *)message)->payment_id;
 }

@@ -124,7 +124,6 @@ static struct status count_job(const struct call *call, struct sqlite_tx *tx, vo
     struct sqlite_rows rows;
     struct status st;
 
-    (void)call;
     st = sqlite_query(tx, &rows,
                       "SELECT state, count(*) FROM orders WHERE state < 4 GROUP BY state", "");
     if (failed(st)) return st;

@@ -81,7 +81,7 @@ struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_o
     };
     struct status st;
 
-    if (order.state <= ORDER_NONE || order.state >= ORDER_STATE_COUNT)
+    if (order.state <= ORDER_NONE || order.state > ORDER_REFUNDED)
         return status_printf(rows->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
                              "the stored order %s has the state %d", order.order_id,
                              (int)order.state);

@@ -101,7 +101,6 @@ static void start_sweep(void *data)
 
 static void start_on_shard(struct shard *shard, void *data)
 {
-    (void)shard;
     start_sweep(data);
 }
 
