@@ -45,7 +45,7 @@ struct product_row {
     "p.is_featured, p.image_urls, p.tags, p.version, p.created_us, p.updated_us, p.description, " \
     "v.variant_id, v.sku, v.image_url, v.barcode, v.options, v.unit_amount, "                     \
     "v.compare_at_unit_amount, v.grams, "                                                         \
-    "v.tracked, v.on_hand, v.reserved, v.received, v.sold, v.imported"
+    "v.tracked, v.on_hand, v.reserved, v.received, v.sold, v.imported, v.epoch"
 
 /* Reads products from the rows, which have one row for each variant and a product's rows together,
  * until their end; at most `max`. */
