@@ -19,8 +19,14 @@ const char *product_reservation_state_name(enum product_reservation_state state)
 }
 
 #define STEP(state, event) [RESERVATION_##state][RESERVATION_##event]
-#define TO(next, move) {RESERVATION_##next, STOCK_##move, RESERVATION_NONE}
-#define TO_OR(next, move, otherwise) {RESERVATION_##next, STOCK_##move, RESERVATION_##otherwise}
+#define TO(next, move)                                     \
+    {                                                      \
+        RESERVATION_##next, STOCK_##move, RESERVATION_NONE \
+    }
+#define TO_OR(next, move, otherwise)                              \
+    {                                                             \
+        RESERVATION_##next, STOCK_##move, RESERVATION_##otherwise \
+    }
 
 /* An order is confirmed only after it was reserved. Where we know of no reservation then, or of one
  * that has ended, the pieces are taken now: the customer has paid. A cancelled order never comes
@@ -46,7 +52,7 @@ static const struct product_reservation_step steps[RESERVATION_STATES][RESERVATI
 struct product_reservation_step product_reservation_step(enum product_reservation_state state,
                                                          enum product_reservation_event event)
 {
-    invariant(state < RESERVATION_STATES && event < RESERVATION_EVENTS);
+    invariant((size_t)state < RESERVATION_STATES && (size_t)event < RESERVATION_EVENTS);
     return steps[state][event];
 }
 
@@ -144,8 +150,12 @@ const char *product_refusals_text(struct arena *arena, const struct product_refu
 static const char *cause_of(enum product_stock_move_kind kind)
 {
     static const char *const causes[] = {
-        [STOCK_STAY] = "",           [STOCK_RESERVE] = "reserved", [STOCK_TAKE] = "sold",
-        [STOCK_SELL] = "sold",       [STOCK_RELEASE] = "released", [STOCK_EXPIRE] = "expired",
+        [STOCK_STAY] = "",
+        [STOCK_RESERVE] = "reserved",
+        [STOCK_TAKE] = "sold",
+        [STOCK_SELL] = "sold",
+        [STOCK_RELEASE] = "released",
+        [STOCK_EXPIRE] = "expired",
         [STOCK_RESTOCK] = "restocked",
     };
 

@@ -97,7 +97,7 @@ struct product_claim {
     bool product_exists;
     const char *name; /* of the product; "" if there is none */
     enum product_status status;
-    size_t variant_count; /* variants that the line may mean: 0, 1, or 2 for several */
+    size_t variant_count;       /* variants that the line may mean: 0, 1, or 2 for several */
     struct product_stock stock; /* of the only one */
 };
 
