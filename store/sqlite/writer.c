@@ -7,6 +7,7 @@
  *                                 for each job: SAVEPOINT, job, RELEASE or ROLLBACK TO
  *                                 COMMIT                       one fsync
  *                                 generation + 1
+ *                                 on_commit, if a job asked for it
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time and nobody waits
  *
@@ -15,13 +16,16 @@
  *
  * Checkpoints copy the log (WAL) back into the file. SQLite would do it inside a COMMIT, while a
  * group waits for its answer; here it is done after the answers, once the log has IDLE pages and
- * nobody waits, or LOADED pages in any case. */
+ * nobody waits, or LOADED pages in any case.
+ *
+ * In a simulation there is no thread: a timer of the shard takes a group, and later answers it. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include "base/clock.h"
 #include "fiber/fiber.h"
+#include "fiber/simulation.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "reasons.pb-c.h"
@@ -41,6 +45,7 @@ struct job {
     struct call call; /* lent to the writer thread */
     struct status status;
     bool begun; /* under the mutex */
+    bool tell;  /* somebody is to be told of the commit */
 
     /* On the shard's thread: */
     struct shard *shard;
@@ -63,6 +68,12 @@ struct writer {
     /* The thread's own: */
     int log_pages; /* in the WAL after the last commit */
     bool checkpoint_fails;
+    /* Who is told of commits; set before the first job. */
+    void (*on_commit)(void *data);
+    void *on_commit_data;
+    /* Instead of the thread, in a simulation: */
+    struct shard_timer simulated;
+    struct job *committed; /* a group that is not answered yet */
 
     _Atomic uint64_t commits, jobs, jobs_failed;
     struct metric_series *commits_metric, *jobs_metric, *failed_metric, *commit_time,
@@ -126,7 +137,7 @@ static struct status run_job(struct writer *writer, struct job *job)
 {
     struct connection *connection = writer->connection;
     struct arena *arena = job->call.arena;
-    struct sqlite_tx tx = {connection, arena};
+    struct sqlite_tx tx = {connection, arena, false};
     struct status st;
 
     st = connection_run(arena, connection, "SAVEPOINT job");
@@ -136,7 +147,27 @@ static struct status run_job(struct writer *writer, struct job *job)
     if (!failed(st)) st = check_foreign_keys(arena, connection);
     if (!failed(st)) st = connection_run(arena, connection, "RELEASE job");
     if (failed(st)) undo_job(writer);
+    job->tell = tx.tell && !failed(st);
     return st;
+}
+
+void sqlite_tell_commit(struct sqlite_tx *tx)
+{
+    tx->tell = true;
+}
+
+void writer_on_commit(struct writer *writer, void (*fn)(void *data), void *data)
+{
+    writer->on_commit_data = data;
+    writer->on_commit = fn;
+}
+
+/* After a commit. */
+static void tell(const struct writer *writer, const struct job *group)
+{
+    if (!writer->on_commit) return;
+    while (group && !group->tell) group = group->next;
+    if (group) writer->on_commit(writer->on_commit_data);
 }
 
 /* Fails if the transaction has not become durable. */
@@ -175,6 +206,7 @@ static void run_group(struct writer *writer, struct job *group)
         atomic_fetch_add(&writer->commits, 1);
         metric_add(writer->commits_metric, 1);
         metric_observe_us(writer->commit_time, clock_monotonic_us() - begun_us);
+        tell(writer, group);
     }
     for (struct job *job = group; job; job = job->next) {
         if (failed(st) && !failed(job->status)) job->status = status_dup(job->call.arena, st);
@@ -279,7 +311,7 @@ static void checkpoint_if_due(struct writer *writer)
     writer->checkpoint_fails = code != SQLITE_OK && code != SQLITE_BUSY;
 }
 
-static int on_commit(void *data, sqlite3 *handle, const char *schema, int pages)
+static int note_log_pages(void *data, sqlite3 *handle, const char *schema, int pages)
 {
     ((struct writer *)data)->log_pages = pages;
     return SQLITE_OK;
@@ -298,12 +330,42 @@ static void *write_groups(void *data)
     return 0;
 }
 
+/* Between a commit and its answers others run, as they do beside a thread. */
+static void write_simulated(void *data)
+{
+    struct writer *writer = data;
+    struct job *group = writer->committed;
+
+    if (group) {
+        writer->committed = 0;
+        answer_group(group);
+        checkpoint_if_due(writer);
+    } else if (writer->first) { /* it may have been withdrawn */
+        group = writer->committed = take_group(writer);
+        run_group(writer, group);
+    }
+    if (writer->committed || writer->first)
+        simulation_work(&writer->simulated, write_simulated, writer);
+}
+
+/* Signals are for the main thread. */
+static int start_thread(struct writer *writer)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&writer->thread, 0, write_groups, writer);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    return error;
+}
+
 struct status writer_new_take(struct arena *arena, struct connection *connection,
                               _Atomic uint64_t *generation, struct writer **ret_writer)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
-    sigset_t all, before;
-    int error;
+    int error = 0;
 
     invariant(writer);
     writer->connection = connection;
@@ -312,12 +374,9 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     pthread_mutex_init(&writer->mutex, 0);
     pthread_cond_init(&writer->filled, 0);
     find_metrics(writer, connection->path);
-    sqlite3_wal_hook(connection->handle, on_commit, writer);
+    sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&writer->thread, 0, write_groups, writer);
-    pthread_sigmask(SIG_SETMASK, &before, 0);
+    if (!simulation_is_on()) error = start_thread(writer);
     if (error) {
         connection_free(connection);
         free(writer);
@@ -334,7 +393,10 @@ void writer_free(struct writer *writer)
     writer->stopping = true;
     pthread_cond_signal(&writer->filled);
     pthread_mutex_unlock(&writer->mutex);
-    pthread_join(writer->thread, 0);
+    if (simulation_is_on())
+        shard_timer_stop(&writer->simulated);
+    else
+        pthread_join(writer->thread, 0);
 
     connection_free(writer->connection);
     arena_release(&writer->arena);
@@ -381,7 +443,9 @@ static struct status enqueue(struct writer *writer, struct job *job)
         if (writer->waiting == 1) pthread_cond_signal(&writer->filled);
     }
     pthread_mutex_unlock(&writer->mutex);
-    if (!failed(st)) metric_shift(writer->waiting_metric, 1);
+    if (failed(st)) return st;
+    metric_shift(writer->waiting_metric, 1);
+    if (simulation_is_on()) simulation_work(&writer->simulated, write_simulated, writer);
     return st;
 }
 
@@ -405,6 +469,8 @@ static bool withdraw(struct writer *writer, struct job *job)
     }
     pthread_mutex_unlock(&writer->mutex);
     if (queued) metric_shift(writer->waiting_metric, -1);
+    if (simulation_is_on() && !writer->first && !writer->committed)
+        shard_timer_stop(&writer->simulated);
     return queued;
 }
 
