@@ -16,7 +16,7 @@ static struct status tell_stock(struct call *call, struct stage *stage, const ch
     event.is_valid = valid;
     if (!valid) {
         event.reason = TEXT("STOCK_INSUFFICIENT");
-        item.variant_id = TEXT("mug0");
+        item.product_id = TEXT("mug");
         item.quantity = 7;
         item.available = 3;
         event.refused = items;
@@ -87,7 +87,7 @@ static void goes_badly(struct call *call, struct stage *stage)
     const OrderService__Order *order = get(call, stage, order_id);
     EXPECT(strcmp(order->status, "REJECTED") == 0);
     EXPECT(strcmp(order->reason, "STOCK_INSUFFICIENT") == 0);
-    EXPECT(strstr(order->message, "mug0") && strstr(order->message, "7 wanted, 3 available"));
+    EXPECT(strstr(order->message, "mug") && strstr(order->message, "7 wanted, 3 available"));
     EXPECT_OK(tell_stock(call, stage, order_id, true));
     EXPECT_OK(tell_paid(call, stage, order_id));
     EXPECT(is_in(call, stage, order_id, "REJECTED"));
