@@ -3,7 +3,7 @@
  * it starts, in a folder of its own, with shards whose fibers call it. Included by test programs
  * only.
  *
- *     static const struct stage_plan plan = {.module = &cart_service, .fake = {...}};
+ *     static const struct stage_plan plan = {.module = &cart_service, .fakes = {{...}}};
  *     stage_run(&plan, fn);       fn(call, stage) on a fiber of shard 0; returns when it has ended
  *
  * Inside fn:
@@ -28,19 +28,19 @@
 #include "rpc/schema.h"
 #include "rpc/service.h"
 
-enum { STAGE_SHARDS = 2, STAGE_DRAIN_MS = 2000 };
+enum { STAGE_SHARDS = 2, STAGE_FAKES_MAX = 4, STAGE_DRAIN_MS = 2000 };
 
 struct stage;
 
 struct stage_plan {
     const struct service_module *module; /* NULL: none, for the tests of a store */
     const char *const *settings;         /* "CART_TTL=3d", ended by NULL; may be NULL */
-    /* A service that the module calls, made by the test; no description: it is absent. */
+    /* Services that the module calls, made by the test; without a description: absent. */
     struct {
         const struct rpc_service *description;
         const void *handlers;
         void *service;
-    } fake;
+    } fakes[STAGE_FAKES_MAX];
     /* What the module finds besides, such as events (events/events_testing.h): its settings, and
      * what is called before and after the module starts and after the shards have ended. May be
      * NULL. */
@@ -159,9 +159,9 @@ static inline void stage_make(struct stage *stage, const struct stage_plan *plan
                               &stage->context.schema));
     options.schema = stage->context.schema;
     stage->server = rpc_server_new(&options);
-    if (plan->fake.description)
-        rpc_server_add(stage->server, plan->fake.description, plan->fake.handlers,
-                       plan->fake.service);
+    for (size_t i = 0; i < STAGE_FAKES_MAX && plan->fakes[i].description; i++)
+        rpc_server_add(stage->server, plan->fakes[i].description, plan->fakes[i].handlers,
+                       plan->fakes[i].service);
     stage_open_channels(stage);
 }
 

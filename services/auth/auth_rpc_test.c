@@ -106,7 +106,7 @@ TEST(an_unknown_address_costs_like_a_wrong_password)
     static const struct stage_plan plan = {
         .module = &auth_service,
         .settings = settings,
-        .fake = {&user_service_rpc, &fake_users, 0},
+        .fakes = {{&user_service_rpc, &fake_users, 0}},
     };
 
     ann_begins("correct horse");

@@ -127,7 +127,7 @@ static inline void auth_play(void (*play)(struct call *call, struct stage *stage
     static const struct stage_plan plan = {
         .module = &auth_service,
         .settings = auth_settings,
-        .fake = {&user_service_rpc, &fake_users, 0},
+        .fakes = {{&user_service_rpc, &fake_users, 0}},
     };
 
     ann_begins("correct horse");

@@ -119,7 +119,7 @@ static void cart_play(void (*play)(struct call *call, struct stage *stage))
     static const struct stage_plan plan = {
         .module = &cart_service,
         .settings = small_limits,
-        .fake = {&product_service_rpc, &fake_products, 0},
+        .fakes = {{&product_service_rpc, &fake_products, 0}},
     };
 
     mug_begins();

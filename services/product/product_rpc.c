@@ -210,8 +210,8 @@ static struct status read_query(const struct call *call,
 
     asked.cursor = (char *)protobuf_c_empty_string;
     asked.page_size = 0;
-    *ret_fingerprint = product_cursor_fingerprint(call->arena, &asked.base);
-    return product_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &query->after);
+    *ret_fingerprint = rpc_cursor_fingerprint(call->arena, &asked.base);
+    return rpc_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &query->after);
 }
 
 /* The list. */
@@ -238,7 +238,7 @@ static struct status get_product(struct call *call,
         products->products[i] = product_message(call->arena, &page.products[i]);
     products->total_count = page.total > INT32_MAX ? INT32_MAX : (int32_t)page.total;
     if (page.next.length > 0)
-        products->next_cursor = product_cursor_encode(call->arena, fingerprint, page.next);
+        products->next_cursor = rpc_cursor_encode(call->arena, fingerprint, page.next);
     product_reply(response, 200, "products");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCTS;
     response->products = products;

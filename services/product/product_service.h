@@ -4,6 +4,7 @@
 #define SERVICES_PRODUCT_PRODUCT_SERVICE_H
 
 #include "product.rpc.h"
+#include "rpc/cursor.h"
 #include "rpc/schema.h"
 #include "services/product/product_cache.h"
 #include "services/product/product_message.h"
@@ -27,14 +28,6 @@ void product_call_actor(const struct call *call, struct product_actor *ret_actor
 
 /* OK if the caller sells or administers. */
 struct status product_call_seller(const struct call *call, struct product_actor *ret_actor);
-
-/* Cursors are the store's position behind a fingerprint of what was asked for, so that a cursor of
- * one list is refused by another. `request` is what was asked for, but for cursor and page size. */
-uint64_t product_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request);
-char *product_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position);
-/* PAGE_CURSOR_INVALID. The empty cursor is the empty position. */
-struct status product_cursor_decode(struct arena *arena, uint64_t fingerprint, const char *cursor,
-                                    struct str *ret_position);
 
 /* The head of every answer. */
 void product_reply(ProductService__StandardResponse *response, int status_code,

@@ -104,8 +104,8 @@ static struct status read_entries_cursor(const struct call *call,
 
     asked.cursor = (char *)protobuf_c_empty_string;
     asked.page_size = 0;
-    *ret_fingerprint = product_cursor_fingerprint(call->arena, &asked.base);
-    st = product_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &position);
+    *ret_fingerprint = rpc_cursor_fingerprint(call->arena, &asked.base);
+    st = rpc_cursor_decode(call->arena, *ret_fingerprint, request->cursor, &position);
     if (failed(st)) return st;
     *ret_before = 0;
     if (position.length == 0) return st;
@@ -126,7 +126,7 @@ entries_message(struct arena *arena, const struct product_stock_page *page, uint
     for (size_t i = 0; i < page->count; i++)
         message->entries[i] = product_message_entry(arena, &page->entries[i]);
     if (page->next > 0)
-        message->next_cursor = product_cursor_encode(
+        message->next_cursor = rpc_cursor_encode(
             arena, fingerprint, str_of(arena_printf(arena, "%lld", (long long)page->next)));
     return message;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors: base64url of the list's fingerprint and the store's position. They are no secret and
  * prove nothing; a forged one only begins a page elsewhere in the same list. */
+#include "rpc/cursor.h"
+
 #include "base/encode.h"
 #include "reasons.pb-c.h"
 #include "rpc/rpc_arena.h"
-#include "services/product/product_service.h"
 
-uint64_t product_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request)
+uint64_t rpc_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request)
 {
     struct str bytes = rpc_pack(arena, request);
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
@@ -16,7 +17,7 @@ uint64_t product_cursor_fingerprint(struct arena *arena, const ProtobufCMessage 
     return hash;
 }
 
-char *product_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position)
+char *rpc_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position)
 {
     char *bytes = arena_alloc(arena, sizeof(fingerprint) + position.length);
 
@@ -26,8 +27,8 @@ char *product_cursor_encode(struct arena *arena, uint64_t fingerprint, struct st
         arena, base64url_encode(arena, str_sized(bytes, sizeof(fingerprint) + position.length)));
 }
 
-struct status product_cursor_decode(struct arena *arena, uint64_t fingerprint, const char *cursor,
-                                    struct str *ret_position)
+struct status rpc_cursor_decode(struct arena *arena, uint64_t fingerprint, const char *cursor,
+                                struct str *ret_position)
 {
     struct str bytes;
 
