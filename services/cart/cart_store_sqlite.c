@@ -201,6 +201,7 @@ struct status cart_store_sqlite(const struct service_context *context, const cha
         .update = update,
         .take_ordered = take_ordered,
         .close = close_store,
+        .events = events_store_sqlite(context->arena, store->db),
     };
     store->ttl_us = ttl_us;
     *ret_store = &store->port;
