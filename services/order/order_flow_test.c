@@ -341,7 +341,7 @@ TEST(a_watcher_sees_each_state_until_the_last)
 static void watches_from_elsewhere(struct call *call, struct stage *stage)
 {
     struct order_service *service = stage->service;
-    struct order_step step = {.event = ORDER_CANCEL, .cause = "another process", .now_us = 1};
+    struct order_step step = {.event = ORDER_CREATE, .cause = "another process"};
     struct spectator spectator = {.stage = stage};
     struct fiber_group group = {0};
     struct order_written written;
@@ -350,7 +350,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
 
     /* Written past the service, so that nobody is told. */
     order_init(call->arena, "ann@example.com", clock_now_us(), &order);
-    step.event = ORDER_CREATE;
+    step.now_us = order.created_us;
     EXPECT_OK(order_apply(call->arena, &order, &step, &service->policy, &turn));
     const struct order_creation creation = {&order, &turn, 0, 0};
     as(call, "ann", "customer");
