@@ -45,6 +45,7 @@ struct sqlite {
 struct sqlite_tx {
     struct connection *connection;
     struct arena *arena;
+    bool tell; /* somebody is to be told of the commit */
 };
 
 /* A copy of the call for another thread, with an arena of its own that is released with the call's.
@@ -67,6 +68,7 @@ struct status migrate(struct arena *arena, struct connection *connection,
 struct status writer_new_take(struct arena *arena, struct connection *connection,
                               _Atomic uint64_t *generation, struct writer **ret_writer);
 void writer_free(struct writer *writer);
+void writer_on_commit(struct writer *writer, void (*fn)(void *data), void *data);
 void writer_stats(const struct writer *writer, struct sqlite_stats *ret_stats);
 /* The connection that writes, for tests that make it fail. */
 struct connection *writer_connection(struct writer *writer);

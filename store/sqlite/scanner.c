@@ -79,7 +79,7 @@ static int is_expired(void *data)
 
 static struct status scan_on(struct scan *scan, struct connection *connection)
 {
-    struct sqlite_tx tx = {connection, scan->call.arena};
+    struct sqlite_tx tx = {connection, scan->call.arena, false};
     struct status st, end;
 
     st = connection_run(tx.arena, connection, "BEGIN");

@@ -171,6 +171,11 @@ void sqlite_stats(const struct sqlite *db, struct sqlite_stats *ret_stats)
     writer_stats(db->writer, ret_stats);
 }
 
+void sqlite_on_commit(struct sqlite *db, void (*fn)(void *data), void *data)
+{
+    writer_on_commit(db->writer, fn, data);
+}
+
 static void release_arena(void *data)
 {
     arena_release(data);

@@ -72,9 +72,17 @@ typedef struct status sqlite_job(const struct call *call, struct sqlite_tx *tx, 
 enum { SQLITE_QUEUE_MAX = 4096 };
 struct status sqlite_write(struct call *call, struct sqlite *db, sqlite_job *job, void *data);
 
+/* Calls fn(data) on the writer thread after each commit with a job that asked for it by
+ * sqlite_tell_commit: once a group, before its jobs are answered. fn must not wait. Once a
+ * database, before the shards run. */
+void sqlite_on_commit(struct sqlite *db, void (*fn)(void *data), void *data);
+
 /* Values bind by a format, one letter each: t const char * (NULL binds NULL), s struct str, i int
  * (32 bit), l int64_t, d double, b struct str as a blob, n NULL (no argument). Each parameter has a
  * letter. Texts and blobs are borrowed until the rows end. */
+
+/* Inside a job: has sqlite_on_commit's function called after this commit. */
+void sqlite_tell_commit(struct sqlite_tx *tx);
 
 /* Inside a job. Runs a statement that answers no rows; ret_changes may be NULL. */
 struct status sqlite_exec(struct sqlite_tx *tx, int *ret_changes, const char *sql,

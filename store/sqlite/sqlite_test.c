@@ -491,3 +491,43 @@ TEST(a_memory_database_leaves_nothing_behind)
     scene_close();
     CHECK(access(folder, F_OK) != 0);
 }
+
+/* ---- telling of commits ---- */
+
+static _Atomic int told;
+
+/* On the writer thread. */
+static void count_told(void *data)
+{
+    told++;
+}
+
+static struct status insert_and_tell(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const int *fails = data;
+    struct status st;
+
+    sqlite_tell_commit(tx);
+    st = sqlite_exec(tx, 0, "INSERT INTO item (name) VALUES (NULL)", "");
+    return *fails ? status_make(STATUS_ABORTED, 0, "no") : st;
+}
+
+static void check_telling(struct call *call, int number)
+{
+    int fails = 0;
+
+    told = 0;
+    sqlite_on_commit(scene.db, count_told, 0);
+    EXPECT_OK(scene_write(call, "INSERT INTO item (name) VALUES ('a')"));
+    EXPECT(told == 0);
+    EXPECT_OK(sqlite_write(call, scene.db, insert_and_tell, &fails));
+    EXPECT(told == 1);
+    fails = 1;
+    EXPECT(sqlite_write(call, scene.db, insert_and_tell, &fails).code == STATUS_ABORTED);
+    EXPECT(told == 1);
+}
+
+TEST(a_commit_is_told_of_if_a_job_asked_for_it)
+{
+    play(check_telling);
+}

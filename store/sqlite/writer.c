@@ -7,6 +7,7 @@
  *                                 for each job: SAVEPOINT, job, RELEASE or ROLLBACK TO
  *                                 COMMIT                       one fsync
  *                                 generation + 1
+ *                                 on_commit, if a job asked for it
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time and nobody waits
  *
@@ -41,6 +42,7 @@ struct job {
     struct call call; /* lent to the writer thread */
     struct status status;
     bool begun; /* under the mutex */
+    bool tell;  /* somebody is to be told of the commit */
 
     /* On the shard's thread: */
     struct shard *shard;
@@ -63,6 +65,9 @@ struct writer {
     /* The thread's own: */
     int log_pages; /* in the WAL after the last commit */
     bool checkpoint_fails;
+    /* Who is told of commits; set before the first job. */
+    void (*on_commit)(void *data);
+    void *on_commit_data;
 
     _Atomic uint64_t commits, jobs, jobs_failed;
     struct metric_series *commits_metric, *jobs_metric, *failed_metric, *commit_time,
@@ -126,7 +131,7 @@ static struct status run_job(struct writer *writer, struct job *job)
 {
     struct connection *connection = writer->connection;
     struct arena *arena = job->call.arena;
-    struct sqlite_tx tx = {connection, arena};
+    struct sqlite_tx tx = {connection, arena, false};
     struct status st;
 
     st = connection_run(arena, connection, "SAVEPOINT job");
@@ -136,7 +141,27 @@ static struct status run_job(struct writer *writer, struct job *job)
     if (!failed(st)) st = check_foreign_keys(arena, connection);
     if (!failed(st)) st = connection_run(arena, connection, "RELEASE job");
     if (failed(st)) undo_job(writer);
+    job->tell = tx.tell && !failed(st);
     return st;
+}
+
+void sqlite_tell_commit(struct sqlite_tx *tx)
+{
+    tx->tell = true;
+}
+
+void writer_on_commit(struct writer *writer, void (*fn)(void *data), void *data)
+{
+    writer->on_commit_data = data;
+    writer->on_commit = fn;
+}
+
+/* After a commit. */
+static void tell(const struct writer *writer, const struct job *group)
+{
+    if (!writer->on_commit) return;
+    while (group && !group->tell) group = group->next;
+    if (group) writer->on_commit(writer->on_commit_data);
 }
 
 /* Fails if the transaction has not become durable. */
@@ -175,6 +200,7 @@ static void run_group(struct writer *writer, struct job *group)
         atomic_fetch_add(&writer->commits, 1);
         metric_add(writer->commits_metric, 1);
         metric_observe_us(writer->commit_time, clock_monotonic_us() - begun_us);
+        tell(writer, group);
     }
     for (struct job *job = group; job; job = job->next) {
         if (failed(st) && !failed(job->status)) job->status = status_dup(job->call.arena, st);
@@ -279,7 +305,7 @@ static void checkpoint_if_due(struct writer *writer)
     writer->checkpoint_fails = code != SQLITE_OK && code != SQLITE_BUSY;
 }
 
-static int on_commit(void *data, sqlite3 *handle, const char *schema, int pages)
+static int note_log_pages(void *data, sqlite3 *handle, const char *schema, int pages)
 {
     ((struct writer *)data)->log_pages = pages;
     return SQLITE_OK;
@@ -312,7 +338,7 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     pthread_mutex_init(&writer->mutex, 0);
     pthread_cond_init(&writer->filled, 0);
     find_metrics(writer, connection->path);
-    sqlite3_wal_hook(connection->handle, on_commit, writer);
+    sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a service calls inside its own jobs: the outbox, the inbox and the idempotency records. The
+ * adapter of the port is events_store_sqlite.c. */
+#include "events/events_sqlite.h"
+
+#include "base/clock.h"
+#include "reasons.pb-c.h"
+
+static bool fits(const char *text, size_t max)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= max;
+}
+
+struct status outbox_sqlite_put(struct sqlite_tx *tx, const struct event *event)
+{
+    invariant(fits(event->topic, EVENT_TOPIC_MAX) && fits(event->key, EVENT_KEY_MAX));
+    invariant(event->payload.length <= EVENT_PAYLOAD_MAX);
+    sqlite_tell_commit(tx);
+    return sqlite_exec(tx, 0,
+                       "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, "
+                       "time_us, traceparent) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                       "ttttblt", event->id, event->topic, event->key, event->type, event->payload,
+                       event->time_us, event->traceparent);
+}
+
+struct status inbox_sqlite_take(struct sqlite_tx *tx, const struct event *event, bool *ret_fresh)
+{
+    int changes = 0;
+
+    struct status st = sqlite_exec(
+        tx, &changes, "INSERT INTO inbox (id, time_us) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
+        "tl", event->id, clock_now_us());
+    if (failed(st)) return st;
+    *ret_fresh = changes == 1;
+    return status_ok();
+}
+
+/* ---- requests that come twice ---- */
+
+static struct str fingerprint_of(const struct idempotency *idempotency)
+{
+    return str_sized(idempotency->fingerprint, IDEMPOTENCY_FINGERPRINT_SIZE);
+}
+
+/* What to say to a request whose key is taken. */
+static struct status answer_again(const struct idempotency *idempotency,
+                                  const struct sqlite_rows *rows, struct str *ret_answer)
+{
+    if (!str_equal(sqlite_column_view(rows, 0), fingerprint_of(idempotency)))
+        return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
+                           "this Idempotency-Key was given with another request");
+    if (sqlite_column_is_null(rows, 1))
+        return status_make(STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING,
+                           "the first request with this Idempotency-Key has not ended yet");
+    struct str answer = sqlite_column_blob(rows, 1);
+    *ret_answer = answer.data ? answer : STR("");
+    return status_ok();
+}
+
+/* The record's number grows with its time, which is what sweeping goes by: so one that is too old
+ * makes room for a new one instead of being changed. */
+static struct status take_key(struct sqlite_tx *tx, const struct idempotency *idempotency,
+                              int64_t now_us)
+{
+    return sqlite_exec(tx, 0,
+                       "INSERT OR REPLACE INTO idempotency (scope, key, fingerprint, time_us) "
+                       "VALUES (?, ?, ?, ?)",
+                       "ttbl", idempotency->scope, idempotency->key, fingerprint_of(idempotency),
+                       now_us);
+}
+
+struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,
+                                       int64_t now_us, struct str *ret_answer)
+{
+    struct str none = {0};
+    struct sqlite_rows rows;
+    struct status st;
+
+    *ret_answer = none;
+    if (!idempotency_given(idempotency)) return status_ok();
+    st = sqlite_query(tx, &rows,
+                      "SELECT fingerprint, answer FROM idempotency WHERE scope = ? AND key = ? AND "
+                      "time_us > ?",
+                      "ttl", idempotency->scope, idempotency->key, now_us - IDEMPOTENCY_KEPT_US);
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) {
+        st = answer_again(idempotency, &rows, ret_answer);
+        sqlite_end(&rows);
+        return st;
+    }
+    if (failed(rows.status)) return rows.status;
+    return take_key(tx, idempotency, now_us);
+}
+
+struct status idempotency_sqlite_finish(struct sqlite_tx *tx, const struct idempotency *idempotency,
+                                        struct str answer)
+{
+    if (!idempotency_given(idempotency)) return status_ok();
+    return sqlite_exec(tx, 0, "UPDATE idempotency SET answer = ? WHERE scope = ? AND key = ?",
+                       "btt", answer.data ? answer : STR(""), idempotency->scope, idempotency->key);
+}
+
+struct status idempotency_sqlite_forget(struct sqlite_tx *tx, const struct idempotency *idempotency)
+{
+    if (!idempotency_given(idempotency)) return status_ok();
+    return sqlite_exec(tx, 0,
+                       "DELETE FROM idempotency WHERE scope = ? AND key = ? AND answer IS NULL",
+                       "tt", idempotency->scope, idempotency->key);
+}

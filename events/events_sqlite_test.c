@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What services call inside their jobs: outbox, inbox and idempotency records. */
+#include "events/events_sqlite.h"
+
+#include "base/clock.h"
+#include "events.pb-c.h"
+#include "store/sqlite/sqlite_testing.h"
+
+static const char *const schema[] = {"CREATE TABLE effect (n INTEGER);", EVENTS_SQLITE_SCHEMA, 0};
+
+static void play(void (*fn)(struct call *call, int number))
+{
+    scene_open(1, ":memory:", schema);
+    scene_play(1, fn);
+    scene_close();
+}
+
+static void make(const struct call *call, const char *order_id, struct event *ret_event)
+{
+    Events__ReservationExpiredEvent message = EVENTS__RESERVATION_EXPIRED_EVENT__INIT;
+
+    message.order_id = (char *)(uintptr_t)order_id;
+    event_make(call, "order-results", order_id, &message.base, ret_event);
+}
+
+/* ---- outbox ---- */
+
+static struct status put_two(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct event *event = data;
+    struct event second;
+    struct status st;
+
+    make(call, "o-2", &second);
+    st = outbox_sqlite_put(tx, event);
+    if (!failed(st)) st = outbox_sqlite_put(tx, &second);
+    return st;
+}
+
+static struct status put_and_fail(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct status st = outbox_sqlite_put(tx, data);
+
+    return failed(st) ? st : status_make(STATUS_ABORTED, 0, "no");
+}
+
+static void check_outbox(struct call *call, int number)
+{
+    struct sqlite_rows rows;
+    struct event event;
+
+    make(call, "o-1", &event);
+    EXPECT(sqlite_write(call, scene.db, put_and_fail, &event).code == STATUS_ABORTED);
+    EXPECT(scene_number(call, "SELECT count(*) FROM outbox") == 0);
+    EXPECT_OK(sqlite_write(call, scene.db, put_two, &event));
+    EXPECT(scene_number(call, "SELECT count(*) FROM outbox") == 2);
+
+    EXPECT_OK(sqlite_read(call, scene.db, &rows,
+                          "SELECT id, aggregatetype, aggregateid, type, payload, time_us, "
+                          "traceparent FROM outbox ORDER BY seq",
+                          ""));
+    EXPECT(sqlite_next(&rows));
+    EXPECT(strcmp(sqlite_column_text(&rows, 0), event.id) == 0);
+    EXPECT(strcmp(sqlite_column_text(&rows, 1), "order-results") == 0);
+    EXPECT(strcmp(sqlite_column_text(&rows, 2), "o-1") == 0);
+    EXPECT(strcmp(sqlite_column_text(&rows, 3), "ReservationExpiredEvent") == 0);
+    EXPECT(str_equal(sqlite_column_blob(&rows, 4), event.payload));
+    EXPECT(sqlite_column_i64(&rows, 5) == event.time_us);
+    EXPECT(strcmp(sqlite_column_text(&rows, 6), event.traceparent) == 0);
+    sqlite_end(&rows);
+}
+
+TEST(an_event_commits_with_its_job_or_not_at_all)
+{
+    play(check_outbox);
+}
+
+/* ---- inbox ---- */
+
+struct effect {
+    const struct event *event;
+    bool fresh;
+    bool fails;
+};
+
+static struct status apply(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct effect *effect = data;
+    struct status st;
+
+    st = inbox_sqlite_take(tx, effect->event, &effect->fresh);
+    if (failed(st) || !effect->fresh) return st;
+    st = sqlite_exec(tx, 0, "INSERT INTO effect (n) VALUES (1)", "");
+    return effect->fails ? status_make(STATUS_ABORTED, 0, "no") : st;
+}
+
+static void check_inbox(struct call *call, int number)
+{
+    struct event first, second;
+    struct effect effect = {.event = &first, .fails = true};
+
+    make(call, "o-1", &first);
+    make(call, "o-1", &second);
+    EXPECT(sqlite_write(call, scene.db, apply, &effect).code == STATUS_ABORTED);
+    effect.fails = false;
+    EXPECT_OK(sqlite_write(call, scene.db, apply, &effect));
+    EXPECT(effect.fresh);
+    EXPECT_OK(sqlite_write(call, scene.db, apply, &effect));
+    EXPECT(!effect.fresh);
+    EXPECT(scene_number(call, "SELECT count(*) FROM effect") == 1);
+    effect.event = &second;
+    EXPECT_OK(sqlite_write(call, scene.db, apply, &effect));
+    EXPECT(effect.fresh);
+    EXPECT(scene_number(call, "SELECT count(*) FROM effect") == 2);
+}
+
+TEST(an_event_that_comes_twice_takes_effect_once)
+{
+    play(check_inbox);
+}
+
+/* ---- idempotency ---- */
+
+enum step { BEGIN, FINISH, FORGET };
+
+struct request {
+    struct idempotency idempotency;
+    enum step step;
+    int64_t now_us;
+    struct str answer;
+};
+
+static struct status run_step(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct request *request = data;
+
+    switch (request->step) {
+    case BEGIN:
+        return idempotency_sqlite_begin(tx, &request->idempotency, request->now_us,
+                                        &request->answer);
+    case FINISH: return idempotency_sqlite_finish(tx, &request->idempotency, request->answer);
+    case FORGET: return idempotency_sqlite_forget(tx, &request->idempotency);
+    }
+    return status_ok();
+}
+
+static struct status run(struct call *call, struct request *request, enum step step)
+{
+    request->step = step;
+    return sqlite_write(call, scene.db, run_step, request);
+}
+
+static struct request request_of(const char *scope, const char *key, int print)
+{
+    struct request request = {.idempotency = {.scope = scope, .key = key},
+                              .now_us = clock_now_us()};
+
+    memset(request.idempotency.fingerprint, print, IDEMPOTENCY_FINGERPRINT_SIZE);
+    return request;
+}
+
+static void expect_refused(struct status st, enum status_code code, int reason)
+{
+    EXPECT(st.code == code && st.reason == reason);
+}
+
+static void check_records(struct call *call, int number)
+{
+    struct request ann = request_of("ann@example.com", "k", 1);
+    struct request other = request_of("ann@example.com", "k", 2);
+    struct request bob = request_of("bob@example.com", "k", 2);
+
+    EXPECT_OK(run(call, &ann, BEGIN));
+    EXPECT(!ann.answer.data);
+    expect_refused(run(call, &ann, BEGIN), STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING);
+    expect_refused(run(call, &other, BEGIN), STATUS_FAILED_PRECONDITION,
+                   ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED);
+    EXPECT_OK(run(call, &bob, BEGIN));
+    EXPECT(!bob.answer.data);
+
+    ann.answer = STR("first\0answer");
+    EXPECT_OK(run(call, &ann, FINISH));
+    ann.answer = (struct str){0};
+    EXPECT_OK(run(call, &ann, BEGIN));
+    EXPECT(str_equal(ann.answer, STR("first\0answer")));
+    expect_refused(run(call, &other, BEGIN), STATUS_FAILED_PRECONDITION,
+                   ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED);
+
+    bob.answer = (struct str){0}; /* the empty message is an answer too */
+    EXPECT_OK(run(call, &bob, FINISH));
+    EXPECT_OK(run(call, &bob, BEGIN));
+    EXPECT(bob.answer.data && bob.answer.length == 0);
+}
+
+TEST(a_key_has_one_request_and_its_answer)
+{
+    play(check_records);
+}
+
+static void check_forgetting(struct call *call, int number)
+{
+    struct request first = request_of("ann@example.com", "k", 1);
+    struct request second = request_of("ann@example.com", "k", 2);
+
+    EXPECT_OK(run(call, &first, BEGIN));
+    EXPECT_OK(run(call, &first, FORGET));
+    EXPECT_OK(run(call, &second, BEGIN));
+    second.answer = STR("answer");
+    EXPECT_OK(run(call, &second, FINISH));
+    EXPECT_OK(run(call, &second, FORGET)); /* what has ended stays */
+    EXPECT_OK(run(call, &second, BEGIN));
+    EXPECT(str_equal(second.answer, STR("answer")));
+
+    second.now_us += IDEMPOTENCY_KEPT_US;
+    EXPECT_OK(run(call, &second, BEGIN));
+    EXPECT(!second.answer.data);
+    EXPECT(scene_number(call, "SELECT count(*) FROM idempotency") == 1);
+}
+
+TEST(a_key_is_free_again_when_forgotten_or_after_a_day)
+{
+    play(check_forgetting);
+}
+
+static void check_none(struct call *call, int number)
+{
+    struct request request = request_of("ann@example.com", "", 1);
+
+    EXPECT_OK(run(call, &request, BEGIN));
+    EXPECT(!request.answer.data);
+    EXPECT_OK(run(call, &request, FINISH));
+    EXPECT_OK(run(call, &request, BEGIN));
+    EXPECT(!request.answer.data);
+    EXPECT_OK(run(call, &request, FORGET));
+    EXPECT(scene_number(call, "SELECT count(*) FROM idempotency") == 0);
+}
+
+TEST(a_request_without_a_key_leaves_nothing)
+{
+    play(check_none);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "events/idempotency.h"
+
+#include <openssl/sha.h>
+
+#include "rpc/rpc_arena.h"
+
+static struct status invalid_key(void)
+{
+    return status_make(
+        STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IDEMPOTENCY_KEY_INVALID,
+        "an Idempotency-Key is 1 to 255 printable characters of ASCII, plain or as a "
+        "quoted string");
+}
+
+/* The text of a quoted string (RFC 8941, section 3.3.3): `\` stands before a `"` or a `\`, and
+ * before nothing else. False if it is none. */
+static bool unquote(struct arena *arena, struct str quoted, struct str *ret_text)
+{
+    char *text = arena_alloc(arena, quoted.length);
+    size_t length = 0;
+
+    if (quoted.length < 2 || quoted.data[quoted.length - 1] != '"') return false;
+    for (size_t i = 1; i < quoted.length - 1; i++) {
+        char c = quoted.data[i];
+        if (c == '"') return false;
+        if (c == '\\') {
+            c = quoted.data[++i];
+            if (i == quoted.length - 1 || (c != '"' && c != '\\')) return false;
+        }
+        text[length++] = c;
+    }
+    *ret_text = str_sized(text, length);
+    return true;
+}
+
+static bool is_printable(struct str text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7e) return false;
+    return true;
+}
+
+/* The type is hashed with its NUL, so that no two requests run into one. */
+static void take_fingerprint(struct arena *arena, const ProtobufCMessage *request,
+                             uint8_t ret_fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE])
+{
+    const char *name = request->descriptor->name;
+    struct str packed = rpc_pack(arena, request);
+    size_t name_size = strlen(name) + 1;
+    uint8_t *text = arena_alloc(arena, name_size + packed.length);
+
+    memcpy(text, name, name_size);
+    if (packed.length > 0) memcpy(text + name_size, packed.data, packed.length);
+    SHA256(text, name_size + packed.length, ret_fingerprint);
+}
+
+struct status idempotency_of_call(const struct call *call, const struct user *user,
+                                  const ProtobufCMessage *request,
+                                  struct idempotency *ret_idempotency)
+{
+    struct str key = call_metadata(call, "idempotency-key");
+    struct idempotency idempotency = {.scope = "", .key = ""};
+
+    if (key.data) {
+        if (str_starts_with(key, STR("\"")) && !unquote(call->arena, key, &key))
+            return invalid_key();
+        if (key.length == 0 || key.length > IDEMPOTENCY_KEY_MAX || !is_printable(key))
+            return invalid_key();
+        idempotency.scope = str_lower(call->arena, str_of(user->email));
+        idempotency.key = str_dup(call->arena, key);
+        take_fingerprint(call->arena, request, idempotency.fingerprint);
+    }
+    *ret_idempotency = idempotency;
+    return status_ok();
+}
+
+struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response)
+{
+    return rpc_pack(arena, response);
+}
+
+struct status idempotency_replay(const struct call *call, struct str answer,
+                                 ProtobufCMessage *response)
+{
+    const ProtobufCMessageDescriptor *descriptor = response->descriptor;
+    ProtobufCMessage *first;
+
+    struct status st = rpc_unpack(call->arena, descriptor, answer, &first);
+    if (failed(st))
+        return status_printf(call->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
+                             "the kept answer is no %s", descriptor->name);
+    memcpy(response, first, descriptor->sizeof_message);
+    return call_reply_metadata(call, STR("idempotent-replayed"), STR("true"));
+}
