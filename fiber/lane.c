@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lanes: a queue of jobs under a lock, and threads that are made while jobs wait and none is free.
+ * In a simulation a timer of the shard stands for the threads, and takes one job at a time.
  *
  * A job of lane_run lies on the waiting fiber's stack. While it queues, the fiber may take it out
  * again; once a thread has it, the fiber stays until the thread's message comes back. */
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include "fiber/fiber.h"
+#include "fiber/simulation.h"
 #include "reasons.pb-c.h"
 
 enum { LANE_THREADS_MAX = 64 };
@@ -42,6 +44,7 @@ struct lane {
     bool ending;
     int thread_count;
     pthread_t threads[LANE_THREADS_MAX];
+    struct shard_timer simulated; /* instead of them */
 };
 
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,29 +67,6 @@ struct lane *lane_new(const char *name, int threads, int queue_max)
     lanes = lane;
     pthread_mutex_unlock(&lanes_lock);
     return lane;
-}
-
-void lane_free(struct lane *lane)
-{
-    if (!lane) return;
-    pthread_mutex_lock(&lanes_lock);
-    if (lane->next) lane->next->previous = lane->previous;
-    if (lane->previous)
-        lane->previous->next = lane->next;
-    else
-        lanes = lane->next;
-    pthread_mutex_unlock(&lanes_lock);
-
-    pthread_mutex_lock(&lane->lock);
-    lane->ending = true;
-    pthread_cond_broadcast(&lane->job_waits);
-    pthread_mutex_unlock(&lane->lock);
-    for (int i = 0; i < lane->thread_count; i++) pthread_join(lane->threads[i], 0);
-
-    invariant(lane->waiting == 0 && lane->running == 0);
-    pthread_cond_destroy(&lane->job_waits);
-    pthread_mutex_destroy(&lane->lock);
-    free(lane);
 }
 
 static void append(struct lane *lane, struct lane_job *job)
@@ -132,31 +112,37 @@ static void run_job(struct lane_job *job)
         free(job);
 }
 
+/* With the lock held, which is given back while the job runs. */
+static void run_first(struct lane *lane)
+{
+    struct lane_job *job = lane->first;
+
+    remove_job(lane, job);
+    job->begun = true;
+    lane->running++;
+    pthread_mutex_unlock(&lane->lock);
+
+    run_job(job);
+
+    pthread_mutex_lock(&lane->lock);
+    lane->running--;
+    lane->finished++;
+}
+
 static void *run_thread(void *data)
 {
     struct lane *lane = data;
 
     pthread_mutex_lock(&lane->lock);
     for (;;) {
-        struct lane_job *job = lane->first;
-
-        if (!job && lane->ending) break;
-        if (!job) {
-            lane->idle++;
-            pthread_cond_wait(&lane->job_waits, &lane->lock);
-            lane->idle--;
+        if (lane->first) {
+            run_first(lane);
             continue;
         }
-        remove_job(lane, job);
-        job->begun = true;
-        lane->running++;
-        pthread_mutex_unlock(&lane->lock);
-
-        run_job(job);
-
-        pthread_mutex_lock(&lane->lock);
-        lane->running--;
-        lane->finished++;
+        if (lane->ending) break;
+        lane->idle++;
+        pthread_cond_wait(&lane->job_waits, &lane->lock);
+        lane->idle--;
     }
     pthread_mutex_unlock(&lane->lock);
     return 0;
@@ -182,6 +168,52 @@ static void add_thread(struct lane *lane)
     pthread_setname_np(*thread, name);
 }
 
+static void run_simulated(void *data)
+{
+    struct lane *lane = data;
+
+    pthread_mutex_lock(&lane->lock);
+    run_first(lane);
+    if (lane->first) simulation_work(&lane->simulated, run_simulated, lane);
+    pthread_mutex_unlock(&lane->lock);
+}
+
+/* Sees to it that somebody works on what was queued. With the lock held. */
+static void call_worker(struct lane *lane)
+{
+    if (simulation_is_on()) {
+        simulation_work(&lane->simulated, run_simulated, lane);
+        return;
+    }
+    if (lane->idle < lane->waiting && lane->thread_count < lane->threads_max) add_thread(lane);
+    if (lane->idle) pthread_cond_signal(&lane->job_waits);
+}
+
+void lane_free(struct lane *lane)
+{
+    if (!lane) return;
+    pthread_mutex_lock(&lanes_lock);
+    if (lane->next) lane->next->previous = lane->previous;
+    if (lane->previous)
+        lane->previous->next = lane->next;
+    else
+        lanes = lane->next;
+    pthread_mutex_unlock(&lanes_lock);
+
+    pthread_mutex_lock(&lane->lock);
+    lane->ending = true;
+    pthread_cond_broadcast(&lane->job_waits);
+    pthread_mutex_unlock(&lane->lock);
+    for (int i = 0; i < lane->thread_count; i++) pthread_join(lane->threads[i], 0);
+    while (simulation_is_on() && lane->first) run_simulated(lane);
+    shard_timer_stop(&lane->simulated);
+
+    invariant(lane->waiting == 0 && lane->running == 0);
+    pthread_cond_destroy(&lane->job_waits);
+    pthread_mutex_destroy(&lane->lock);
+    free(lane);
+}
+
 /* Queues the job, or says that the lane is full. Jobs that an idle thread is about to take do not
  * count as waiting. */
 static bool enqueue(struct lane *lane, struct lane_job *job)
@@ -194,8 +226,7 @@ static bool enqueue(struct lane *lane, struct lane_job *job)
     fits = !lane->ending && lane->waiting < lane->queue_max + threads_free;
     if (fits) {
         append(lane, job);
-        if (lane->idle < lane->waiting && lane->thread_count < lane->threads_max) add_thread(lane);
-        if (lane->idle) pthread_cond_signal(&lane->job_waits);
+        call_worker(lane);
     } else {
         lane->refused++;
     }
@@ -211,6 +242,7 @@ static bool take_back(struct lane *lane, struct lane_job *job)
     pthread_mutex_lock(&lane->lock);
     queued = !job->begun;
     if (queued) remove_job(lane, job);
+    if (!lane->first) shard_timer_stop(&lane->simulated);
     pthread_mutex_unlock(&lane->lock);
     return queued;
 }

@@ -5,7 +5,7 @@
  *     st = lane_run(call, lane, hash_password, &job);
  *
  * The fiber waits, its shard goes on. A full lane answers RESOURCE_EXHAUSTED at once (reason
- * LANE_FULL). */
+ * LANE_FULL). In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H
 

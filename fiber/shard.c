@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "fiber/fiber_pool.h"
 #include "fiber/shard_loop.h"
+#include "fiber/simulation.h"
 
 /* Fibers and tasks may make each other ready for ever; after so many rounds the loop polls before
  * it goes on. */
@@ -160,6 +161,15 @@ static void tell_hooks(struct shard *shard)
     }
 }
 
+/* In a simulation, a loop that would wait for its next timer does not. */
+static void pass_time(struct shard *shard)
+{
+    if (atomic_load_explicit(&shard->messages, memory_order_relaxed)) return;
+    if (uv_is_active((uv_handle_t *)&shard->idle) || shard->timer_count == 0) return;
+    simulation_pass_until(shard->timers[1]->due_us);
+    shard->timer_armed_us = INT64_MAX; /* it was armed for a moment that has come */
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct shard *shard = prepare->data;
@@ -167,6 +177,7 @@ static void on_prepare(uv_prepare_t *prepare)
     if (shard->stopping) tell_hooks(shard);
     end_turn(shard);
     if (shard->stopping) settle(shard);
+    if (simulation_is_on()) pass_time(shard);
     shard_timers_arm(shard);
     shard->now_us = 0;
 }
@@ -259,6 +270,10 @@ struct shards *shards_new(int count)
         errno = -error;
         return 0;
     }
+    if (simulation_is_on()) {
+        invariant(shards->count == 1);
+        simulation_set_shard(&shards->shards[0]);
+    }
     return shards;
 }
 
@@ -266,6 +281,7 @@ void shards_free(struct shards *shards)
 {
     if (!shards) return;
     invariant(shards->thread_count == 0);
+    if (simulation_is_on()) simulation_set_shard(0);
     for (int i = 0; i < shards->count; i++) shard_close(&shards->shards[i]);
     free(shards);
 }

@@ -10,6 +10,8 @@
  * What belongs to a shard (fibers, connections, prepared statements, caches, metrics) is touched on
  * its thread only.
  *
+ * In a simulation (fiber/simulation.h) there is one shard, and it never waits.
+ *
  * One turn of a loop: timers that are due, I/O and messages, then its end: fibers that became
  * ready, then deferred tasks. What they make ready or defer in their part belongs to the next turn.
  * SIGPIPE is blocked on the threads. */

@@ -94,7 +94,8 @@ struct status connection_new(struct arena *arena, const char *path, enum connect
                              struct connection **ret_connection)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                (role == CONNECTION_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+                (role == CONNECTION_READER ? SQLITE_OPEN_READONLY
+                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     struct connection *connection = calloc(1, sizeof(*connection));
     struct status st;
     int code;

@@ -51,7 +51,7 @@ struct connection {
     struct statement statements[STATEMENTS_MAX];
 };
 
-/* Opens an existing file and sets the connection up. Owned. */
+/* Opens the file and sets the connection up; a writer makes a file that is not there. Owned. */
 struct status connection_new(struct arena *arena, const char *path, enum connection_role role,
                              struct connection **ret_connection);
 /* NULL is fine. */

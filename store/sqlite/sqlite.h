@@ -15,6 +15,7 @@
  * with a savepoint for each job, and one fsync: a job that fails rolls back alone, the others
  * commit, and nobody is answered before the commit is durable. A reader of the same process sees a
  * write as soon as sqlite_write has answered.
+ * In a simulation (fiber/simulation.h) writer and scanner work on the shard's thread.
  *
  * Statements are prepared once a connection and found again by the address of their text: pass
  * string literals (or text that lives as long as the database). Drivers translate once: a broken

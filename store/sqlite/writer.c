@@ -16,13 +16,16 @@
  *
  * Checkpoints copy the log (WAL) back into the file. SQLite would do it inside a COMMIT, while a
  * group waits for its answer; here it is done after the answers, once the log has IDLE pages and
- * nobody waits, or LOADED pages in any case. */
+ * nobody waits, or LOADED pages in any case.
+ *
+ * In a simulation there is no thread: a timer of the shard takes a group, and later answers it. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include "base/clock.h"
 #include "fiber/fiber.h"
+#include "fiber/simulation.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "reasons.pb-c.h"
@@ -65,6 +68,9 @@ struct writer {
     /* The thread's own: */
     int log_pages; /* in the WAL after the last commit */
     bool checkpoint_fails;
+    /* Instead of the thread, in a simulation: */
+    struct shard_timer simulated;
+    struct job *committed; /* a group that is not answered yet */
     /* Who is told of commits; set before the first job. */
     void (*on_commit)(void *data);
     void *on_commit_data;
@@ -324,12 +330,42 @@ static void *write_groups(void *data)
     return 0;
 }
 
+/* Between a commit and its answers others run, as they do beside a thread. */
+static void write_simulated(void *data)
+{
+    struct writer *writer = data;
+    struct job *group = writer->committed;
+
+    if (group) {
+        writer->committed = 0;
+        answer_group(group);
+        checkpoint_if_due(writer);
+    } else if (writer->first) { /* it may have been withdrawn */
+        group = writer->committed = take_group(writer);
+        run_group(writer, group);
+    }
+    if (writer->committed || writer->first)
+        simulation_work(&writer->simulated, write_simulated, writer);
+}
+
+/* Signals are for the main thread. */
+static int start_thread(struct writer *writer)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&writer->thread, 0, write_groups, writer);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    return error;
+}
+
 struct status writer_new_take(struct arena *arena, struct connection *connection,
                               _Atomic uint64_t *generation, struct writer **ret_writer)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
-    sigset_t all, before;
-    int error;
+    int error = 0;
 
     invariant(writer);
     writer->connection = connection;
@@ -340,10 +376,7 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     find_metrics(writer, connection->path);
     sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&writer->thread, 0, write_groups, writer);
-    pthread_sigmask(SIG_SETMASK, &before, 0);
+    if (!simulation_is_on()) error = start_thread(writer);
     if (error) {
         connection_free(connection);
         free(writer);
@@ -360,7 +393,10 @@ void writer_free(struct writer *writer)
     writer->stopping = true;
     pthread_cond_signal(&writer->filled);
     pthread_mutex_unlock(&writer->mutex);
-    pthread_join(writer->thread, 0);
+    if (simulation_is_on())
+        shard_timer_stop(&writer->simulated);
+    else
+        pthread_join(writer->thread, 0);
 
     connection_free(writer->connection);
     arena_release(&writer->arena);
@@ -407,7 +443,9 @@ static struct status enqueue(struct writer *writer, struct job *job)
         if (writer->waiting == 1) pthread_cond_signal(&writer->filled);
     }
     pthread_mutex_unlock(&writer->mutex);
-    if (!failed(st)) metric_shift(writer->waiting_metric, 1);
+    if (failed(st)) return st;
+    metric_shift(writer->waiting_metric, 1);
+    if (simulation_is_on()) simulation_work(&writer->simulated, write_simulated, writer);
     return st;
 }
 
@@ -431,6 +469,8 @@ static bool withdraw(struct writer *writer, struct job *job)
     }
     pthread_mutex_unlock(&writer->mutex);
     if (queued) metric_shift(writer->waiting_metric, -1);
+    if (simulation_is_on() && !writer->first && !writer->committed)
+        shard_timer_stop(&writer->simulated);
     return queued;
 }
 
