@@ -17,7 +17,7 @@ static const struct setting settings[] = {
      "A request that the provider takes longer for is answered 202, and goes on.", 0, 60000},
     {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
      "How long an authorization is held before it is let go.", 1000, 2592000000},
-    {"PAYMENT_ATTEMPTS_MAX", SETTING_INTEGER, "6",
+    {"PAYMENT_ATTEMPTS_MAX", SETTING_INTEGER, "7",
      "Authorizations asked for in vain so often are given up, if it is certain that nothing was "
      "done.",
      1, 100},
