@@ -187,8 +187,8 @@ check "what is cancelled is not paid for" [ "$status" -ge 400 ]
 # From CONFIRMED: pieces come back, and so does the money.
 order "$(shirt_small "$visa")"; expect 201
 becomes CONFIRMED
-stock "apparel/$shirt" 1 0
 payment=$(value .order.payment_id)
+stock "apparel/$shirt" 1 0
 cancel; expect 200 '.order.status == "CANCELLED"'
 stock "apparel/$shirt" 2 0
 eventually "/payments/$payment" '.payment.status == "canceled"' '.payment.captured_minor == "0"'
