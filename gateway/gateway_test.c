@@ -170,7 +170,7 @@ TEST(calls_have_a_deadline)
 
 static void streams(struct call *call, struct edge *edge)
 {
-    struct reply reply = ask(call, edge, "GET", "/watch/3", "", "");
+    struct reply reply = ask(call, edge, "GET", "/watch/3", "", "accept: application/x-ndjson");
 
     EXPECT(reply.status == 200);
     EXPECT(is(header_of(call, &reply, "content-type"), "application/x-ndjson"));
@@ -180,11 +180,14 @@ static void streams(struct call *call, struct edge *edge)
     EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
     EXPECT(is(reply.body,
               "data: {\"number\":0,\"text\":\"x\"}\n\ndata: {\"number\":1,\"text\":\"x\"}\n\n"));
+    reply = ask(call, edge, "GET", "/watch/1", "", "accept: */*");
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
+    EXPECT(is(reply.body, "data: {\"number\":0,\"text\":\"x\"}\n\n"));
     reply = ask(call, edge, "GET", "/watch/0", "", "");
     EXPECT(reply.status == 200 && reply.body[0] == '\0');
     reply = ask(call, edge, "GET", "/watch/5?fail_after=1", "", "");
     expect_error(&reply, 409, "ABORTED", "VERSION_STALE");
-    reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "");
+    reply = ask(call, edge, "GET", "/watch/5?fail_after=2", "", "accept: application/json");
     EXPECT(reply.status == 200);
     EXPECT(has(reply.body,
                "{\"number\":0,\"text\":\"x\"}\n{\"success\":false,\"message\":\"enough\","));
@@ -222,7 +225,7 @@ static void silent_streams(struct call *call, struct edge *edge)
     reply = ask(call, edge, "GET", "/watch/2?pause_ms=120&fail_after=2", "",
                 "accept: text/event-stream");
     EXPECT(reply.status == 200 && count_of(reply.body, "event: error\ndata: {") == 1);
-    reply = ask(call, edge, "GET", "/watch/1?pause_ms=120", "", "");
+    reply = ask(call, edge, "GET", "/watch/1?pause_ms=120", "", "accept: application/x-ndjson");
     EXPECT(is(reply.body, "{\"number\":0,\"text\":\"x\"}\n"));
 }
 
