@@ -286,19 +286,15 @@ static void end_stream(struct call *call, struct json_stream *json, struct statu
     http_finish(call, json->request->exchange, NULL);
 }
 
-/* Server-Sent Events, unless the caller asks for lines of JSON and not for events. */
 static bool wants_events(const struct gateway_request *request)
 {
     struct str rest = request_header(request, "accept"), part;
-    bool wants_lines = false;
 
     while (str_split(&rest, ',', &part)) {
         struct str type = str_trim(str_sized(part.data, str_find(part, ';')));
         if (str_equal_nocase(type, STR("text/event-stream"))) return true;
-        wants_lines = wants_lines || str_equal_nocase(type, STR("application/x-ndjson")) ||
-                      str_equal_nocase(type, STR("application/json"));
     }
-    return !wants_lines;
+    return false;
 }
 
 static struct status serve_stream(struct call *call, struct gateway_request *request,
