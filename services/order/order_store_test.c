@@ -92,9 +92,9 @@ static void draft(struct arena *arena, const char *user_id, struct order *ret_or
     ret_order->from_cart = true;
 }
 
-static struct str answer(struct arena *arena, const struct order *order)
+static struct str answer(struct arena *arena, const struct order_written *written)
 {
-    return str_of(arena_printf(arena, "order %lld", (long long)order->number));
+    return str_of(arena_printf(arena, "order %lld", (long long)written->order.number));
 }
 
 static struct status create_with(struct call *call, const char *user_id,
@@ -278,7 +278,7 @@ static void answers_again(struct call *call, struct stage *stage)
     EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &first));
     EXPECT(!first.replayed.data);
     EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &again));
-    EXPECT(str_equal(again.replayed, answer(call->arena, &first.order)) && !again.turn.changed);
+    EXPECT(str_equal(again.replayed, answer(call->arena, &first)) && !again.turn.changed);
     EXPECT_OK(store->replay(call, store, &idempotency, &found));
     EXPECT(str_equal(found, again.replayed));
     idempotency.fingerprint[0] = 1;
@@ -293,8 +293,9 @@ static void answers_again(struct call *call, struct stage *stage)
                                         .answer = answer};
     EXPECT_OK(store->update(call, store, &change, &again));
     EXPECT(again.turn.moved && !again.replayed.data);
+    EXPECT(again.history_count == 2 && again.history[1].event == ORDER_CANCEL);
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first.order)));
+    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first)));
     idempotency.key = "k3"; /* a refused request keeps no key */
     EXPECT_REFUSED(store->update(call, store, &change, &again), FAILED_PRECONDITION, ORDER_STATE);
     EXPECT_OK(store->replay(call, store, &idempotency, &found));
