@@ -226,6 +226,7 @@ static inline void stage_run(const struct stage_plan *plan,
     if (plan->besides) stage_must(plan->besides->start(&stage.context, &stage.beside));
     if (plan->module) stage_must(plan->module->start(&stage.context, &stage.service));
     if (plan->started) plan->started(&stage);
+    if (plan->module && plan->module->serve) plan->module->serve(stage.service);
 
     fiber_post(shards_at(stage.shards, 0), stage_fiber, NULL, &stage);
     shards_run(stage.shards);

@@ -75,10 +75,15 @@ static struct status start(const struct service_context *context, void **ret_ser
     service->worker = payment_worker_new(context->arena, context->shards, service);
     rpc_server_add(context->server, &payment_service_rpc, &payment_handlers, service);
     payment_events_start(context, service);
-    /* A process without a bus only looks: a tool beside the shop, or a test. */
-    if (context->events) payment_worker_sweep(service->worker);
     *ret_service = service;
     return status_ok();
+}
+
+static void serve(void *data)
+{
+    struct payment_service *service = data;
+
+    payment_worker_sweep(service->worker);
 }
 
 static void stop(void *data)
@@ -95,5 +100,6 @@ const struct service_module payment_service = {
     .settings = settings,
     .store_default = "sqlite:{data}/payment.db",
     .start = start,
+    .serve = serve,
     .stop = stop,
 };
