@@ -109,4 +109,13 @@ struct status idempotency_sqlite_finish(struct sqlite_tx *tx, const struct idemp
 struct status idempotency_sqlite_forget(struct sqlite_tx *tx,
                                         const struct idempotency *idempotency);
 
+/* ---- on a shard ---- */
+
+/* Looks for the first answer without taking the key, for requests that ask others before their job:
+ * answers as idempotency_sqlite_begin does, and *ret_answer.data NULL where that would take it. Not
+ * finding one promises nothing; the job still begins with idempotency_sqlite_begin. */
+struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
+                                      const struct idempotency *idempotency, int64_t now_us,
+                                      struct str *ret_answer);
+
 #endif

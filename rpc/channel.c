@@ -113,6 +113,8 @@ struct status rpc_call(struct call *call, struct rpc_channel *channel,
     struct status st;
 
     invariant(!method->client_streaming && !method->server_streaming);
+    if (channel->in_process && channel->fate)
+        return rpc_fated_call(call, channel, target.path, request, options, ret_response);
     if (channel->in_process)
         return rpc_local_call(call, channel, target.path, request, options, ret_response);
 

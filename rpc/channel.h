@@ -25,6 +25,16 @@ void rpc_channel_free(struct rpc_channel *channel);
  * server's). Borrowed; before the first call. */
 void rpc_channel_set_identity(struct rpc_channel *channel, const struct rpc_identity *identity);
 
+/* What happens to a call and to its answer on the way, for simulations. All zeros is nothing. */
+struct rpc_fate {
+    int64_t delay_us, answer_delay_us;
+    bool lost;        /* it never arrives; the caller is answered UNAVAILABLE */
+    bool answer_lost; /* it has its effect, and the caller is answered UNAVAILABLE */
+};
+typedef struct rpc_fate rpc_fate_fn(const struct call *call, struct str path, void *data);
+/* Asked before each unary call of a channel that is in process. Before the first call. */
+void rpc_channel_set_fate(struct rpc_channel *channel, rpc_fate_fn *fate, void *data);
+
 /* For callers that serve no rpc themselves (the gateway, the command line): says on whose behalf
  * the calls made from `call` are. Calls in process inherit it, calls over the network send it,
  * signed. `user` NULL is nobody; `metadata` NULL is none, and goes with every call; `client_ip`

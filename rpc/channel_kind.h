@@ -3,6 +3,7 @@
  *
  *     channel.c          what both kinds have alike
  *     channel_local.c    calls in process
+ *     channel_fate.c     the same with the mishaps of a simulation
  *     channel_network.c  calls over the network; client_call.c is one attempt of one */
 #ifndef RPC_CHANNEL_KIND_H
 #define RPC_CHANNEL_KIND_H
@@ -29,6 +30,8 @@ struct rpc_channel {
     const char *addresses[RPC_ADDRESSES_MAX];
     int address_count;
     struct rpc_links *links; /* one for each shard */
+    rpc_fate_fn *fate;       /* of a simulation; NULL: calls just arrive */
+    void *fate_data;
 };
 
 /* What is called, whether it is compiled in or named by a path only. */
@@ -42,6 +45,10 @@ struct rpc_target {
 /* ---- in process ---- */
 
 struct status rpc_local_call(struct call *call, struct rpc_channel *channel, struct str path,
+                             const ProtobufCMessage *request, const struct rpc_options *options,
+                             ProtobufCMessage **ret_response);
+/* The same on a channel with a fate. */
+struct status rpc_fated_call(struct call *call, struct rpc_channel *channel, struct str path,
                              const ProtobufCMessage *request, const struct rpc_options *options,
                              ProtobufCMessage **ret_response);
 struct status rpc_local_call_raw(struct call *call, struct rpc_channel *channel, struct str path,

@@ -51,6 +51,12 @@ void rpc_server_set_serving(struct rpc_server *server, const char *service_name,
     rpc_health_set(server->health, service_name, serving);
 }
 
+bool rpc_server_is_serving(const struct rpc_server *server)
+{
+    return rpc_health_status(server->health, "") ==
+           GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+}
+
 bool rpc_server_has(const struct rpc_server *server, const char *service_name)
 {
     return rpc_routes_have(&server->routes, str_of(service_name));

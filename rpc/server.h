@@ -57,5 +57,7 @@ http_handler rpc_endpoint_handle;
 /* grpc.health.v1: the state of a service, and of the whole under "". All serve after
  * rpc_server_add; draining sets NOT_SERVING. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving);
+/* False once the whole drains: a stream without an end of its own then ends. */
+bool rpc_server_is_serving(const struct rpc_server *server);
 
 #endif

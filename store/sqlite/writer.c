@@ -68,12 +68,12 @@ struct writer {
     /* The thread's own: */
     int log_pages; /* in the WAL after the last commit */
     bool checkpoint_fails;
-    /* Who is told of commits; set before the first job. */
-    void (*on_commit)(void *data);
-    void *on_commit_data;
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
     struct job *committed; /* a group that is not answered yet */
+    /* Who is told of commits; set before the first job. */
+    void (*on_commit)(void *data);
+    void *on_commit_data;
 
     _Atomic uint64_t commits, jobs, jobs_failed;
     struct metric_series *commits_metric, *jobs_metric, *failed_metric, *commit_time,
