@@ -260,6 +260,7 @@ check "it has every state from its begin on" [ "$(sed -n 's/^data: *//p' "$work/
   grep -cx '\(PENDING \)\?VALIDATED CANCELLED ')" = 1 ]
 as bob; api GET "/orders/$order/events"; check "others can't watch" [ "$status" = 403 -o "$status" = 404 ]
 as ann; api GET "/orders/$order/events"; check "what is final ends at once" [ "$status" = 200 ]
+api GET "/orders/$order/events" '' -H 'Accept: application/x-ndjson'; expect 200 '.order.status == "CANCELLED"'
 
 # ---- at the end ----
 
