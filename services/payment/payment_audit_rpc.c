@@ -279,7 +279,6 @@ struct status payment_reconcile(struct call *call,
     struct payment_service *service = call_service(call);
     struct status st;
 
-    (void)request;
     st = call_require_peer(call);
     if (failed(st)) return st;
 

@@ -16,7 +16,7 @@
 enum {
     RUNNING_MAX = 1024, /* fibers of one shard that ask the provider */
     QUEUE_MAX = 4096,   /* operations of one shard that wait for one of them */
-    SWEEP_MAX = 256,    /* operations or payments that one sweep takes up */
+    SWEEP_MAX = 1024,   /* operations or payments that one sweep takes up */
     US_PER_MS = 1000,
 };
 #define BACKOFF_FIRST_US (100 * INT64_C(1000))
@@ -295,7 +295,6 @@ static struct status apply(const struct call *call, struct payment *payment,
     struct verdict *verdict = &attempt->verdict;
     struct status st;
 
-    (void)operation;
     if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
     st = payment_step(call, attempt->worker->service, payment, verdict->step, &verdict->input,
                       write);
@@ -340,7 +339,8 @@ static struct status postpone(struct call *call, const struct payment_run *run,
     *ret_here = run->waiter != 0;
     operation->processing = attempt->verdict.processing;
     operation->next_us = clock_now_us() + pause_us + (*ret_here ? payment_lease_us(service) : 0);
-    st = service->store->postpone(call, service->store, operation);
+    st = service->store->postpone(call, service->store, operation,
+                                  attempt->verdict.reference ? attempt->verdict.reference : "");
     if (failed(st) || !*ret_here) return st;
     return fiber_sleep(call, pause_us);
 }
@@ -517,7 +517,6 @@ static struct status apply_expiry(const struct call *call, struct payment *payme
 {
     struct expiring *expiring = data;
 
-    (void)operation;
     if (payment->expires_us > clock_now_us()) return status_ok();
     return payment_step(call, expiring->service, payment, PAYMENT_EXPIRED, &expiring->input, write);
 }
