@@ -110,6 +110,14 @@ static char *upper(struct arena *arena, const char *text)
     return copy;
 }
 
+/* What was given back of what was captured. Stripe counts what it never took, too: the rest of an
+ * authorization of which a part was captured, and all of one that was let go. */
+static int64_t refunded_of(const struct stripe_intent *intent)
+{
+    if (strcmp(intent->status, "succeeded") != 0 || intent->refunded < intent->released) return 0;
+    return intent->refunded - intent->released;
+}
+
 static struct status make_charge(struct arena *arena, const struct stripe_intent *intent,
                                  struct provider_charge *ret_charge)
 {
@@ -122,7 +130,7 @@ static struct status make_charge(struct arena *arena, const struct stripe_intent
 
     if (!stripe_amount_to_minor(charge.currency, intent->amount, &charge.amount_minor) ||
         !stripe_amount_to_minor(charge.currency, intent->received, &charge.captured_minor) ||
-        !stripe_amount_to_minor(charge.currency, intent->refunded, &charge.refunded_minor))
+        !stripe_amount_to_minor(charge.currency, refunded_of(intent), &charge.refunded_minor))
         return status_printf(arena, STATUS_INTERNAL, 0,
                              "Stripe has the payment %s in amounts of %s that we have not",
                              intent->id, charge.currency);

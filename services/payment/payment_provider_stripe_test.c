@@ -401,6 +401,39 @@ TEST(a_list_is_as_long_as_was_asked_for)
     run(listing);
 }
 
+static int64_t refunded_minor(struct call *call, const char *status, const char *charge)
+{
+    struct payment_provider *provider = world.provider;
+    struct provider_charge found = {.refunded_minor = -1};
+
+    answers(200, arena_printf(call->arena,
+                              "{\"id\":\"pi_1\",\"status\":\"%s\",\"currency\":\"eur\","
+                              "\"amount\":1999,\"latest_charge\":%s}",
+                              status, charge));
+    EXPECT(!failed(provider->find(call, provider, "pi_1", &found)));
+    return found.refunded_minor;
+}
+
+static void refunds(struct call *call)
+{
+    EXPECT(refunded_minor(call, "succeeded",
+                          "{\"amount\":1999,\"amount_captured\":1500,\"amount_refunded\":499}") ==
+           0);
+    EXPECT(refunded_minor(call, "succeeded",
+                          "{\"amount\":1999,\"amount_captured\":1500,\"amount_refunded\":699}") ==
+           200);
+    EXPECT(refunded_minor(call, "succeeded",
+                          "{\"amount\":1999,\"amount_captured\":1999,\"amount_refunded\":9}") == 9);
+    EXPECT(refunded_minor(call, "canceled",
+                          "{\"amount\":1999,\"amount_captured\":0,\"amount_refunded\":1999}") == 0);
+    EXPECT(refunded_minor(call, "requires_capture", "\"ch_1\"") == 0);
+}
+
+TEST(what_was_never_captured_is_not_refunded)
+{
+    run(refunds);
+}
+
 /* ---- making one ---- */
 
 static void check_not_made(const char *url, const char *key, const char *part)

@@ -81,7 +81,9 @@ struct stripe_intent {
     const char *status;
     const char *currency; /* lower case */
     const char *order_id;
-    int64_t amount, received, refunded;
+    int64_t amount, received;
+    int64_t released; /* of the amount: what a capture of a part has let go; 0 if it does not say */
+    int64_t refunded; /* what was released counts as refunded at Stripe */
     struct stripe_error failure; /* of the last try to pay */
 };
 

@@ -82,13 +82,30 @@ static bool take_of_metadata(struct reading *reading, struct str key, enum json_
     return json_skip(&reading->json, token);
 }
 
+struct charge {
+    int64_t amount, captured, refunded;
+};
+
 static bool take_of_charge(struct reading *reading, struct str key, enum json_token token,
                            void *into)
 {
-    struct stripe_intent *intent = into;
+    struct charge *charge = into;
 
-    if (str_is(key, "amount_refunded")) return read_number(reading, token, &intent->refunded);
+    if (str_is(key, "amount")) return read_number(reading, token, &charge->amount);
+    if (str_is(key, "amount_captured")) return read_number(reading, token, &charge->captured);
+    if (str_is(key, "amount_refunded")) return read_number(reading, token, &charge->refunded);
     return json_skip(&reading->json, token);
+}
+
+static bool read_charge(struct reading *reading, enum json_token token,
+                        struct stripe_intent *intent)
+{
+    struct charge charge = {.captured = -1};
+
+    if (!read_object(reading, token, take_of_charge, &charge)) return false;
+    intent->refunded = charge.refunded;
+    if (charge.captured >= 0) intent->released = charge.amount - charge.captured;
+    return true;
 }
 
 static bool take_of_intent(struct reading *reading, struct str key, enum json_token token,
@@ -102,7 +119,7 @@ static bool take_of_intent(struct reading *reading, struct str key, enum json_to
     if (str_is(key, "amount")) return read_number(reading, token, &intent->amount);
     if (str_is(key, "amount_received")) return read_number(reading, token, &intent->received);
     if (str_is(key, "metadata")) return read_object(reading, token, take_of_metadata, intent);
-    if (str_is(key, "latest_charge")) return read_object(reading, token, take_of_charge, intent);
+    if (str_is(key, "latest_charge")) return read_charge(reading, token, intent);
     if (str_is(key, "last_payment_error"))
         return read_object(reading, token, take_of_error, &intent->failure);
     return json_skip(&reading->json, token);
