@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The product service as a consumer and a producer of events: what comes in by the bus, what goes
- * out, and the fiber that ends what nobody confirms. */
+ * out, and what nobody confirms. */
 #include "events/events_testing.h"
 
 #include "events.pb-c.h"
 #include "product.rpc.h"
 #include "rpc/timestamp.h"
-#include "services/product/product_service.h"
+#include "services/product/product_events.h"
 
 extern const struct service_module product_service;
 
@@ -178,37 +178,27 @@ TEST(an_order_that_nobody_can_carry_out_is_answered_and_a_broken_event_is_not)
     stage_run(&plan, refuses);
 }
 
-/* ---- the fiber that ends what is due ---- */
-
-/* Until the sweeper has ended all reservations, which it does by itself. */
-static void wait_for_reserved(struct call *call, struct stage *stage, int64_t open)
-{
-    struct product_service *service = stage->service;
-    int64_t count = -1, first_us;
-
-    for (int tries = 0; tries < 1000 && count != open; tries++) {
-        stage_pass_s(1);
-        EXPECT_OK(fiber_sleep(call, 1000));
-        EXPECT_OK(service->store->open_orders(call, service->store, &count, &first_us));
-    }
-    EXPECT(count == open);
-}
+/* ---- what nobody confirms (by itself: product_sweep_test.c) ---- */
 
 static void expires(struct call *call, struct stage *stage)
 {
     struct product_service *service = stage->service;
-    int64_t place = 0, before_us;
+    int64_t place = 0, next_us;
     struct product mug;
 
     make_product(call, stage, "Mug", 5, &mug);
     double expired = metric_value(service->outcomes[RESERVATION_EXPIRED]);
     EXPECT_OK(created(call, "o1", &mug, 3));
     next_result(call, &place, "o1");
-    before_us = clock_now_us();
     stage_pass_s(HOLD_S + GRACE_S - 60);
+    EXPECT_OK(product_events_expire(call, service, &next_us));
+    EXPECT(next_us > clock_now_us() && next_us <= clock_now_us() + 60 * INT64_C(1000000));
+    EXPECT(metric_value(service->open_reservations) == 1);
     expect_stock(call, stage, &mug, 5, 3, 0);
-    wait_for_reserved(call, stage, 0);
-    EXPECT(clock_now_us() >= before_us + (HOLD_S + GRACE_S) * INT64_C(1000000));
+    stage_pass_s(60);
+    EXPECT_OK(product_events_expire(call, service, &next_us));
+    EXPECT(next_us == 0);
+    EXPECT(metric_value(service->open_reservations) == 0);
     expect_stock(call, stage, &mug, 5, 0, 0);
     expect_expired(call, &place, "o1");
     EXPECT(metric_value(service->outcomes[RESERVATION_EXPIRED]) == expired + 1);
@@ -225,7 +215,7 @@ static void expires(struct call *call, struct stage *stage)
     EXPECT(!stage_sent(call, "order-results", &place));
 }
 
-TEST(a_reservation_ends_by_itself_after_its_time_and_the_grace)
+TEST(a_reservation_ends_after_its_time_and_the_grace)
 {
     stage_run(&plan, expires);
 }
