@@ -115,6 +115,9 @@ static void compose(struct buyer *buyer, struct placed *placed)
     snprintf(item, sizeof(item), "{\"category\":\"crash\",\"product_id\":\"%s\",\"quantity\":1}",
              some_product(buyer));
     buyer->peer.key[0] = 0;
+    /* Once something is sold out, a cart that has it is good for nothing. */
+    if (rand_r(&buyer->random) % 4 == 0)
+        http_peer_call(&buyer->peer, "DELETE", "/cart/clear", "{}");
     http_peer_call(&buyer->peer, "POST", "/cart/add", item);
     snprintf(placed->body, sizeof(placed->body), "{\"payment_method\":\"%s\"}", method);
 }
