@@ -6,8 +6,6 @@
 
 #include "services/payment/payment_stripe.h"
 
-#include "services/payment/payment_stripe.h"
-
 enum { US_PER_MS = 1000 };
 
 extern const struct service_module payment_service;
@@ -30,7 +28,6 @@ static const struct setting settings[] = {
      "does "
      "is undone.",
      1000, 86400000},
-    PAYMENT_STRIPE_SETTINGS,
     PAYMENT_STRIPE_SETTINGS,
     {0},
 };
