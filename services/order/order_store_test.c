@@ -429,6 +429,15 @@ static void race_to_create(struct call *call, struct stage *stage, int number)
     EXPECT(*create(call, "ann@example.com"));
 }
 
+/* As sweeps of several processes and an event at the same moment. */
+static void race_to_end(struct call *call, struct stage *stage, int number)
+{
+    struct order_written written = {0};
+
+    EXPECT_OK(update(call, contended, number % 2 ? ORDER_TIME_OUT : ORDER_STOCK_REFUSED, &written));
+    if (written.turn.moved) moved++;
+}
+
 static void race_to_cancel(struct call *call, struct stage *stage, int number)
 {
     struct order_written written = {0};
@@ -460,6 +469,12 @@ static void races(struct call *call, struct stage *stage)
     moved = 0;
     contended = create(call, "bob@example.com");
     stage_spread(call, stage, CHANGES, race_to_cancel);
+    EXPECT(moved == 1);
+
+    moved = 0;
+    contended = create(call, "bob@example.com");
+    stage_pass_s(6 * 60);
+    stage_spread(call, stage, CHANGES, race_to_end);
     EXPECT(moved == 1);
 }
 

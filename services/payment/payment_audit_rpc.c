@@ -176,7 +176,7 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
 {
     struct payment_audit now = *first, audit;
     struct comparing comparing = {.audit = &audit};
-    struct status st = status_ok();
+    struct status st;
 
     do {
         audit = now;
@@ -186,9 +186,11 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
         if (failed(st)) return st;
     } while (now.payment.updated_us != audit.payment.updated_us);
 
-    for (size_t i = 0; i < comparing.count && !failed(st); i++)
+    for (size_t i = 0; i < comparing.count; i++) {
         st = payment_service_reconcile_payments_reply(call, stream, &comparing.found[i]);
-    return st;
+        if (failed(st)) return st;
+    }
+    return status_ok();
 }
 
 static struct status reconcile_payments(struct call *call, struct payment_service *service,
@@ -277,7 +279,6 @@ struct status payment_reconcile(struct call *call,
     struct payment_service *service = call_service(call);
     struct status st;
 
-    (void)request;
     st = call_require_peer(call);
     if (failed(st)) return st;
 

@@ -12,59 +12,78 @@
 
 /* ---- what we tell ---- */
 
-#define NEWS(type, prefix, message)                                   \
-    Events__##type *message = arena_new(call->arena, Events__##type); \
-    events__##prefix##__init(message);                                \
-    message->order_id = (char *)payment->order_id;                    \
-    message->payment_id = (char *)payment->payment_id;
-
 static const ProtobufCMessage *authorized(const struct call *call, const struct payment *payment)
 {
-    NEWS(PaymentAuthorizedEvent, payment_authorized_event, news)
-    news->amount_minor = payment->amount_minor;
-    news->currency = (char *)payment->currency;
-    return &news->base;
+    Events__PaymentAuthorizedEvent *event = arena_new(call->arena, Events__PaymentAuthorizedEvent);
+
+    events__payment_authorized_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->amount_minor = payment->amount_minor;
+    event->currency = (char *)payment->currency;
+    return &event->base;
 }
 
 static const ProtobufCMessage *payment_failed(const struct call *call,
                                               const struct payment *payment)
 {
-    NEWS(PaymentFailedEvent, payment_failed_event, news)
-    news->reason = (char *)rpc_reason_name(payment->reason);
-    news->message = (char *)payment->message;
-    return &news->base;
+    Events__PaymentFailedEvent *event = arena_new(call->arena, Events__PaymentFailedEvent);
+
+    events__payment_failed_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->reason = (char *)rpc_reason_name(payment->reason);
+    event->message = (char *)payment->message;
+    return &event->base;
 }
 
 static const ProtobufCMessage *requires_action(const struct call *call,
                                                const struct payment *payment)
 {
-    NEWS(PaymentRequiresActionEvent, payment_requires_action_event, news)
-    return &news->base;
+    Events__PaymentRequiresActionEvent *event = arena_new(call->arena,
+                                                          Events__PaymentRequiresActionEvent);
+
+    events__payment_requires_action_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    return &event->base;
 }
 
 static const ProtobufCMessage *captured(const struct call *call, const struct payment *payment)
 {
-    NEWS(PaymentCapturedEvent, payment_captured_event, news)
-    news->captured_minor = payment->captured_minor;
-    news->currency = (char *)payment->currency;
-    return &news->base;
+    Events__PaymentCapturedEvent *event = arena_new(call->arena, Events__PaymentCapturedEvent);
+
+    events__payment_captured_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->captured_minor = payment->captured_minor;
+    event->currency = (char *)payment->currency;
+    return &event->base;
 }
 
 static const ProtobufCMessage *voided(const struct call *call, const struct payment *payment)
 {
-    NEWS(PaymentVoidedEvent, payment_voided_event, news)
-    return &news->base;
+    Events__PaymentVoidedEvent *event = arena_new(call->arena, Events__PaymentVoidedEvent);
+
+    events__payment_voided_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    return &event->base;
 }
 
 static const ProtobufCMessage *refunded(const struct call *call, const struct payment *payment,
                                         const struct payment_effects *effects)
 {
-    NEWS(PaymentRefundedEvent, payment_refunded_event, news)
-    news->amount_minor = effects->refunded_minor;
-    news->refunded_minor = payment->refunded_minor;
-    news->currency = (char *)payment->currency;
-    news->complete = payment->refunded_minor == payment->captured_minor;
-    return &news->base;
+    Events__PaymentRefundedEvent *event = arena_new(call->arena, Events__PaymentRefundedEvent);
+
+    events__payment_refunded_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->amount_minor = effects->refunded_minor;
+    event->refunded_minor = payment->refunded_minor;
+    event->currency = (char *)payment->currency;
+    event->complete = payment->refunded_minor == payment->captured_minor;
+    return &event->base;
 }
 
 void payment_events_make(const struct call *call, const struct payment *payment,
@@ -129,7 +148,6 @@ static struct status apply(const struct call *call, struct payment *payment,
     enum payment_state from = payment->state;
     struct status st;
 
-    (void)operation;
     if (from == PAYMENT_ABSENT && told->step != PAYMENT_ORDER_VALIDATED &&
         told->step != PAYMENT_ORDER_CANCELLED)
         return status_ok();

@@ -246,6 +246,7 @@ static struct {
     uint64_t seed;
     bool silent; /* every answer is lost, and it can't be asked what it has */
     bool bad;    /* three in four are */
+    bool slow;   /* it answers that it does not know yet */
 } weather;
 
 static unsigned roll(unsigned bound)
@@ -271,6 +272,7 @@ static struct status lost(void)
         if (bad && roll(4) == 0) return lost();                                                    \
         struct status st = weather.real.name(call, provider, request, ret_answer);                 \
         if (__atomic_load_n(&weather.silent, __ATOMIC_RELAXED) || (bad && roll(2))) return lost(); \
+        if (weather.slow && !failed(st)) ret_answer->outcome = PROVIDER_PROCESSING;                \
         return st;                                                                                 \
     }
 IN_BAD_WEATHER(authorize)
@@ -338,6 +340,29 @@ static void waits_no_longer(struct call *call, struct stage *stage)
 TEST(an_order_does_not_wait_for_ever_and_what_turns_up_later_is_let_go)
 {
     weather_play(true, false, waits_no_longer);
+}
+
+static void is_slow(struct call *call, struct stage *stage)
+{
+    weather.slow = true;
+    order_validated(call, "o1", 3000, "pm_card_visa");
+    for (int i = 0; i < 3; i++) {
+        stage_pass_s(3);
+        EXPECT_OK(fiber_sleep(call, 300000));
+    }
+    /* Though every call is answered so, what has become of it can be looked up. */
+    payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
+    order_fulfilled(call, "o1");
+    stage_pass_s(3);
+    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+    weather.slow = false;
+    EXPECT(charged(call, stage, "o1", "captured", 3000, 0));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(a_provider_that_does_not_know_yet_is_asked_what_it_has)
+{
+    weather_play(false, false, is_slow);
 }
 
 enum { ORDERS = 60, HAPPENINGS = 6 };

@@ -28,23 +28,36 @@ struct status payment_sqlite_find_operation(struct call *call, struct payment_st
     return status_ok();
 }
 
+struct postponing {
+    const struct payment_operation *operation;
+    const char *reference;
+};
+
 static struct status postpone_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct payment_operation *operation = data;
+    const struct postponing *postponing = data;
+    const struct payment_operation *operation = postponing->operation;
+    struct status st;
+    int changes;
 
-    return sqlite_exec(
-        tx, 0,
+    st = sqlite_exec(
+        tx, &changes,
         "UPDATE operations SET attempts = ?, processing = ?, next_us = ? WHERE operation_id = ?",
         "iilt", operation->attempts, (int)operation->processing, operation->next_us,
         operation->operation_id);
+    if (failed(st) || changes == 0 || !postponing->reference[0]) return st;
+    return sqlite_exec(tx, 0, "UPDATE payments SET reference = ? WHERE payment_id = ?", "tt",
+                       postponing->reference, operation->payment_id);
 }
 
 struct status payment_sqlite_postpone(struct call *call, struct payment_store *port,
-                                      const struct payment_operation *operation)
+                                      const struct payment_operation *operation,
+                                      const char *reference)
 {
-    struct payment_operation *copy = arena_memdup(call->arena, operation, sizeof(*operation));
+    struct postponing *job = arena_new(call->arena, struct postponing);
 
-    return sqlite_write(call, payment_db(port), postpone_job, copy);
+    *job = (struct postponing){operation, reference};
+    return sqlite_write(call, payment_db(port), postpone_job, job);
 }
 
 struct hastening {

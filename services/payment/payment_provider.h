@@ -80,8 +80,8 @@ struct payment_provider {
     /* One payment by its reference. NOT_FOUND (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct payment_provider *provider,
                           const char *reference, struct provider_charge *ret_charge);
-    /* Pages of all payments, oldest first; `after` "" for the first; fewer than `max` at the end.
-     */
+    /* Pages of all payments in the provider's own order (Stripe has the newest first); `after` is
+     * the last one's reference, "" for the first page; fewer than `max` at the end. */
     struct status (*list)(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count);
 

@@ -69,7 +69,6 @@ static struct status apply(const struct call *call, struct payment *payment,
     struct asking *asking = data;
     struct status st;
 
-    (void)operation;
     st = payment_step(call, asking->service, payment, asking->step, &asking->input, write);
     if (failed(st)) return st;
     if (write->begun.kind != PAYMENT_NO_OPERATION) {

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#include "services/payment/payment_stripe.h"
+
+#include "services/payment/payment_stripe.h"
+
 enum { US_PER_MS = 1000 };
 
 extern const struct service_module payment_service;
@@ -26,6 +30,8 @@ static const struct setting settings[] = {
      "does "
      "is undone.",
      1000, 86400000},
+    PAYMENT_STRIPE_SETTINGS,
+    PAYMENT_STRIPE_SETTINGS,
     {0},
 };
 
@@ -46,8 +52,9 @@ static struct status choose_provider(const struct service_context *context,
     const char *name = config_text(context->config, "PAYMENT_PROVIDER");
 
     if (strcmp(name, "test") == 0) return payment_provider_test(context, ret_provider);
+    if (strcmp(name, "stripe") == 0) return payment_provider_stripe(context, ret_provider);
     return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "PAYMENT_PROVIDER=%s: there is test", name);
+                         "PAYMENT_PROVIDER=%s: there are test and stripe", name);
 }
 
 static void read_policy(const struct config *config, struct payment_policy *ret_policy)

@@ -125,9 +125,10 @@ struct payment_store {
                                     const char *operation_id,
                                     struct payment_operation *ret_operation,
                                     struct payment *ret_payment);
-    /* Keeps attempts, processing and next_us of an operation; fine if it has ended. */
+    /* Keeps attempts, processing and next_us of an operation, and the provider's id of its payment
+     * if `reference` is one and not ""; fine if it has ended. */
     struct status (*postpone)(struct call *call, struct payment_store *store,
-                              const struct payment_operation *operation);
+                              const struct payment_operation *operation, const char *reference);
     /* Lets those of a payment be due now; of all payments if it is NULL. */
     struct status (*hasten)(struct call *call, struct payment_store *store, const char *payment_id,
                             int64_t now_us);

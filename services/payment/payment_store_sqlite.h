@@ -61,7 +61,8 @@ struct status payment_sqlite_find_operation(struct call *call, struct payment_st
                                             struct payment_operation *ret_operation,
                                             struct payment *ret_payment);
 struct status payment_sqlite_postpone(struct call *call, struct payment_store *store,
-                                      const struct payment_operation *operation);
+                                      const struct payment_operation *operation,
+                                      const char *reference);
 struct status payment_sqlite_hasten(struct call *call, struct payment_store *store,
                                     const char *payment_id, int64_t now_us);
 struct status payment_sqlite_claim(struct call *call, struct payment_store *store, int64_t now_us,

@@ -284,9 +284,10 @@ static void keeps_operations(struct call *call, struct stage *stage)
     operation.attempts = 3;
     operation.processing = true;
     operation.next_us = 2000;
-    EXPECT_OK(store->postpone(call, store, &operation));
+    EXPECT_OK(store->postpone(call, store, &operation, "ch_1"));
     EXPECT_OK(store->find_operation(call, store, "op-1", &operation, &payment));
     EXPECT(operation.attempts == 3 && operation.processing && operation.next_us == 2000);
+    EXPECT(strcmp(payment.reference, "ch_1") == 0);
     EXPECT_OK(store->hasten(call, store, 0, 1000));
     EXPECT_OK(store->claim(call, store, 1000, 3000, 10, &ids, &count));
     EXPECT(count == 1);
@@ -298,7 +299,8 @@ static void keeps_operations(struct call *call, struct stage *stage)
     EXPECT_OK(store->list_refunds(call, store, "pay-o1", 10, &refunds, &count));
     EXPECT(count == 1 && strcmp(refunds[0].status, "succeeded") == 0);
     EXPECT(failed(store->find_operation(call, store, "op-1", &operation, &payment)));
-    EXPECT_OK(store->postpone(call, store, &operation));
+    EXPECT_OK(store->postpone(call, store, &operation, "ch_2"));
+    EXPECT(strcmp(find(call, "o1").reference, "ch_1") == 0);
 }
 
 TEST(an_operation_is_kept_until_it_ends_once)

@@ -34,7 +34,6 @@ static struct status apply(const struct call *call, struct payment *payment,
     enum payment_step step;
     int64_t amount_minor;
 
-    (void)operation;
     if (payment->state == PAYMENT_ABSENT || payment->state == PAYMENT_BURIED) return status_ok();
     hint->busy = payment_is_busy(payment) || payment->refunding_minor > 0;
     if (hint->busy) return status_ok();

@@ -9,15 +9,14 @@
 #include "base/uuid.h"
 #include "observe/log.h"
 #include "rpc/rpc_status.h"
+#include "services/payment/payment_attempt.h"
 #include "services/payment/payment_metrics.h"
 #include "services/payment/payment_reply.h"
-#include "services/payment/payment_service.h"
 
 enum {
     RUNNING_MAX = 1024, /* fibers of one shard that ask the provider */
     QUEUE_MAX = 4096,   /* operations of one shard that wait for one of them */
-    SWEEP_MAX = 256,    /* operations or payments that one sweep takes up */
-    US_PER_MS = 1000,
+    SWEEP_MAX = 1024,   /* operations or payments that one sweep takes up */
 };
 #define BACKOFF_FIRST_US (100 * INT64_C(1000))
 #define BACKOFF_MAX_US (60 * INT64_C(1000000))
@@ -44,27 +43,6 @@ struct payment_worker {
     int next_shard; /* the sweeper's, for the next operation */
 };
 
-/* What came of asking the provider. */
-struct verdict {
-    bool known;      /* it has answered, one way or another */
-    bool given_up;   /* the order is to wait no longer, but the operation goes on */
-    bool processing; /* it answered that it does not know yet */
-    enum payment_step step;
-    struct payment_input input;
-    const char *reference; /* the provider's own id of the payment; NULL: not told */
-    struct status refusal; /* what a request that waits is answered; OK: it succeeded */
-};
-
-/* An operation and what it is of, as one try sees it. */
-struct attempt {
-    struct payment_worker *worker;
-    struct payment_operation operation;
-    struct payment payment;
-    struct verdict verdict;
-    bool answered; /* somebody waits, or a request's record does */
-    struct str answer;
-};
-
 struct payment_worker *payment_worker_new(struct arena *arena, struct shards *shards,
                                           struct payment_service *service)
 {
@@ -75,202 +53,10 @@ struct payment_worker *payment_worker_new(struct arena *arena, struct shards *sh
     return worker;
 }
 
-/* ---- asking the provider ---- */
-
-static bool is_unknown(enum status_code code)
-{
-    return code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED ||
-           code == STATUS_CANCELLED || code == STATUS_RESOURCE_EXHAUSTED;
-}
-
-static struct status ask(struct call *call, struct payment_provider *provider,
-                         const struct attempt *attempt, struct provider_answer *ret_answer)
-{
-    const struct payment_operation *operation = &attempt->operation;
-    const struct provider_request request = {
-        .idempotency_key = operation->operation_id,
-        .payment_id = attempt->payment.payment_id,
-        .order_id = attempt->payment.order_id,
-        .reference = attempt->payment.reference,
-        .payment_method = operation->method,
-        .amount_minor = operation->amount_minor,
-        .currency = attempt->payment.currency,
-    };
-
-    switch (operation->kind) {
-    case PAYMENT_AUTHORIZE: return provider->authorize(call, provider, &request, ret_answer);
-    case PAYMENT_CONFIRM: return provider->confirm(call, provider, &request, ret_answer);
-    case PAYMENT_CAPTURE: return provider->capture(call, provider, &request, ret_answer);
-    case PAYMENT_VOID: return provider->void_(call, provider, &request, ret_answer);
-    case PAYMENT_REFUND: return provider->refund(call, provider, &request, ret_answer);
-    case PAYMENT_NO_OPERATION: break;
-    }
-    return status_make(STATUS_INTERNAL, 0, "an operation of no kind");
-}
-
-static struct status declined(struct call *call, const char *message)
-{
-    return status_printf(call->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PAYMENT_DECLINED,
-                         "%s; choose another payment method", message);
-}
-
-static void conclude(struct verdict *verdict, enum payment_step step, struct status refusal)
-{
-    verdict->known = true;
-    verdict->step = step;
-    verdict->refusal = refusal;
-    if (!failed(refusal)) return;
-    verdict->input.reason = refusal.reason;
-    verdict->input.message = refusal.message;
-}
-
-/* What the provider's record of the payment says; nothing that we did not know is no verdict. */
-static void conclude_from(struct call *call, struct attempt *attempt,
-                          const struct provider_charge *charge)
-{
-    struct verdict *verdict = &attempt->verdict;
-    enum payment_step step;
-
-    if (!payment_compare(&attempt->payment, charge, &step, &verdict->input)) return;
-    verdict->reference = charge->reference;
-    bool bad = step == PAYMENT_GOT_FAILED ||
-               (step == PAYMENT_GOT_VOIDED && attempt->operation.kind != PAYMENT_VOID) ||
-               (step == PAYMENT_GOT_CAPTURED && attempt->operation.kind != PAYMENT_CAPTURE);
-    conclude(verdict, step,
-             bad ? status_printf(call->arena, STATUS_FAILED_PRECONDITION,
-                                 step == PAYMENT_GOT_CAPTURED ? ARGOSY__REASON__PAYMENT_STATE
-                                                              : verdict->input.reason,
-                                 "the provider has the payment as %s", charge->status)
-                 : status_ok());
-}
-
-/* Does the provider know a payment by its own id? */
-static void look_up(struct call *call, struct attempt *attempt)
-{
-    struct payment_provider *provider = attempt->worker->service->provider;
-    struct provider_charge charge;
-
-    if (!attempt->payment.reference[0]) return;
-    if (failed(provider->find(call, provider, attempt->payment.reference, &charge))) return;
-    conclude_from(call, attempt, &charge);
-}
-
-/* An authorization that was asked for in vain too often: did any of it get through? The calls that
- * asked for it have ended since, and the provider keeps to their deadlines. */
-static void look_up_by_key(struct call *call, struct attempt *attempt)
-{
-    struct payment_provider *provider = attempt->worker->service->provider;
-    struct provider_charge charge;
-    struct status st;
-
-    if (attempt->operation.kind != PAYMENT_AUTHORIZE || !provider->find_by_key) return;
-    if (attempt->operation.attempts < attempt->worker->service->policy.attempts_max) return;
-    st = provider->find_by_key(call, provider, attempt->operation.operation_id, &charge);
-    if (!failed(st)) {
-        conclude_from(call, attempt, &charge);
-    } else if (st.code == STATUS_NOT_FOUND) {
-        conclude(&attempt->verdict, PAYMENT_GOT_FAILED,
-                 status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                             "the payment provider cannot be reached; nothing was charged"));
-    }
-}
-
-static void conclude_refusal(struct call *call, struct attempt *attempt, struct status st)
-{
-    const struct payment_operation *operation = &attempt->operation;
-    struct verdict *verdict = &attempt->verdict;
-
-    switch (operation->kind) {
-    case PAYMENT_REFUND:
-        verdict->input.amount_minor = operation->amount_minor;
-        conclude(verdict, PAYMENT_GOT_REFUND_REFUSED, st);
-        return;
-    case PAYMENT_AUTHORIZE:
-        /* Who asked for it may ask again with better values; an order can't. */
-        conclude(verdict, operation->scope[0] ? PAYMENT_GOT_REFUSED : PAYMENT_GOT_FAILED, st);
-        return;
-    default:
-        look_up(call, attempt);
-        if (!verdict->known) conclude(verdict, PAYMENT_GOT_REFUSED, st);
-    }
-}
-
-static void conclude_answer(struct call *call, struct attempt *attempt,
-                            const struct provider_answer *answer)
-{
-    struct verdict *verdict = &attempt->verdict;
-
-    verdict->reference = answer->reference;
-    verdict->input.amount_minor = attempt->operation.amount_minor;
-    switch (answer->outcome) {
-    case PROVIDER_AUTHORIZED: conclude(verdict, PAYMENT_GOT_AUTHORIZED, status_ok()); return;
-    case PROVIDER_REQUIRES_ACTION: conclude(verdict, PAYMENT_GOT_ACTION, status_ok()); return;
-    case PROVIDER_CAPTURED: conclude(verdict, PAYMENT_GOT_CAPTURED, status_ok()); return;
-    case PROVIDER_VOIDED: conclude(verdict, PAYMENT_GOT_VOIDED, status_ok()); return;
-    case PROVIDER_REFUNDED: conclude(verdict, PAYMENT_GOT_REFUNDED, status_ok()); return;
-    case PROVIDER_PROCESSING: verdict->processing = true; return;
-    case PROVIDER_DECLINED: break;
-    }
-    struct status st = declined(call,
-                                answer->message[0] ? answer->message : "the payment was declined");
-    if (attempt->operation.kind == PAYMENT_AUTHORIZE || attempt->operation.kind == PAYMENT_CONFIRM)
-        conclude(verdict, PAYMENT_GOT_FAILED, st);
-    else
-        conclude_refusal(call, attempt, st);
-}
-
-/* The order has waited long enough, though nobody knows what comes of it: whatever does is undone.
- */
-static void give_up(struct attempt *attempt)
-{
-    const struct payment_policy *policy = &attempt->worker->service->policy;
-    struct verdict *verdict = &attempt->verdict;
-    bool authorizing = attempt->operation.kind == PAYMENT_AUTHORIZE ||
-                       attempt->operation.kind == PAYMENT_CONFIRM;
-
-    if (!authorizing || (attempt->payment.wishes & PAYMENT_WISH_UNDO)) return;
-    if (clock_now_us() < attempt->operation.created_us + policy->authorize_timeout_us) return;
-    verdict->given_up = true;
-    verdict->step = PAYMENT_GIVEN_UP;
-    verdict->input.reason = ARGOSY__REASON__PAYMENT_PROVIDER_DOWN;
-    verdict->input.message = "the payment provider did not answer in time";
-}
-
-static void ask_provider(struct call *call, struct attempt *attempt)
-{
-    struct payment_service *service = attempt->worker->service;
-    struct verdict *verdict = &attempt->verdict;
-    struct provider_answer answer;
-    int64_t begun_us = clock_monotonic_us();
-    struct call inner;
-    struct status st;
-
-    call_init_child(&inner, call, service->policy.provider_timeout_ms);
-    look_up_by_key(&inner, attempt);
-    if (!verdict->known && attempt->operation.processing) look_up(&inner, attempt);
-    if (verdict->known) return;
-
-    st = ask(&inner, service->provider, attempt, &answer);
-    if (!failed(st))
-        conclude_answer(&inner, attempt, &answer);
-    else if (!is_unknown(st.code))
-        conclude_refusal(&inner, attempt, st);
-    if (!verdict->known) give_up(attempt);
-    payment_metrics_attempt(attempt->operation.kind,
-                            !verdict->known            ? "unknown"
-                            : failed(verdict->refusal) ? "refused"
-                                                       : "answered",
-                            clock_monotonic_us() - begun_us);
-    if (failed(st) && verdict->known && st.code != STATUS_INVALID_ARGUMENT)
-        log_warn(call->trace, "payment: the provider refuses an operation",
-                 LOG_STR("operation", payment_operation_name(attempt->operation.kind)),
-                 LOG_STR("payment", attempt->payment.payment_id), LOG_STR("error", st.message));
-}
-
 /* ---- what follows ---- */
 
 /* The request's answer, as far as it has one. */
-static void answer_request(const struct call *call, struct attempt *attempt,
+static void answer_request(const struct call *call, struct payment_attempt *attempt,
                            const struct payment *payment, struct payment_write *write)
 {
     PaymentService__StandardResponse response = PAYMENT_SERVICE__STANDARD_RESPONSE__INIT;
@@ -287,19 +73,29 @@ static void answer_request(const struct call *call, struct attempt *attempt,
     write->forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
 }
 
+/* Would the payment wait for an operation that there is no more? */
+static bool is_stranded(const struct payment *payment, const struct payment_operation *operation,
+                        const struct payment_write *write)
+{
+    return operation->kind != PAYMENT_REFUND && payment_is_busy(payment) &&
+           write->begun.kind == PAYMENT_NO_OPERATION;
+}
+
 static struct status apply(const struct call *call, struct payment *payment,
                            const struct payment_operation *operation, struct payment_write *write,
                            void *data)
 {
-    struct attempt *attempt = data;
-    struct verdict *verdict = &attempt->verdict;
+    struct payment_attempt *attempt = data;
+    struct payment_verdict *verdict = &attempt->verdict;
     struct status st;
 
-    (void)operation;
     if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
-    st = payment_step(call, attempt->worker->service, payment, verdict->step, &verdict->input,
-                      write);
+    st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
     if (failed(st) || verdict->given_up) return st;
+    if (is_stranded(payment, operation, write))
+        return status_printf(call->arena, STATUS_INTERNAL, 0,
+                             "what the provider answers does not fit a payment that is %s",
+                             payment_state_own_name(payment->state));
     write->ended = true;
     write->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
     answer_request(call, attempt, payment, write);
@@ -307,9 +103,9 @@ static struct status apply(const struct call *call, struct payment *payment,
 }
 
 /* Brings the payment to what the provider said. */
-static struct status settle(struct call *call, struct attempt *attempt)
+static struct status settle(struct call *call, struct payment_attempt *attempt)
 {
-    struct payment_service *service = attempt->worker->service;
+    struct payment_service *service = attempt->service;
     const struct payment_change change = {
         .operation_id = attempt->operation.operation_id, .apply = apply, .data = attempt};
     struct payment_outcome outcome;
@@ -330,9 +126,9 @@ static int64_t backoff_us(int attempts)
 
 /* Leaves it for later: to this fiber while somebody waits (*ret_here), else to the sweeper. */
 static struct status postpone(struct call *call, const struct payment_run *run,
-                              struct attempt *attempt, bool *ret_here)
+                              struct payment_attempt *attempt, bool *ret_here)
 {
-    struct payment_service *service = attempt->worker->service;
+    struct payment_service *service = attempt->service;
     struct payment_operation *operation = &attempt->operation;
     int64_t pause_us = backoff_us(++operation->attempts);
     struct status st;
@@ -340,7 +136,8 @@ static struct status postpone(struct call *call, const struct payment_run *run,
     *ret_here = run->waiter != 0;
     operation->processing = attempt->verdict.processing;
     operation->next_us = clock_now_us() + pause_us + (*ret_here ? payment_lease_us(service) : 0);
-    st = service->store->postpone(call, service->store, operation);
+    st = service->store->postpone(call, service->store, operation,
+                                  attempt->verdict.reference ? attempt->verdict.reference : "");
     if (failed(st) || !*ret_here) return st;
     return fiber_sleep(call, pause_us);
 }
@@ -349,18 +146,18 @@ static struct status postpone(struct call *call, const struct payment_run *run,
 static struct status try_once(struct call *call, struct payment_run *run, bool *ret_again)
 {
     struct payment_store *store = run->worker->service->store;
-    struct attempt *attempt = arena_new(call->arena, struct attempt);
+    struct payment_attempt *attempt = arena_new(call->arena, struct payment_attempt);
     struct status st;
 
     *ret_again = false;
-    attempt->worker = run->worker;
+    attempt->service = run->worker->service;
     st = store->find_operation(call, store, run->operation_id, &attempt->operation,
                                &attempt->payment);
     if (st.code == STATUS_NOT_FOUND) return status_ok();
     if (failed(st)) return st;
     attempt->answered = run->waiter || attempt->operation.key[0];
 
-    ask_provider(call, attempt);
+    payment_attempt_make(call, attempt);
     if (attempt->verdict.known || attempt->verdict.given_up) {
         st = settle(call, attempt);
         if (failed(st)) return st;
@@ -517,7 +314,6 @@ static struct status apply_expiry(const struct call *call, struct payment *payme
 {
     struct expiring *expiring = data;
 
-    (void)operation;
     if (payment->expires_us > clock_now_us()) return status_ok();
     return payment_step(call, expiring->service, payment, PAYMENT_EXPIRED, &expiring->input, write);
 }
