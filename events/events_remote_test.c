@@ -3,6 +3,8 @@
  * but its address. */
 #include "events/events_bus_testing.h"
 
+#include "cart.rpc.h"
+
 /* ---- EventService ---- */
 
 static struct status fetch(struct call *call, struct rpc_channel *channel, int64_t after,
@@ -132,6 +134,66 @@ static void drains(struct call *call, struct stage *stage)
 TEST(a_process_that_ends_sends_waiting_fetches_away)
 {
     play(&(struct fixture){0}, NULL, drains);
+}
+
+/* ---- a port of one service ---- */
+
+static struct {
+    struct rpc_endpoint endpoint;
+    struct http_server *http;
+    struct rpc_channel *channel;
+} port;
+
+static void open_port(struct stage *stage)
+{
+    port.endpoint = (struct rpc_endpoint){stage->server, "product_service.ProductService"};
+    const struct http_server_options options = {
+        .name = "port", .handler = rpc_endpoint_handle, .data = &port.endpoint};
+
+    stage_start_events(stage);
+    port.http = http_server_new(&options);
+    stage_must(http_server_listen(port.http, &stage->arena, stage->shards, "127.0.0.1:0"));
+    stage_must(rpc_channel_new(
+        &stage->arena, stage->shards, stage->server,
+        arena_printf(&stage->arena, "grpc://%s", http_server_address(port.http)), &port.channel));
+}
+
+static void close_port(struct stage *stage)
+{
+    rpc_channel_free(port.channel);
+    http_server_free(port.http);
+    stage_free_events(stage);
+}
+
+static void is_everywhere(struct call *call, struct stage *stage)
+{
+    CartService__GetCartRequest request = CART_SERVICE__GET_CART_REQUEST__INIT;
+    CartService__CartStandardResponse *cart;
+    Events__FetchEventsResponse *response;
+
+    EXPECT_OK(fetch(call, port.channel, 0, 0, &response));
+    EXPECT(cart_service_get_cart(call, port.channel, &request, &cart).code == STATUS_UNIMPLEMENTED);
+    EXPECT_OK(cart_service_get_cart(call, stage->fleet, &request, &cart));
+}
+
+static struct status get_cart(struct call *call, const CartService__GetCartRequest *request,
+                              CartService__CartStandardResponse *response)
+{
+    return status_ok();
+}
+
+TEST(the_port_of_one_service_serves_its_process_s_events_and_no_other_service)
+{
+    static const struct cart_service_handlers carts = {.get_cart = get_cart};
+    const struct stage_plan plan = {.module = &module,
+                                    .fakes = {{&cart_service_rpc, &carts, 0}},
+                                    .more_settings = events_settings,
+                                    .set_up = stage_make_events,
+                                    .started = open_port,
+                                    .tear_down = close_port};
+
+    fixture = (struct fixture){0};
+    stage_run(&plan, is_everywhere);
 }
 
 /* ---- a second process ---- */
