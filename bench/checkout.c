@@ -71,7 +71,7 @@ static struct {
 
 static char *tokens[LINES_MAX], *products[LINES_MAX];
 static int token_count, product_count, product_turn;
-static struct shopper *shoppers, *idle;
+static struct shopper *shoppers, *idle, **idle_end = &idle;
 static struct shopper *wheel[WHEEL_SLOTS];
 static int64_t wheel_at; /* the millisecond that is worked off next */
 static int poller, running;
@@ -202,6 +202,24 @@ static void ask_later(struct shopper *shopper)
 
 /* ---- one checkout after the other ---- */
 
+/* Whoever was here last comes last again, when their cart has been emptied. */
+static void put_idle(struct shopper *shopper)
+{
+    shopper->next = 0;
+    *idle_end = shopper;
+    idle_end = &shopper->next;
+}
+
+static struct shopper *take_idle(void)
+{
+    struct shopper *shopper = idle;
+
+    if (!shopper) return 0;
+    idle = shopper->next;
+    if (!idle) idle_end = &idle;
+    return shopper;
+}
+
 static void begin_checkout(struct shopper *shopper)
 {
     running++;
@@ -220,8 +238,7 @@ static void end_checkout(struct shopper *shopper)
         begin_checkout(shopper);
         return;
     }
-    shopper->next = idle;
-    idle = shopper;
+    put_idle(shopper);
 }
 
 static void done(struct shopper *shopper)
@@ -353,13 +370,11 @@ static void let_in(long *begun)
     long due = (long)((double)(now - begin_ns) / (double)NS_PER_S * options.rate);
 
     for (; *begun < due; ++*begun) {
-        struct shopper *shopper = idle;
-        if (!shopper) {
+        struct shopper *shopper = take_idle();
+        if (shopper)
+            begin_checkout(shopper);
+        else
             backlog++;
-            continue;
-        }
-        idle = shopper->next;
-        begin_checkout(shopper);
     }
 }
 
@@ -474,9 +489,7 @@ int main(int argc, char **argv)
         shopper->line.shopper = shopper->events.shopper = shopper;
         shopper->events.fd = -1;
         connect_line(&shopper->line);
-        if (options.rate == 0) continue;
-        shopper->next = idle;
-        idle = shopper;
+        if (options.rate > 0) put_idle(shopper);
     }
     begin_ns = now = now_ns();
     wheel_at = now / NS_PER_MS;
