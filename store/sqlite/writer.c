@@ -16,8 +16,9 @@
  * ROLLBACK TO for each. Savepoints from the start would cost every job a copy of each page that it
  * changes.
  *
- * Under load a group pauses until as many jobs wait as the one before had, or PAUSE_US have passed
- * since that one began: who commits together pays together.
+ * Who commits together pays together. So under load a group pauses until as many jobs wait as the
+ * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
+ * calls', which nobody waits for, until PAUSE_PATIENT_JOBS do.
  *
  * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
  * taken under the mutex, so a job is either withdrawn or waited for, never both.
@@ -42,7 +43,8 @@
 enum {
     GROUP_MAX = 512,
     PAUSE_US = 2000,
-    PAUSE_JOBS_MIN = 3, /* a group that small is no load */
+    PAUSE_JOBS_MIN = 3, /* a smaller group is no load */
+    PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 8000,
 };
@@ -74,6 +76,7 @@ struct writer {
     /* Under the mutex: */
     struct job *first, *last;
     size_t waiting;
+    size_t urgent; /* those of them that are not patient */
     size_t wanted; /* the thread is woken when so many wait */
     bool stopping;
     /* The thread's own: */
@@ -323,9 +326,12 @@ static void pause_for_more(struct writer *writer)
 
     if (simulation_is_on() || pause_us <= 0 || pause_us > PAUSE_US) return;
     clock_system_in(pause_us, &until);
-    writer->wanted = writer->group_size;
-    while (writer->waiting < writer->wanted && !writer->stopping)
+    for (;;) {
+        writer->wanted = writer->group_size;
+        if (writer->urgent == 0) writer->wanted = PAUSE_PATIENT_JOBS;
+        if (writer->waiting >= writer->wanted || writer->stopping) break;
         if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != 0) break;
+    }
     writer->wanted = 1;
 }
 
@@ -341,6 +347,7 @@ static struct job *take_group(struct writer *writer)
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
         job->begun = true;
+        writer->urgent -= !job->call.patient;
         last = job;
         count++;
     }
@@ -527,7 +534,9 @@ static struct status enqueue(struct writer *writer, struct job *job)
             writer->first = job;
         writer->last = job;
         writer->waiting++;
-        if (writer->waiting == writer->wanted) pthread_cond_signal(&writer->filled);
+        writer->urgent += !job->call.patient;
+        if (writer->waiting >= writer->wanted || (!job->call.patient && writer->urgent == 1))
+            pthread_cond_signal(&writer->filled);
     }
     pthread_mutex_unlock(&writer->mutex);
     if (failed(st)) return st;
@@ -553,6 +562,7 @@ static bool withdraw(struct writer *writer, struct job *job)
         else
             writer->last = job->previous;
         writer->waiting--;
+        writer->urgent -= !job->call.patient;
     }
     pthread_mutex_unlock(&writer->mutex);
     if (queued) metric_shift(writer->waiting_metric, -1);
