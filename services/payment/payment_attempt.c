@@ -5,10 +5,13 @@
 #include "observe/log.h"
 #include "services/payment/payment_metrics.h"
 
-static bool is_unknown(enum status_code code)
+/* Does the provider say no to the operation itself? A call that failed otherwise says nothing of
+ * the one before it, whose answer may have been lost: a key of ours that it takes no longer, say.
+ */
+static bool is_refusal(enum status_code code)
 {
-    return code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED ||
-           code == STATUS_CANCELLED || code == STATUS_RESOURCE_EXHAUSTED;
+    return code == STATUS_INVALID_ARGUMENT || code == STATUS_NOT_FOUND ||
+           code == STATUS_FAILED_PRECONDITION;
 }
 
 static struct status ask(struct call *call, struct payment_provider *provider,
@@ -102,10 +105,6 @@ static void conclude_refusal(struct call *call, struct payment_attempt *attempt,
     const struct payment_operation *operation = &attempt->operation;
     struct payment_verdict *verdict = &attempt->verdict;
 
-    /* What went wrong between us and the provider is nothing for a customer to read. */
-    if (st.code == STATUS_INTERNAL)
-        st = status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                         "the payment provider takes no requests of this shop now");
     switch (operation->kind) {
     case PAYMENT_REFUND:
         verdict->input.amount_minor = operation->amount_minor;
@@ -205,7 +204,7 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
     st = ask(&inner, service->provider, attempt, &answer);
     if (!failed(st))
         conclude_answer(&inner, attempt, &answer);
-    else if (!is_unknown(st.code))
+    else if (is_refusal(st.code))
         conclude_refusal(&inner, attempt, st);
     if (!verdict->known) give_up(attempt);
     payment_metrics_attempt(attempt->operation.kind,
@@ -213,7 +212,8 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
                             : failed(verdict->refusal) ? "refused"
                                                        : "answered",
                             clock_monotonic_us() - begun_us);
-    if (failed(st) && verdict->known && st.code != STATUS_INVALID_ARGUMENT)
+    if (failed(st) &&
+        (verdict->known ? st.code != STATUS_INVALID_ARGUMENT : st.code == STATUS_INTERNAL))
         log_warn(call->trace, "payment: the provider refuses an operation",
                  LOG_STR("operation", payment_operation_name(attempt->operation.kind)),
                  LOG_STR("payment", attempt->payment.payment_id), LOG_STR("error", st.message));

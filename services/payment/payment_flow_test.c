@@ -247,6 +247,7 @@ static struct {
     bool silent; /* every answer is lost, and it can't be asked what it has */
     bool bad;    /* three in four are */
     bool slow;   /* it answers that it does not know yet */
+    bool locked; /* it takes our secret key no longer */
 } weather;
 
 static unsigned roll(unsigned bound)
@@ -269,6 +270,8 @@ static struct status lost(void)
                                         struct provider_answer *ret_answer)                        \
     {                                                                                              \
         bool bad = __atomic_load_n(&weather.bad, __ATOMIC_RELAXED);                                \
+        if (__atomic_load_n(&weather.locked, __ATOMIC_RELAXED))                                    \
+            return status_make(STATUS_INTERNAL, 0, "your key is wrong");                           \
         if (bad && roll(4) == 0) return lost();                                                    \
         struct status st = weather.real.name(call, provider, request, ret_answer);                 \
         if (__atomic_load_n(&weather.silent, __ATOMIC_RELAXED) || (bad && roll(2))) return lost(); \
@@ -340,6 +343,43 @@ static void waits_no_longer(struct call *call, struct stage *stage)
 TEST(an_order_does_not_wait_for_ever_and_what_turns_up_later_is_let_go)
 {
     weather_play(true, false, waits_no_longer);
+}
+
+/* Goes through, and nobody hears of it; then the provider does not even listen. */
+static void is_locked_out(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 3000, "pm_card_visa");
+    while (charges_of(call, stage, "o1", NULL) == 0) EXPECT_OK(fiber_sleep(call, 1000));
+    __atomic_store_n(&weather.locked, true, __ATOMIC_RELAXED);
+    pass(call, 3);
+    EXPECT_OK(fiber_sleep(call, 300000));
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
+    __atomic_store_n(&weather.silent, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&weather.locked, false, __ATOMIC_RELAXED);
+    pass(call, 120);
+    const char *id = payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED).payment_id;
+    order_fulfilled(call, "o1");
+    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+
+    __atomic_store_n(&weather.locked, true, __ATOMIC_RELAXED);
+    as_sam(call);
+    struct call hurried;
+    call_init_child(&hurried, call, 100);
+    EXPECT_OK(refund(&hurried, stage, id, 1000, 0, &response));
+    EXPECT(response && response->status_code == 202);
+    EXPECT(payment_of(call, stage, "o1").refunding_minor == 1000);
+    __atomic_store_n(&weather.locked, false, __ATOMIC_RELAXED);
+    pass(call, 120);
+    EXPECT(payment_becomes(call, stage, "o1", PAYMENT_CAPTURED).refunded_minor == 1000);
+    EXPECT(charged(call, stage, "o1", "captured", 3000, 1000));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(a_provider_that_does_not_listen_has_refused_nothing)
+{
+    weather_play(true, false, is_locked_out);
 }
 
 static void is_slow(struct call *call, struct stage *stage)

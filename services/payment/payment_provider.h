@@ -5,9 +5,10 @@
  * Every call carries an idempotency key: whoever asks again with the same key gets what came of the
  * first call, so a call whose answer was lost is simply made again. An adapter answers
  *   - OK: the provider has answered, also when it says no; `outcome` says what;
- *   - UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED: nobody knows whether it
- *     happened; to be asked again with the same key;
- *   - anything else: it did not and will not happen (a mistake of ours). */
+ *   - INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION: it did not and will not happen, under this
+ *     key;
+ *   - anything else: nobody knows whether it happened; to be asked again with the same key.
+ * INTERNAL needs people (a secret key that is wrong), and is logged. */
 #ifndef SERVICES_PAYMENT_PAYMENT_PROVIDER_H
 #define SERVICES_PAYMENT_PAYMENT_PROVIDER_H
 
