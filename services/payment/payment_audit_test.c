@@ -244,12 +244,36 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
+static const struct stage_plan webhook_plan = {
+    .module = &payment_service, .besides = &bank_service, EVENTS_STAGE, .started = reads_webhooks};
+
 TEST(a_webhook_is_a_hint_to_ask_the_provider_and_takes_effect_once)
 {
-    static const struct stage_plan plan = {.module = &payment_service,
-                                           .besides = &bank_service,
-                                           EVENTS_STAGE,
-                                           .started = reads_webhooks};
+    stage_run(&webhook_plan, listens);
+}
 
-    stage_run(&plan, listens);
+/* We took the payment for failed and never heard the provider's id of it. */
+static void hears_of_unknown(struct call *call, struct stage *stage)
+{
+    BankService__AuthorizeChargeRequest request = BANK_SERVICE__AUTHORIZE_CHARGE_REQUEST__INIT;
+    BankService__Charge *charge = 0;
+
+    order_validated(call, "o1", 3000, "pm_none");
+    EXPECT(!payment_becomes(call, stage, "o1", PAYMENT_CANCELED).reference[0]);
+    request.idempotency_key = TEXT("desk");
+    request.amount_minor = 3000;
+    request.currency = TEXT("EUR");
+    request.payment_method = TEXT("pm_card_visa");
+    request.reference = TEXT("o1");
+    EXPECT_OK(bank_service_authorize_charge(call, stage->inside, &request, &charge));
+    if (!charge) return;
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e1 %s", charge->charge_id)));
+    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    EXPECT(charged(call, stage, "o1", "voided", 0, 0));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(an_authorization_that_only_a_webhook_tells_of_is_let_go)
+{
+    stage_run(&webhook_plan, hears_of_unknown);
 }

@@ -39,6 +39,7 @@ static struct status apply(const struct call *call, struct payment *payment,
     if (hint->busy) return status_ok();
     if (payment->reference[0] && strcmp(payment->reference, charge->reference) != 0)
         return status_ok();
+    payment->reference = charge->reference; /* kept with a change that follows from it */
     if (refunded_elsewhere(payment, charge, &amount_minor)) {
         payment->refunding_minor += amount_minor;
         hint->input.amount_minor = amount_minor;
