@@ -179,6 +179,17 @@ static struct status fail(struct taking *taking)
     return end(taking);
 }
 
+/* Declined after the customer was asked to act: the provider still has it open, and who can act on
+ * it there could pay it yet. */
+static struct status fail_and_close(struct taking *taking)
+{
+    struct status st = fail(taking);
+
+    if (failed(st)) return st;
+    taking->payment->wishes |= PAYMENT_WISH_UNDO;
+    return begin_void(taking);
+}
+
 static struct status let_go(struct taking *taking)
 {
     struct payment *payment = taking->payment;
@@ -285,7 +296,7 @@ static const struct rule {
 
     {PAYMENT_CONFIRMING, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_ACTION, PAYMENT_ACTION, 0},
-    {PAYMENT_CONFIRMING, PAYMENT_GOT_FAILED, PAYMENT_CANCELED, fail},
+    {PAYMENT_CONFIRMING, PAYMENT_GOT_FAILED, PAYMENT_VOIDING, fail_and_close},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_REFUSED, PAYMENT_ACTION, note_refusal},
     {PAYMENT_CONFIRMING, PAYMENT_GIVEN_UP, PAYMENT_CONFIRMING, give_up},
@@ -306,7 +317,7 @@ static const struct rule {
 
     /* What has come about at the provider without us. */
     {PAYMENT_ACTION, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
-    {PAYMENT_ACTION, PAYMENT_GOT_FAILED, PAYMENT_CANCELED, fail},
+    {PAYMENT_ACTION, PAYMENT_GOT_FAILED, PAYMENT_VOIDING, fail_and_close},
     {PAYMENT_ACTION, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
     {PAYMENT_AUTHORIZED, PAYMENT_GOT_CAPTURED, PAYMENT_CAPTURED, take_money},
     {PAYMENT_AUTHORIZED, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},

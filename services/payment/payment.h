@@ -5,7 +5,7 @@
  *      |        |    \           |   \          |
  *      |        |   action --> confirming      (refused: back to authorized)
  *      |        |      \         |
- *      +--------+------ voiding -+--> canceled
+ *      +--------+------ voiding -+--> canceled      (declined in action, confirming: voiding too)
  *
  * A state that ends in -ing has an operation under way: the provider is asked until it answers,
  * whatever else happens. What the order wants meanwhile (its money taken, or given back) is kept as

@@ -69,12 +69,12 @@ static const char *const expected[PAYMENT_STATE_COUNT] = {
     "!F!V!"
     "...V"
     ".."
-    "H.K.K...",
+    "H.V.K...",
     /* confirming */
     "BBBBB"
     "...."
     ".."
-    "HXK.K.X.",
+    "HXV.K.X.",
     /* authorized */
     "!!TV!"
     "..TV"
@@ -214,6 +214,26 @@ TEST(an_authorization_that_expires_is_let_go_and_an_order_that_waits_hears_of_it
     take(&confirmed, PAYMENT_EXPIRED, 0);
     effects = take(&confirmed, PAYMENT_GOT_VOIDED, 0);
     CHECK(confirmed.state == PAYMENT_CANCELED && !tells(&effects, PAYMENT_NEWS_FAILED));
+}
+
+TEST(a_payment_that_is_declined_after_the_customer_acted_is_closed_at_the_provider)
+{
+    const struct payment_input input = {.reason = 7, .message = "No."};
+    struct payment payment = payment_in(PAYMENT_CONFIRMING);
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_FAILED, &input, &effects));
+    CHECK_INT(effects.operation.kind, ==, PAYMENT_VOID);
+    CHECK(effects.news_count == 1 && effects.news[0] == PAYMENT_NEWS_FAILED);
+    /* What the provider refuses is tried again, and the customer can't go on meanwhile. */
+    CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_REFUSED, &input, &effects));
+    CHECK_INT(payment.state, ==, PAYMENT_VOIDING);
+    CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_VOIDED, &input, &effects));
+    CHECK_INT(payment.state, ==, PAYMENT_CANCELED);
+    CHECK(effects.posting_count == 0 && payment.reason == 7);
+    arena_release(&arena);
 }
 
 TEST(what_is_given_up_fails_once_and_is_undone_when_it_turns_up)
