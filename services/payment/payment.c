@@ -433,7 +433,10 @@ struct status payment_take(struct arena *arena, struct payment *payment, enum pa
     *ret_effects = (struct payment_effects){0};
     struct status st = take(&taking, step);
     if (failed(st)) *payment = before;
-    if (!failed(st) && ret_effects->changed) payment->updated_us = input->now_us;
+    if (failed(st) || !ret_effects->changed) return st;
+    payment->updated_us = input->now_us;
+    if (payment->state != PAYMENT_ACTION && payment->state != PAYMENT_CONFIRMING)
+        payment->client_secret = "";
     return st;
 }
 

@@ -79,10 +79,11 @@ enum payment_wish {
 
 struct payment {
     const char *payment_id, *order_id;
-    const char *user_id;   /* the customer's address */
-    const char *sellers;   /* whose products they are, one a line */
-    const char *provider;  /* "test", "stripe" */
-    const char *reference; /* the provider's own id; "" before its first answer */
+    const char *user_id;       /* the customer's address */
+    const char *sellers;       /* whose products they are, one a line */
+    const char *provider;      /* "test", "stripe" */
+    const char *reference;     /* the provider's own id; "" before its first answer */
+    const char *client_secret; /* lets the customer confirm; only while that may be needed */
     const char *currency;
     enum payment_state state;
     unsigned wishes; /* enum payment_wish */

@@ -58,6 +58,7 @@ static void conclude_from(struct call *call, struct payment_attempt *attempt,
 
     if (!payment_compare(&attempt->payment, charge, &step, &verdict->input)) return;
     verdict->reference = charge->reference;
+    verdict->client_secret = charge->client_secret;
     bool bad = step == PAYMENT_GOT_FAILED ||
                (step == PAYMENT_GOT_VOIDED && attempt->operation.kind != PAYMENT_VOID) ||
                (step == PAYMENT_GOT_CAPTURED && attempt->operation.kind != PAYMENT_CAPTURE);
@@ -154,6 +155,7 @@ static void conclude_answer(struct call *call, struct payment_attempt *attempt,
     struct payment_verdict *verdict = &attempt->verdict;
 
     verdict->reference = answer->reference;
+    verdict->client_secret = answer->client_secret;
     verdict->input.amount_minor = attempt->operation.amount_minor;
     if (answer->outcome == PROVIDER_DECLINED) {
         conclude_decline(call, attempt, answer);

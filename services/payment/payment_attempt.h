@@ -13,8 +13,9 @@ struct payment_verdict {
     bool processing; /* it answered that it does not know yet */
     enum payment_step step;
     struct payment_input input;
-    const char *reference; /* the provider's own id of the payment; NULL: not told */
-    struct status refusal; /* what a request that waits is answered; OK: it succeeded */
+    const char *reference;     /* the provider's own id of the payment; NULL: not told */
+    const char *client_secret; /* likewise */
+    struct status refusal;     /* what a request that waits is answered; OK: it succeeded */
 };
 
 /* An operation and what it is of, as one try sees it. */

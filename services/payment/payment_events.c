@@ -125,6 +125,7 @@ static struct status open_payment(const struct call *call, const struct told *to
     payment->user_id = told->user_id;
     payment->provider = told->service->provider->name;
     payment->sellers = payment->reference = payment->currency = payment->message = "";
+    payment->client_secret = "";
     payment->created_us = payment->updated_us = clock_now_us();
     if (!order) return status_ok();
     if (order->amount_minor < 0 || !order->currency[0])

@@ -39,6 +39,8 @@ struct provider_answer {
     const char *reference;    /* arena */
     const char *decline_code; /* of a decline: "card_declined"; "" */
     const char *message;      /* of a decline, for people; "" */
+    /* Of requires_action: lets the customer's browser go on; NULL or "": it needs nothing. */
+    const char *client_secret;
 };
 
 /* A payment as the provider has it, for reconciliation. */
@@ -48,6 +50,7 @@ struct provider_charge {
     const char *status; /* authorized, requires_action, declined, captured, voided, processing */
     int64_t amount_minor, captured_minor, refunded_minor;
     const char *currency;
+    const char *client_secret; /* as in provider_answer */
 };
 
 /* What a webhook says. */

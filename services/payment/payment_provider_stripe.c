@@ -63,6 +63,7 @@ static struct status outcome_of(struct arena *arena, const struct stripe_intent 
             .reference = intent->id,
             .decline_code = declined ? code : "",
             .message = declined ? failure->message : "",
+            .client_secret = intent->client_secret,
         };
         return status_ok();
     }
@@ -126,6 +127,7 @@ static struct status make_charge(struct arena *arena, const struct stripe_intent
         .order_id = intent->order_id,
         .status = charge_status(intent->status),
         .currency = upper(arena, intent->currency),
+        .client_secret = intent->client_secret,
     };
 
     if (!stripe_amount_to_minor(charge.currency, intent->amount, &charge.amount_minor) ||

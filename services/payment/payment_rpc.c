@@ -47,6 +47,14 @@ static struct status check_sells(const struct payment *payment, const struct use
     return not_yours();
 }
 
+/* What the customer needs to confirm is for nobody else. */
+static void show_secret(const struct payment *payment, const struct user *user,
+                        PaymentService__Payment *message)
+{
+    if (payment->state == PAYMENT_ACTION && is_customer(payment, user))
+        message->client_secret = (char *)payment->client_secret;
+}
+
 /* ---- asking for an operation ---- */
 
 /* What a request asks of a payment. */
@@ -110,6 +118,23 @@ static struct status wait_for_answer(struct call *call, struct asking *asking,
     return payment_reply_status(call, response);
 }
 
+/* Answers are kept without the secret: it is read anew, and only while it is of use. */
+static struct status add_secret(struct call *call, const struct user *user,
+                                const struct asking *asking)
+{
+    const PaymentService__StandardResponse *response = asking->response;
+    struct payment_store *store = asking->service->store;
+    struct payment payment;
+
+    if (response->result_case != PAYMENT_SERVICE__STANDARD_RESPONSE__RESULT_PAYMENT ||
+        strcmp(response->payment->status, payment_state_name(PAYMENT_ACTION)) != 0)
+        return status_ok();
+    struct status st = store->find(call, store, response->payment->payment_id, &payment);
+    if (failed(st)) return st;
+    show_secret(&payment, user, response->payment);
+    return status_ok();
+}
+
 /* Asks for a step of a payment: once a key, and answered as the first time when it comes again. */
 static struct status ask(struct call *call, const ProtobufCMessage *request,
                          const struct user *user, const char *payment_id, struct asking *asking)
@@ -132,10 +157,11 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
 
     if (outcome.answer.data) {
         st = idempotency_replay(call, outcome.answer, &asking->response->base);
-        return failed(st) ? st : payment_reply_status(call, asking->response);
+        if (!failed(st)) st = payment_reply_status(call, asking->response);
+    } else if (outcome.write.begun.kind != PAYMENT_NO_OPERATION) {
+        st = wait_for_answer(call, asking, waiter, &outcome);
     }
-    if (outcome.write.begun.kind == PAYMENT_NO_OPERATION) return status_ok();
-    return wait_for_answer(call, asking, waiter, &outcome);
+    return failed(st) ? st : add_secret(call, user, asking);
 }
 
 static struct asking *asking_new(struct call *call, enum payment_step step, int64_t amount_minor,
@@ -190,6 +216,7 @@ static struct status create_payment(struct call *call,
 }
 
 static struct status reply_with_refunds(struct call *call, const struct payment *payment,
+                                        const struct user *user,
                                         PaymentService__StandardResponse *response)
 {
     struct payment_service *service = call_service(call);
@@ -201,6 +228,7 @@ static struct status reply_with_refunds(struct call *call, const struct payment 
     if (failed(st)) return st;
     payment_reply(call->arena, payment, 200, "payment", response);
     response->payment = payment_message(call->arena, payment, refunds, count);
+    show_secret(payment, user, response->payment);
     return status_ok();
 }
 
@@ -222,18 +250,21 @@ static struct status get_payment(struct call *call,
     st = check_sees(&payment, &user);
     if (failed(st)) return st;
 
-    return reply_with_refunds(call, &payment, response);
+    return reply_with_refunds(call, &payment, &user, response);
 }
 
-static void reply_page(struct call *call, const struct payment *payments, size_t count,
-                       PaymentService__StandardResponse *response)
+static void reply_page(struct call *call, const struct user *user, const struct payment *payments,
+                       size_t count, PaymentService__StandardResponse *response)
 {
     PaymentService__Payments *page = arena_new(call->arena, PaymentService__Payments);
 
     payment_service__payments__init(page);
     page->payments = arena_array(call->arena, PaymentService__Payment *, count);
-    for (size_t i = 0; i < count; i++)
-        page->payments[page->n_payments++] = payment_message(call->arena, &payments[i], 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        page->payments[i] = payment_message(call->arena, &payments[i], 0, 0);
+        show_secret(&payments[i], user, page->payments[i]);
+    }
+    page->n_payments = count;
     response->success = true;
     response->message = (char *)"payments";
     response->status_code = 200;
@@ -251,13 +282,13 @@ static struct status list_of_order(struct call *call, const struct user *user, c
 
     st = service->store->find_by_order(call, service->store, order_id, &payment);
     if (st.reason == ARGOSY__REASON__PAYMENT_NOT_FOUND) {
-        reply_page(call, 0, 0, response);
+        reply_page(call, user, 0, 0, response);
         return status_ok();
     }
     if (failed(st)) return st;
     st = check_sees(&payment, user);
     if (failed(st)) return st;
-    reply_page(call, &payment, 1, response);
+    reply_page(call, user, &payment, 1, response);
     return status_ok();
 }
 
@@ -284,7 +315,7 @@ static struct status list_own(struct call *call, const struct user *user,
                            "the cursor is none of this list; begin without one");
     st = service->store->list(call, service->store, user->email, &before, max, &payments, &count);
     if (failed(st)) return st;
-    reply_page(call, payments, count, response);
+    reply_page(call, user, payments, count, response);
     if (before > 0) {
         const char *next = arena_printf(call->arena, "%lld", (long long)before);
         response->payments->next_cursor = rpc_cursor_encode(call->arena, fingerprint, str_of(next));

@@ -84,6 +84,7 @@ static const char *const migrations[] = {
     "CREATE TRIGGER entries_fixed BEFORE UPDATE ON entries"
     "  BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;",
     EVENTS_SQLITE_SCHEMA,
+    "ALTER TABLE payments ADD COLUMN client_secret TEXT NOT NULL DEFAULT '';",
     0,
 };
 

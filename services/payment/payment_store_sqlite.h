@@ -21,8 +21,8 @@ static inline struct sqlite *payment_db(struct payment_store *store)
     "p.payment, p.payment_id, p.order_id, p.user_id, p.sellers, p.provider, p.reference,"    \
     " p.currency, p.state, p.wishes, p.amount_minor, p.authorized_minor, p.captured_minor,"  \
     " p.refunded_minor, p.refunding_minor, p.reason, p.message, p.expires_us, p.created_us," \
-    " p.updated_us"
-enum { PAYMENT_COLUMN_COUNT = 20 };
+    " p.updated_us, p.client_secret"
+enum { PAYMENT_COLUMN_COUNT = 21 };
 #define OPERATION_COLUMNS                                                                 \
     "o.operation_id, o.kind, o.amount_minor, o.method, o.note, o.attempts, o.processing," \
     " o.next_us, o.created_us, o.scope, o.key"

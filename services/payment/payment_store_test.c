@@ -67,7 +67,7 @@ static void fill_new(const struct call *call, struct payment *payment)
     payment->user_id = "Ann@example.com";
     payment->sellers = "sam@example.com";
     payment->provider = "test";
-    payment->reference = payment->message = "";
+    payment->reference = payment->message = payment->client_secret = "";
     payment->currency = "EUR";
     payment->amount_minor = payment->authorized_minor = payment->captured_minor = 1000;
     payment->created_us = payment->updated_us = clock_now_us();

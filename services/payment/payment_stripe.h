@@ -81,6 +81,7 @@ struct stripe_intent {
     const char *status;
     const char *currency; /* lower case */
     const char *order_id;
+    const char *client_secret;
     int64_t amount, received;
     int64_t released; /* of the amount: what a capture of a part has let go; 0 if it does not say */
     int64_t refunded; /* what was released counts as refunded at Stripe */

@@ -57,8 +57,12 @@ static bool read_document(struct arena *arena, struct str text, take_member *tak
 /* ---- payments ---- */
 
 static const struct stripe_error no_error = {"", "", "", "", ""};
-static const struct stripe_intent no_intent = {
-    .id = "", .status = "", .currency = "", .order_id = "", .failure = {"", "", "", "", ""}};
+static const struct stripe_intent no_intent = {.id = "",
+                                               .status = "",
+                                               .currency = "",
+                                               .order_id = "",
+                                               .client_secret = "",
+                                               .failure = {"", "", "", "", ""}};
 
 static bool take_of_error(struct reading *reading, struct str key, enum json_token token,
                           void *into)
@@ -116,6 +120,7 @@ static bool take_of_intent(struct reading *reading, struct str key, enum json_to
     if (str_is(key, "id")) return read_text(reading, token, &intent->id);
     if (str_is(key, "status")) return read_text(reading, token, &intent->status);
     if (str_is(key, "currency")) return read_text(reading, token, &intent->currency);
+    if (str_is(key, "client_secret")) return read_text(reading, token, &intent->client_secret);
     if (str_is(key, "amount")) return read_number(reading, token, &intent->amount);
     if (str_is(key, "amount_received")) return read_number(reading, token, &intent->received);
     if (str_is(key, "metadata")) return read_object(reading, token, take_of_metadata, intent);

@@ -90,6 +90,8 @@ static struct status apply(const struct call *call, struct payment *payment,
     struct status st;
 
     if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
+    if (verdict->client_secret && verdict->client_secret[0])
+        payment->client_secret = verdict->client_secret; /* the step drops it if it is not needed */
     st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
     if (failed(st) || verdict->given_up) return st;
     if (is_stranded(payment, operation, write))
