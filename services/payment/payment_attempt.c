@@ -26,6 +26,7 @@ static struct status ask(struct call *call, struct payment_provider *provider,
         .payment_method = operation->method,
         .amount_minor = operation->amount_minor,
         .currency = attempt->payment.currency,
+        .begun_us = operation->created_us,
     };
 
     switch (operation->kind) {

@@ -32,6 +32,7 @@ struct provider_request {
     const char *payment_method; /* of authorize: the token */
     int64_t amount_minor;       /* of authorize, capture, refund */
     const char *currency;
+    int64_t begun_us; /* since when it is asked for under this key: providers forget keys; 0: now */
 };
 
 struct provider_answer {

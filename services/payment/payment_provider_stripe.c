@@ -8,7 +8,8 @@
  *     refund      POST /v1/refunds                                succeeded, pending
  *
  * Stripe keeps the first answer of an idempotency key and gives it again for as long as it knows
- * the key, so for what was still processing then we ask how it is now. */
+ * the key, so for what was still processing then we ask how it is now. It knows a key for a day at
+ * least: what is older is looked for instead, or it would be done once more. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "reasons.pb-c.h"
@@ -16,6 +17,11 @@
 
 /* Stripe's limit of a page. */
 enum { PAGE_MAX = 100 };
+
+/* A key that is older may be forgotten soon. */
+#define KEY_KEPT_US (20 * 3600 * INT64_C(1000000))
+/* How far Stripe's search may be behind; an hour in bad times. */
+#define SEARCH_LAG_US (2 * 3600 * INT64_C(1000000))
 
 static const struct stripe *stripe_of(const struct payment_provider *provider)
 {
@@ -225,6 +231,51 @@ static void put_metadata(const struct provider_request *request, struct stripe_f
     stripe_form_add(form, "metadata[payment_id]", request->payment_id);
 }
 
+static int64_t age_us(const struct provider_request *request)
+{
+    return request->begun_us ? clock_now_us() - request->begun_us : 0;
+}
+
+static struct status search_intent(struct call *call, const struct stripe *stripe,
+                                   const struct provider_request *request,
+                                   struct stripe_intent *ret_intent)
+{
+    const char *query = arena_printf(call->arena, "metadata[\"payment_id\"]:\"%s\"",
+                                     request->payment_id);
+    struct str encoded = percent_encode(call->arena, str_of(query));
+    struct stripe_request get = {
+        .path = arena_printf(call->arena, "/v1/payment_intents/search?limit=1&query=%.*s",
+                             STR_ARGS(encoded))};
+    struct stripe_answer answer;
+    size_t count;
+    struct status st = stripe_call(call, stripe, &get, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused || !stripe_read_list(call->arena, answer.body, 1, ret_intent, &count))
+        return unreadable();
+    if (count > 0) return st;
+    if (age_us(request) < KEY_KEPT_US + SEARCH_LAG_US)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
+                           "Stripe may not have found the payment yet");
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
+                       "Stripe has never heard of this payment");
+}
+
+/* What has become of a payment whose key may be forgotten: it is asked for no more. */
+static struct status find_old_intent(struct call *call, const struct stripe *stripe,
+                                     const struct provider_request *request,
+                                     struct provider_answer *ret_answer)
+{
+    struct stripe_intent intent;
+    struct status st;
+
+    if (request->reference[0])
+        st = get_intent(call, stripe, request->reference, &intent);
+    else
+        st = search_intent(call, stripe, request, &intent);
+    return failed(st) ? st : outcome_of(call->arena, &intent, ret_answer);
+}
+
 static struct status authorize(struct call *call, struct payment_provider *provider,
                                const struct provider_request *request,
                                struct provider_answer *ret_answer)
@@ -234,6 +285,8 @@ static struct status authorize(struct call *call, struct payment_provider *provi
         .path = "/v1/payment_intents", .form = &form, .idempotency_key = request->idempotency_key};
     struct status st;
 
+    if (age_us(request) > KEY_KEPT_US)
+        return find_old_intent(call, stripe_of(provider), request, ret_answer);
     stripe_form_init(&form, call->arena);
     st = put_amount(call, request, &form, "amount");
     if (failed(st)) return st;
@@ -330,31 +383,73 @@ static bool is_pending(const struct stripe_refund *refund)
     return strcmp(refund->status, "pending") == 0 || strcmp(refund->status, "requires_action") == 0;
 }
 
-static struct status refund(struct call *call, struct payment_provider *provider,
-                            const struct provider_request *request,
-                            struct provider_answer *ret_answer)
+/* A refund whose key may be forgotten; its id is "" if Stripe has not made it. */
+static struct status find_old_refund(struct call *call, const struct stripe *stripe,
+                                     const struct provider_request *request,
+                                     struct stripe_refund *ret_refund)
+{
+    struct stripe_refund *refunds = arena_array(call->arena, struct stripe_refund, PAGE_MAX);
+    struct str encoded = percent_encode(call->arena, str_of(request->reference));
+    struct stripe_request get = {.path = arena_printf(call->arena,
+                                                      "/v1/refunds?limit=%d&payment_intent=%.*s",
+                                                      PAGE_MAX, STR_ARGS(encoded))};
+    struct stripe_answer answer;
+    size_t count;
+    struct status st = stripe_call(call, stripe, &get, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused || !stripe_read_refunds(call->arena, answer.body, PAGE_MAX, refunds, &count))
+        return unreadable();
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(refunds[i].operation_id, request->idempotency_key) != 0) continue;
+        *ret_refund = refunds[i];
+        return st;
+    }
+    if (count < (size_t)PAGE_MAX) return st;
+    return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
+                       "the payment has too many refunds to find one");
+}
+
+/* Makes it; its id is "" if Stripe refuses, which is the answer then. */
+static struct status post_refund(struct call *call, const struct stripe *stripe,
+                                 const struct provider_request *request,
+                                 struct stripe_refund *ret_refund,
+                                 struct provider_answer *ret_answer)
 {
     struct stripe_form form;
     struct stripe_request post = {
         .path = "/v1/refunds", .form = &form, .idempotency_key = request->idempotency_key};
-    struct stripe_refund refund;
     struct stripe_answer answer;
-    struct status st = check_reference(request->reference);
+    struct status st;
 
     stripe_form_init(&form, call->arena);
     stripe_form_add(&form, "payment_intent", request->reference);
-    if (!failed(st)) st = put_amount(call, request, &form, "amount");
+    st = put_amount(call, request, &form, "amount");
     if (failed(st)) return st;
     put_metadata(request, &form);
-    st = stripe_call(call, stripe_of(provider), &post, &answer);
+    stripe_form_add(&form, "metadata[operation_id]", request->idempotency_key);
+    st = stripe_call(call, stripe, &post, &answer);
     if (failed(st)) return st;
     if (answer.refused) {
         declined(&answer, request->reference, ret_answer);
         return st;
     }
-    if (!stripe_read_refund(call->arena, answer.body, &refund)) return unreadable();
-    if (is_pending(&refund)) st = get_refund(call, stripe_of(provider), refund.id, &refund);
-    if (failed(st)) return st;
+    if (!stripe_read_refund(call->arena, answer.body, ret_refund)) return unreadable();
+    return is_pending(ret_refund) ? get_refund(call, stripe, ret_refund->id, ret_refund) : st;
+}
+
+static struct status refund(struct call *call, struct payment_provider *provider,
+                            const struct provider_request *request,
+                            struct provider_answer *ret_answer)
+{
+    const struct stripe *stripe = stripe_of(provider);
+    struct stripe_refund refund = {.id = ""};
+    struct status st = check_reference(request->reference);
+
+    if (!failed(st) && age_us(request) > KEY_KEPT_US)
+        st = find_old_refund(call, stripe, request, &refund);
+    if (!failed(st) && !refund.id[0]) st = post_refund(call, stripe, request, &refund, ret_answer);
+    if (failed(st) || !refund.id[0]) return st;
     bool refunded = strcmp(refund.status, "succeeded") == 0;
     *ret_answer = (struct provider_answer){
         .outcome = refunded              ? PROVIDER_REFUNDED

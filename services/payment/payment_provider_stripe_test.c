@@ -4,6 +4,7 @@
  * to come, in their order, and looks at what was asked. */
 #include "services/payment/payment_stripe.h"
 
+#include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "http/http_server.h"
@@ -217,7 +218,8 @@ static void processing(struct call *call)
                     "pi_1"));
     EXPECT(strcmp(answer.decline_code, "lost_card") == 0);
     EXPECT(asked(4, "POST /v1/refunds key=key-1 payment_intent=pi_1&amount=1999&metadata%5B"
-                    "order_id%5D=order-1&metadata%5Bpayment_id%5D=pay%201"));
+                    "order_id%5D=order-1&metadata%5Bpayment_id%5D=pay%201&metadata%5B"
+                    "operation_id%5D=key-1"));
     EXPECT(asked(5, "GET /v1/refunds/re_1 key= "));
 }
 
@@ -249,6 +251,79 @@ static void confirming(struct call *call)
 TEST(a_confirmation_looks_first)
 {
     run(confirming);
+}
+
+/* ---- what is asked for very long ---- */
+
+static struct provider_request old_request(int hours)
+{
+    struct provider_request old = request;
+
+    old.begun_us = clock_now_us() - hours * 3600 * INT64_C(1000000);
+    return old;
+}
+
+#define REFUND(id, key, status)                          \
+    "{\"data\":[{\"id\":\"" id "\",\"status\":\"" status \
+    "\",\"metadata\":{\"operation_id\":\"" key "\"}}]}"
+
+/* Stripe may have forgotten the key, and would refund once more. */
+static void refunding_for_days(struct call *call)
+{
+    struct payment_provider *provider = world.provider;
+    const struct provider_request old = old_request(30);
+    struct provider_answer answer;
+
+    answers(200, REFUND("re_1", "key-1", "pending"));
+    EXPECT(comes_to(provider->refund(call, provider, &old, &answer), &answer, PROVIDER_PROCESSING,
+                    "pi_1"));
+    EXPECT(asked(0, "GET /v1/refunds?limit=100&payment_intent=pi_1 key= "));
+    answers(200, REFUND("re_1", "key-1", "succeeded"));
+    EXPECT(comes_to(provider->refund(call, provider, &old, &answer), &answer, PROVIDER_REFUNDED,
+                    "pi_1"));
+    answers(200, REFUND("re_2", "key-2", "succeeded"));
+    answers(200, "{\"id\":\"re_1\",\"status\":\"succeeded\"}");
+    EXPECT(comes_to(provider->refund(call, provider, &old, &answer), &answer, PROVIDER_REFUNDED,
+                    "pi_1"));
+    EXPECT(asked(3, "POST /v1/refunds key=key-1 payment_intent=pi_1&amount=1999&metadata%5B"
+                    "order_id%5D=order-1&metadata%5Bpayment_id%5D=pay%201&metadata%5B"
+                    "operation_id%5D=key-1"));
+    answers(500, "");
+    EXPECT(provider->refund(call, provider, &old, &answer).code == STATUS_UNAVAILABLE);
+}
+
+TEST(a_refund_whose_key_may_be_forgotten_is_looked_for_before_it_is_made)
+{
+    run(refunding_for_days);
+}
+
+static void authorizing_for_days(struct call *call)
+{
+    struct payment_provider *provider = world.provider;
+    struct provider_request old = old_request(21), older = old_request(23);
+    struct provider_answer answer;
+
+    old.reference = older.reference = "";
+    answers(200, "{\"data\":[" INTENT("requires_capture") "]}");
+    EXPECT(comes_to(provider->authorize(call, provider, &old, &answer), &answer,
+                    PROVIDER_AUTHORIZED, "pi_1"));
+    EXPECT(asked(0, "GET /v1/payment_intents/search?limit=1&query=metadata%5B%22payment_id%22%5D"
+                    "%3A%22pay%201%22 key= "));
+    answers(200, "{\"data\":[]}");
+    EXPECT(fails(provider->authorize(call, provider, &old, &answer), STATUS_UNAVAILABLE,
+                 ARGOSY__REASON__PAYMENT_PROVIDER_DOWN));
+    answers(200, "{\"data\":[]}");
+    EXPECT(fails(provider->authorize(call, provider, &older, &answer), STATUS_NOT_FOUND,
+                 ARGOSY__REASON__CHARGE_NOT_FOUND));
+    old.reference = "pi_1";
+    answers(200, INTENT("canceled"));
+    EXPECT(comes_to(provider->authorize(call, provider, &old, &answer), &answer, PROVIDER_VOIDED,
+                    "pi_1"));
+}
+
+TEST(an_authorization_whose_key_may_be_forgotten_is_not_asked_for_again)
+{
+    run(authorizing_for_days);
 }
 
 /* ---- what went wrong ---- */

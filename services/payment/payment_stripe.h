@@ -92,6 +92,7 @@ struct stripe_refund {
     const char *id;
     const char *status;
     const char *failure_reason;
+    const char *operation_id; /* ours, of its metadata */
 };
 
 struct stripe_event {
@@ -113,6 +114,8 @@ bool stripe_read_error(struct arena *arena, struct str json, struct stripe_error
 /* A page; at most `max` of them. */
 bool stripe_read_list(struct arena *arena, struct str json, size_t max,
                       struct stripe_intent *ret_intents, size_t *ret_count);
+bool stripe_read_refunds(struct arena *arena, struct str json, size_t max,
+                         struct stripe_refund *ret_refunds, size_t *ret_count);
 
 /* ---- requests ---- */
 

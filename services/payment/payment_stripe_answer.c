@@ -175,6 +175,17 @@ bool stripe_read_error(struct arena *arena, struct str json, struct stripe_error
 
 /* ---- refunds ---- */
 
+static const struct stripe_refund no_refund = {"", "", "", ""};
+
+static bool take_of_refund_metadata(struct reading *reading, struct str key, enum json_token token,
+                                    void *into)
+{
+    struct stripe_refund *refund = into;
+
+    if (str_is(key, "operation_id")) return read_text(reading, token, &refund->operation_id);
+    return json_skip(&reading->json, token);
+}
+
 static bool take_of_refund(struct reading *reading, struct str key, enum json_token token,
                            void *into)
 {
@@ -183,12 +194,14 @@ static bool take_of_refund(struct reading *reading, struct str key, enum json_to
     if (str_is(key, "id")) return read_text(reading, token, &refund->id);
     if (str_is(key, "status")) return read_text(reading, token, &refund->status);
     if (str_is(key, "failure_reason")) return read_text(reading, token, &refund->failure_reason);
+    if (str_is(key, "metadata"))
+        return read_object(reading, token, take_of_refund_metadata, refund);
     return json_skip(&reading->json, token);
 }
 
 bool stripe_read_refund(struct arena *arena, struct str json, struct stripe_refund *ret_refund)
 {
-    struct stripe_refund refund = {"", "", ""};
+    struct stripe_refund refund = no_refund;
 
     if (!read_document(arena, json, take_of_refund, &refund) || !refund.id[0]) return false;
     *ret_refund = refund;
@@ -198,10 +211,27 @@ bool stripe_read_refund(struct arena *arena, struct str json, struct stripe_refu
 /* ---- lists ---- */
 
 struct list {
-    struct stripe_intent *intents;
+    struct stripe_intent *intents; /* NULL: it is of refunds */
+    struct stripe_refund *refunds;
     size_t count, max;
     bool present;
 };
+
+static bool read_element(struct reading *reading, enum json_token token, struct list *list)
+{
+    struct stripe_intent intent = no_intent;
+    struct stripe_refund refund = no_refund;
+
+    if (!(list->intents ? read_object(reading, token, take_of_intent, &intent)
+                        : read_object(reading, token, take_of_refund, &refund)))
+        return false;
+    if ((!intent.id[0] && !refund.id[0]) || list->count == list->max) return true;
+    if (list->intents)
+        list->intents[list->count++] = intent;
+    else
+        list->refunds[list->count++] = refund;
+    return true;
+}
 
 static bool take_of_list(struct reading *reading, struct str key, enum json_token token, void *into)
 {
@@ -209,12 +239,8 @@ static bool take_of_list(struct reading *reading, struct str key, enum json_toke
 
     if (!str_is(key, "data") || token != JSON_ARRAY) return json_skip(&reading->json, token);
     list->present = true;
-    while ((token = json_next(&reading->json)) != JSON_ARRAY_END) {
-        struct stripe_intent intent = no_intent;
-        if (token == JSON_ERROR || !read_object(reading, token, take_of_intent, &intent))
-            return false;
-        if (intent.id[0] && list->count < list->max) list->intents[list->count++] = intent;
-    }
+    while ((token = json_next(&reading->json)) != JSON_ARRAY_END)
+        if (token == JSON_ERROR || !read_element(reading, token, list)) return false;
     return true;
 }
 
@@ -222,6 +248,16 @@ bool stripe_read_list(struct arena *arena, struct str json, size_t max,
                       struct stripe_intent *ret_intents, size_t *ret_count)
 {
     struct list list = {.intents = ret_intents, .max = max};
+
+    if (!read_document(arena, json, take_of_list, &list) || !list.present) return false;
+    *ret_count = list.count;
+    return true;
+}
+
+bool stripe_read_refunds(struct arena *arena, struct str json, size_t max,
+                         struct stripe_refund *ret_refunds, size_t *ret_count)
+{
+    struct list list = {.refunds = ret_refunds, .max = max};
 
     if (!read_document(arena, json, take_of_list, &list) || !list.present) return false;
     *ret_count = list.count;
