@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "observe/metrics.h"
+
 /* Runs SQL on a file of the stage, past the service; false if the database refuses. */
 static bool meddle(const struct stage *stage, const char *file, const char *sql)
 {
@@ -244,12 +246,34 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
+/* A webhook that tells nothing new has moved nothing from one state to another. */
+static void counts(struct call *call, struct stage *stage)
+{
+    struct buffer text;
+
+    begin_with_three(call, stage);
+    const char *taken = payment_of(call, stage, "taken").reference;
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e1 %s", taken)));
+    buffer_init(&text, 1 << 20);
+    metrics_export(&text);
+    const char *exported = str_dup(call->arena, buffer_str(&text));
+    buffer_release(&text);
+    EXPECT(
+        strstr(exported, "argosy_payment_transitions_total{from=\"capturing\",to=\"captured\"}"));
+    EXPECT(!strstr(exported, "{from=\"absent\",to=\"captured\"}"));
+}
+
 static const struct stage_plan webhook_plan = {
     .module = &payment_service, .besides = &bank_service, EVENTS_STAGE, .started = reads_webhooks};
 
 TEST(a_webhook_is_a_hint_to_ask_the_provider_and_takes_effect_once)
 {
     stage_run(&webhook_plan, listens);
+}
+
+TEST(a_webhook_that_changes_nothing_is_not_counted_as_a_transition)
+{
+    stage_run(&webhook_plan, counts);
 }
 
 /* We took the payment for failed and never heard the provider's id of it. */

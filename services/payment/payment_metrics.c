@@ -71,7 +71,7 @@ void payment_metrics_change(const struct payment_outcome *outcome)
 {
     const struct payment_write *write = &outcome->write;
 
-    if (write->from != outcome->payment.state)
+    if (write->effects.changed && write->from != outcome->payment.state)
         metric_add(transition(write->from, outcome->payment.state), 1);
     for (size_t i = 0; i < write->effects.posting_count; i++)
         count_money(write->effects.postings[i].cause, outcome->payment.currency,
