@@ -3,7 +3,8 @@
 #include "base/json.h"
 #include "services/payment/payment_stripe.h"
 
-enum { DEPTH_MAX = 40 };
+/* Texts that are longer are cut: they go into events and answers, which have limits. */
+enum { DEPTH_MAX = 40, TEXT_MAX = 2000 };
 
 struct reading {
     struct arena *arena;
@@ -30,7 +31,10 @@ static bool read_object(struct reading *reading, enum json_token token, take_mem
 static bool read_text(struct reading *reading, enum json_token token, const char **ret_text)
 {
     if (token != JSON_STRING) return json_skip(&reading->json, token);
-    *ret_text = str_dup(reading->arena, json_string(&reading->json, reading->arena));
+    struct str text = json_string(&reading->json, reading->arena);
+    if (text.length > TEXT_MAX) text.length = TEXT_MAX;
+    while (text.length > 0 && !str_is_utf8(text)) text.length--;
+    *ret_text = str_dup(reading->arena, text);
     return true;
 }
 

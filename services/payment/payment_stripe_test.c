@@ -121,6 +121,22 @@ TEST(an_error_is_read_with_the_payment_after_it)
     CHECK_STR(intent.status, "requires_payment_method");
 }
 
+TEST(a_text_of_stripes_that_is_too_long_is_cut)
+{
+    struct stripe_intent intent;
+    struct stripe_error error;
+    struct buffer text;
+
+    buffer_init(&text, 1 << 20);
+    buffer_printf(&text, "{\"error\":{\"type\":\"t\",\"message\":\"x");
+    for (int i = 0; i < 300000; i++) buffer_printf(&text, "\xc3\xa4");
+    buffer_printf(&text, "\"}}");
+    CHECK(stripe_read_error(&arena, buffer_str(&text), &error, &intent));
+    CHECK_INT(strlen(error.message), ==, 1999);
+    CHECK(str_is_utf8(str_of(error.message)));
+    buffer_release(&text);
+}
+
 TEST(a_list_is_read_as_far_as_there_is_room)
 {
     struct str text = STR("{\"object\":\"list\",\"data\":[{\"id\":\"a\"},7,{\"id\":\"b\"},"
