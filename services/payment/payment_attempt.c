@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/payment/payment_attempt.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "observe/log.h"
 #include "services/payment/payment_metrics.h"
@@ -199,6 +201,14 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
     struct call inner;
     struct status st;
 
+    /* The setting was changed: no other provider knows what this one has. */
+    if (strcmp(attempt->payment.provider, service->provider->name) != 0) {
+        log_warn(call->trace, "payment: an operation waits for the provider that it began with",
+                 LOG_STR("payment", attempt->payment.payment_id),
+                 LOG_STR("provider", attempt->payment.provider));
+        give_up(attempt);
+        return;
+    }
     call_init_child(&inner, call, service->policy.provider_timeout_ms);
     look_up_by_key(&inner, attempt);
     if (!verdict->known && attempt->operation.processing) look_up(&inner, attempt);

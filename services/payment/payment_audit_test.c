@@ -139,6 +139,26 @@ TEST(reconciliation_finds_what_differs)
     payment_play(finds_differences);
 }
 
+static void keeps_to_provider(struct call *call, struct stage *stage)
+{
+    order_validated(call, "o1", 3000, "pm_card_visa");
+    payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
+    EXPECT(meddle(stage, "payment.db", "UPDATE payments SET provider = 'stripe'"));
+    order_fulfilled(call, "o1");
+    EXPECT_OK(fiber_sleep(call, 50000));
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_CAPTURING);
+    EXPECT(charged(call, stage, "o1", "authorized", 0, 0));
+    EXPECT(meddle(stage, "payment.db", "UPDATE payments SET provider = 'test'"));
+    stage_pass_s(60);
+    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+    EXPECT(charged(call, stage, "o1", "captured", 3000, 0));
+}
+
+TEST(an_operation_waits_for_the_provider_that_has_its_payment)
+{
+    payment_play(keeps_to_provider);
+}
+
 static void turns_strangers_away(struct call *call, struct stage *stage)
 {
     PaymentService__ReconcilePaymentsRequest request =

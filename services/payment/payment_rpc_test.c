@@ -36,7 +36,10 @@ static void pays(struct call *call, struct stage *stage)
     EXPECT(told && told->amount_minor == 3000 && strcmp(told->currency, "EUR") == 0);
 
     as_sam(call);
-    EXPECT_OK(capture(call, stage, payment->payment_id, 2500, &response));
+    const char *payment_id = payment->payment_id;
+    EXPECT_FIELD(capture(call, stage, payment_id, -5, &response), "amount_minor");
+    EXPECT_FIELD(refund(call, stage, payment_id, -5, 0, &response), "amount_minor");
+    EXPECT_OK(capture(call, stage, payment_id, 2500, &response));
     EXPECT(is_status(response, 200, "succeeded") && response->payment->captured_minor == 2500);
     EXPECT_OK(refund(call, stage, payment->payment_id, 1000, 0, &response));
     EXPECT(response->status_code == 201 && response->refund);
