@@ -8,6 +8,7 @@ const struct command *const commands[] = {
     &command_config,
     &command_import,
     &command_export,
+    &command_stock_check,
     &command_user_create,
     &command_user_role,
     &command_user_list,

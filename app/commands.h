@@ -10,6 +10,7 @@ extern const struct command command_routes;
 extern const struct command command_config;
 extern const struct command command_import;
 extern const struct command command_export;
+extern const struct command command_stock_check;
 extern const struct command command_user_create;
 extern const struct command command_user_role;
 extern const struct command command_user_list;

@@ -176,7 +176,9 @@ static const ProductService__Product *sample(void)
     small.unit_amount = 5;
     large.unit_amount = 123456;
     large.available_given_case = PRODUCT_SERVICE__VARIANT__AVAILABLE_GIVEN_AVAILABLE;
-    large.available = 7;
+    large.available = 4; /* three are reserved, which are still there */
+    large.on_hand_given_case = PRODUCT_SERVICE__VARIANT__ON_HAND_GIVEN_ON_HAND;
+    large.on_hand = 7;
     product.handle = (char *)"sample";
     product.name = (char *)"Sample, the \"first\"";
     product.description = (char *)"two\nlines";

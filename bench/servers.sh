@@ -32,6 +32,8 @@ wait_for() {
 
 # ---- ours ----
 
+mapfile -t services < <(sed -n 's/^\([a-z]*\) .*/\1/p' services/registry)
+
 listening() { jq -r --arg name "$1" 'select(.message == "listening" and .name == $name) | .address' "$work/shop.log"; }
 catalogue_is_there() {
   [ "$(curl -s "${url_of[shop]}/products?page_size=1" | jq -r '.products.total_count' 2>/dev/null)" = 1000 ]
@@ -44,9 +46,9 @@ start_shop() {
   export USER_ARGON2_MEMORY=256KiB USER_ARGON2_PASSES=1
   # And nobody logs in again while they are under way.
   export ACCESS_TOKEN_EXP_DURATION=12h
-  local any=127.0.0.1:0
-  GATEWAY_LISTEN=$any ADMIN_LISTEN=$any USER_LISTEN=$any AUTH_LISTEN=$any PRODUCT_LISTEN=$any CART_LISTEN=$any \
-    "$argosy" serve --demo >"$work/shop.out" 2>"$work/shop.log" &
+  local service listens=(GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0)
+  for service in "${services[@]}"; do listens+=("${service^^}_LISTEN=127.0.0.1:0"); done
+  env "${listens[@]}" "$argosy" serve --demo >"$work/shop.out" 2>"$work/shop.log" &
   pid_of[shop]=$!
   wait_for 20 "the shop's start" grep -qs '"ready"' "$work/shop.log"
   url_of[shop]=http://$(listening gateway)

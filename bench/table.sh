@@ -4,6 +4,8 @@
 declare -A title=(
   [json32]="product by id, JSON, 32 connections" [json64]="product by id, JSON, 64 connections"
   [grpc]="GetProductById, gRPC, 8 connections x 16" [cart]="add to cart, durable, 64 connections"
+  [checkout]="whole checkout, durable" [hot]="whole checkout, all of one product"
+  [watched]="whole checkout, watched by SSE" [half]="whole checkout at half the rate"
 )
 
 # compare CASE YARDSTICK NAME AIM: rates; AIM is the least ratio.
@@ -23,6 +25,17 @@ at_most() {
   awk -v what="$1" -v ours="$2" -v aim="$3" 'BEGIN { printf("%s|%.4g|-|-|<= %s|%s\n", what, ours, aim, ours <= aim ? "yes" : "NO") }'
 }
 
+# What one product that everybody wants costs.
+hot_item() {
+  local hot many
+  hot=$(median hot shop rate) many=$(median checkout shop rate)
+  [ -n "$hot" ] || return 0
+  awk -v hot="$hot" -v many="$many" 'BEGIN {
+    printf("%s|%.0f|%.0f|%.2f|>= 0.5|%s\n", "whole checkout, per second: all of one product / many products", hot, many,
+      hot / many, hot >= many * 0.5 ? "yes" : "NO")
+  }'
+}
+
 growth() {
   local before after
   before=$(median leak shop before) after=$(median leak shop after)
@@ -39,6 +52,9 @@ ratios() {
   compare json32 grpc-gateway "Go grpc-gateway" 5
   compare grpc grpc-go "grpc-go" 3
   compare cart disk "4 KiB write + fdatasync" 3
+  compare checkout vendure "Vendure, SQLite" 200
+  hot_item
+  at_most "POST /order to CONFIRMED at half the rate, ms, p99" "$(median half confirmed p99)" 50
   at_most "start to first answer, ms, median of 20" "$(median start shop ms)" 50
   at_most "memory, idle, demo catalogue, MB" "$(awk -v k="$(median idle shop memory)" 'BEGIN { if (k) print k / 1000 * 1.024 }')" 20
   at_most "processor, idle, ms a second" "$(median idle shop cpu)" 5
@@ -48,8 +64,8 @@ ratios() {
 # What stands behind the ratios: "what|server|per second|p50 ms|p99 ms|CPU us a request|memory KiB".
 details() {
   local case server
-  for case in json32 json64 grpc cart; do
-    for server in shop nginx grpc-gateway grpc-go disk; do
+  for case in json32 json64 grpc cart checkout watched hot half; do
+    for server in shop nginx grpc-gateway grpc-go disk vendure; do
       [ -n "$(median $case $server rate)" ] || continue
       printf '%s|%s' "${title[$case]}" "${server/shop/argosy}"
       for aspect in rate p50 p99 cpu memory; do printf '|%s' "$(median $case $server $aspect)"; done

@@ -12,6 +12,10 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 
+# libcurl's headers only: http/https_library.c loads the library itself, in processes that call other people's servers. To
+# link it would cost every process 4 MB.
+pkg_check_modules(CURL REQUIRED libcurl>=7.85)
+
 # bcrypt hashes of the existing system are verified by libcrypt (libxcrypt).
 find_library(CRYPT_LIBRARY crypt REQUIRED)
 

@@ -70,4 +70,8 @@ void events_set_fate(struct events *events, event_fate_fn *fate, void *data);
 /* Begins to hand over, on all shards, until they stop. */
 void events_start(struct events *events);
 
+/* The process is about to end: other processes that wait here for events are sent away. Any thread.
+ */
+void events_drain(struct events *events);
+
 #endif

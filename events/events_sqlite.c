@@ -71,6 +71,9 @@ static struct status take_key(struct sqlite_tx *tx, const struct idempotency *id
                        now_us);
 }
 
+#define SELECT_RECORD \
+    "SELECT fingerprint, answer FROM idempotency WHERE scope = ? AND key = ? AND time_us > ?"
+
 struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,
                                        int64_t now_us, struct str *ret_answer)
 {
@@ -80,10 +83,8 @@ struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempo
 
     *ret_answer = none;
     if (!idempotency_given(idempotency)) return status_ok();
-    st = sqlite_query(tx, &rows,
-                      "SELECT fingerprint, answer FROM idempotency WHERE scope = ? AND key = ? AND "
-                      "time_us > ?",
-                      "ttl", idempotency->scope, idempotency->key, now_us - IDEMPOTENCY_KEPT_US);
+    st = sqlite_query(tx, &rows, SELECT_RECORD, "ttl", idempotency->scope, idempotency->key,
+                      now_us - IDEMPOTENCY_KEPT_US);
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
         st = answer_again(idempotency, &rows, ret_answer);
@@ -92,6 +93,25 @@ struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempo
     }
     if (failed(rows.status)) return rows.status;
     return take_key(tx, idempotency, now_us);
+}
+
+struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
+                                      const struct idempotency *idempotency, int64_t now_us,
+                                      struct str *ret_answer)
+{
+    struct str none = {0};
+    struct sqlite_rows rows;
+    struct status st;
+
+    *ret_answer = none;
+    if (!idempotency_given(idempotency)) return status_ok();
+    st = sqlite_read(call, db, &rows, SELECT_RECORD, "ttl", idempotency->scope, idempotency->key,
+                     now_us - IDEMPOTENCY_KEPT_US);
+    if (failed(st)) return st;
+    if (!sqlite_next(&rows)) return rows.status;
+    st = answer_again(idempotency, &rows, ret_answer);
+    sqlite_end(&rows);
+    return st;
 }
 
 struct status idempotency_sqlite_finish(struct sqlite_tx *tx, const struct idempotency *idempotency,

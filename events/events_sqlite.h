@@ -34,52 +34,52 @@
  * The outbox has the columns that Debezium's outbox event router reads (id, aggregatetype,
  * aggregateid, type, payload), with the topic as aggregatetype: route.topic.replacement is
  * ${routedByValue}. */
-#define EVENTS_SQLITE_SCHEMA                                                                  \
-    "CREATE TABLE outbox ("                                                                   \
-    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"                                                \
-    "  id TEXT NOT NULL,"                                                                     \
-    "  aggregatetype TEXT NOT NULL,"                                                          \
-    "  aggregateid TEXT NOT NULL,"                                                            \
-    "  type TEXT NOT NULL,"                                                                   \
-    "  payload BLOB NOT NULL,"                                                                \
-    "  time_us INTEGER NOT NULL,"                                                             \
-    "  traceparent TEXT NOT NULL) STRICT;"                                                    \
-    "CREATE TABLE outbox_offsets ("                                                           \
-    "  topic TEXT NOT NULL,"                                                                  \
-    "  consumer TEXT NOT NULL,"                                                               \
-    "  offset INTEGER NOT NULL,"                                                              \
-    "  updated_us INTEGER NOT NULL,"                                                          \
-    "  PRIMARY KEY (topic, consumer)) STRICT, WITHOUT ROWID;"                                 \
-    "CREATE TABLE inbox ("                                                                    \
-    "  seq INTEGER PRIMARY KEY,"                                                              \
-    "  id TEXT NOT NULL UNIQUE,"                                                              \
-    "  time_us INTEGER NOT NULL) STRICT;"                                                     \
-    "CREATE TABLE dead_letters ("                                                             \
-    "  letter_id INTEGER PRIMARY KEY AUTOINCREMENT,"                                          \
-    "  consumer TEXT NOT NULL,"                                                               \
-    "  state INTEGER NOT NULL,"                                                               \
-    "  attempts INTEGER NOT NULL,"                                                            \
-    "  code TEXT NOT NULL,"                                                                   \
-    "  reason TEXT NOT NULL,"                                                                 \
-    "  message TEXT NOT NULL,"                                                                \
-    "  died_us INTEGER NOT NULL,"                                                             \
-    "  id TEXT NOT NULL,"                                                                     \
-    "  topic TEXT NOT NULL,"                                                                  \
-    "  aggregateid TEXT NOT NULL,"                                                            \
-    "  type TEXT NOT NULL,"                                                                   \
-    "  payload BLOB NOT NULL,"                                                                \
-    "  time_us INTEGER NOT NULL,"                                                             \
-    "  traceparent TEXT NOT NULL,"                                                            \
-    "  seq INTEGER NOT NULL,"                                                                 \
-    "  UNIQUE (consumer, id)) STRICT;"                                                        \
-    "CREATE INDEX dead_letters_marked ON dead_letters (consumer, letter_id) WHERE state = 1;" \
-    "CREATE TABLE idempotency ("                                                              \
-    "  seq INTEGER PRIMARY KEY,"                                                              \
-    "  scope TEXT NOT NULL,"                                                                  \
-    "  key TEXT NOT NULL,"                                                                    \
-    "  fingerprint BLOB NOT NULL,"                                                            \
-    "  answer BLOB,"                                                                          \
-    "  time_us INTEGER NOT NULL,"                                                             \
+#define EVENTS_SQLITE_SCHEMA                                                \
+    "CREATE TABLE outbox ("                                                 \
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"                              \
+    "  id TEXT NOT NULL,"                                                   \
+    "  aggregatetype TEXT NOT NULL,"                                        \
+    "  aggregateid TEXT NOT NULL,"                                          \
+    "  type TEXT NOT NULL,"                                                 \
+    "  payload BLOB NOT NULL,"                                              \
+    "  time_us INTEGER NOT NULL,"                                           \
+    "  traceparent TEXT NOT NULL) STRICT;"                                  \
+    "CREATE TABLE outbox_offsets ("                                         \
+    "  topic TEXT NOT NULL,"                                                \
+    "  consumer TEXT NOT NULL,"                                             \
+    "  offset INTEGER NOT NULL,"                                            \
+    "  updated_us INTEGER NOT NULL,"                                        \
+    "  PRIMARY KEY (topic, consumer)) STRICT, WITHOUT ROWID;"               \
+    "CREATE TABLE inbox ("                                                  \
+    "  seq INTEGER PRIMARY KEY,"                                            \
+    "  id TEXT NOT NULL UNIQUE,"                                            \
+    "  time_us INTEGER NOT NULL) STRICT;"                                   \
+    "CREATE TABLE dead_letters ("                                           \
+    "  letter_id INTEGER PRIMARY KEY AUTOINCREMENT,"                        \
+    "  consumer TEXT NOT NULL,"                                             \
+    "  state INTEGER NOT NULL,"                                             \
+    "  attempts INTEGER NOT NULL,"                                          \
+    "  code TEXT NOT NULL,"                                                 \
+    "  reason TEXT NOT NULL,"                                               \
+    "  message TEXT NOT NULL,"                                              \
+    "  died_us INTEGER NOT NULL,"                                           \
+    "  id TEXT NOT NULL,"                                                   \
+    "  topic TEXT NOT NULL,"                                                \
+    "  aggregateid TEXT NOT NULL,"                                          \
+    "  type TEXT NOT NULL,"                                                 \
+    "  payload BLOB NOT NULL,"                                              \
+    "  time_us INTEGER NOT NULL,"                                           \
+    "  traceparent TEXT NOT NULL,"                                          \
+    "  seq INTEGER NOT NULL,"                                               \
+    "  UNIQUE (consumer, id)) STRICT;"                                      \
+    "CREATE INDEX dead_letters_by_state ON dead_letters (state, consumer);" \
+    "CREATE TABLE idempotency ("                                            \
+    "  seq INTEGER PRIMARY KEY,"                                            \
+    "  scope TEXT NOT NULL,"                                                \
+    "  key TEXT NOT NULL,"                                                  \
+    "  fingerprint BLOB NOT NULL,"                                          \
+    "  answer BLOB,"                                                        \
+    "  time_us INTEGER NOT NULL,"                                           \
     "  UNIQUE (scope, key)) STRICT;"
 
 /* The adapter over an open database, in the arena; nothing to close. */
@@ -108,5 +108,14 @@ struct status idempotency_sqlite_finish(struct sqlite_tx *tx, const struct idemp
 /* The request had no effect: its key may be used again. Fine without a key. */
 struct status idempotency_sqlite_forget(struct sqlite_tx *tx,
                                         const struct idempotency *idempotency);
+
+/* ---- on a shard ---- */
+
+/* Looks for the first answer without taking the key, for requests that ask others before their job:
+ * answers as idempotency_sqlite_begin does, and *ret_answer.data NULL where that would take it. Not
+ * finding one promises nothing; the job still begins with idempotency_sqlite_begin. */
+struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
+                                      const struct idempotency *idempotency, int64_t now_us,
+                                      struct str *ret_answer);
 
 #endif

@@ -24,12 +24,16 @@ struct dead_letter {
     const char *state; /* dead, replay (waits to be handed over again), replayed */
 };
 
+enum { EVENTS_READ_SIZE = 1024 * 1024 };
+
 struct events_store {
     /* ---- the log ---- */
 
-    /* At most `max` events of the topic after an offset, in order. *ret_after is where the next
-     * read goes on: past the last of them, or past what is no event of this topic. Reads what is
-     * committed, and never past what may still commit before it. */
+    /* At most `max` events of the topic after an offset, in order, and no more once their payloads
+     * are EVENTS_READ_SIZE together. *ret_after is where the next read goes on: past the last of
+     * them, or past what is no event of this topic. Reads what is committed, and never past what
+     * may still commit before it. The log has ended if that is less than was asked for, and
+     * *ret_after is the last event's offset (`after` itself without one). */
     struct status (*read)(struct call *call, struct events_store *store, const char *topic,
                           int64_t after, size_t max, struct event **ret_events, size_t *ret_count,
                           int64_t *ret_after);
@@ -70,11 +74,15 @@ struct events_store {
     struct status (*settle_letter)(struct call *call, struct events_store *store, int64_t letter_id,
                                    struct status why);
 
+    /* How many of the group are dead. */
+    struct status (*count_letters)(struct call *call, struct events_store *store, const char *group,
+                                   int64_t *ret_count);
+
     /* ---- tidying ---- */
 
     /* Removes some of what is older than `before_us`: events that all groups have passed, inbox
      * rows, letters that were replayed, idempotency records. Never a dead letter, never an event
-     * that a known group has not passed. */
+     * that a known group (one that has committed an offset) has not passed. */
     struct status (*sweep)(struct call *call, struct events_store *store, int64_t before_us);
 };
 

@@ -52,7 +52,7 @@ static struct status ask(struct call *call, struct rpc_channel *channel, const c
 
 static void play(void (*fn)(struct call *call, struct stage *stage))
 {
-    const struct stage_plan plan = {.fake = {&event_service_rpc, &handlers, 0}};
+    const struct stage_plan plan = {.fakes = {{&event_service_rpc, &handlers, 0}}};
 
     first_answer = (struct str){0};
     arena_init(&kept, 0);

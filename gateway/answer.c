@@ -16,6 +16,7 @@ int answer_status(struct status st)
     case ARGOSY__REASON__METHOD_NOT_ALLOWED: return 405;
     case ARGOSY__REASON__ROUTE_NOT_FOUND: return 404;
     case ARGOSY__REASON__REQUEST_TOO_SLOW: return 408;
+    case ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED: return 422;
     default: return status_http(st.code);
     }
 }
@@ -120,6 +121,7 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
     if (request->http_status == 0) request->http_status = answer_override(&request->reply);
     if (request->http_status == 0) request->http_status = answer_status(st);
     request->body = answer_error_body(call->arena, st, request->http_status);
+    request->content_type = STR("");
     if (retry_ms > 0) {
         const char *text = arena_printf(call->arena, "%lld",
                                         (long long)((retry_ms + RETRY_ROUNDING_MS) / 1000));
@@ -139,7 +141,9 @@ void answer_json(const struct call *call, struct gateway_request *request)
     forward_reply(call, request);
     answer_headers(call, request);
     if (request->body.length > 0)
-        request_header_set(call, request, STR("content-type"), STR("application/json"));
+        request_header_set(call, request, STR("content-type"),
+                           request->content_type.length > 0 ? request->content_type
+                                                            : STR("application/json"));
     request->sent = request->body.length;
     http_respond(call, request->exchange, request->http_status, &request->headers, request->body);
 }

@@ -6,6 +6,9 @@
 #include "gateway/transcode_parts.h"
 #include "reasons.pb-c.h"
 
+/* Fields of google.api.HttpBody. */
+enum { HTTP_BODY_CONTENT_TYPE = 1, HTTP_BODY_DATA = 2 };
+
 /* ---- making ---- */
 
 static struct status wrong(struct arena *arena, const struct schema_method *method,
@@ -55,6 +58,17 @@ static struct status bind_variables(struct arena *arena, struct binding *binding
     return status_ok();
 }
 
+static bool is_http_body(const struct transcode_type *type)
+{
+    return type && strcmp(type->schema->name, "google.api.HttpBody") == 0;
+}
+
+/* Is a rule's body of this type, or of this field's if there is one, raw bytes? */
+static bool is_raw(const struct transcode_type *whole, const struct transcode_field *field)
+{
+    return field ? !field->schema->repeated && is_http_body(field->type) : is_http_body(whole);
+}
+
 static struct status bind_bodies(struct arena *arena, struct binding *binding)
 {
     const struct schema_http *http = binding->http;
@@ -71,6 +85,8 @@ static struct status bind_bodies(struct arena *arena, struct binding *binding)
             return wrong(arena, binding->method, http,
                          "its response_body names no field of the response");
     }
+    binding->body_raw = http->body[0] && is_raw(binding->request, binding->body);
+    binding->response_raw = is_raw(binding->response, binding->response_body);
     return status_ok();
 }
 
@@ -258,10 +274,37 @@ static struct status put_variable(struct request *request, int index, struct str
                   "is one thing in the path and another in the body");
 }
 
-static struct status put_body(struct request *request, struct str body)
+static void put_bytes(struct output *out, uint32_t number, struct str bytes)
+{
+    if (bytes.length == 0) return;
+    varint_put(out, number << 3 | WIRE_BYTES);
+    varint_put(out, bytes.length);
+    output_str(out, bytes);
+}
+
+static struct status put_body_raw(struct request *request, struct str content_type, struct str body)
+{
+    const struct transcode_field *field = request->binding->body;
+    size_t mark = 0;
+
+    if (!str_is_utf8(content_type))
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
+                           "the body's media type is no text");
+    if (field) {
+        varint_put(request->out, field->tag);
+        mark = length_open(request->out);
+    }
+    put_bytes(request->out, HTTP_BODY_CONTENT_TYPE, content_type);
+    put_bytes(request->out, HTTP_BODY_DATA, body);
+    if (field) length_close(request->out, mark);
+    return status_ok();
+}
+
+static struct status put_body(struct request *request, struct str content_type, struct str body)
 {
     const struct binding *binding = request->binding;
 
+    if (binding->body_raw) return put_body_raw(request, content_type, body);
     if (str_trim(body).length == 0) return status_ok();
     if (binding->body_whole)
         return transcode_to_wire(request->arena, binding->request, body, request->out);
@@ -278,7 +321,7 @@ struct status binding_request(struct arena *arena, const struct binding *binding
 {
     struct request request = {.arena = arena, .binding = binding, .out = out};
     int variables = binding->template.variable_count;
-    struct status st = put_body(&request, body);
+    struct status st = put_body(&request, parameters->content_type, body);
 
     for (int i = 0; i < variables && !failed(st) && parameters->query.length > 0; i++)
         st = note_given(&request, binding->template.variables[i].name, &binding->variables[i]);
@@ -286,4 +329,38 @@ struct status binding_request(struct arena *arena, const struct binding *binding
     for (int i = 0; i < variables && !failed(st); i++)
         st = put_variable(&request, i, parameters->captures[i]);
     return st;
+}
+
+/* ---- a response ---- */
+
+static bool is_well_formed(struct str message)
+{
+    enum wire_result result;
+    struct wire_field value;
+
+    while ((result = wire_next(&message, &value)) == WIRE_FIELD) continue;
+    return result == WIRE_END;
+}
+
+struct status binding_response_raw(struct arena *arena, const struct binding *binding,
+                                   struct str message, struct str *ret_content_type,
+                                   struct str *ret_data)
+{
+    struct str content_type = STR(""), data = STR("");
+    enum wire_result result;
+    struct wire_field value;
+
+    if (binding->response_body && is_well_formed(message))
+        message = wire_merge(arena, message, binding->response_body->schema->number);
+    while ((result = wire_next(&message, &value)) == WIRE_FIELD) {
+        if (value.type != WIRE_BYTES) continue;
+        if (value.number == HTTP_BODY_CONTENT_TYPE) content_type = value.bytes;
+        if (value.number == HTTP_BODY_DATA) data = value.bytes;
+    }
+    if (result == WIRE_BROKEN)
+        return status_printf(arena, STATUS_INTERNAL, 0, "%s answered no google.api.HttpBody",
+                             binding->method->path);
+    *ret_content_type = content_type;
+    *ret_data = data;
+    return status_ok();
 }

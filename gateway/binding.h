@@ -4,7 +4,10 @@
  * `body: "*"` takes the whole message from the body, and then there are no query parameters; `body:
  * "field"` takes that field from it; otherwise there is no body. Query parameters name fields
  * (`a.b=1`, lists by repetition); one that names none is refused, as is a field that is given
- * twice. What the path says counts; a body that says otherwise is refused. */
+ * twice. What the path says counts; a body that says otherwise is refused.
+ *
+ * Where the body is a google.api.HttpBody it is no JSON: its bytes and their media type go into the
+ * message, or come out of it, as they are. */
 #ifndef GATEWAY_BINDING_H
 #define GATEWAY_BINDING_H
 
@@ -28,7 +31,9 @@ struct binding {
     struct field_path variables[TEMPLATE_VARIABLES_MAX]; /* as the template's */
     const struct transcode_field *body;                  /* of `body: "field"` */
     bool body_whole;
+    bool body_raw; /* what the body is read into is a google.api.HttpBody */
     const struct transcode_field *response_body; /* NULL: the whole response */
+    bool response_raw; /* what the answer's body is made of is a google.api.HttpBody */
 };
 
 /* INVALID_ARGUMENT names the method and what is wrong with its rule. */
@@ -37,10 +42,11 @@ struct status binding_new(struct arena *arena, struct transcode_types *types,
                           struct binding **ret_binding);
 
 /* What a request gives besides its body: what the template's variables captured, and its query,
- * both still encoded. */
+ * both still encoded; and the body's media type. */
 struct parameters {
     const struct str *captures;
     struct str query;
+    struct str content_type;
 };
 
 /* Adds the request message to `out`. Errors as transcode_to_wire, each naming its field or
@@ -48,5 +54,11 @@ struct parameters {
 struct status binding_request(struct arena *arena, const struct binding *binding,
                               const struct parameters *parameters, struct str body,
                               struct output *out);
+
+/* Of a binding with `response_raw`: the body in a response message, and its media type, "" if the
+ * message names none. INTERNAL when the bytes are no such message. */
+struct status binding_response_raw(struct arena *arena, const struct binding *binding,
+                                   struct str message, struct str *ret_content_type,
+                                   struct str *ret_data);
 
 #endif

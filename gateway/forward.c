@@ -43,8 +43,8 @@ static bool is_reserved(struct str name)
 
 void forward_request_json(const struct call *call, struct gateway_request *request)
 {
-    static const char *const allowed[] = {"if-match", "if-none-match", "accept-language",
-                                          "idempotency-key", NULL};
+    static const char *const allowed[] = {"if-match",        "if-none-match",    "accept-language",
+                                          "idempotency-key", "stripe-signature", NULL};
     static const struct str prefix = {"grpc-metadata-", 14};
     const struct http_headers *headers = &request->http->headers;
 

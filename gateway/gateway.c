@@ -20,6 +20,9 @@ const struct setting gateway_settings[] = {
     {"GATEWAY_TIMEOUT", SETTING_DURATION, "30s",
      "How long a call may take, when its service's read_timeout and its client say nothing.", 1,
      3600000},
+    {"GATEWAY_KEEP_ALIVE", SETTING_DURATION, "15s",
+     "How long a stream of events may be silent before its client gets a comment line.", 10,
+     3600000},
     {"GATEWAY_BODY_SIZE_MAX", SETTING_SIZE, "16MiB",
      "The largest body of a request, or message of gRPC; request-size-limiting can lower it.", 1024,
      1 << 30},
@@ -156,6 +159,7 @@ static struct status read_settings(const struct service_context *context, struct
     struct str bad;
 
     gateway->timeout_ms = config_duration_ms(config, "GATEWAY_TIMEOUT");
+    gateway->keep_alive_us = config_duration_ms(config, "GATEWAY_KEEP_ALIVE") * 1000;
     gateway->body_max = (size_t)config_size(config, "GATEWAY_BODY_SIZE_MAX");
     gateway->access_log = config_boolean(config, "GATEWAY_ACCESS_LOG");
     gateway->no_route.route = "none";

@@ -21,6 +21,7 @@ struct gateway {
     struct route_table table;
     struct proxies proxies; /* whose X-Forwarded-For is believed */
     int64_t timeout_ms;
+    int64_t keep_alive_us;
     size_t body_max;
     bool access_log;
     struct traffic no_route;

@@ -128,6 +128,17 @@ static void codes(struct call *call, struct edge *edge)
         EXPECT(has(reply.body, inside ? "\"internal error\"" : "\"as you asked\""));
         if (code == STATUS_UNAVAILABLE) EXPECT(is(header_of(call, &reply, "retry-after"), "2"));
     }
+    struct reply reply = ask(call, edge, "POST",
+                             arena_printf(call->arena, "/fail/%d?reason=%d",
+                                          STATUS_INVALID_ARGUMENT,
+                                          ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED),
+                             "", "");
+    expect_error(&reply, 422, "INVALID_ARGUMENT", "IDEMPOTENCY_KEY_REUSED");
+    reply = ask(call, edge, "POST",
+                arena_printf(call->arena, "/fail/%d?reason=%d", STATUS_ABORTED,
+                             ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING),
+                "", "");
+    expect_error(&reply, 409, "ABORTED", "IDEMPOTENCY_KEY_RUNNING");
 }
 
 TEST(codes_become_statuses)
@@ -188,6 +199,94 @@ TEST(server_streams_are_lines_or_events)
     edge_run(PLAIN, NULL, streams);
 }
 
+/* How often the text has the part. */
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part)) count++;
+    return count;
+}
+
+static void silent_streams(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/watch/2?pause_ms=220", "",
+                             "accept: text/event-stream");
+
+    EXPECT(reply.status == 200);
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
+    EXPECT(strncmp(reply.body, ": keep-alive\n\n", 14) == 0);
+    EXPECT(count_of(reply.body, ": keep-alive\n\n") >= 4);
+    EXPECT(count_of(reply.body, "data: {") == 2);
+    /* What fails after the first of them can only say so in the stream. */
+    reply = ask(call, edge, "GET", "/watch/2?pause_ms=120&fail_after=2", "",
+                "accept: text/event-stream");
+    EXPECT(reply.status == 200 && count_of(reply.body, "event: error\ndata: {") == 1);
+    reply = ask(call, edge, "GET", "/watch/1?pause_ms=120", "", "");
+    EXPECT(is(reply.body, "{\"number\":0,\"text\":\"x\"}\n"));
+}
+
+TEST(silent_streams_of_events_are_kept_alive)
+{
+    static const char *const settings[] = {"GATEWAY_KEEP_ALIVE=50ms", NULL};
+
+    edge_run(PLAIN, settings, silent_streams);
+}
+
+/* ---- bodies that are no JSON ---- */
+
+static void raw_bodies(struct call *call, struct edge *edge)
+{
+    static const char bytes[] = " {\"id\": \"\xff\0x\" }\r\n ";
+    struct str body = str_sized(bytes, sizeof(bytes) - 1);
+    struct reply reply = ask_bytes(call, edge, "POST", "/echo/stripe", body,
+                                   "content-type: application/x-thing; v=1");
+
+    EXPECT(reply.status == 200 && str_equal(reply.bytes, body));
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/x-thing; v=1"));
+    reply = ask_bytes(call, edge, "POST", "/echo", body, "content-type: text/plain");
+    EXPECT(reply.status == 200 && str_equal(reply.bytes, body));
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/plain"));
+    reply = ask_bytes(call, edge, "POST", "/echo", STR(" "), "content-type:");
+    EXPECT(reply.status == 200 && str_is(reply.bytes, " "));
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/octet-stream"));
+    reply = ask(call, edge, "POST", "/echo/stripe", "", "");
+    EXPECT(reply.status == 200 && reply.bytes.length == 0);
+    reply = ask(call, edge, "POST", "/echo/stripe", "x", "content-type: text/\xfc");
+    expect_error(&reply, 415, "INVALID_ARGUMENT", "MEDIA_TYPE_UNSUPPORTED");
+    reply = ask(call, edge, "POST", "/echo/stripe?payload.data=eA==", "x", "");
+    expect_error(&reply, 400, "INVALID_ARGUMENT", "INVALID_FIELDS");
+    char *large = arena_alloc(call->arena, 5000);
+    memset(large, 'x', 5000);
+    reply = ask_bytes(call, edge, "POST", "/echo", str_sized(large, 5000), "content-type: a/b");
+    expect_error(&reply, 413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE");
+}
+
+TEST(a_http_body_goes_through_as_it_is)
+{
+    static const char *const settings[] = {"GATEWAY_BODY_SIZE_MAX=4KiB", NULL};
+
+    edge_run(PLAIN, settings, raw_bodies);
+}
+
+static void raw_streams(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "POST", "/echoes?times=3", "ab\n",
+                             "content-type: text/csv\naccept: text/event-stream");
+
+    EXPECT(reply.status == 200 && is(reply.body, "ab\nab\nab\n"));
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/csv"));
+    reply = ask(call, edge, "POST", "/echoes", "ab", "content-type: text/csv");
+    EXPECT(reply.status == 200 && reply.body[0] == '\0');
+    reply = ask(call, edge, "POST", "/echoes?fail=true", "ab", "content-type: text/csv");
+    expect_error(&reply, 409, "ABORTED", "");
+}
+
+TEST(a_stream_of_http_bodies_is_one_body)
+{
+    edge_run(PLAIN, NULL, raw_streams);
+}
+
 /* ---- what goes to the service ---- */
 
 static void metadata(struct call *call, struct edge *edge)
@@ -198,12 +297,14 @@ static void metadata(struct call *call, struct edge *edge)
         "x-fleet-signature: v1.0.x\ngrpc-metadata-x-user-email: eve@x\ngrpc-metadata-x-mine: 1\n"
         "x-custom: 2\nidempotency-key: k\nif-match: \"v\"\naccept-language: de\ncookie: "
         "refresh-token=r\n"
-        "authorization: Basic x\ngrpc-metadata-authorization: x");
+        "authorization: Basic x\ngrpc-metadata-authorization: x\nstripe-signature: t=1,v1=a");
 
     EXPECT(has(reply.body,
                "\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\""));
     EXPECT(has(reply.body, "\"metadata\":[\"idempotency-key: k\",\"if-match: "
-                           "\\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\"]"));
+                           "\\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\","
+                           "\"stripe-signature: t=1,v1=a\"]"));
+    EXPECT(is(header_of(call, &reply, "idempotent-replayed"), "true"));
     reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 1.2.3.4");
     EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
 }
@@ -264,6 +365,10 @@ static void passes(struct call *call, struct edge *edge)
     EXPECT(memmem(reply.bytes.data, reply.bytes.length, "eve@x", 5) == NULL);
     EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
     EXPECT(is(header_of(call, &reply, "x-inside"), "secret"));
+    EXPECT(is(header_of(call, &reply, "idempotent-replayed"), ""));
+    reply = grpc(call, edge, "Tell", request, "idempotency-key: k");
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "idempotency-key: k", 18) != NULL);
+    EXPECT(is(header_of(call, &reply, "idempotent-replayed"), "true"));
 
     reply = grpc(call, edge, "Chat", two, "");
     EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);

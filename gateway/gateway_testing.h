@@ -50,9 +50,9 @@ static struct status tell(struct call *call, const Edge__TellRequest *request,
                           Edge__TellReply *response)
 {
     static const char *const names[] = {
-        "refresh-token", "idempotency-key", "if-match",    "if-none-match",    "accept-language",
-        "x-custom",      "x-user-email",    "x-user-role", "x-device-id",      "x-client-ip",
-        "x-mine",        "authorization",   "cookie",      "x-fleet-signature"};
+        "refresh-token", "idempotency-key", "if-match",    "if-none-match",     "accept-language",
+        "x-custom",      "x-user-email",    "x-user-role", "x-device-id",       "x-client-ip",
+        "x-mine",        "authorization",   "cookie",      "x-fleet-signature", "stripe-signature"};
     struct user user;
 
     call_user_optional(call, &user);
@@ -72,6 +72,8 @@ static struct status tell(struct call *call, const Edge__TellRequest *request,
     }
     struct status st = call_reply_metadata(call, STR("etag"), STR("\"v7\""));
     if (!failed(st)) st = call_reply_metadata(call, STR("x-inside"), STR("secret"));
+    if (!failed(st) && call_metadata(call, "idempotency-key").data)
+        st = call_reply_metadata(call, STR("idempotent-replayed"), STR("true"));
     if (!failed(st) && request->status)
         st = call_reply_metadata(call, STR("x-http-status"),
                                  str_of(arena_printf(call->arena, "%d", request->status)));
@@ -90,8 +92,8 @@ static struct status make(struct call *call, const Edge__MakeRequest *request,
 static struct status fail(struct call *call, const Edge__FailRequest *request,
                           Edge__Envelope *response)
 {
-    struct status st = status_make((enum status_code)request->code, ARGOSY__REASON__VERSION_STALE,
-                                   "as you asked");
+    int reason = request->reason ? request->reason : ARGOSY__REASON__VERSION_STALE;
+    struct status st = status_make((enum status_code)request->code, reason, "as you asked");
 
     if (request->code == STATUS_UNAVAILABLE) {
         struct status_details *details = arena_new(call->arena, struct status_details);
@@ -115,12 +117,40 @@ static struct status watch(struct call *call, const Edge__WatchRequest *request,
         Edge__WatchReply reply = EDGE__WATCH_REPLY__INIT;
         if (request->fail_after && i == request->fail_after - 1)
             return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE, "enough");
+        struct status st = fiber_sleep(call, request->pause_ms * INT64_C(1000));
+        if (failed(st)) return st;
         reply.number = i;
         reply.text = (char *)(uintptr_t) "x";
-        struct status st = rpc_send(call, stream, &reply.base);
+        st = rpc_send(call, stream, &reply.base);
         if (failed(st)) return st;
     }
     return status_ok();
+}
+
+static struct status echo(struct call *call, const Edge__EchoRequest *request,
+                          Edge__EchoReply *response)
+{
+    response->name = request->name;
+    response->payload = request->payload;
+    return status_ok();
+}
+
+static struct status echo_whole(struct call *call, const Google__Api__HttpBody *request,
+                                Google__Api__HttpBody *response)
+{
+    response->content_type = request->content_type;
+    response->data = request->data;
+    return status_ok();
+}
+
+static struct status echo_stream(struct call *call, const Edge__EchoRequest *request,
+                                 struct rpc_stream *stream)
+{
+    for (int i = 0; i < request->times; i++) {
+        struct status st = rpc_send(call, stream, &request->payload->base);
+        if (failed(st)) return st;
+    }
+    return request->fail ? status_make(STATUS_ABORTED, 0, "enough") : status_ok();
 }
 
 static struct status chat(struct call *call, struct rpc_stream *stream)
@@ -171,6 +201,9 @@ static const struct edge_handlers edge_handlers = {
     .login = login,
     .names = names,
     .secret = secret,
+    .echo = echo,
+    .echo_whole = echo_whole,
+    .echo_stream = echo_stream,
 };
 
 /* ---- the gateway ---- */

@@ -39,6 +39,7 @@ struct gateway_request {
     struct status outcome;
     int http_status;
     struct str body;
+    struct str content_type; /* of the body; empty: JSON */
     bool answered;           /* by a plugin */
     size_t sent;             /* bytes of the body */
     struct traffic *traffic; /* what it is counted as */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A JSON request as a call: path, query and body become the request message's bytes, the answer's
  * bytes become JSON. What streams is sent as it comes, a line of JSON for each message, or as
- * Server-Sent Events to who asks for these. */
+ * Server-Sent Events to who asks for these. Bodies that are no JSON (google.api.HttpBody) go
+ * through as they are. */
+#include "base/clock.h"
+#include "fiber/fiber.h"
 #include "gateway/gateway_parts.h"
 #include "rpc/timeout.h"
 #include "rpc/wire.h"
 
-enum { JSON_GROWTH = 2, CAPACITY_MIN = 512 };
+enum { JSON_GROWTH = 2, CAPACITY_MIN = 512, H2_INTERNAL_ERROR = 2 };
 
 /* "application/json", with parameters or without. */
 static bool is_json(struct str content_type)
@@ -16,12 +19,12 @@ static bool is_json(struct str content_type)
     return str_equal_nocase(type, STR("application/json"));
 }
 
-static struct status read_body(struct call *call, struct gateway_request *request,
+static struct status read_body(struct call *call, struct gateway_request *request, bool raw,
                                struct str *ret_body)
 {
     struct status st = http_read_body(call, request->exchange, request->body_max, ret_body);
 
-    if (failed(st) || ret_body->length == 0) return st;
+    if (failed(st) || ret_body->length == 0 || raw) return st;
     if (!is_json(request_header(request, "content-type")))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
                            "the body must be application/json");
@@ -50,15 +53,17 @@ static struct status limit(struct call *call, const struct gateway_request *requ
 static struct status make_message(struct call *call, struct gateway_request *request,
                                   const struct json_target *target, struct str *ret_message)
 {
+    const struct binding *binding = target->rule->binding;
     struct parameters parameters = {.captures = target->match.captures,
-                                    .query = request->http->query};
+                                    .query = request->http->query,
+                                    .content_type = request_header(request, "content-type")};
     struct output wire;
     struct str body;
-    struct status st = read_body(call, request, &body);
+    struct status st = read_body(call, request, binding->body_raw, &body);
 
     if (failed(st)) return st;
     output_init(&wire, call->arena, body.length + CAPACITY_MIN);
-    st = binding_request(call->arena, target->rule->binding, &parameters, body, &wire);
+    st = binding_request(call->arena, binding, &parameters, body, &wire);
     if (!failed(st) && call->arena->exhausted)
         st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
                          "the request takes too much memory");
@@ -88,6 +93,33 @@ static struct status write_json(struct arena *arena, const struct binding *bindi
     return transcode_to_json(arena, binding->response, message, out);
 }
 
+/* The body that a response message holds, as it is. */
+static struct status take_body(struct arena *arena, const struct binding *binding,
+                               struct str message, struct str *ret_content_type,
+                               struct str *ret_body)
+{
+    struct status st = binding_response_raw(arena, binding, message, ret_content_type, ret_body);
+
+    if (!failed(st) && ret_content_type->length == 0)
+        *ret_content_type = STR("application/octet-stream");
+    return st;
+}
+
+/* The answer's body of a response message. */
+static struct status make_body(const struct call *call, struct gateway_request *request,
+                               const struct binding *binding, struct str message)
+{
+    struct output json;
+    struct status st;
+
+    if (binding->response_raw)
+        return take_body(call->arena, binding, message, &request->content_type, &request->body);
+    output_init(&json, call->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
+    st = write_json(call->arena, binding, message, &json);
+    request->body = output_view(&json);
+    return st;
+}
+
 /* A failure's metadata may come as trailers; for an answer in JSON it is all the same. */
 static void join_trailers(const struct call *call, struct http_headers *reply,
                           const struct http_headers *trailers)
@@ -105,20 +137,17 @@ static struct status serve_unary(struct call *call, struct gateway_request *requ
     const struct binding *binding = target->rule->binding;
     struct http_headers trailers = {0};
     struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
-    struct output json;
     struct str response;
     struct status st = rpc_call_raw(call, request->route->channel, binding->method->path, message,
                                     &options, &response);
 
     join_trailers(call, &request->reply, &trailers);
     if (failed(st)) return st;
-    output_init(&json, call->arena, response.length * JSON_GROWTH + CAPACITY_MIN);
-    st = write_json(call->arena, binding, response, &json);
+    st = make_body(call, request, binding, response);
     if (failed(st)) return st;
     if (call->arena->exhausted)
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__RESPONSE_TOO_LARGE,
                            "the answer takes too much memory");
-    request->body = output_view(&json);
     request->http_status = answer_override(&request->reply);
     if (request->http_status == 0) request->http_status = find_status(target->rule, response);
     if (request->http_status == 0) request->http_status = 200;
@@ -134,12 +163,17 @@ struct json_stream {
     struct arena arena; /* of one message at a time */
     bool events;        /* Server-Sent Events */
     bool begun;
+    int64_t spoke_us;          /* when something was sent last */
+    bool writing;              /* one of the two fibers is */
+    struct fiber_wait written; /* the other waits for its end */
 };
 
 static void begin_stream(const struct call *call, struct json_stream *json)
 {
     struct gateway_request *request = json->request;
-    struct str type = json->events ? STR("text/event-stream") : STR("application/x-ndjson");
+    struct str type = json->binding->response_raw ? request->content_type
+                      : json->events              ? STR("text/event-stream")
+                                                  : STR("application/x-ndjson");
 
     json->begun = true;
     request->http_status = 200;
@@ -148,6 +182,37 @@ static void begin_stream(const struct call *call, struct json_stream *json)
     request_header_set(call, request, STR("content-type"), type);
     request_header_set(call, request, STR("cache-control"), STR("no-cache"));
     http_begin(call, request->exchange, 200, &request->headers);
+}
+
+static struct status write_stream(struct call *call, struct json_stream *json, struct str text)
+{
+    while (json->writing) fiber_suspend_uncancellable(call, &json->written);
+    json->writing = true;
+    struct status st = http_write(call, json->request->exchange, text);
+    json->writing = false;
+    json->spoke_us = clock_monotonic_us();
+    json->request->sent += text.length;
+    fiber_wake(call->shard, &json->written);
+    return st;
+}
+
+/* On a fiber of its own: breaks the silence with comment lines, so that no proxy thinks the stream
+ * dead, and a client that is gone is noticed. */
+static void keep_alive(struct call *call, void *data)
+{
+    struct json_stream *json = data;
+    int64_t silence_us = json->request->gateway->keep_alive_us, left_us;
+    struct status st = status_ok();
+
+    while (!failed(st)) {
+        left_us = json->spoke_us + silence_us - clock_monotonic_us();
+        if (left_us > 0) {
+            st = fiber_sleep(call, left_us);
+            continue;
+        }
+        if (!json->begun) begin_stream(call, json);
+        st = write_stream(call, json, STR(": keep-alive\n\n"));
+    }
 }
 
 /* Sends one message, or an error once there are messages before it. */
@@ -160,8 +225,33 @@ static struct status send_event(struct call *call, struct json_stream *json, boo
     if (json->events) output_str(&out, error ? STR("event: error\ndata: ") : STR("data: "));
     output_str(&out, text);
     output_str(&out, json->events ? STR("\n\n") : STR("\n"));
-    json->request->sent += out.length;
-    return http_write(call, json->request->exchange, output_view(&out));
+    return write_stream(call, json, output_view(&out));
+}
+
+/* Sends the body in a message, with nothing between it and the next. */
+static struct status send_raw(struct call *call, struct json_stream *json, struct str message)
+{
+    struct str content_type, body;
+    struct status st = take_body(&json->arena, json->binding, message, &content_type, &body);
+
+    if (failed(st)) return status_dup(call->arena, st);
+    if (!json->begun) {
+        json->request->content_type = str_of(str_dup(call->arena, content_type));
+        begin_stream(call, json);
+    }
+    return write_stream(call, json, body);
+}
+
+static struct status send_message(struct call *call, struct json_stream *json, struct str message)
+{
+    struct output text;
+    struct status st;
+
+    output_init(&text, &json->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
+    st = write_json(&json->arena, json->binding, message, &text);
+    if (failed(st)) return status_dup(call->arena, st);
+    if (!json->begun) begin_stream(call, json);
+    return send_event(call, json, false, output_view(&text));
 }
 
 static struct status send_messages(struct call *call, struct json_stream *json)
@@ -175,19 +265,19 @@ static struct status send_messages(struct call *call, struct json_stream *json)
     for (;;) {
         st = rpc_receive_raw(call, json->stream, &message);
         if (failed(st) || !message.data) return st;
-        struct output text;
         arena_reset(&json->arena);
-        output_init(&text, &json->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
-        st = write_json(&json->arena, json->binding, message, &text);
-        if (failed(st)) return status_dup(call->arena, st);
-        if (!json->begun) begin_stream(call, json);
-        st = send_event(call, json, false, output_view(&text));
+        st = json->binding->response_raw ? send_raw(call, json, message)
+                                         : send_message(call, json, message);
         if (failed(st)) return st;
     }
 }
 
 static void end_stream(struct call *call, struct json_stream *json, struct status st)
 {
+    if (failed(st) && json->binding->response_raw) {
+        http_abort(json->request->exchange, H2_INTERNAL_ERROR); /* no client takes it for whole */
+        return;
+    }
     if (failed(st) && !failed(call_check(call))) {
         struct str body = answer_error_body(call->arena, st, answer_status(st));
         struct status sent = send_event(call, json, true, body);
@@ -211,8 +301,11 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
                                   const struct json_target *target, struct str message)
 {
     const struct binding *binding = target->rule->binding;
-    struct json_stream json = {
-        .request = request, .binding = binding, .events = wants_events(request)};
+    struct json_stream json = {.request = request,
+                               .binding = binding,
+                               .events = !binding->response_raw && wants_events(request),
+                               .spoke_us = clock_monotonic_us()};
+    struct fiber_group group = {0};
     struct status st, finished;
 
     st = rpc_stream_open_raw(call, request->route->channel, binding->method->path, NULL,
@@ -221,10 +314,16 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     arena_init(&json.arena, 0);
     st = rpc_send_raw(call, json.stream, message);
     if (!failed(st)) st = rpc_send_end(call, json.stream);
+    if (!failed(st) && json.events) st = fiber_group_start(call, &group, keep_alive, &json);
     if (!failed(st)) st = send_messages(call, &json);
+    fiber_group_cancel(&group);
+    fiber_group_wait(call, &group);
     finished = rpc_stream_finish(call, json.stream);
     if (!failed(st)) st = finished;
-    if (!json.begun && !failed(st)) begin_stream(call, &json);
+    if (!json.begun && !failed(st)) {
+        if (binding->response_raw) request->content_type = STR("application/octet-stream");
+        begin_stream(call, &json);
+    }
     if (json.begun) end_stream(call, &json, st);
     arena_release(&json.arena);
     return st;

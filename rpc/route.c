@@ -44,8 +44,9 @@ static void rebuild_slots(struct rpc_routes *routes)
 }
 
 void rpc_routes_add(struct rpc_routes *routes, const struct rpc_schema *schema,
-                    const struct rpc_service *description, const void *handlers, void *service)
+                    const struct rpc_addition *addition)
 {
+    const struct rpc_service *description = addition->description;
     size_t count = description->method_count;
     struct rpc_added *added = calloc(1, sizeof(*added) + count * sizeof(added->routes[0]));
 
@@ -58,8 +59,10 @@ void rpc_routes_add(struct rpc_routes *routes, const struct rpc_schema *schema,
 
         route->method = method;
         route->description = description;
-        memcpy(&route->handler, (const char *)handlers + method->handler, sizeof(route->handler));
-        route->service = service;
+        memcpy(&route->handler, (const char *)addition->handlers + method->handler,
+               sizeof(route->handler));
+        route->service = addition->service;
+        route->everywhere = addition->everywhere;
         route->path = str_of(method->path);
         route->hash = hash_path(route->path);
         if (schema) route->request = schema_message_by_name(schema, str_of(method->request->name));

@@ -20,6 +20,7 @@ struct rpc_route {
     const struct rpc_service *description;
     void (*handler)(void); /* NULL: not implemented */
     void *service;
+    bool everywhere; /* served also where only one service is */
     const struct schema_message *request; /* its rules; NULL: not known */
     struct str path;
     uint32_t hash;
@@ -35,10 +36,18 @@ struct rpc_routes {
     size_t count;
 };
 
+/* A service to be added. */
+struct rpc_addition {
+    const struct rpc_service *description;
+    const void *handlers;
+    void *service;
+    bool everywhere;
+};
+
 /* Adds the methods of a service; `schema` may be NULL. A service that is there already ends the
  * process. */
 void rpc_routes_add(struct rpc_routes *routes, const struct rpc_schema *schema,
-                    const struct rpc_service *description, const void *handlers, void *service);
+                    const struct rpc_addition *addition);
 /* The route of a path, or NULL. */
 struct rpc_route *rpc_routes_find(const struct rpc_routes *routes, struct str path);
 bool rpc_routes_have(const struct rpc_routes *routes, struct str service_name);

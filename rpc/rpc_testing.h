@@ -30,6 +30,8 @@
 
 enum { STAGE_SHARDS = 2, STAGE_FAKES_MAX = 4, STAGE_DRAIN_MS = 2000 };
 
+struct stage;
+
 struct stage_plan {
     const struct service_module *module; /* NULL: none, for the tests of a store */
     const char *const *settings;         /* "CART_TTL=3d", ended by NULL; may be NULL */
@@ -39,6 +41,13 @@ struct stage_plan {
         const void *handlers;
         void *service;
     } fakes[STAGE_FAKES_MAX];
+    /* What the module finds besides, such as events (events/events_testing.h): its settings, and
+     * what is called before and after the module starts and after the shards have ended. May be
+     * NULL. */
+    const struct setting *more_settings;
+    void (*set_up)(struct stage *stage);
+    void (*started)(struct stage *stage);
+    void (*tear_down)(struct stage *stage);
 };
 
 struct stage {
@@ -114,6 +123,7 @@ static inline void stage_configure(struct stage *stage, const struct stage_plan 
         config_declare(stage->config, stage->store_setting);
         config_declare(stage->config, plan->module->settings);
     }
+    if (plan->more_settings) config_declare(stage->config, plan->more_settings);
     for (size_t i = 0; plan->settings && plan->settings[i]; i++)
         invariant(config_set(stage->config, plan->settings[i], &error));
     invariant(config_check(stage->config, &error));
@@ -203,7 +213,9 @@ static inline void stage_run(const struct stage_plan *plan,
         .channel = stage_channel,
         .app = &stage,
     };
+    if (plan->set_up) plan->set_up(&stage);
     if (plan->module) stage_must(plan->module->start(&stage.context, &stage.service));
+    if (plan->started) plan->started(&stage);
 
     fiber_post(shards_at(stage.shards, 0), stage_fiber, NULL, &stage);
     shards_run(stage.shards);
@@ -211,6 +223,7 @@ static inline void stage_run(const struct stage_plan *plan,
     rpc_channel_free(stage.outside);
     rpc_channel_free(stage.fleet);
     rpc_channel_free(stage.inside);
+    if (plan->tear_down) plan->tear_down(&stage);
     if (plan->module) plan->module->stop(stage.service);
     rpc_server_free(stage.server);
     shards_free(stage.shards);

@@ -18,25 +18,43 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *options)
     if (server->options.deadline_max_ms == 0) server->options.deadline_max_ms = RPC_DEADLINE_MAX_MS;
     server->health = rpc_health_new();
     server->reflection = rpc_reflection_new(server->options.schema);
-    rpc_server_add(server, &grpc_health_v1_health_rpc, &rpc_health_handlers, server->health);
-    rpc_server_add(server, &grpc_reflection_v1_server_reflection_rpc, &rpc_reflection_v1_handlers,
-                   server->reflection);
-    rpc_server_add(server, &grpc_reflection_v1alpha_server_reflection_rpc,
-                   &rpc_reflection_v1alpha_handlers, server->reflection);
+    rpc_server_add_everywhere(server, &grpc_health_v1_health_rpc, &rpc_health_handlers,
+                              server->health);
+    rpc_server_add_everywhere(server, &grpc_reflection_v1_server_reflection_rpc,
+                              &rpc_reflection_v1_handlers, server->reflection);
+    rpc_server_add_everywhere(server, &grpc_reflection_v1alpha_server_reflection_rpc,
+                              &rpc_reflection_v1alpha_handlers, server->reflection);
     return server;
+}
+
+static void add(struct rpc_server *server, const struct rpc_addition *addition)
+{
+    rpc_routes_add(&server->routes, server->options.schema, addition);
+    rpc_health_add(server->health, addition->description->name);
+    rpc_reflection_add(server->reflection, addition->description->name);
 }
 
 void rpc_server_add(struct rpc_server *server, const struct rpc_service *description,
                     const void *handlers, void *service)
 {
-    rpc_routes_add(&server->routes, server->options.schema, description, handlers, service);
-    rpc_health_add(server->health, description->name);
-    rpc_reflection_add(server->reflection, description->name);
+    add(server, &(struct rpc_addition){description, handlers, service, false});
+}
+
+void rpc_server_add_everywhere(struct rpc_server *server, const struct rpc_service *description,
+                               const void *handlers, void *service)
+{
+    add(server, &(struct rpc_addition){description, handlers, service, true});
 }
 
 void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving)
 {
     rpc_health_set(server->health, service_name, serving);
+}
+
+bool rpc_server_is_serving(const struct rpc_server *server)
+{
+    return rpc_health_status(server->health, "") ==
+           GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 }
 
 bool rpc_server_has(const struct rpc_server *server, const char *service_name)

@@ -35,6 +35,10 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *options);
  * what call_service answers. Before serving starts. */
 void rpc_server_add(struct rpc_server *server, const struct rpc_service *description,
                     const void *handlers, void *service);
+/* The same for one that every listener serves, also those that serve one service (rpc_endpoint
+ * below): health, reflection, and what belongs to the process rather than to a service of it. */
+void rpc_server_add_everywhere(struct rpc_server *server, const struct rpc_service *description,
+                               const void *handlers, void *service);
 bool rpc_server_has(const struct rpc_server *server, const char *service_name);
 void rpc_server_free(struct rpc_server *server);
 
@@ -53,5 +57,7 @@ http_handler rpc_endpoint_handle;
 /* grpc.health.v1: the state of a service, and of the whole under "". All serve after
  * rpc_server_add; draining sets NOT_SERVING. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving);
+/* False once the whole drains: a stream without an end of its own then ends. */
+bool rpc_server_is_serving(const struct rpc_server *server);
 
 #endif

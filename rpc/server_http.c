@@ -364,22 +364,13 @@ static void serve_stream(struct serving *serving)
 
 /* ---- one call ---- */
 
-/* Health and reflection are served wherever anything is. */
-static bool is_everywhere(const struct rpc_route *route)
-{
-    struct str name = str_of(route->description->name);
-
-    return str_starts_with(name, STR("grpc.health.")) ||
-           str_starts_with(name, STR("grpc.reflection."));
-}
-
 static struct rpc_route *find_route(const struct rpc_server *server, struct str path,
                                     const char *only)
 {
     struct rpc_route *route = rpc_routes_find(&server->routes, path);
 
     if (!route) return rpc_route_unknown();
-    if (only && strcmp(only, route->description->name) != 0 && !is_everywhere(route))
+    if (only && strcmp(only, route->description->name) != 0 && !route->everywhere)
         return rpc_route_unknown();
     return route;
 }

@@ -213,7 +213,7 @@ struct status product_stock_apply(struct arena *arena, const struct product_stoc
     if (change->kind == STOCK_UNTRACK) {
         st = check_untrack(arena, stock);
         if (failed(st)) return st;
-        after = (struct product_stock){.imported = stock->imported};
+        after = (struct product_stock){.imported = stock->imported, .epoch = stock->epoch + 1};
     } else {
         after.tracked = true;
         after.on_hand = change->kind == STOCK_COUNT ? change->pieces

@@ -52,6 +52,7 @@ struct product_stock {
     int64_t received; /* since tracking began: all that came, less what was written off */
     int64_t sold;
     int64_t imported; /* the quantity that a file gave last; -1: none */
+    int64_t epoch;    /* how often tracking has ended: whose pieces the numbers count */
 };
 
 struct product_variant {

@@ -230,8 +230,8 @@ static struct status export_page(struct call *call, struct rpc_stream *stream, c
     st = service->store->export(call, service->store, category, after, EXPORT_PAGE, &page);
     if (failed(st)) return st;
     for (size_t i = 0; i < page.count && !failed(st); i++)
-        st = product_service_export_products_reply(call, stream,
-                                                   product_message(call->arena, &page.products[i]));
+        st = product_service_export_products_reply(
+            call, stream, product_message_export(call->arena, &page.products[i]));
     if (page.count > 0) {
         after->category = page.products[page.count - 1].category;
         after->product_id = page.products[page.count - 1].product_id;

@@ -90,6 +90,18 @@ ProductService__Product *product_message(struct arena *arena, const struct produ
     return message;
 }
 
+ProductService__Product *product_message_export(struct arena *arena, const struct product *product)
+{
+    ProductService__Product *message = product_message(arena, product);
+
+    for (size_t i = 0; i < product->variant_count; i++) {
+        if (!product->variants[i].stock.tracked) continue;
+        message->variants[i]->on_hand_given_case = PRODUCT_SERVICE__VARIANT__ON_HAND_GIVEN_ON_HAND;
+        message->variants[i]->on_hand = product->variants[i].stock.on_hand;
+    }
+    return message;
+}
+
 ProductService__ProductData *product_message_data(struct arena *arena,
                                                   const struct product *product)
 {

@@ -7,6 +7,8 @@
 #include "services/product/product.h"
 
 ProductService__Product *product_message(struct arena *arena, const struct product *product);
+/* The same with what is on hand, for an export: what is reserved is still there. */
+ProductService__Product *product_message_export(struct arena *arena, const struct product *product);
 ProductService__ProductData *product_message_data(struct arena *arena,
                                                   const struct product *product);
 ProductService__UpdatedProductData *product_message_updated(struct arena *arena,

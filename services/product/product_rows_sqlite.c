@@ -57,6 +57,7 @@ static void read_variant(const struct sqlite_rows *rows, struct product_variant 
                 .received = sqlite_column_i64(rows, 27),
                 .sold = sqlite_column_i64(rows, 28),
                 .imported = sqlite_column_i64(rows, 29),
+                .epoch = sqlite_column_i64(rows, 30),
             },
     };
 
@@ -68,7 +69,7 @@ static void read_product(const struct sqlite_rows *rows, struct product_row *ret
 {
     *ret_row = (struct product_row){
         .key = sqlite_column_i64(rows, 0),
-        .score = sqlite_column_double(rows, 30),
+        .score = sqlite_column_double(rows, 31),
         .product =
             {
                 .product_id = sqlite_column_text(rows, 1),
@@ -191,11 +192,12 @@ static struct status write_variant(struct arena *arena, struct sqlite_tx *tx, in
 
     invariant(product_stock_is_sound(stock));
     return sqlite_exec(
-        tx, 0, "INSERT INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "litttttlllilllll", key, position, variant->variant_id, variant->sku, variant->image_url,
+        tx, 0, "INSERT INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "litttttlllillllll", key, position, variant->variant_id, variant->sku, variant->image_url,
         variant->barcode, join_options(arena, variant), variant->unit_amount,
         variant->compare_at_unit_amount, (int64_t)variant->grams, (int)stock->tracked,
-        stock->on_hand, stock->reserved, stock->received, stock->sold, stock->imported);
+        stock->on_hand, stock->reserved, stock->received, stock->sold, stock->imported,
+        stock->epoch);
 }
 
 static struct status write_variants(struct arena *arena, struct sqlite_tx *tx, int64_t key,

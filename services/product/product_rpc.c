@@ -450,4 +450,5 @@ const struct product_service_handlers product_handlers = {
     .list_stock_entries = product_list_stock_entries,
     .import_products = product_import_products,
     .export_products = product_export_products,
+    .check_stock = product_check_stock,
 };

@@ -4,8 +4,10 @@
 
 #include "base/money.h"
 #include "reasons.pb-c.h"
-#include "rpc/service.h"
+#include "services/product/product_events.h"
 #include "services/product/product_store_sqlite.h"
+
+enum { US_PER_MS = 1000 };
 
 extern const struct service_module product_service;
 
@@ -14,6 +16,9 @@ static const struct setting settings[] = {
      0},
     {"PRODUCT_CACHE_SIZE", SETTING_INTEGER, "1024",
      "Products that each shard keeps at hand; 0 keeps none.", 0, 1 << 20},
+    {"PRODUCT_RESERVATION_GRACE", SETTING_DURATION, "1h",
+     "How long pieces stay reserved after the time by which their order must be paid.", 0,
+     2592000000},
     {0},
 };
 
@@ -53,6 +58,9 @@ static struct status start(const struct service_context *context, void **ret_ser
                                   (size_t)service->shard_count);
     for (int i = 0; i < service->shard_count; i++)
         service->caches[i] = product_cache_new(cache_size);
+    service->reservation_grace_us =
+        config_duration_ms(context->config, "PRODUCT_RESERVATION_GRACE") * US_PER_MS;
+    product_events_start(context, service);
     rpc_server_add(context->server, &product_service_rpc, &product_handlers, service);
     *ret_service = service;
     return status_ok();

@@ -3,6 +3,7 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_SERVICE_H
 #define SERVICES_PRODUCT_PRODUCT_SERVICE_H
 
+#include "observe/metrics.h"
 #include "product.rpc.h"
 #include "rpc/cursor.h"
 #include "rpc/schema.h"
@@ -16,6 +17,9 @@ struct product_service {
     const struct schema_message *create_rules; /* of CreateProductRequest, for imports */
     int shard_count;
     struct product_cache **caches; /* one a shard */
+    int64_t reservation_grace_us;  /* how long reservations hold beyond what the order wants */
+    struct shard_message sweeping; /* starts the fiber that ends them */
+    struct metric_series *outcomes[RESERVATION_STATES], *open_reservations;
 };
 
 /* One product by its place, from the shard's cache or the store; borrowed or in the arena, and not
@@ -42,6 +46,9 @@ struct status product_adjust_stock(struct call *call,
 struct status product_list_stock_entries(struct call *call,
                                          const ProductService__ListStockEntriesRequest *request,
                                          ProductService__StandardResponse *response);
+struct status product_check_stock(struct call *call,
+                                  const ProductService__CheckStockRequest *request,
+                                  ProductService__CheckStockResponse *response);
 struct status product_import_products(struct call *call, struct rpc_stream *stream);
 struct status product_export_products(struct call *call,
                                       const ProductService__ExportProductsRequest *request,

@@ -4,7 +4,7 @@
 #include "reasons.pb-c.h"
 #include "services/product/product_service.h"
 
-enum { ENTRIES_DEFAULT = 100 };
+enum { ENTRIES_DEFAULT = 100, DIFFERENCES_DEFAULT = 1000 };
 
 /* What is there; customers are told what is available, and no more. */
 struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,
@@ -35,6 +35,10 @@ static struct status read_change(const struct call *call,
     struct product_stock_change change = {
         .cause = request->cause, .reference = request->reference, .now_us = clock_now_us()};
 
+    if (str_starts_with(str_of(request->reference), STR(PRODUCT_ORDER_REFERENCE)))
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "reference",
+                            "must not begin with \"%s\": orders have these",
+                            PRODUCT_ORDER_REFERENCE);
     switch (request->change_case) {
     case PRODUCT_SERVICE__ADJUST_STOCK_REQUEST__CHANGE_DELTA:
         change.kind = STOCK_DELTA;
@@ -161,5 +165,45 @@ struct status product_list_stock_entries(struct call *call,
     product_reply(response, 200, "stock entries");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK_ENTRIES;
     response->stock_entries = entries_message(call->arena, &page, fingerprint);
+    return st;
+}
+
+static ProductService__StockDifference *
+difference_message(struct arena *arena, const struct product_stock_difference *difference)
+{
+    ProductService__StockDifference *message = arena_alloc(arena, sizeof(*message));
+
+    product_service__stock_difference__init(message);
+    message->product_id = (char *)difference->product_id;
+    message->variant_id = (char *)difference->variant_id;
+    message->number = (char *)difference->number;
+    message->against = (char *)difference->against;
+    message->recorded = difference->recorded;
+    message->expected = difference->expected;
+    return message;
+}
+
+/* Holds all stock against the ledger and the reservations. */
+struct status product_check_stock(struct call *call,
+                                  const ProductService__CheckStockRequest *request,
+                                  ProductService__CheckStockResponse *response)
+{
+    struct product_service *service = call_service(call);
+    size_t max = request->limit > 0 ? (size_t)request->limit : DIFFERENCES_DEFAULT;
+    struct product_audit audit;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+    st = service->store->audit(call, service->store, max, &audit);
+    if (failed(st)) return st;
+
+    response->variant_count = audit.variant_count;
+    response->difference_count = audit.difference_count;
+    response->differences = arena_array(call->arena, ProductService__StockDifference *,
+                                        audit.named_count);
+    for (size_t i = 0; i < audit.named_count; i++)
+        response->differences[response->n_differences++] = difference_message(
+            call->arena, &audit.differences[i]);
     return st;
 }

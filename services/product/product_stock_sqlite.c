@@ -45,10 +45,10 @@ static struct status apply(struct arena *arena, struct sqlite_tx *tx,
     entry.variant_id = variant->variant_id;
     st = sqlite_exec(
         tx, 0,
-        "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?"
-        " WHERE product = ? AND position = ?",
-        "illllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
-        stock->sold, adjustment->row.key, (int)(variant - product->variants));
+        "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?,"
+        " epoch = ? WHERE product = ? AND position = ?",
+        "illlllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
+        stock->sold, stock->epoch, adjustment->row.key, (int)(variant - product->variants));
     if (failed(st)) return st;
     return product_stock_entry_write(tx, product->product_id, &entry);
 }

@@ -14,8 +14,10 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_H
 
+#include "events/events_store.h"
 #include "fiber/call.h"
-#include "services/product/product.h"
+#include "services/product/product_audit.h"
+#include "services/product/product_reservation.h"
 
 /* A change: `apply` reads `product` and writes what becomes of it. A failed status changes nothing
  * and becomes the answer. */
@@ -120,6 +122,28 @@ struct product_store {
                                   const char *product_id, const char *variant_id, int64_t before,
                                   int limit, struct product_stock_page *ret_page);
 
+    /* Applies what an event asks of an order's reservation, once for each event: the stock of all
+     * its lines or of none, their entries of the ledger, and the event that tells of it
+     * (product_result.h). An event that was here before, or that changes nothing, has the outcome
+     * RESERVATION_NONE. */
+    struct status (*apply_order)(struct call *call, struct product_store *store,
+                                 const struct event *event, const struct product_order *order,
+                                 struct product_reservation_outcome *ret_outcome);
+
+    /* Ends open reservations that were to be committed by `now_us`, the oldest first; fewer than
+     * `limit` are all. */
+    struct status (*expire_orders)(struct call *call, struct product_store *store, int64_t now_us,
+                                   int limit, int *ret_count);
+
+    /* How many reservations are open, and when the first of them ends; 0 if none is. */
+    struct status (*open_orders)(struct call *call, struct product_store *store, int64_t *ret_count,
+                                 int64_t *ret_first_us);
+
+    /* Holds the numbers of every variant against the ledger and the reservations, at one moment;
+     * names the first `max` differences. */
+    struct status (*audit)(struct call *call, struct product_store *store, size_t max,
+                           struct product_audit *ret_audit);
+
     /* Takes in products by their handles, each by itself all or nothing. A failed status is the
      * store's own trouble, and none of them is in. */
     struct status (*import)(struct call *call, struct product_store *store,
@@ -137,6 +161,9 @@ struct product_store {
 
     /* After the shards have been joined. */
     void (*close)(struct product_store *store);
+
+    /* The log of what the store tells, and its dead letters. */
+    struct events_store *events;
 };
 
 #endif

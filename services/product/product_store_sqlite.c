@@ -9,6 +9,7 @@
  * A product's description stands last in its row, because it may fill pages of its own. */
 #include "services/product/product_store_sqlite.h"
 
+#include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
 
 static const char *const migrations[] = {
@@ -96,6 +97,26 @@ static const char *const migrations[] = {
     "  content = '', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');"
     "INSERT INTO product_search (product_search, rank) VALUES ('rank', 'bm25(10.0, 8.0, 5.0, 3.0, "
     "1.0)');",
+
+    EVENTS_SQLITE_SCHEMA,
+
+    /* What orders hold of the stock, and what they have bought: one row for an order with the state
+       of all its lines (enum product_reservation_state), one for each of its variants. */
+    "ALTER TABLE variants ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE reservations ("
+    "  order_id TEXT PRIMARY KEY,"
+    "  state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),"
+    "  expires_us INTEGER NOT NULL,"
+    "  updated_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX reservations_open ON reservations (expires_us) WHERE state = 1;"
+    "CREATE TABLE reservation_lines ("
+    "  order_id TEXT NOT NULL,"
+    "  variant_id TEXT NOT NULL,"
+    "  product_id TEXT NOT NULL,"
+    "  quantity INTEGER NOT NULL CHECK (quantity > 0),"
+    "  counted INTEGER NOT NULL CHECK (counted IN (0, 1)),"
+    "  epoch INTEGER NOT NULL,"
+    "  PRIMARY KEY (order_id, variant_id)) STRICT, WITHOUT ROWID;",
     NULL,
 };
 
@@ -271,6 +292,10 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .list = product_sqlite_list,
         .adjust_stock = product_sqlite_adjust_stock,
         .list_entries = product_sqlite_list_entries,
+        .apply_order = product_sqlite_apply_order,
+        .expire_orders = product_sqlite_expire_orders,
+        .open_orders = product_sqlite_open_orders,
+        .audit = product_sqlite_audit,
         .import = product_sqlite_import,
         .export = product_sqlite_export,
         .generation = generation,

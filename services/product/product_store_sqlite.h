@@ -2,8 +2,9 @@
 /* The catalogue in SQLite: opening it, and what its files share.
  *
  * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
- * reads and writes their rows, product_stock_sqlite.c has the ledger, product_exchange_sqlite.c
- * imports and exports, product_search_sqlite.c lists and the full-text index. */
+ * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
+ * what orders do to it, product_audit_sqlite.c checks it, product_exchange_sqlite.c imports and
+ * exports, product_search_sqlite.c lists and the full-text index. */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 
@@ -45,7 +46,7 @@ struct product_row {
     "p.is_featured, p.image_urls, p.tags, p.version, p.created_us, p.updated_us, p.description, " \
     "v.variant_id, v.sku, v.image_url, v.barcode, v.options, v.unit_amount, "                     \
     "v.compare_at_unit_amount, v.grams, "                                                         \
-    "v.tracked, v.on_hand, v.reserved, v.received, v.sold, v.imported"
+    "v.tracked, v.on_hand, v.reserved, v.received, v.sold, v.imported, v.epoch"
 
 /* Reads products from the rows, which have one row for each variant and a product's rows together,
  * until their end; at most `max`. */
@@ -107,6 +108,16 @@ struct status product_sqlite_list_entries(struct call *call, struct product_stor
                                           const char *product_id, const char *variant_id,
                                           int64_t before, int limit,
                                           struct product_stock_page *ret_page);
+struct status product_sqlite_apply_order(struct call *call, struct product_store *store,
+                                         const struct event *event,
+                                         const struct product_order *order,
+                                         struct product_reservation_outcome *ret_outcome);
+struct status product_sqlite_expire_orders(struct call *call, struct product_store *store,
+                                           int64_t now_us, int limit, int *ret_count);
+struct status product_sqlite_open_orders(struct call *call, struct product_store *store,
+                                         int64_t *ret_count, int64_t *ret_first_us);
+struct status product_sqlite_audit(struct call *call, struct product_store *store, size_t max,
+                                   struct product_audit *ret_audit);
 struct status product_sqlite_import(struct call *call, struct product_store *store,
                                     struct product_import *imports, size_t count);
 struct status product_sqlite_export(struct call *call, struct product_store *store,

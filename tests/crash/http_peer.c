@@ -16,6 +16,7 @@ void http_peer_init(struct http_peer *peer, int port)
     peer->port = port;
     peer->fd = -1;
     peer->token[0] = 0;
+    peer->key[0] = 0;
     peer->body[0] = 0;
 }
 
@@ -83,9 +84,10 @@ int http_peer_call(struct http_peer *peer, const char *method, const char *path,
     if (!peer_connect(peer)) return 0;
     int size = snprintf(head, sizeof(head),
                         "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-                        "application/json\r\n%s%s%sContent-Length: %zu\r\n\r\n",
+                        "application/json\r\n%s%s%s%s%s%sContent-Length: %zu\r\n\r\n",
                         method, path, peer->token[0] ? "Authorization: Bearer " : "", peer->token,
-                        peer->token[0] ? "\r\n" : "", strlen(body));
+                        peer->token[0] ? "\r\n" : "", peer->key[0] ? "Idempotency-Key: " : "",
+                        peer->key, peer->key[0] ? "\r\n" : "", strlen(body));
     int status = 0;
     if (send_all(peer->fd, head, (size_t)size) && send_all(peer->fd, body, strlen(body)))
         status = receive(peer);

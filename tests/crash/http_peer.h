@@ -12,6 +12,7 @@ struct http_peer {
     int port;                          /* on 127.0.0.1 */
     int fd;                            /* -1: not connected */
     char token[2048];                  /* bearer token; "" for none */
+    char key[64];                      /* Idempotency-Key; "" for none */
     char body[HTTP_PEER_BODY_MAX + 1]; /* the last answer's, ended by NUL */
 };
 

@@ -7,7 +7,7 @@ status=- body=-
 start_shop
 
 # Help, version, settings, routes, documents.
-for command in '' serve routes config import export 'user create' 'user role' 'user list' healthcheck completion man version; do
+for command in '' serve routes config import export 'stock check' 'user create' 'user role' 'user list' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
 done
 check "version" bash -c "'$ARGOSY' version | grep -q '^argosy '"
@@ -41,6 +41,7 @@ check "a second time changes nothing" bash -c "env ${url[*]} '$ARGOSY' import sh
 api GET '/products?category=kitchen&sort=name'
 expect 200 '.products.total_count == 2' '.products.products[1].variants | length == 2' '.products.products[1].handle == "tea-pot"'
 check "export" bash -c "env ${url[*]} '$ARGOSY' export out.csv | grep -q '2 products'"
+check "stock check" bash -c "env ${url[*]} '$ARGOSY' stock check | grep -q ' 0 differences'"
 check "what was exported imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q '2 unchanged'"
 
 # What another process imports shows at once, every time.

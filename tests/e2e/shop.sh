@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the end-to-end tests: starts a shop of its own on free ports with a data directory of its own, gives the
-# calls a user would make, and counts what was as expected. FORM=single is one process, FORM=fleet five.
+# calls a user would make, and counts what was as expected. FORM=single is one process, FORM=fleet one a service.
 set -u
 : "${ARGOSY:?the program to test}" "${FORM:=single}"
 
@@ -35,22 +35,38 @@ address() {
   jq -r --arg name "$2" 'select(.message == "listening" and .name == $name) | .address' "$work/$1.log" | tail -1
 }
 
+mapfile -t services < <(sed -n 's/^\([a-z]*\) .*/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../../services/registry")
+
 start_single() {
-  start shop GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0 USER_LISTEN=127.0.0.1:0 AUTH_LISTEN=127.0.0.1:0 \
-    PRODUCT_LISTEN=127.0.0.1:0 CART_LISTEN=127.0.0.1:0 -- "$@"
+  local service listens=()
+  for service in "${services[@]}"; do listens+=("${service^^}_LISTEN=127.0.0.1:0"); done
+  start shop GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0 "${listens[@]}" -- "$@"
   gateway=$(address shop gateway) admin=$(address shop admin)
 }
 
+# Services read one another's events, so each must know where the others are before they run: ports of this process's
+# own block, below those that the system gives away.
+find_ports() {
+  local block port
+  for ((block = $$; ; block++)); do
+    first_port=$((10000 + block % 2200 * 10))
+    for ((port = first_port; port < first_port + ${#services[@]}; port++)); do
+      ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
+    done
+    return
+  done
+}
+
 start_fleet() {
-  start user ADMIN_LISTEN=127.0.0.1:0 USER_LISTEN=127.0.0.1:0 -- --only user
-  start product ADMIN_LISTEN=127.0.0.1:0 PRODUCT_LISTEN=127.0.0.1:0 -- --only product
-  local user product auth cart
-  user=grpc://$(address user user) product=grpc://$(address product product)
-  start auth ADMIN_LISTEN=127.0.0.1:0 AUTH_LISTEN=127.0.0.1:0 USER_URL="$user" -- --only auth
-  start cart ADMIN_LISTEN=127.0.0.1:0 CART_LISTEN=127.0.0.1:0 PRODUCT_URL="$product" -- --only cart
-  auth=grpc://$(address auth auth) cart=grpc://$(address cart cart)
-  start gateway ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 USER_URL="$user" PRODUCT_URL="$product" \
-    AUTH_URL="$auth" CART_URL="$cart" -- --only gateway
+  local i service urls=()
+  find_ports
+  for i in "${!services[@]}"; do urls+=("${services[i]^^}_URL=grpc://127.0.0.1:$((first_port + i))"); done
+  for i in "${!services[@]}"; do
+    service=${services[i]}
+    start "$service" ADMIN_LISTEN=127.0.0.1:0 "${service^^}_LISTEN=127.0.0.1:$((first_port + i))" \
+      "${urls[@]:0:i}" "${urls[@]:i+1}" -- --only "$service"
+  done
+  start gateway ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 "${urls[@]}" -- --only gateway
   gateway=$(address gateway gateway) admin=$(address gateway admin)
 }
 
@@ -125,6 +141,24 @@ check() {
   if "$@"; then ok; else bad "$description"; fi
 }
 
+# eventually PATH JQ-EXPRESSION...: asks again until the answer is 200 and all are true; ten seconds at most.
+eventually() {
+  local path=$1 expression try
+  shift
+  for ((try = 0; try < 200; try++)); do
+    api GET "$path"
+    for expression in "$@"; do
+      if [ "$status" != 200 ] || [ "$(jq -r "$expression" <<<"$body" 2>/dev/null)" != true ]; then
+        sleep 0.05
+        continue 2
+      fi
+    done
+    ok
+    return
+  done
+  bad "does not come true: $*"
+}
+
 value() { jq -r "$1" <<<"$body"; }
 header() { grep -i "^$1:" <<<"$headers" | head -1 | cut -d' ' -f2-; }
 
@@ -135,6 +169,8 @@ log_in() {
   jar=$work/$1.jar
   api POST /auth/login "{\"email\":\"$1@example.com\",\"password\":\"secret-$1\",\"device_id\":\"${2:-laptop}\"}"
 }
+# as NAME: calls are those of somebody who has logged in before.
+as() { jar=$work/$1.jar; }
 # Makes an account with a role by the command line, which is how the first admin comes to be.
 make_account() {
   local url=()

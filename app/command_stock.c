@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "app/commands.h"
+#include "app/shop.h"
+#include "product.rpc.h"
+
+static void print_difference(const ProductService__StockDifference *difference)
+{
+    printf("product %s, variant %s: %s is %lld, but %s: %lld\n", difference->product_id,
+           difference->variant_id, difference->number, (long long)difference->recorded,
+           difference->against, (long long)difference->expected);
+}
+
+static struct status check(struct call *call, struct shop *shop, void *data)
+{
+    ProductService__CheckStockRequest request = PRODUCT_SERVICE__CHECK_STOCK_REQUEST__INIT;
+    ProductService__CheckStockResponse *answer;
+    int64_t *differences = data;
+
+    struct status st = product_service_check_stock(call, shop_channel(shop, "product"), &request,
+                                                   &answer);
+    if (failed(st)) return st;
+    for (size_t i = 0; i < answer->n_differences; i++) print_difference(answer->differences[i]);
+    if ((size_t)answer->difference_count > answer->n_differences)
+        printf("and %lld more\n",
+               (long long)answer->difference_count - (long long)answer->n_differences);
+    printf("%lld variants checked, %lld differences\n", (long long)answer->variant_count,
+           (long long)answer->difference_count);
+    *differences = answer->difference_count;
+    return st;
+}
+
+static int stock_check(const struct command_line *line)
+{
+    struct shop_options options = {.only = "product", .shards = 1};
+    int64_t differences = 0;
+    struct shop *shop;
+
+    struct status st = shop_new(line->arena, line->config, &options, &shop);
+    if (!failed(st)) {
+        st = shop_call(shop, check, &differences);
+        shop_free(shop);
+    }
+    if (failed(st)) command_error("%s", st.message);
+    return failed(st) || differences > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct command command_stock_check = {
+    .name = "stock check",
+    .arguments = "",
+    .summary = "Check that the stock adds up.",
+    .description = "Holds the numbers of every variant against what explains them: received is "
+                   "available, reserved and sold;\n"
+                   "on hand and reserved are the sums of the ledger's entries; reserved is what "
+                   "open reservations hold, and\n"
+                   "sold what committed ones have taken. Prints each difference; the exit status "
+                   "is then 1.\n"
+                   "\n"
+                   "Works beside a running shop, on the store that PRODUCT_STORE names, or over "
+                   "the network when PRODUCT_URL does.",
+    .run = stock_check,
+};

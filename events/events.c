@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who offers and who subscribes, and how a commit wakes the shards. */
+#include "events/events.h"
+
+#include "events/events_bus.h"
+
+const struct setting events_settings[] = {
+    {"EVENTS_URL", SETTING_URL, "embedded:",
+     "What carries events between services; embedded: are the services' own stores.", 0, 0},
+    {"EVENTS_RETRIES", SETTING_INTEGER, "8",
+     "How often an event that a service cannot handle is tried again before it is a dead letter.",
+     0, 1000},
+    {"EVENTS_RETENTION", SETTING_DURATION, "7d",
+     "How long events are kept after all services have handled them.", 60000, 31536000000},
+    {0},
+};
+
+enum { US_PER_MS = 1000 };
+
+/* ---- making ---- */
+
+static struct status check_url(const struct service_context *context)
+{
+    const char *url = config_text(context->config, "EVENTS_URL");
+
+    if (strcmp(url, "embedded:") == 0) return status_ok();
+    if (strncmp(url, "kafka:", 6) == 0)
+        return status_printf(
+            context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+            "EVENTS_URL=%s: events over Kafka are not there yet; use embedded:", url);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "EVENTS_URL=%s: events are carried by embedded:", url);
+}
+
+static void on_message(struct shard *shard, void *data)
+{
+    struct events_hub *hub = data;
+
+    atomic_store(&hub->posted, false);
+    events_hub_wake(hub, atomic_exchange(&hub->appended, 0));
+}
+
+static void make_hubs(struct events *events)
+{
+    size_t size = sizeof(struct events_hub) * (size_t)events->shard_count;
+
+    events->hubs = aligned_alloc(_Alignof(struct events_hub), size);
+    invariant(events->hubs);
+    memset(events->hubs, 0, size);
+    for (int i = 0; i < events->shard_count; i++) {
+        struct events_hub *hub = &events->hubs[i];
+        hub->events = events;
+        hub->shard = shards_at(events->shards, i);
+        hub->message.fn = on_message;
+        hub->message.data = hub;
+    }
+}
+
+struct status events_new(const struct service_context *context, struct events **ret_events)
+{
+    struct events *events = arena_new(context->arena, struct events);
+
+    struct status st = check_url(context);
+    if (failed(st)) return st;
+    events->context = context;
+    events->shards = context->shards;
+    events->shard_count = shards_count(context->shards);
+    events->retries_max = (int)config_integer(context->config, "EVENTS_RETRIES");
+    events->retention_us = config_duration_ms(context->config, "EVENTS_RETENTION") * US_PER_MS;
+    make_hubs(events);
+    events_service_add(events);
+    *ret_events = events;
+    return status_ok();
+}
+
+static void release_hub(struct events_hub *hub)
+{
+    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
+        for (struct events_group *group = feed->groups; group; group = group->next)
+            events_group_release(group);
+    while (hub->spare) {
+        struct events_batch *batch = hub->spare;
+        hub->spare = batch->next;
+        arena_release(&batch->arena);
+        free(batch);
+    }
+}
+
+void events_free(struct events *events)
+{
+    if (!events) return;
+    for (int i = 0; i < events->shard_count; i++) release_hub(&events->hubs[i]);
+    free(events->hubs);
+}
+
+/* ---- who is there ---- */
+
+static struct events_known_store *know(struct events *events, struct events_store *store)
+{
+    for (int i = 0; i < events->store_count; i++)
+        if (events->stores[i].store == store) return &events->stores[i];
+    invariant(events->store_count < EVENTS_STORES_MAX);
+    struct events_known_store *known = &events->stores[events->store_count];
+    *known = (struct events_known_store){
+        .events = events, .store = store, .number = events->store_count};
+    events->store_count++;
+    return known;
+}
+
+const struct events_offer *events_find_offer(const struct events *events, const char *topic)
+{
+    for (const struct events_offer *offer = events->offers; offer; offer = offer->next)
+        if (strcmp(offer->topic, topic) == 0) return offer;
+    return 0;
+}
+
+/* After a commit with events, on the writer's thread. */
+static void on_append(void *data)
+{
+    const struct events_known_store *known = data;
+    const struct events *events = known->events;
+
+    for (int i = 0; i < events->shard_count; i++) {
+        struct events_hub *hub = &events->hubs[i];
+        atomic_fetch_or(&hub->appended, UINT64_C(1) << known->number);
+        if (!atomic_exchange(&hub->posted, true)) shard_post_message(hub->shard, &hub->message);
+    }
+}
+
+void events_offer(struct events *events, const char *topic, struct events_store *store)
+{
+    if (!events) return;
+    invariant(!events_find_offer(events, topic));
+    struct events_offer *offer = arena_new(events->context->arena, struct events_offer);
+    offer->topic = topic;
+    offer->known = know(events, store);
+    offer->next = events->offers;
+    events->offers = offer;
+    if (!offer->known->offers) store->on_append(store, on_append, offer->known);
+    offer->known->offers = true;
+}
+
+static struct metric handled = METRIC_COUNTER("argosy_events_handled_total",
+                                              "Events that were handed over, and what came of it.",
+                                              "group", "topic", "outcome");
+static struct metric retried = METRIC_COUNTER(
+    "argosy_events_retries_total", "Events that were handed over again.", "group", "topic");
+static struct metric duration = METRIC_DURATION(
+    "argosy_events_handler_seconds", "Duration of one handler of an event.", "group", "topic");
+static struct metric undelivered = METRIC_GAUGE(
+    "argosy_events_undelivered", "Events that the group has not handled yet.", "group", "topic");
+static struct metric oldest = METRIC_GAUGE("argosy_events_oldest_undelivered_seconds",
+                                           "Age of the oldest event that waits in a queue.",
+                                           "group", "topic");
+static struct metric letters = METRIC_GAUGE("argosy_events_dead_letters",
+                                            "Dead letters that nobody has had replayed.", "group");
+
+static void find_metrics(struct events_consumer *consumer)
+{
+    const char *group = consumer->subscription.group, *topic = consumer->subscription.topic;
+
+    consumer->handled = metric_series(&handled, group, topic, "ok");
+    consumer->failed = metric_series(&handled, group, topic, "failed");
+    consumer->dead = metric_series(&handled, group, topic, "dead");
+    consumer->retried = metric_series(&retried, group, topic);
+    consumer->duration = metric_series(&duration, group, topic);
+    consumer->undelivered = metric_series(&undelivered, group, topic);
+    consumer->oldest = metric_series(&oldest, group, topic);
+    consumer->letters = metric_series(&letters, group);
+}
+
+void events_subscribe(struct events *events, const struct events_subscription *subscription)
+{
+    struct events_consumer *consumer, **end;
+    int count = 0;
+
+    if (!events) return;
+    consumer = arena_new(events->context->arena, struct events_consumer);
+    consumer->events = events;
+    consumer->subscription = *subscription;
+    consumer->committed = -1;
+    consumer->counts_letters = true;
+    for (end = &events->consumers; *end; end = &(*end)->next, count++)
+        if (strcmp((*end)->subscription.group, subscription->group) == 0)
+            consumer->counts_letters = false;
+    consumer->home = count % events->shard_count;
+    *end = consumer;
+    know(events, subscription->store);
+    find_metrics(consumer);
+}
+
+void events_set_fate(struct events *events, event_fate_fn *fate, void *data)
+{
+    events->fate = fate;
+    events->fate_data = data;
+}
+
+/* ---- starting ---- */
+
+static void find_source(const struct events *events, struct events_consumer *consumer)
+{
+    const struct events_subscription *subscription = &consumer->subscription;
+    const struct events_offer *offer = events_find_offer(events, subscription->topic);
+
+    consumer->source = (struct events_source){
+        .topic = subscription->topic,
+        .producer = subscription->producer,
+        .known = offer ? offer->known : 0,
+    };
+    if (!offer)
+        consumer->source.channel = events->context->channel(events->context,
+                                                            subscription->producer);
+}
+
+static struct events_feed *feed_of(struct events_hub *hub, const struct events_source *source)
+{
+    struct events_feed *feed = hub->feeds;
+
+    while (feed && strcmp(feed->source->topic, source->topic) != 0) feed = feed->next;
+    if (feed) return feed;
+    feed = arena_new(hub->events->context->arena, struct events_feed);
+    feed->hub = hub;
+    feed->source = source;
+    feed->next = hub->feeds;
+    hub->feeds = feed;
+    return feed;
+}
+
+static struct events_group *group_new(struct events_hub *hub, struct events_consumer *consumer)
+{
+    struct events_group *group = arena_new(hub->events->context->arena, struct events_group);
+
+    group->consumer = consumer;
+    group->hub = hub;
+    group->feed = feed_of(hub, &consumer->source);
+    atomic_store(&group->read, -1);
+    atomic_store(&group->done, -1);
+    for (int i = 0; i < EVENT_PARTITIONS; i++) group->queues[i].group = group;
+    group->next = group->feed->groups;
+    group->feed->groups = group;
+    return group;
+}
+
+static void start_hub(struct shard *shard, void *data)
+{
+    struct events_hub *hub = data;
+
+    trace_start(&hub->trace);
+    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next) events_feed_start(feed);
+    events_keeper_start(hub);
+}
+
+void events_start(struct events *events)
+{
+    for (struct events_consumer *consumer = events->consumers; consumer;
+         consumer = consumer->next) {
+        find_source(events, consumer);
+        consumer->groups = arena_array(events->context->arena, struct events_group *,
+                                       (size_t)events->shard_count);
+        for (int i = 0; i < events->shard_count; i++)
+            consumer->groups[i] = group_new(&events->hubs[i], consumer);
+    }
+    for (int i = 0; i < events->shard_count; i++)
+        shard_post(events->hubs[i].shard, start_hub, &events->hubs[i]);
+}
+
+/* ---- hubs ---- */
+
+static void unlink_waiter(struct events_waiter *waiter)
+{
+    if (!waiter->link) return;
+    *waiter->link = waiter->next;
+    if (waiter->next) waiter->next->link = waiter->link;
+    waiter->link = 0;
+}
+
+static void link_waiter(struct events_hub *hub, struct events_waiter *waiter)
+{
+    waiter->next = hub->waiters;
+    if (waiter->next) waiter->next->link = &waiter->next;
+    hub->waiters = waiter;
+    waiter->link = &hub->waiters;
+}
+
+/* A woken waiter may wait again at once: it is in the next round then. */
+static void wake_waiters(struct events_hub *hub)
+{
+    struct events_waiter *round = hub->waiters;
+
+    hub->waiters = 0;
+    if (round) round->link = &round;
+    while (round) {
+        struct events_waiter *waiter = round;
+        unlink_waiter(waiter);
+        fiber_wake(hub->shard, &waiter->wait);
+    }
+}
+
+void events_hub_wake(struct events_hub *hub, uint64_t stores)
+{
+    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
+        if (feed->source->known && (stores >> feed->source->known->number & 1))
+            events_feed_wake(feed);
+    wake_waiters(hub);
+}
+
+struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms)
+{
+    struct events_waiter waiter = {0};
+    struct call waiting;
+
+    call_init_child(&waiting, call, timeout_ms);
+    link_waiter(hub, &waiter);
+    struct status st = fiber_suspend(&waiting, &waiter.wait);
+    unlink_waiter(&waiter);
+    return st.code == STATUS_DEADLINE_EXCEEDED ? call_check(call) : st;
+}
+
+static void wake_drained(struct shard *shard, void *data)
+{
+    wake_waiters(data);
+}
+
+void events_drain(struct events *events)
+{
+    atomic_store(&events->draining, true);
+    for (int i = 0; i < events->shard_count; i++)
+        shard_post(events->hubs[i].shard, wake_drained, &events->hubs[i]);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the embedded bus consists of; for the files of this folder only.
+ *
+ *     outbox --commit--> hub of each shard --wakes--> feed of each topic
+ *                                                       reads the log once for all its groups
+ *                                                       |
+ *                                     partition's queue of each group (bounded)
+ *                                                       |
+ *                                     a fiber, while the queue holds something: handle,
+ *                                     try again, bury
+ *
+ *     events.c            settings, offers and subscriptions, the hubs
+ *     events_source.c     a topic's log: here, or fetched from another process
+ *     events_feed.c       reads a topic and hands its events to the queues
+ *     events_delivery.c   queues: one event after another, retries, dead letters
+ *     events_keeper.c     once a second: positions, replays, sweeping, metrics
+ *     events_service.c    EventService
+ *     events_message.c    events and letters as messages
+ *
+ * All of a hub, its feeds, groups and queues is touched on its shard only, but for what is
+ * _Atomic. A partition belongs to the shard that its number modulo their count says, so that a key
+ * is always handled on the same one and needs no lock. */
+#ifndef EVENTS_EVENTS_BUS_H
+#define EVENTS_EVENTS_BUS_H
+
+#include <stdatomic.h>
+
+#include "events/events.h"
+#include "fiber/fiber.h"
+#include "observe/metrics.h"
+
+enum {
+    EVENTS_STORES_MAX = 64, /* bits of a mask */
+    EVENTS_QUEUE_MAX = 128, /* events of one partition that wait for one group */
+    EVENTS_READ_MAX = 256,  /* events of one read */
+};
+
+struct events_hub;
+struct events_feed;
+
+/* ---- who is there ---- */
+
+/* A store that the bus works with, for its log or for its dead letters. */
+struct events_known_store {
+    struct events *events;
+    struct events_store *store;
+    int number; /* from 0, of its bit in masks; its home is the shard of this number */
+    bool offers;
+};
+
+struct events_offer {
+    struct events_offer *next;
+    const char *topic;
+    struct events_known_store *known;
+};
+
+/* Where a topic's events come from. */
+struct events_source {
+    const char *topic, *producer;
+    const struct events_known_store *known; /* NULL: from another process */
+    struct rpc_channel *channel;            /* of that */
+};
+
+/* One group's subscription to one topic. */
+struct events_consumer {
+    struct events *events;
+    struct events_consumer *next;
+    struct events_subscription subscription;
+    struct events_source source;
+    struct events_group **groups; /* by shard, from events_start on */
+    int home;                     /* the shard that keeps its position */
+    bool counts_letters;          /* the first of its group */
+
+    /* Of the home's keeper: */
+    int64_t committed; /* -1: nothing yet */
+
+    struct metric_series *handled, *failed, *dead, *retried, *duration;
+    struct metric_series *undelivered, *oldest, *letters;
+};
+
+struct events {
+    const struct service_context *context;
+    struct shards *shards;
+    int shard_count;
+    int retries_max;
+    int64_t retention_us;
+    event_fate_fn *fate;
+    void *fate_data;
+
+    struct events_known_store stores[EVENTS_STORES_MAX];
+    int store_count;
+    struct events_offer *offers;
+    struct events_consumer *consumers;
+    struct events_hub *hubs; /* one a shard */
+    atomic_bool draining;
+};
+
+/* The offer of a topic that is produced here, or NULL. */
+const struct events_offer *events_find_offer(const struct events *events, const char *topic);
+
+/* ---- a shard's side ---- */
+
+/* A call that waits for events of another shard's or its own commits. */
+struct events_waiter {
+    struct events_waiter *next, **link; /* `link` NULL: in no list */
+    struct fiber_wait wait;
+};
+
+struct events_hub {
+    _Alignas(64) struct events *events;
+    struct shard *shard;
+    struct events_feed *feeds;
+    struct events_batch *spare; /* batches for the next reads */
+    int spare_count;
+    struct events_waiter *waiters;
+    struct trace trace; /* of its own fibers; events have the one that made them */
+    struct fiber_wait keeper;
+    int handled; /* since the keeper last looked */
+
+    /* Commits since the shard looked; any thread. One message is under way at most. */
+    _Atomic uint64_t appended; /* stores, a bit each */
+    atomic_bool posted;
+    struct shard_message message;
+};
+
+static inline struct events_hub *events_hub_of(const struct events *events, const struct call *call)
+{
+    return &events->hubs[call->shard->index];
+}
+
+/* Has the feeds of these stores look, and all waiters. */
+void events_hub_wake(struct events_hub *hub, uint64_t stores);
+/* Waits until then, or until `timeout_ms` have passed (which is OK too). */
+struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms);
+
+/* ---- reading ---- */
+
+/* Events that were read together, and their memory; lives until the last of them is done with. */
+struct events_batch {
+    struct events_batch *next; /* spare ones */
+    struct arena arena;
+    int uses;
+};
+
+struct events_batch *events_batch_take(struct events_hub *hub);
+/* One use less; the last gives it back. */
+void events_batch_drop(struct events_hub *hub, struct events_batch *batch);
+
+/* Where a group goes on. */
+struct status events_source_open(struct call *call, const struct events_source *source,
+                                 const char *group, int64_t *ret_offset);
+/* As the store's read; what is read is in the call's arena. A log of another process is waited for
+ * as long as `wait_ms` if there is nothing. */
+struct status events_source_read(struct call *call, const struct events_source *source,
+                                 int64_t after, int64_t wait_ms, struct event **ret_events,
+                                 size_t *ret_count, int64_t *ret_after);
+struct status events_source_commit(struct call *call, const struct events_source *source,
+                                   const char *group, int64_t offset);
+
+/* ---- handing over ---- */
+
+/* One event that waits for a group, or is being handled. */
+struct events_delivery {
+    struct events_delivery *next;
+    struct events_batch *batch;
+    const struct event *event;
+    int64_t letter_id; /* of a dead letter that is handed over again; else 0 */
+};
+
+/* The events of one partition for one group. The first stays in its place while it is handled. */
+struct events_queue {
+    struct events_group *group;
+    struct events_delivery *first, *last;
+    int count;
+    bool working; /* its fiber runs */
+};
+
+/* A group on one shard. */
+struct events_group {
+    struct events_consumer *consumer;
+    struct events_hub *hub;
+    struct events_feed *feed;
+    struct events_group *next;       /* of the feed */
+    bool taking;                     /* part in what has just been read */
+    const struct events_queue *full; /* the queue that keeps it from taking more, or NULL */
+    int letters;                     /* that are in the queues */
+
+    /* Written by the shard, read by the home's keeper. */
+    _Atomic int64_t read;      /* what follows has not been put into the queues; -1: not open yet */
+    _Atomic int64_t done;      /* everything up to here is done with; -1 */
+    _Atomic int64_t waiting;   /* events in the queues */
+    _Atomic int64_t oldest_us; /* when the oldest of them happened; 0: none */
+
+    struct events_queue queues[EVENT_PARTITIONS];
+};
+
+/* A topic on one shard. */
+struct events_feed {
+    struct events_feed *next; /* of the hub */
+    struct events_hub *hub;
+    const struct events_source *source;
+    struct events_group *groups;
+    struct fiber_wait wait;
+    bool dirty;   /* there may be something to read */
+    int failures; /* to read, in a row */
+};
+
+/* Pauses that double, from 50 ms to 10 s; `failures` from 1. */
+int64_t events_pause_us(int failures);
+
+/* Does this shard work through the partition? */
+static inline bool events_hub_has(const struct events_hub *hub, int partition)
+{
+    return partition % hub->events->shard_count == hub->shard->index;
+}
+
+/* Starts the feed's fiber; its groups are complete. */
+void events_feed_start(struct events_feed *feed);
+void events_feed_wake(struct events_feed *feed);
+
+/* Puts one event of the batch into the partition's queue, which is worked through at once if it was
+ * empty. False if the queue is full. */
+bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,
+                      const struct event *event, int64_t letter_id);
+/* Starts what could not be started. */
+void events_group_resume(struct events_group *group);
+/* Publishes how far the group has come on this shard. */
+void events_group_publish(struct events_group *group);
+/* Gives up what waits, after the end. */
+void events_group_release(struct events_group *group);
+
+/* ---- the rest ---- */
+
+void events_keeper_start(struct events_hub *hub);
+void events_service_add(struct events *events);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue of one partition for one group, and the fiber that works through it.
+ *
+ *     put --> queue --> handle --OK--------------------------> next event
+ *                         |
+ *                         +--failed--> pause, handle again     EVENTS_RETRIES times
+ *                                        |
+ *                                        +--failed--> bury --> next event
+ *
+ * A replayed dead letter stands in the queue of its partition like an event, so that its key still
+ * has one at a time; it is tried once, and settled. */
+#include "base/clock.h"
+#include "events/events_bus.h"
+#include "observe/log.h"
+
+enum {
+    HANDLE_TIMEOUT_MS = 30000,
+    /* A group whose queue was full takes more when this many are left. */
+    QUEUE_LOW = EVENTS_QUEUE_MAX / 2,
+    /* The keeper is woken after this many. */
+    HANDLED_MAX = 1000,
+};
+
+/* The counts have one writer, so adding needs no locked instruction. */
+static void add(_Atomic int64_t *count, int amount)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount,
+                          memory_order_relaxed);
+}
+
+/* ---- one event ---- */
+
+/* On a call of its own, as a part of the trace that the event was made in. */
+static struct status hand_over(struct call *call, const struct events_consumer *consumer,
+                               const struct event *event)
+{
+    const struct events_subscription *subscription = &consumer->subscription;
+    int64_t begun_us = clock_monotonic_us();
+    struct trace trace;
+    struct call handling;
+
+    call_init_child(&handling, call, HANDLE_TIMEOUT_MS);
+    trace_continue(str_of(event->traceparent), STR(""), &trace);
+    handling.trace = &trace;
+    rpc_scope_new(&handling, 0, 0, 0);
+    struct status st = subscription->handle(&handling, event, subscription->data);
+    metric_observe_us(consumer->duration, clock_monotonic_us() - begun_us);
+    return st;
+}
+
+/* One attempt, as fate will have it. */
+static struct status attempt(struct call *call, const struct events_consumer *consumer,
+                             const struct event *event, const struct events *events, bool *ret_lost)
+{
+    struct event_fate fate = {0};
+    struct status st;
+
+    *ret_lost = false;
+    if (events->fate) fate = events->fate(event, consumer->subscription.group, events->fate_data);
+    if (fate.delay_us > 0) {
+        st = fiber_sleep(call, fate.delay_us);
+        if (failed(st)) return st;
+    }
+    if (fate.lost) {
+        *ret_lost = true;
+        return status_make(STATUS_UNAVAILABLE, 0, "lost on its way");
+    }
+    st = hand_over(call, consumer, event);
+    if (!failed(st) && fate.doubled) st = hand_over(call, consumer, event);
+    return st;
+}
+
+static void tell_failure(const struct call *call, const struct events_consumer *consumer,
+                         const struct event *event, struct status st, const char *what)
+{
+    log_warn(call->trace, what, LOG_STR("group", consumer->subscription.group),
+             LOG_STR("topic", event->topic), LOG_STR("type", event->type),
+             LOG_STR("key", event->key), LOG_STR("event", event->id),
+             LOG_INT("attempt", event->attempt), LOG_STR("code", status_code_name(st.code)),
+             LOG_STR("error", st.message ? st.message : ""));
+}
+
+/* Tries until it is handled or has failed too often; *ret_outcome says which. Fails only when the
+ * shard stops. */
+static struct status try_event(struct call *call, const struct events_consumer *consumer,
+                               struct event *event, int attempts_max, struct status *ret_outcome)
+{
+    const struct events *events = consumer->events;
+    int pauses = 0, failures = 0;
+    struct status st;
+    bool lost;
+
+    for (;;) {
+        st = attempt(call, consumer, event, events, &lost);
+        if (!failed(st)) break;
+        if (failed(call_check(call))) return call_check(call);
+        if (!lost && ++failures >= attempts_max) break;
+        if (!lost) {
+            metric_add(consumer->failed, 1);
+            tell_failure(call, consumer, event, st, "events: not handled, trying again");
+            event->attempt++;
+        }
+        arena_reset(call->arena);
+        st = fiber_sleep(call, events_pause_us(++pauses));
+        if (failed(st)) return st;
+        metric_add(consumer->retried, 1);
+    }
+    *ret_outcome = st;
+    return status_ok();
+}
+
+/* Notes what has become of it, however long the store refuses. */
+static struct status record(struct call *call, const struct events_consumer *consumer,
+                            const struct event *event, int64_t letter_id, struct status outcome)
+{
+    struct events_store *store = consumer->subscription.store;
+    const char *group = consumer->subscription.group;
+    struct status st;
+
+    for (int failures = 1;; failures++) {
+        st = letter_id ? store->settle_letter(call, store, letter_id, outcome)
+                       : store->bury(call, store, group, event, outcome);
+        if (!failed(st) || failed(call_check(call))) return st;
+        tell_failure(call, consumer, event, st,
+                     "events: a dead letter cannot be kept, trying again");
+        st = fiber_sleep(call, events_pause_us(failures));
+        if (failed(st)) return st;
+    }
+}
+
+static struct status deliver(struct call *call, const struct events_group *group,
+                             const struct events_delivery *delivery)
+{
+    const struct events_consumer *consumer = group->consumer;
+    int attempts_max = delivery->letter_id ? 1 : group->hub->events->retries_max + 1;
+    struct event event = *delivery->event;
+    struct status st, outcome;
+
+    st = try_event(call, consumer, &event, attempts_max, &outcome);
+    if (failed(st)) return st;
+    if (failed(outcome)) tell_failure(call, consumer, &event, outcome, "events: a dead letter");
+    if (failed(outcome) || delivery->letter_id)
+        st = record(call, consumer, &event, delivery->letter_id, outcome);
+    if (!failed(st)) metric_add(failed(outcome) ? consumer->dead : consumer->handled, 1);
+    return st;
+}
+
+/* ---- the queue ---- */
+
+static void pop(struct events_queue *queue)
+{
+    struct events_delivery *delivery = queue->first;
+    struct events_group *group = queue->group;
+    struct events_hub *hub = group->hub;
+
+    queue->first = delivery->next;
+    if (!queue->first) queue->last = 0;
+    queue->count--;
+    add(&group->waiting, -1);
+    if (delivery->letter_id) group->letters--;
+    events_batch_drop(hub, delivery->batch);
+
+    if (group->full == queue && queue->count <= QUEUE_LOW) {
+        group->full = 0;
+        events_feed_wake(group->feed);
+    }
+    if (++hub->handled == HANDLED_MAX) fiber_wake(hub->shard, &hub->keeper);
+}
+
+/* Ends with the queue, or with the shard: then what is left stays where it is, and comes again
+ * after the next start. */
+static void work(struct call *call, void *data)
+{
+    struct events_queue *queue = data;
+
+    while (queue->first && !failed(deliver(call, queue->group, queue->first))) {
+        pop(queue);
+        arena_reset(call->arena);
+    }
+    queue->working = false;
+}
+
+static void start_working(struct events_queue *queue)
+{
+    const struct events_hub *hub = queue->group->hub;
+
+    if (queue->working || !queue->first || shard_is_stopping(hub->shard)) return;
+    queue->working = true;
+    struct status st = fiber_start(hub->shard, &hub->trace, work, queue);
+    if (failed(st)) queue->working = false; /* too many: the keeper tries again */
+}
+
+bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,
+                      const struct event *event, int64_t letter_id)
+{
+    struct events_queue *queue = &group->queues[partition];
+    struct events_delivery *delivery;
+
+    if (queue->count >= EVENTS_QUEUE_MAX) return false;
+    delivery = arena_new(&batch->arena, struct events_delivery);
+    *delivery = (struct events_delivery){.batch = batch, .event = event, .letter_id = letter_id};
+    batch->uses++;
+    if (queue->last)
+        queue->last->next = delivery;
+    else
+        queue->first = delivery;
+    queue->last = delivery;
+    queue->count++;
+    add(&group->waiting, 1);
+    if (letter_id) group->letters++;
+    start_working(queue);
+    return true;
+}
+
+void events_group_resume(struct events_group *group)
+{
+    for (int i = 0; i < EVENT_PARTITIONS; i++) start_working(&group->queues[i]);
+}
+
+void events_group_publish(struct events_group *group)
+{
+    int64_t done = group->read, oldest_us = 0;
+
+    for (int i = 0; i < EVENT_PARTITIONS; i++) {
+        const struct events_delivery *delivery = group->queues[i].first;
+        while (delivery && delivery->letter_id) delivery = delivery->next;
+        if (!delivery) continue;
+        const struct event *event = delivery->event;
+        if (event->offset <= done) done = event->offset - 1;
+        if (!oldest_us || event->time_us < oldest_us) oldest_us = event->time_us;
+    }
+    group->done = done;
+    group->oldest_us = oldest_us;
+}
+
+void events_group_release(struct events_group *group)
+{
+    for (int i = 0; i < EVENT_PARTITIONS; i++) {
+        struct events_queue *queue = &group->queues[i];
+        while (queue->first) {
+            struct events_delivery *delivery = queue->first;
+            queue->first = delivery->next;
+            events_batch_drop(group->hub, delivery->batch);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A feed reads a topic on one shard, once for all groups there.
+ *
+ *     open: where does each group go on?
+ *     again and again:
+ *         the place: the lowest that a group has come to, of those that take more
+ *         read some events from there
+ *         put them into the queues of the groups that have not had them
+ *         wait if the log has ended, or if no group takes more
+ *
+ * A group whose queue is full takes no more until half of it is done; the others go on without it,
+ * and it gets what it missed by another reading. */
+#include "events/events_bus.h"
+#include "observe/log.h"
+
+enum {
+    PAUSE_FIRST_US = 50 * 1000,
+    PAUSE_MAX_US = 10 * 1000 * 1000,
+    PAUSE_DOUBLINGS_MAX = 8,
+    /* How long a fetch from another process waits for events; less if a group that is behind may
+       want to go on meanwhile. */
+    FETCH_WAIT_MS = 10000,
+    FETCH_WAIT_BEHIND_MS = 100,
+    /* Reads in a row before others have their turn. */
+    READS_IN_A_ROW = 4,
+};
+
+int64_t events_pause_us(int failures)
+{
+    int doublings = failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX;
+    int64_t pause_us = (int64_t)PAUSE_FIRST_US << doublings;
+
+    return pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
+}
+
+/* ---- batches ---- */
+
+enum { SPARE_MAX = 16 };
+
+struct events_batch *events_batch_take(struct events_hub *hub)
+{
+    struct events_batch *batch = hub->spare;
+
+    if (batch) {
+        hub->spare = batch->next;
+        hub->spare_count--;
+    } else {
+        batch = calloc(1, sizeof(*batch));
+        invariant(batch);
+        arena_init(&batch->arena, 0);
+    }
+    batch->uses = 1;
+    return batch;
+}
+
+void events_batch_drop(struct events_hub *hub, struct events_batch *batch)
+{
+    if (--batch->uses > 0) return;
+    if (hub->spare_count >= SPARE_MAX) {
+        arena_release(&batch->arena);
+        free(batch);
+        return;
+    }
+    arena_reset(&batch->arena);
+    batch->next = hub->spare;
+    hub->spare = batch;
+    hub->spare_count++;
+}
+
+/* ---- distributing ---- */
+
+static bool wants(const struct events_group *group, const struct event *event)
+{
+    const char *const *types = group->consumer->subscription.types;
+
+    while (*types && strcmp(*types, event->type) != 0) types++;
+    return *types;
+}
+
+/* Those that take more and have had everything up to `after`. One that has become free while the
+ * log was read may miss something between. */
+static void choose_groups(struct events_feed *feed, int64_t after)
+{
+    for (struct events_group *group = feed->groups; group; group = group->next)
+        group->taking = !group->full && group->read >= after;
+}
+
+static void put(struct events_feed *feed, struct events_batch *batch, const struct event *event)
+{
+    int partition = event_partition(event->key);
+
+    if (!events_hub_has(feed->hub, partition)) return;
+    for (struct events_group *group = feed->groups; group; group = group->next) {
+        if (!group->taking || event->offset <= group->read || !wants(group, event)) continue;
+        if (events_group_put(group, partition, batch, event, 0)) continue;
+        group->taking = false;
+        group->full = &group->queues[partition];
+        group->read = event->offset - 1;
+    }
+}
+
+static void distribute(struct events_feed *feed, struct events_batch *batch,
+                       const struct event *events, size_t count, int64_t read)
+{
+    for (size_t i = 0; i < count; i++) put(feed, batch, &events[i]);
+    for (struct events_group *group = feed->groups; group; group = group->next)
+        if (group->taking && group->read < read) group->read = read;
+}
+
+/* ---- reading ---- */
+
+/* Where to read on; false if no group takes more. */
+static bool find_place(const struct events_feed *feed, int64_t *ret_after, bool *ret_behind)
+{
+    bool found = false;
+
+    *ret_behind = false;
+    for (const struct events_group *group = feed->groups; group; group = group->next) {
+        int64_t read = group->read;
+        if (group->full) {
+            *ret_behind = true;
+        } else if (!found || read < *ret_after) {
+            *ret_after = read;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static bool has_ended(const struct event *events, size_t count, int64_t after, int64_t read)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++) size += events[i].payload.length;
+    return count < EVENTS_READ_MAX && size < EVENTS_READ_SIZE &&
+           read == (count > 0 ? events[count - 1].offset : after);
+}
+
+static struct status read_some(struct call *call, struct events_feed *feed, int64_t after,
+                               int64_t wait_ms)
+{
+    struct events_batch *batch = events_batch_take(feed->hub);
+    struct call reading;
+    struct event *events;
+    size_t count;
+    int64_t read;
+
+    call_init_child(&reading, call, 0);
+    reading.arena = &batch->arena;
+    feed->dirty = false; /* what is appended from here on may not be read */
+    struct status st = events_source_read(&reading, feed->source, after, wait_ms, &events, &count,
+                                          &read);
+    if (failed(st)) {
+        st = status_dup(call->arena, st);
+    } else {
+        choose_groups(feed, after);
+        distribute(feed, batch, events, count, read);
+        if (!has_ended(events, count, after, read)) feed->dirty = true;
+    }
+    events_batch_drop(feed->hub, batch);
+    return st;
+}
+
+void events_feed_wake(struct events_feed *feed)
+{
+    feed->dirty = true;
+    fiber_wake(feed->hub->shard, &feed->wait);
+}
+
+/* One step: reads, or waits until there is something to read or somebody to read for. */
+static struct status step(struct call *call, struct events_feed *feed)
+{
+    bool remote = !feed->source->known, behind;
+    int64_t after = 0;
+
+    if (!find_place(feed, &after, &behind)) return fiber_suspend(call, &feed->wait);
+    if (!remote && !feed->dirty) return fiber_suspend(call, &feed->wait);
+    return read_some(call, feed, after, behind ? FETCH_WAIT_BEHIND_MS : FETCH_WAIT_MS);
+}
+
+/* After a failure: tells the first of a row, and pauses. */
+static struct status pause_after(struct call *call, struct events_feed *feed, struct status st)
+{
+    if (feed->failures++ == 0)
+        log_warn(call->trace, "events: a topic cannot be read, trying again",
+                 LOG_STR("topic", feed->source->topic), LOG_STR("from", feed->source->producer),
+                 LOG_STR("code", status_code_name(st.code)),
+                 LOG_STR("error", st.message ? st.message : ""));
+    return fiber_sleep(call, events_pause_us(feed->failures));
+}
+
+static void note_success(const struct call *call, struct events_feed *feed)
+{
+    if (feed->failures > 0)
+        log_info(call->trace, "events: a topic is read again",
+                 LOG_STR("topic", feed->source->topic));
+    feed->failures = 0;
+}
+
+/* Asks where the groups go on, until all have been answered or the shard stops. */
+static struct status open_groups(struct call *call, struct events_feed *feed)
+{
+    struct events_group *group = feed->groups;
+    struct status st = status_ok();
+    int64_t offset;
+
+    while (group) {
+        st = events_source_open(call, feed->source, group->consumer->subscription.group, &offset);
+        if (!failed(st)) {
+            note_success(call, feed);
+            group->read = offset;
+            group->done = offset;
+            group = group->next;
+            continue;
+        }
+        if (failed(call_check(call))) return st;
+        st = pause_after(call, feed, st);
+        if (failed(st)) return st;
+        arena_reset(call->arena);
+    }
+    return st;
+}
+
+static void run_feed(struct call *call, void *data)
+{
+    struct events_feed *feed = data;
+    struct status st;
+
+    st = open_groups(call, feed);
+    feed->dirty = true;
+    for (int reads = 1; !failed(st) && !failed(call_check(call)); reads++) {
+        st = step(call, feed);
+        if (failed(st) && !failed(call_check(call)))
+            st = pause_after(call, feed, st);
+        else if (!failed(st))
+            note_success(call, feed);
+        if (!failed(st) && reads % READS_IN_A_ROW == 0 && feed->dirty) st = fiber_sleep(call, 0);
+        arena_reset(call->arena);
+    }
+}
+
+void events_feed_start(struct events_feed *feed)
+{
+    struct status st = fiber_start(feed->hub->shard, &feed->hub->trace, run_feed, feed);
+
+    invariant(!failed(st)); /* the first fibers of the shard */
+}

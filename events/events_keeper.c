@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Once a second on each shard: how far its groups have come, replays, what waits for nobody. It
+ * also has the feeds look for commits that nobody told of, those of other processes.
+ *
+ * A group's position is the lowest of all shards. Each shard publishes its own; the keeper of the
+ * group's home commits the lowest of them. */
+#include "base/clock.h"
+#include "events/events_bus.h"
+#include "observe/log.h"
+
+enum { TICK_MS = 1000, LETTERS_MAX = 32, US_PER_S = 1000000 };
+
+/* ---- positions ---- */
+
+/* The lowest of all shards; -1 while one of them has not begun. */
+static int64_t lowest_done(const struct events_consumer *consumer)
+{
+    int64_t lowest = INT64_MAX;
+
+    for (int i = 0; i < consumer->events->shard_count; i++) {
+        int64_t done = consumer->groups[i]->done;
+        if (done < lowest) lowest = done;
+    }
+    return lowest;
+}
+
+/* The first commit makes the group known to those who sweep, even at 0. */
+static void commit(struct call *call, struct events_consumer *consumer)
+{
+    int64_t done = lowest_done(consumer);
+
+    if (done < 0 || done <= consumer->committed) return;
+    struct status st = events_source_commit(call, &consumer->source, consumer->subscription.group,
+                                            done);
+    if (!failed(st)) {
+        consumer->committed = done;
+        return;
+    }
+    if (failed(call_check(call))) return;
+    log_debug(call->trace, "events: a group's position is not committed, trying again",
+              LOG_STR("group", consumer->subscription.group),
+              LOG_STR("topic", consumer->source.topic),
+              LOG_STR("error", st.message ? st.message : ""));
+}
+
+/* ---- metrics ---- */
+
+static void measure_backlog(struct call *call, const struct events_consumer *consumer)
+{
+    struct events_store *store = consumer->source.known ? consumer->source.known->store : 0;
+    int64_t waiting = 0, oldest_us = 0, read = INT64_MAX, last = 0;
+
+    for (int i = 0; i < consumer->events->shard_count; i++) {
+        const struct events_group *group = consumer->groups[i];
+        int64_t group_read = group->read, group_oldest_us = group->oldest_us;
+        waiting += group->waiting;
+        if (group_read < read) read = group_read;
+        if (group_oldest_us && (!oldest_us || group_oldest_us < oldest_us))
+            oldest_us = group_oldest_us;
+    }
+    if (store && !failed(store->last_offset(call, store, consumer->source.topic, &last)) &&
+        last > read && read >= 0)
+        waiting += last - read;
+    int64_t age_us = oldest_us ? clock_now_us() - oldest_us : 0;
+    metric_set(consumer->undelivered, (double)waiting);
+    metric_set(consumer->oldest, age_us > 0 ? (double)age_us / US_PER_S : 0);
+}
+
+static void measure_letters(struct call *call, const struct events_consumer *consumer)
+{
+    struct events_store *store = consumer->subscription.store;
+    int64_t count;
+
+    if (!failed(store->count_letters(call, store, consumer->subscription.group, &count)))
+        metric_set(consumer->letters, (double)count);
+}
+
+/* ---- replays ---- */
+
+static const struct events_consumer *find_consumer(const struct events *events, const char *group,
+                                                   const char *topic)
+{
+    for (const struct events_consumer *consumer = events->consumers; consumer;
+         consumer = consumer->next)
+        if (strcmp(consumer->subscription.group, group) == 0 &&
+            strcmp(consumer->subscription.topic, topic) == 0)
+            return consumer;
+    return 0;
+}
+
+/* Are those of the last time still on their way here? */
+static bool letters_wait(const struct events_hub *hub, const char *group)
+{
+    for (const struct events_consumer *consumer = hub->events->consumers; consumer;
+         consumer = consumer->next)
+        if (strcmp(consumer->subscription.group, group) == 0 &&
+            consumer->groups[hub->shard->index]->letters > 0)
+            return true;
+    return false;
+}
+
+/* A letter of a topic that the group does not listen to any more. */
+static void refuse(struct call *call, struct events_store *store, int64_t letter_id)
+{
+    struct status st = store->settle_letter(
+        call, store, letter_id,
+        status_make(STATUS_UNIMPLEMENTED, 0, "the group does not listen to this topic any more"));
+
+    if (failed(st) && !failed(call_check(call)))
+        log_warn(call->trace, "events: a dead letter cannot be settled, trying again",
+                 LOG_INT("letter", letter_id), LOG_STR("error", st.message ? st.message : ""));
+}
+
+static void replay(struct call *call, struct events_hub *hub,
+                   const struct events_consumer *consumer)
+{
+    struct events_store *store = consumer->subscription.store;
+    const char *group = consumer->subscription.group;
+    struct dead_letter *letters;
+    size_t count = 0;
+
+    if (letters_wait(hub, group)) return;
+    struct events_batch *batch = events_batch_take(hub);
+    struct call reading;
+    call_init_child(&reading, call, 0);
+    reading.arena = &batch->arena;
+    struct status st = store->marked_letters(&reading, store, group, LETTERS_MAX, &letters, &count);
+    for (size_t i = 0; !failed(st) && i < count; i++) {
+        int partition = event_partition(letters[i].event.key);
+        const struct events_consumer *taker = find_consumer(hub->events, group,
+                                                            letters[i].event.topic);
+        if (!events_hub_has(hub, partition)) continue;
+        if (!taker)
+            refuse(call, store, letters[i].letter_id);
+        else /* or, if its queue is full, the next time */
+            events_group_put(taker->groups[hub->shard->index], partition, batch, &letters[i].event,
+                             letters[i].letter_id);
+    }
+    events_batch_drop(hub, batch);
+}
+
+/* ---- each second ---- */
+
+static void sweep(struct call *call, const struct events_hub *hub)
+{
+    const struct events *events = hub->events;
+
+    for (int i = hub->shard->index; i < events->store_count; i += events->shard_count) {
+        struct events_store *store = events->stores[i].store;
+        struct status st = store->sweep(call, store, clock_now_us() - events->retention_us);
+        if (failed(st) && !failed(call_check(call)))
+            log_warn(call->trace, "events: old rows cannot be removed",
+                     LOG_STR("error", st.message ? st.message : ""));
+    }
+}
+
+static void tick(struct call *call, struct events_hub *hub)
+{
+    events_hub_wake(hub, ~UINT64_C(0));
+    for (struct events_consumer *consumer = hub->events->consumers; consumer;
+         consumer = consumer->next) {
+        events_group_resume(consumer->groups[hub->shard->index]);
+        if (consumer->counts_letters) replay(call, hub, consumer);
+        if (consumer->home != hub->shard->index) continue;
+        measure_backlog(call, consumer);
+        if (consumer->counts_letters) measure_letters(call, consumer);
+    }
+    sweep(call, hub);
+}
+
+static void run_keeper(struct call *call, void *data)
+{
+    struct events_hub *hub = data;
+    struct call waiting;
+
+    for (;;) {
+        call_init_child(&waiting, call, TICK_MS);
+        struct status st = fiber_suspend(&waiting, &hub->keeper);
+        if (failed(call_check(call))) return;
+        hub->handled = 0;
+        for (struct events_consumer *consumer = hub->events->consumers; consumer;
+             consumer = consumer->next) {
+            events_group_publish(consumer->groups[hub->shard->index]);
+            if (consumer->home == hub->shard->index) commit(call, consumer);
+        }
+        if (failed(st)) tick(call, hub); /* a second has passed, rather than many events */
+        arena_reset(call->arena);
+    }
+}
+
+void events_keeper_start(struct events_hub *hub)
+{
+    struct status st = fiber_start(hub->shard, &hub->trace, run_keeper, hub);
+
+    invariant(!failed(st)); /* among the first fibers of the shard */
+}

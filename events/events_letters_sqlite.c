@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dead letters in the consumer's own database. */
+#include "events/events_store_sqlite.h"
+
+#include "base/clock.h"
+#include "reasons.pb-c.h"
+#include "rpc/rpc_status.h"
+
+/* Their numbers are on the disk. */
+enum state { STATE_DEAD, STATE_REPLAY, STATE_REPLAYED, STATE_COUNT };
+
+static const char *const state_names[STATE_COUNT] = {"dead", "replay", "replayed"};
+
+/* ---- changing ---- */
+
+struct burial {
+    const char *group;
+    const struct event *event;
+    struct status why;
+};
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* A letter of this event that was replayed, or is dead already, is dead once more; one that waits
+ * to be replayed stays. */
+static struct status bury_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct burial *burial = data;
+    const struct event *event = burial->event;
+
+    return sqlite_exec(
+        tx, 0,
+        "INSERT INTO dead_letters (consumer, state, attempts, code, reason, message, died_us, id, "
+        "topic, aggregateid, type, payload, time_us, traceparent, seq) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (consumer, id) DO UPDATE SET state = excluded.state, "
+        "attempts = excluded.attempts, code = excluded.code, reason = excluded.reason, "
+        "message = excluded.message, died_us = excluded.died_us WHERE state <> 1",
+        "tiitttlttttbltl", burial->group, (int)STATE_DEAD, event->attempt,
+        status_code_name(burial->why.code), rpc_reason_name(burial->why.reason),
+        or_empty(burial->why.message), clock_now_us(), event->id, event->topic, event->key,
+        event->type, event->payload, event->time_us, event->traceparent, event->offset);
+}
+
+static struct status bury(struct call *call, struct events_store *store, const char *group,
+                          const struct event *event, struct status why)
+{
+    struct burial burial = {group, event, why};
+
+    return sqlite_write(call, events_db(store), bury_job, &burial);
+}
+
+struct mark {
+    const char *group;
+    int64_t letter_id;
+    int changes;
+};
+
+static struct status mark_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct mark *mark = data;
+
+    if (mark->letter_id)
+        return sqlite_exec(
+            tx, &mark->changes,
+            "UPDATE dead_letters SET state = 1 WHERE letter_id = ? AND consumer = ? AND state = 0",
+            "lt", mark->letter_id, mark->group);
+    return sqlite_exec(tx, &mark->changes,
+                       "UPDATE dead_letters SET state = 1 WHERE state = 0 AND consumer = ?", "t",
+                       mark->group);
+}
+
+static struct status replay_letters(struct call *call, struct events_store *store,
+                                    const char *group, int64_t letter_id, int64_t *ret_count)
+{
+    struct mark mark = {group, letter_id, 0};
+
+    struct status st = sqlite_write(call, events_db(store), mark_job, &mark);
+    if (failed(st)) return st;
+    if (mark.changes == 0 && letter_id)
+        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
+                             "the group %s has no dead letter %lld", group, (long long)letter_id);
+    if (mark.changes == 0)
+        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
+                             "the group %s has no dead letters", group);
+    *ret_count = mark.changes;
+    return status_ok();
+}
+
+struct settlement {
+    int64_t letter_id;
+    struct status why;
+};
+
+static struct status settle_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct settlement *settlement = data;
+    struct status why = settlement->why;
+
+    if (!failed(why))
+        return sqlite_exec(tx, 0, "UPDATE dead_letters SET state = 2 WHERE letter_id = ?", "l",
+                           settlement->letter_id);
+    return sqlite_exec(tx, 0,
+                       "UPDATE dead_letters SET state = 0, attempts = attempts + 1, code = ?, "
+                       "reason = ?, message = ?, died_us = ? WHERE letter_id = ?",
+                       "tttll", status_code_name(why.code), rpc_reason_name(why.reason),
+                       or_empty(why.message), clock_now_us(), settlement->letter_id);
+}
+
+static struct status settle_letter(struct call *call, struct events_store *store, int64_t letter_id,
+                                   struct status why)
+{
+    struct settlement settlement = {letter_id, why};
+
+    return sqlite_write(call, events_db(store), settle_job, &settlement);
+}
+
+/* ---- reading ---- */
+
+#define SELECT                                                                                 \
+    "SELECT letter_id, consumer, state, attempts, code, reason, message, died_us, id, topic, " \
+    "aggregateid, type, payload, time_us, traceparent, seq FROM dead_letters "
+
+static void read_letter(const struct sqlite_rows *rows, struct dead_letter *ret_letter)
+{
+    int64_t state = sqlite_column_i64(rows, 2);
+
+    *ret_letter = (struct dead_letter){
+        .letter_id = sqlite_column_i64(rows, 0),
+        .group = sqlite_column_text(rows, 1),
+        .state = state >= 0 && state < STATE_COUNT ? state_names[state] : "",
+        .attempts = (int)sqlite_column_i64(rows, 3),
+        .code = sqlite_column_text(rows, 4),
+        .reason = sqlite_column_text(rows, 5),
+        .message = sqlite_column_text(rows, 6),
+        .died_us = sqlite_column_i64(rows, 7),
+        .event = {.id = sqlite_column_text(rows, 8),
+                  .topic = sqlite_column_text(rows, 9),
+                  .key = sqlite_column_text(rows, 10),
+                  .type = sqlite_column_text(rows, 11),
+                  .payload = sqlite_column_blob(rows, 12),
+                  .time_us = sqlite_column_i64(rows, 13),
+                  .traceparent = sqlite_column_text(rows, 14),
+                  .offset = sqlite_column_i64(rows, 15)},
+    };
+    ret_letter->event.attempt = ret_letter->attempts + 1;
+}
+
+/* Stops early when the payloads are as much as one read may be. */
+static struct status read_letters(const struct call *call, struct sqlite_rows *rows, size_t max,
+                                  struct dead_letter **ret_letters, size_t *ret_count)
+{
+    struct dead_letter *letters = arena_array(call->arena, struct dead_letter, max);
+    size_t count = 0, size = 0;
+
+    while (count < max && size < EVENTS_READ_SIZE && sqlite_next(rows)) {
+        read_letter(rows, &letters[count]);
+        size += letters[count++].event.payload.length;
+    }
+    sqlite_end(rows);
+    if (failed(rows->status)) return rows->status;
+    *ret_letters = letters;
+    *ret_count = count;
+    return status_ok();
+}
+
+static struct status list_letters(struct call *call, struct events_store *store, const char *group,
+                                  int64_t letter_id, size_t max, struct dead_letter **ret_letters,
+                                  size_t *ret_count)
+{
+    struct sqlite_rows rows;
+
+    struct status st = sqlite_read(call, events_db(store), &rows,
+                                   SELECT "WHERE (?1 = '' OR consumer = ?1) AND (?2 = 0 OR "
+                                          "letter_id = ?2) ORDER BY letter_id DESC LIMIT ?3",
+                                   "tll", group, letter_id, (int64_t)max);
+    if (failed(st)) return st;
+    return read_letters(call, &rows, max, ret_letters, ret_count);
+}
+
+static struct status marked_letters(struct call *call, struct events_store *store,
+                                    const char *group, size_t max, struct dead_letter **ret_letters,
+                                    size_t *ret_count)
+{
+    struct sqlite_rows rows;
+
+    struct status st = sqlite_read(call, events_db(store), &rows,
+                                   SELECT
+                                   "WHERE state = 1 AND consumer = ? ORDER BY letter_id LIMIT ?",
+                                   "tl", group, (int64_t)max);
+    if (failed(st)) return st;
+    return read_letters(call, &rows, max, ret_letters, ret_count);
+}
+
+static struct status count_letters(struct call *call, struct events_store *store, const char *group,
+                                   int64_t *ret_count)
+{
+    struct sqlite_rows rows;
+
+    struct status st = sqlite_read(
+        call, events_db(store), &rows,
+        "SELECT count(*) FROM dead_letters WHERE state = 0 AND consumer = ?", "t", group);
+    if (failed(st)) return st;
+    *ret_count = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+void events_letters_sqlite_init(struct events_store *port)
+{
+    port->bury = bury;
+    port->list_letters = list_letters;
+    port->replay_letters = replay_letters;
+    port->marked_letters = marked_letters;
+    port->settle_letter = settle_letter;
+    port->count_letters = count_letters;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EventService: the logs and dead letters of this process's services, for other processes of the
+ * shop and for the command line. */
+#include "base/clock.h"
+#include "events.rpc.h"
+#include "events/events_bus.h"
+#include "events/events_message.h"
+
+enum { LETTERS_DEFAULT = 100 };
+
+static struct status find_topic(const struct call *call, const char *topic,
+                                struct events_store **ret_store)
+{
+    const struct events *events = call_service(call);
+    const struct events_offer *offer = events_find_offer(events, topic);
+
+    if (!offer)
+        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__TOPIC_NOT_FOUND,
+                             "the topic %s is not produced here", topic);
+    *ret_store = offer->known->store;
+    return status_ok();
+}
+
+/* ---- the log ---- */
+
+static void answer_fetch(struct arena *arena, const struct event *events, size_t count,
+                         int64_t after, Events__FetchEventsResponse *response)
+{
+    response->events = arena_array(arena, Events__Event *, count);
+    response->n_events = count;
+    for (size_t i = 0; i < count; i++) response->events[i] = event_to_message(arena, &events[i]);
+    response->after = after;
+}
+
+/* Reads until there are events, or the time is over. The bound of one read keeps the answer below
+ * that of a message. */
+static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
+                                  Events__FetchEventsResponse *response)
+{
+    const struct events *events = call_service(call);
+    int64_t until_us = clock_monotonic_us() + request->wait_ms * INT64_C(1000);
+    int64_t after = request->after, left_ms = 0;
+    struct events_store *store;
+    struct event *found;
+    size_t count;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (!failed(st)) st = find_topic(call, request->topic, &store);
+    if (!failed(st) && after < 0) {
+        after = 0;
+        if (request->group[0])
+            st = store->load_offset(call, store, request->topic, request->group, &after);
+    }
+    while (!failed(st)) {
+        int64_t before = after;
+        st = store->read(call, store, request->topic, after, (size_t)request->max_events, &found,
+                         &count, &after);
+        if (failed(st)) return st;
+        left_ms = (until_us - clock_monotonic_us()) / 1000;
+        if (count > 0 || left_ms <= 0) break;
+        if (atomic_load(&events->draining))
+            return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
+        if (after == before) st = events_hub_wait(call, events_hub_of(events, call), left_ms);
+    }
+    if (failed(st)) return st;
+    answer_fetch(call->arena, found, count, after, response);
+    return status_ok();
+}
+
+static struct status commit_offsets(struct call *call, const Events__CommitOffsetsRequest *request,
+                                    Events__CommitOffsetsResponse *response)
+{
+    struct events_store *store;
+
+    struct status st = call_require_peer(call);
+    if (!failed(st)) st = find_topic(call, request->topic, &store);
+    if (failed(st)) return st;
+    return store->commit_offset(call, store, request->topic, request->group, request->offset);
+}
+
+/* ---- dead letters ---- */
+
+/* The store that a group keeps its letters in, or NULL if the group is not here. */
+static struct events_store *find_group(const struct events *events, const char *group)
+{
+    for (const struct events_consumer *consumer = events->consumers; consumer;
+         consumer = consumer->next)
+        if (strcmp(consumer->subscription.group, group) == 0) return consumer->subscription.store;
+    return 0;
+}
+
+static struct status add_letters(struct call *call, struct events_store *store, const char *group,
+                                 const Events__ListDeadLettersRequest *request,
+                                 Events__ListDeadLettersResponse *response)
+{
+    size_t max = request->limit ? (size_t)request->limit : LETTERS_DEFAULT;
+    struct dead_letter *letters;
+    size_t count;
+
+    max = max > response->n_letters ? max - response->n_letters : 0;
+    struct status st = store->list_letters(call, store, group, request->letter_id, max, &letters,
+                                           &count);
+    if (failed(st)) return st;
+    Events__DeadLetter **all = arena_array(call->arena, Events__DeadLetter *,
+                                           response->n_letters + count);
+    if (response->n_letters > 0) memcpy(all, response->letters, response->n_letters * sizeof(*all));
+    for (size_t i = 0; i < count; i++)
+        all[response->n_letters + i] = dead_letter_to_message(call->arena, &letters[i]);
+    response->letters = all;
+    response->n_letters += count;
+    return status_ok();
+}
+
+static struct status list_dead_letters(struct call *call,
+                                       const Events__ListDeadLettersRequest *request,
+                                       Events__ListDeadLettersResponse *response)
+{
+    const struct events *events = call_service(call);
+
+    struct status st = call_require_peer(call);
+    for (const struct events_consumer *consumer = events->consumers; consumer && !failed(st);
+         consumer = consumer->next) {
+        const struct events_subscription *subscription = &consumer->subscription;
+        if (!consumer->counts_letters) continue;
+        if (request->group[0] && strcmp(request->group, subscription->group) != 0) continue;
+        st = add_letters(call, subscription->store, subscription->group, request, response);
+    }
+    return st;
+}
+
+static struct status replay_dead_letters(struct call *call,
+                                         const Events__ReplayDeadLettersRequest *request,
+                                         Events__ReplayDeadLettersResponse *response)
+{
+    struct events_store *store;
+
+    struct status st = call_require_peer(call);
+    if (failed(st)) return st;
+    store = find_group(call_service(call), request->group);
+    if (!store)
+        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
+                             "there is no consumer group %s here", request->group);
+    return store->replay_letters(call, store, request->group, request->letter_id, &response->count);
+}
+
+static const struct event_service_handlers handlers = {
+    .fetch_events = fetch_events,
+    .commit_offsets = commit_offsets,
+    .list_dead_letters = list_dead_letters,
+    .replay_dead_letters = replay_dead_letters,
+};
+
+void events_service_add(struct events *events)
+{
+    rpc_server_add_everywhere(events->context->server, &event_service_rpc, &handlers, events);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The adapter over SQLite, and what tidies up. */
+#include "events/events_store_sqlite.h"
+
+#include "base/clock.h"
+
+/* Rows that one sweep looks at in each table: few enough that nobody notices. */
+enum { SWEEP_MAX = 1000 };
+
+struct sweep {
+    int64_t before_us, keys_before_us;
+};
+
+/* Is there anything to do? Looks at the oldest row of each table, so that a sweep in vain costs no
+ * commit. An outbox whose oldest events wait for a group is looked at in vain by the job. */
+static struct status find_old(const struct call *call, struct sqlite *db, const struct sweep *sweep,
+                              bool *ret_found)
+{
+    struct sqlite_rows rows;
+
+    struct status st = sqlite_read(
+        call, db, &rows,
+        "SELECT (SELECT time_us FROM outbox ORDER BY seq LIMIT 1) < ?1"
+        " OR (SELECT time_us FROM inbox ORDER BY seq LIMIT 1) < ?1"
+        " OR (SELECT time_us FROM idempotency ORDER BY seq LIMIT 1) < ?2"
+        " OR EXISTS (SELECT 1 FROM dead_letters WHERE state = 2 AND died_us < ?1)",
+        "ll", sweep->before_us, sweep->keys_before_us);
+    if (failed(st)) return st;
+    *ret_found = sqlite_next(&rows) && sqlite_column_i64(&rows, 0) != 0;
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct sweep *sweep = data;
+    struct status st;
+
+    st = sqlite_exec(tx, 0,
+                     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT ?)"
+                     " AND time_us < ? AND NOT EXISTS (SELECT 1 FROM outbox_offsets"
+                     " WHERE topic = aggregatetype AND offset < seq)",
+                     "il", SWEEP_MAX, sweep->before_us);
+    if (!failed(st))
+        st = sqlite_exec(
+            tx, 0,
+            "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT ?)"
+            " AND time_us < ?",
+            "il", SWEEP_MAX, sweep->before_us);
+    if (!failed(st))
+        st = sqlite_exec(tx, 0,
+                         "DELETE FROM idempotency WHERE seq IN"
+                         " (SELECT seq FROM idempotency ORDER BY seq LIMIT ?) AND time_us < ?",
+                         "il", SWEEP_MAX, sweep->keys_before_us);
+    if (!failed(st))
+        st = sqlite_exec(tx, 0,
+                         "DELETE FROM dead_letters WHERE letter_id IN (SELECT letter_id"
+                         " FROM dead_letters WHERE state = 2 AND died_us < ? LIMIT ?)",
+                         "li", sweep->before_us, SWEEP_MAX);
+    return st;
+}
+
+/* The records of idempotency keys count for a day, however long the rest is kept. */
+static struct status sweep(struct call *call, struct events_store *store, int64_t before_us)
+{
+    struct sweep job = {before_us, clock_now_us() - IDEMPOTENCY_KEPT_US};
+    bool found = false;
+
+    struct status st = find_old(call, events_db(store), &job, &found);
+    if (failed(st) || !found) return st;
+    return sqlite_write(call, events_db(store), sweep_job, &job);
+}
+
+struct events_store *events_store_sqlite(struct arena *arena, struct sqlite *db)
+{
+    struct sqlite_events_store *store = arena_new(arena, struct sqlite_events_store);
+
+    store->db = db;
+    store->port.sweep = sweep;
+    events_log_sqlite_init(&store->port);
+    events_letters_sqlite_init(&store->port);
+    return &store->port;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An HTTPS client for servers that are not ours (payment providers): whole requests, whole answers,
+ * over TLS 1.2 or newer with the certificate verified. The fiber waits, its shard goes on;
+ * connections are kept and reused on each shard.
+ *
+ *     st = https_client_new(arena, shards, NULL, &client);           before the shards start
+ *     st = https_call(call, client, &request, &answer);
+ *     https_client_free(client);                                     after they have been joined
+ *
+ * Redirects are not followed and no proxy is asked, whatever the environment says. http:// URLs are
+ * taken for loopback addresses only. */
+#ifndef HTTP_HTTPS_CLIENT_H
+#define HTTP_HTTPS_CLIENT_H
+
+#include "fiber/shard.h"
+#include "http/http.h"
+
+struct https_client;
+
+enum { HTTPS_TIMEOUT_MS = 30000, HTTPS_CONNECT_TIMEOUT_MS = 10000, HTTPS_HEADERS_SIZE_MAX = 65536 };
+
+/* `ca_file` NULL: the system's authorities are trusted, else those in this file of PEM. Owned, but
+ * in the arena. FAILED_PRECONDITION when libcurl is not installed. */
+struct status https_client_new(struct arena *arena, struct shards *shards, const char *ca_file,
+                               struct https_client **ret_client);
+void https_client_free(struct https_client *client);
+
+/* May https_call be given this URL, or one that starts with it? INVALID_ARGUMENT (SETTING_INVALID)
+ * says why not. */
+struct status https_url_check(struct arena *arena, const char *url);
+
+struct https_request {
+    const char *method; /* "GET", "POST"; only the latter sends a body */
+    const char *url;
+    const struct http_headers *headers; /* NULL: none */
+    struct str body;
+    size_t answer_max;  /* bytes of the answer's body */
+    int64_t timeout_ms; /* of all of it; 0: HTTPS_TIMEOUT_MS */
+};
+
+struct https_answer {
+    int status;
+    struct http_headers headers; /* arena */
+    struct str body;             /* arena */
+};
+
+/* Any HTTP status is OK. DEADLINE_EXCEEDED when it takes too long, CANCELLED, UNAVAILABLE
+ * (SERVICE_UNREACHABLE) when there is no connection, it breaks, or its certificate is not trusted;
+ * RESOURCE_EXHAUSTED (RESPONSE_TOO_LARGE). After each of them nobody knows whether the server has
+ * acted. INVALID_ARGUMENT as https_url_check. */
+struct status https_call(struct call *call, struct https_client *client,
+                         const struct https_request *request, struct https_answer *ret_answer);
+
+#endif

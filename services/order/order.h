@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order: what was ordered, for how much, and what becomes of it. Plain values, no I/O.
+ *
+ * An order is carried out by events, which come twice, late, and out of order. What each of them
+ * does in each state is one table (order.c) behind one function, order_apply; nothing else changes
+ * a state. */
+#ifndef SERVICES_ORDER_ORDER_H
+#define SERVICES_ORDER_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/str.h"
+
+/* What no setting goes past, and with it no sum over any order. */
+enum { ORDER_LINES_CAPACITY = 500, ORDER_QUANTITY_CAPACITY = 1000000 };
+#define ORDER_TOTAL_MAX INT64_C(1000000000000000)
+
+/* Stored, so the numbers stay. Those before ORDER_FULFILLED are open: somebody waits for them. */
+enum order_state {
+    ORDER_NONE, /* before it is made */
+    ORDER_PENDING,
+    ORDER_VALIDATED,
+    ORDER_CONFIRMED,
+    ORDER_FULFILLED,
+    ORDER_REJECTED,
+    ORDER_CANCELLED,
+    ORDER_REFUNDED,
+};
+enum { ORDER_STATE_COUNT = ORDER_REFUNDED + 1 };
+
+/* What may happen to an order. Stored in its history, so the numbers stay. */
+enum order_event {
+    ORDER_CREATE,
+    ORDER_STOCK_RESERVED,
+    ORDER_STOCK_REFUSED,
+    ORDER_RESERVATION_EXPIRED,
+    ORDER_PAYMENT_AUTHORIZED,
+    ORDER_PAYMENT_FAILED,
+    ORDER_PAYMENT_REFUNDED, /* all of it */
+    ORDER_PAYMENT_SEEN,     /* anything else that tells of the payment: its id is noted */
+    ORDER_CANCEL,           /* somebody asks for it */
+    ORDER_FULFIL,           /* likewise */
+    ORDER_TIME_OUT,
+};
+enum { ORDER_EVENT_COUNT = ORDER_TIME_OUT + 1 };
+
+/* What the others are told, in the transaction of the change. */
+enum order_notice {
+    ORDER_TELLS_NOBODY,
+    ORDER_TELLS_CREATED,
+    ORDER_TELLS_VALIDATED,
+    ORDER_TELLS_CONFIRMED,
+    ORDER_TELLS_CANCELLED,
+    ORDER_TELLS_FULFILLED,
+};
+
+struct order_policy {
+    int lines_max;                 /* at most ORDER_LINES_CAPACITY */
+    int quantity_max;              /* of one line; at most ORDER_QUANTITY_CAPACITY */
+    int64_t validation_timeout_us; /* how long an order waits for its stock */
+    int64_t payment_timeout_us;    /* and then for its payment */
+    bool captures_on_confirm;      /* else on fulfilment */
+};
+
+/* A variant of a product, with name and price as they were when it was ordered. */
+struct order_line {
+    const char *product_id;
+    const char *category;
+    const char *variant_id;
+    const char *product_name;
+    const char *const *options; /* "Blue", "Large" */
+    size_t option_count;
+    const char *image_url;
+    const char *seller; /* the address */
+    int64_t unit_amount;
+    int quantity;
+};
+
+struct order_address {
+    const char *name, *line1, *line2, *city, *postal_code, *region, *country, *phone;
+};
+
+struct order {
+    const char *order_id; /* UUIDv7 */
+    int64_t number;       /* for people; 0: not kept yet */
+    const char *user_id;  /* the customer's address */
+    enum order_state state;
+    int steps; /* transitions so far */
+
+    struct order_line *lines;
+    size_t line_count, line_capacity;
+    int64_t total_minor;
+    const char *currency; /* "" without lines */
+    bool from_cart;
+    const struct order_address *address; /* NULL: none was given */
+    const char *note;
+
+    const char *payment_method; /* a token of the provider; "" */
+    const char *payment_id;     /* "" until it is known */
+    const char *reason;         /* why it ended, enum argosy.Reason by name; "" */
+    const char *message;        /* the same in words */
+    const char *tracking_number;
+
+    int64_t created_us;
+    int64_t updated_us;
+    int64_t deadline_us; /* when it ends by itself; 0: never */
+};
+
+/* One entry of an order's history. */
+struct order_transition {
+    enum order_state from, to;
+    enum order_event event;
+    const char *cause; /* an address, or an event's id */
+    const char *message;
+    int64_t at_us;
+};
+
+/* ---- making one ---- */
+
+/* An order of nothing, with a new id, in no state. */
+void order_init(struct arena *arena, const char *user_id, int64_t now_us, struct order *ret_order);
+
+/* Room for one line more, at the end; below ORDER_LINES_CAPACITY. */
+struct order_line *order_append(struct arena *arena, struct order *order);
+
+/* Adds a line, or its quantity to that of the same variant. ORDER_CURRENCY_MIXED, ORDER_TOO_LARGE;
+ * INTERNAL for a price that no shop of ours has. */
+struct status order_add(struct arena *arena, struct order *order, const struct order_line *line,
+                        const char *currency, const struct order_policy *policy);
+
+int64_t order_line_total(const struct order_line *line);
+
+/* "100042": of the row's sequence. */
+const char *order_number_text(struct arena *arena, int64_t number);
+
+/* ---- what happens to it ---- */
+
+struct order_step {
+    enum order_event event;
+    const char *cause;
+    const char *reason;          /* of what ends the order: by name; NULL: the event's own */
+    const char *message;         /* in words; NULL: the event's own */
+    const char *payment_id;      /* NULL: it says none */
+    const char *tracking_number; /* likewise */
+    int64_t now_us;
+};
+
+/* What a step has done. */
+struct order_turn {
+    bool changed; /* the order is another one now, and to be kept */
+    bool moved;   /* to another state: by `transition` */
+    struct order_transition transition;
+    enum order_notice tells;
+    int64_t reserve_until_us; /* of ORDER_TELLS_CREATED */
+    bool captures;            /* of ORDER_TELLS_CONFIRMED: now, and not on fulfilment */
+};
+
+/* Applies an event to the order. What does not fit its state changes nothing, and that is fine for
+ * what the machine tells, which may come late or twice; what somebody asks for (ORDER_CANCEL,
+ * ORDER_FULFIL) is refused: FAILED_PRECONDITION (ORDER_STATE), naming the states that it could go
+ * to. ORDER_TIME_OUT counts only once the deadline has passed. */
+struct status order_apply(struct arena *arena, struct order *order, const struct order_step *step,
+                          const struct order_policy *policy, struct order_turn *ret_turn);
+
+/* Where the table leads; false if nowhere. */
+bool order_leads(enum order_state from, enum order_event event, enum order_state *ret_to);
+
+/* Nothing leads out of it. */
+bool order_is_final(enum order_state state);
+
+/* "PENDING", and ORDER_NONE for what is none; "" for ORDER_NONE. */
+const char *order_state_name(enum order_state state);
+enum order_state order_state_by_name(const char *name);
+
+/* "OrderValidationResult". */
+const char *order_event_name(enum order_event event);
+
+/* ---- whose it is; addresses are compared whatever their case ---- */
+
+bool order_is_of(const struct order *order, const char *email);
+/* Does it have a line of this seller? */
+bool order_has_seller(const struct order *order, const char *email);
+/* Are all lines this seller's? */
+bool order_is_sold_by(const struct order *order, const char *email);
+
+/* The distinct sellers of the lines, as first written; an array in the arena. */
+const char **order_sellers(struct arena *arena, const struct order *order, size_t *ret_count);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the product and the payment service tell, as steps of an order. */
+#include "base/clock.h"
+#include "events.pb-c.h"
+#include "services/order/order_service.h"
+
+enum { LINES_NAMED_MAX = 5 };
+
+/* ---- what an event says ---- */
+
+/* The lines that are in the way, for people. */
+static const char *name_refused(struct arena *arena,
+                                const Events__OrderValidationResultEvent *event)
+{
+    const char *text = "the shop does not have all of it:";
+
+    if (event->error_message[0]) return event->error_message;
+    if (event->n_refused == 0) return 0;
+    for (size_t i = 0; i < event->n_refused && i < LINES_NAMED_MAX; i++) {
+        const Events__RefusedItem *item = event->refused[i];
+        text = arena_printf(arena, "%s %s%s (%d wanted, %lld available, %s)", text, i ? "and " : "",
+                            item->variant_id[0] ? item->variant_id : item->product_id,
+                            item->quantity, (long long)item->available, item->reason);
+    }
+    return text;
+}
+
+static void read_validation(struct arena *arena, const ProtobufCMessage *message,
+                            struct order_step *step)
+{
+    const Events__OrderValidationResultEvent *event =
+        (const Events__OrderValidationResultEvent *)message;
+
+    step->event = event->is_valid ? ORDER_STOCK_RESERVED : ORDER_STOCK_REFUSED;
+    if (event->is_valid) return;
+    step->message = name_refused(arena, event);
+    if (event->reason[0]) step->reason = event->reason;
+}
+
+static void read_expired(struct arena *arena, const ProtobufCMessage *message,
+                         struct order_step *step)
+{
+    step->event = ORDER_RESERVATION_EXPIRED;
+}
+
+static void read_authorized(struct arena *arena, const ProtobufCMessage *message,
+                            struct order_step *step)
+{
+    step->event = ORDER_PAYMENT_AUTHORIZED;
+    step->payment_id = ((const Events__PaymentAuthorizedEvent *)message)->payment_id;
+}
+
+static void read_failed(struct arena *arena, const ProtobufCMessage *message,
+                        struct order_step *step)
+{
+    const Events__PaymentFailedEvent *event = (const Events__PaymentFailedEvent *)message;
+
+    step->event = ORDER_PAYMENT_FAILED;
+    step->payment_id = event->payment_id;
+    if (event->reason[0]) step->reason = event->reason;
+    if (event->message[0]) step->message = event->message;
+}
+
+static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
+                          struct order_step *step)
+{
+    const Events__PaymentRefundedEvent *event = (const Events__PaymentRefundedEvent *)message;
+
+    step->event = event->complete ? ORDER_PAYMENT_REFUNDED : ORDER_PAYMENT_SEEN;
+    step->payment_id = event->payment_id;
+}
+
+/* The customer finds the payment that waits for it by the order. */
+static void read_requires_action(struct arena *arena, const ProtobufCMessage *message,
+                                 struct order_step *step)
+{
+    step->event = ORDER_PAYMENT_SEEN;
+    step->payment_id = ((const Events__PaymentRequiresActionEvent *)message)->payment_id;
+}
+
+static const struct {
+    const ProtobufCMessageDescriptor *descriptor;
+    void (*read)(struct arena *arena, const ProtobufCMessage *message, struct order_step *step);
+} kinds[] = {
+    {&events__order_validation_result_event__descriptor, read_validation},
+    {&events__reservation_expired_event__descriptor, read_expired},
+    {&events__payment_authorized_event__descriptor, read_authorized},
+    {&events__payment_failed_event__descriptor, read_failed},
+    {&events__payment_refunded_event__descriptor, read_refunded},
+    {&events__payment_requires_action_event__descriptor, read_requires_action},
+};
+enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* What the subscriptions ask for: the names of the above. */
+static const char *const result_types[] = {"OrderValidationResultEvent", "ReservationExpiredEvent",
+                                           0};
+static const char *const payment_types[] = {"PaymentAuthorizedEvent", "PaymentFailedEvent",
+                                            "PaymentRefundedEvent", "PaymentRequiresActionEvent",
+                                            0};
+
+/* ---- taking it ---- */
+
+struct taking {
+    const struct order_policy *policy;
+    struct order_step step;
+};
+
+static struct status apply_event(const struct call *call, struct order *order, void *data,
+                                 struct order_turn *ret_turn)
+{
+    const struct taking *taking = data;
+
+    return order_apply(call->arena, order, &taking->step, taking->policy, ret_turn);
+}
+
+struct status order_take_event(struct call *call, const struct event *event, void *data)
+{
+    struct order_service *service = data;
+    struct order_written *written = arena_new(call->arena, struct order_written);
+    struct taking taking = {.policy = &service->policy};
+    const struct order_change change = {
+        .order_id = event->key, .apply = apply_event, .data = &taking, .event = event};
+    ProtobufCMessage *message;
+    size_t kind = 0;
+    struct status st;
+
+    while (kind < KIND_COUNT && !event_is(event, kinds[kind].descriptor)) kind++;
+    if (kind == KIND_COUNT) return status_ok();
+    st = event_unpack(call->arena, event, kinds[kind].descriptor, &message);
+    if (failed(st)) return st;
+
+    taking.step.cause = event->id;
+    taking.step.now_us = clock_now_us();
+    kinds[kind].read(call->arena, message, &taking.step);
+    return order_update(call, service, &change, written);
+}
+
+void order_events_join(struct order_service *service, struct events *events)
+{
+    struct events_subscription subscription = {
+        .group = "order",
+        .handle = order_take_event,
+        .data = service,
+        .store = service->store->events,
+    };
+
+    events_offer(events, ORDER_TOPIC, service->store->events);
+    subscription.topic = "order-results";
+    subscription.producer = "product";
+    subscription.types = result_types;
+    events_subscribe(events, &subscription);
+    subscription.topic = "payment-events";
+    subscription.producer = "payment";
+    subscription.types = payment_types;
+    events_subscribe(events, &subscription);
+}

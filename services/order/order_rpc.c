@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers, in the order of proto/order.proto. */
+#include "base/clock.h"
+#include "rpc/cursor.h"
+#include "services/order/order_message.h"
+#include "services/order/order_service.h"
+
+enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000 };
+
+static const char admins[] = "admin superAdmin";
+static const char sellers[] = "seller admin superAdmin";
+
+/* ---- who ---- */
+
+static struct status not_owner(void)
+{
+    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
+                       "this order is somebody else's");
+}
+
+/* Its customer, a seller of its products, admins. */
+static struct status check_sees(const struct order *order, const struct user *user)
+{
+    if (order_is_of(order, user->email) || user_has_role(user, admins)) return status_ok();
+    if (user_has_role(user, sellers) && order_has_seller(order, user->email)) return status_ok();
+    return not_owner();
+}
+
+/* The seller of all its products, admins. */
+static bool runs(const struct order *order, const struct user *user)
+{
+    return user_has_role(user, admins) ||
+           (user_has_role(user, sellers) && order_is_sold_by(order, user->email));
+}
+
+/* ---- answers ---- */
+
+static void reply(OrderService__StandardResponse *response, int status_code, const char *message)
+{
+    response->success = true;
+    response->status_code = status_code;
+    response->message = (char *)message;
+}
+
+static void reply_created(struct arena *arena, const struct order *order,
+                          OrderService__StandardResponse *response)
+{
+    OrderService__OrderCreateData *data = arena_new(arena, OrderService__OrderCreateData);
+
+    order_service__order_create_data__init(data);
+    data->order_id = (char *)order->order_id;
+    data->status = (char *)order_state_name(order->state);
+    data->number = (char *)order_number_text(arena, order->number);
+    data->total_minor = order->total_minor;
+    data->currency = (char *)order->currency;
+    reply(response, 201, "order created");
+    response->result_case = ORDER_SERVICE__STANDARD_RESPONSE__RESULT_ORDER_CREATE_DATA;
+    response->order_create_data = data;
+}
+
+static void reply_order(struct arena *arena, const struct order *order, const char *message,
+                        OrderService__StandardResponse *response)
+{
+    reply(response, 200, message);
+    response->result_case = ORDER_SERVICE__STANDARD_RESPONSE__RESULT_ORDER;
+    response->order = order_message(arena, order);
+}
+
+static void reply_changed(struct arena *arena, const struct order *order,
+                          OrderService__StandardResponse *response)
+{
+    reply_order(arena, order,
+                order->state == ORDER_CANCELLED ? "order cancelled" : "order fulfilled", response);
+}
+
+/* The same answers as they are kept beside an idempotency key. */
+static struct str created_answer(struct arena *arena, const struct order *order)
+{
+    OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
+
+    reply_created(arena, order, &response);
+    return idempotency_answer(arena, &response.base);
+}
+
+static struct str changed_answer(struct arena *arena, const struct order *order)
+{
+    OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
+
+    reply_changed(arena, order, &response);
+    return idempotency_answer(arena, &response.base);
+}
+
+/* ---- making one ---- */
+
+/* Drafts the order and keeps it; what was kept may be the answer to a request that was faster. */
+static struct status make_order(struct call *call, const OrderService__CreateOrderRequest *request,
+                                const struct user *user, const struct idempotency *idempotency,
+                                struct order_written *ret_written)
+{
+    struct order_service *service = call_service(call);
+    struct order_step step = {.event = ORDER_CREATE, .cause = user->email};
+    struct order_turn turn;
+    struct order order;
+    struct status st;
+
+    st = order_draft(call, request, user, &order);
+    if (failed(st)) return st;
+    step.now_us = order.created_us;
+    st = order_apply(call->arena, &order, &step, &service->policy, &turn);
+    if (failed(st)) return st;
+
+    const struct order_creation creation = {&order, &turn, idempotency, created_answer};
+    return order_create(call, service, &creation, ret_written);
+}
+
+/* Makes an order. It is acknowledged once it is on the disk with the event that carries it on; the
+ * stock is not asked for here. A repeated request is answered before anybody else is asked, because
+ * what it was made of (prices, the cart) may be gone by now. */
+static struct status create_order(struct call *call,
+                                  const OrderService__CreateOrderRequest *request,
+                                  OrderService__StandardResponse *response)
+{
+    struct order_service *service = call_service(call);
+    struct order_written *written = arena_new(call->arena, struct order_written);
+    struct idempotency idempotency;
+    struct user user;
+    struct str answer;
+    struct status st;
+
+    st = call_user(call, &user);
+    if (failed(st)) return st;
+    st = idempotency_of_call(call, &user, &request->base, &idempotency);
+    if (failed(st)) return st;
+    st = service->store->replay(call, service->store, &idempotency, &answer);
+    if (failed(st)) return st;
+    if (answer.data) return idempotency_replay(call, answer, &response->base);
+
+    st = make_order(call, request, &user, &idempotency, written);
+    if (failed(st)) return st;
+    if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
+    reply_created(call->arena, &written->order, response);
+    return status_ok();
+}
+
+/* ---- reading ---- */
+
+static struct status read_query(const struct call *call,
+                                const OrderService__ListOrdersRequest *request,
+                                const struct user *user, struct order_query *query)
+{
+    bool others = request->user_id[0] &&
+                  !str_equal_nocase(str_of(request->user_id), str_of(user->email));
+    bool own_products = str_equal_nocase(str_of(request->seller), str_of(user->email));
+
+    if (request->seller[0] && request->user_id[0])
+        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "seller",
+                            "must be left out when user_id is given");
+    if (others && !user_has_role(user, admins)) return not_owner();
+    if (request->seller[0] && !user_has_role(user, own_products ? sellers : admins))
+        return not_owner();
+    *query = (struct order_query){
+        .user_id = others ? request->user_id : user->email,
+        .seller = request->seller,
+        .state = order_state_by_name(request->status),
+        .limit = request->page_size > 0 ? request->page_size : PAGE_SIZE_DEFAULT,
+    };
+    return status_ok();
+}
+
+/* A cursor is of one list: the same caller, filters and order. */
+static uint64_t fingerprint_of(const struct call *call,
+                               const OrderService__ListOrdersRequest *request,
+                               const struct order_query *query)
+{
+    OrderService__ListOrdersRequest asked = *request;
+
+    asked.cursor = (char *)protobuf_c_empty_string;
+    asked.page_size = 0;
+    asked.user_id = (char *)query->user_id;
+    return rpc_cursor_fingerprint(call->arena, &asked.base);
+}
+
+static struct status list_orders(struct call *call, const OrderService__ListOrdersRequest *request,
+                                 OrderService__StandardResponse *response)
+{
+    struct order_service *service = call_service(call);
+    OrderService__Orders *orders = arena_new(call->arena, OrderService__Orders);
+    struct order_query query;
+    struct order_page page;
+    uint64_t fingerprint;
+    struct user user;
+    struct status st;
+
+    st = call_user(call, &user);
+    if (failed(st)) return st;
+    st = read_query(call, request, &user, &query);
+    if (failed(st)) return st;
+    fingerprint = fingerprint_of(call, request, &query);
+    st = rpc_cursor_decode(call->arena, fingerprint, request->cursor, &query.after);
+    if (failed(st)) return st;
+    st = service->store->list(call, service->store, &query, &page);
+    if (failed(st)) return st;
+
+    order_service__orders__init(orders);
+    orders->orders = arena_array(call->arena, OrderService__Order *, page.count);
+    for (size_t i = 0; i < page.count; i++)
+        orders->orders[orders->n_orders++] = order_message(call->arena, &page.orders[i]);
+    if (page.next.length > 0)
+        orders->next_cursor = rpc_cursor_encode(call->arena, fingerprint, page.next);
+    reply(response, 200, "orders");
+    response->result_case = ORDER_SERVICE__STANDARD_RESPONSE__RESULT_ORDERS;
+    response->orders = orders;
+    return status_ok();
+}
+
+/* The order with its history, if the user may see it. */
+static struct status load_order(struct call *call, const char *order_id, const struct user *user,
+                                struct order *ret_order, OrderService__StandardResponse *response)
+{
+    struct order_service *service = call_service(call);
+    struct order_transition *history;
+    size_t count;
+    struct status st;
+
+    st = service->store->find(call, service->store, order_id, ret_order);
+    if (failed(st)) return st;
+    st = check_sees(ret_order, user);
+    if (failed(st)) return st;
+    st = service->store->history(call, service->store, ret_order, &history, &count);
+    if (failed(st)) return st;
+    reply_order(call->arena, ret_order, "order found", response);
+    order_message_add_history(call->arena, history, count, response->order);
+    return status_ok();
+}
+
+static struct status get_order(struct call *call, const OrderService__GetOrderRequest *request,
+                               OrderService__StandardResponse *response)
+{
+    struct order order;
+    struct user user;
+    struct status st;
+
+    st = call_user(call, &user);
+    if (failed(st)) return st;
+    return load_order(call, request->order_id, &user, &order, response);
+}
+
+/* ---- changing one ---- */
+
+/* What somebody asks for, applied to the order as it is at that moment. */
+struct asking {
+    const struct order_policy *policy;
+    const struct user *user;
+    struct order_step step;
+};
+
+static struct status allow(const struct order *order, const struct asking *asking)
+{
+    if (runs(order, asking->user)) return status_ok();
+    if (asking->step.event == ORDER_CANCEL && order_is_of(order, asking->user->email))
+        return status_ok();
+    return not_owner();
+}
+
+static struct status apply_asked(const struct call *call, struct order *order, void *data,
+                                 struct order_turn *ret_turn)
+{
+    const struct asking *asking = data;
+    struct status st = allow(order, asking);
+
+    if (failed(st)) return st;
+    return order_apply(call->arena, order, &asking->step, asking->policy, ret_turn);
+}
+
+static struct status ask(struct call *call, const char *order_id, struct asking *asking,
+                         const ProtobufCMessage *request, OrderService__StandardResponse *response)
+{
+    struct order_service *service = call_service(call);
+    struct order_written *written = arena_new(call->arena, struct order_written);
+    struct idempotency idempotency;
+    struct status st;
+
+    st = idempotency_of_call(call, asking->user, request, &idempotency);
+    if (failed(st)) return st;
+    asking->policy = &service->policy;
+    asking->step.cause = asking->user->email;
+    asking->step.now_us = clock_now_us();
+    const struct order_change change = {
+        .order_id = order_id,
+        .apply = apply_asked,
+        .data = asking,
+        .idempotency = &idempotency,
+        .answer = changed_answer,
+    };
+    st = order_update(call, service, &change, written);
+    if (failed(st)) return st;
+    if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
+    reply_changed(call->arena, &written->order, response);
+    return status_ok();
+}
+
+static struct status cancel_order(struct call *call,
+                                  const OrderService__CancelOrderRequest *request,
+                                  OrderService__StandardResponse *response)
+{
+    struct asking asking = {.step = {.event = ORDER_CANCEL}};
+    struct user user;
+    struct status st;
+
+    st = call_user(call, &user);
+    if (failed(st)) return st;
+    asking.user = &user;
+    if (request->reason[0]) asking.step.message = request->reason;
+    return ask(call, request->order_id, &asking, &request->base, response);
+}
+
+static struct status fulfil_order(struct call *call,
+                                  const OrderService__FulfilOrderRequest *request,
+                                  OrderService__StandardResponse *response)
+{
+    struct asking asking = {.step = {.event = ORDER_FULFIL}};
+    struct user user;
+    struct status st;
+
+    st = call_require_role(call, sellers, &user);
+    if (failed(st)) return st;
+    asking.user = &user;
+    if (request->tracking_number[0]) asking.step.tracking_number = request->tracking_number;
+    return ask(call, request->order_id, &asking, &request->base, response);
+}
+
+/* ---- watching one ---- */
+
+struct watching {
+    const char *order_id;
+    struct user user;
+    struct rpc_stream *stream;
+    int steps; /* of what was sent last; -1: nothing yet */
+    int64_t updated_us;
+    bool final;
+};
+
+/* Sends the order if it is another one than was sent last. */
+static struct status send_if_changed(struct call *call, struct watching *watching)
+{
+    OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
+    struct order order;
+    struct status st;
+
+    st = load_order(call, watching->order_id, &watching->user, &order, &response);
+    if (failed(st)) return st;
+    watching->final = order_is_final(order.state);
+    if (order.steps == watching->steps && order.updated_us == watching->updated_us)
+        return status_ok();
+    watching->steps = order.steps;
+    watching->updated_us = order.updated_us;
+    return order_service_watch_order_reply(call, watching->stream, &response);
+}
+
+static struct status watch(struct call *call, struct watching *watching,
+                           struct order_watcher *watcher)
+{
+    const struct order_service *service = call_service(call);
+    struct arena scratch; /* of one look: there may be many */
+    struct call look;
+    struct status st;
+
+    arena_init(&scratch, 0);
+    call_init_child(&look, call, 0);
+    look.arena = &scratch;
+    for (;;) {
+        st = send_if_changed(&look, watching);
+        if (failed(st)) st = status_dup(call->arena, st);
+        arena_reset(&scratch);
+        if (failed(st) || watching->final) break;
+        if (!rpc_server_is_serving(service->server)) {
+            st = status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING,
+                             "the server is about to end; watch it again");
+            break;
+        }
+        st = order_watch_wait(call, watcher, WATCH_AGAIN_MS);
+        if (failed(st)) break;
+    }
+    arena_release(&scratch);
+    return st;
+}
+
+/* Sends the order as it is and after each change until it is final. Changes by this process wake
+ * it; it looks again each second besides, for those of others. */
+static struct status watch_order(struct call *call, const OrderService__WatchOrderRequest *request,
+                                 struct rpc_stream *stream)
+{
+    struct order_service *service = call_service(call);
+    struct watching watching = {.order_id = request->order_id, .stream = stream, .steps = -1};
+    struct order_watcher watcher;
+    struct status st;
+
+    st = call_user(call, &watching.user);
+    if (failed(st)) return st;
+    st = order_watch_begin(call, service->watchers, request->order_id, &watcher);
+    if (failed(st)) return st;
+    st = watch(call, &watching, &watcher);
+    order_watch_end(service->watchers, &watcher);
+    return st;
+}
+
+const struct order_service_handlers order_handlers = {
+    .create_order = create_order,
+    .list_orders = list_orders,
+    .get_order = get_order,
+    .cancel_order = cancel_order,
+    .fulfil_order = fulfil_order,
+    .watch_order = watch_order,
+};

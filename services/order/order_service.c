@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: settings to adapters to handlers. */
+#include "services/order/order_service.h"
+
+enum { US_PER_MS = 1000 };
+
+extern const struct service_module order_service;
+
+static const struct setting settings[] = {
+    {"ORDER_VALIDATION_TIMEOUT", SETTING_DURATION, "5m",
+     "How long an order waits for its stock before it is cancelled.", 1000, 86400000},
+    {"ORDER_PAYMENT_TIMEOUT", SETTING_DURATION, "15m",
+     "How long an order waits for its payment before it is cancelled.", 1000, 2592000000},
+    {"ORDER_CAPTURE", SETTING_TEXT, "fulfil",
+     "When the money is taken: fulfil (when the goods leave) or confirm (at once).", 0, 0},
+    {"ORDER_LINES_MAX", SETTING_INTEGER, "500", "Different products in one order.", 1,
+     ORDER_LINES_CAPACITY},
+    {"ORDER_QUANTITY_MAX", SETTING_INTEGER, "1000000", "Pieces of one product in one order.", 1,
+     ORDER_QUANTITY_CAPACITY},
+    {"ORDER_WATCHERS_MAX", SETTING_INTEGER, "10000",
+     "Orders that are watched at a time in this process.", 1, 1000000},
+    {0},
+};
+
+static struct status open_store(const struct service_context *context,
+                                struct order_store **ret_store)
+{
+    const char *url = service_store_url(context, &order_service);
+
+    if (strncmp(url, "sqlite:", 7) == 0) return order_store_sqlite(context, url + 7, ret_store);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "ORDER_STORE=%s: the order service keeps its data in sqlite:PATH", url);
+}
+
+static struct status read_policy(const struct service_context *context, struct order_policy *policy)
+{
+    const struct config *config = context->config;
+    const char *capture = config_text(config, "ORDER_CAPTURE");
+
+    *policy = (struct order_policy){
+        .lines_max = (int)config_integer(config, "ORDER_LINES_MAX"),
+        .quantity_max = (int)config_integer(config, "ORDER_QUANTITY_MAX"),
+        .validation_timeout_us = config_duration_ms(config, "ORDER_VALIDATION_TIMEOUT") * US_PER_MS,
+        .payment_timeout_us = config_duration_ms(config, "ORDER_PAYMENT_TIMEOUT") * US_PER_MS,
+        .captures_on_confirm = strcmp(capture, "confirm") == 0,
+    };
+    if (policy->captures_on_confirm || strcmp(capture, "fulfil") == 0) return status_ok();
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "ORDER_CAPTURE=%s: it is confirm or fulfil", capture);
+}
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    struct order_service *service = arena_new(context->arena, struct order_service);
+    struct status st;
+
+    st = read_policy(context, &service->policy);
+    if (failed(st)) return st;
+    st = open_store(context, &service->store);
+    if (failed(st)) return st;
+    service->products = context->channel(context, "product");
+    service->carts = context->channel(context, "cart");
+    service->server = context->server;
+    service->shards = context->shards;
+    service->watchers = order_watchers_new(
+        context->arena, context->shards,
+        (int)config_integer(context->config, "ORDER_WATCHERS_MAX"));
+    order_metrics_init();
+    rpc_server_add(context->server, &order_service_rpc, &order_handlers, service);
+    order_events_join(service, context->events);
+    order_timeouts_start(service);
+    *ret_service = service;
+    return status_ok();
+}
+
+static void stop(void *data)
+{
+    struct order_service *service = data;
+
+    service->store->close(service->store);
+}
+
+const struct service_module order_service = {
+    .name = "order",
+    .rpc_name = "order_service.OrderService",
+    .settings = settings,
+    .store_default = "sqlite:{data}/order.db",
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port: what the order service wants kept. An adapter fills the table; order_store_test.c holds
+ * each one to it.
+ *
+ * Every change is one transaction of the order, its history, the event that tells of it (topic
+ * ORDER_TOPIC, key the order's id), the record of the event that caused it or of the request that
+ * asked for it. */
+#ifndef SERVICES_ORDER_ORDER_STORE_H
+#define SERVICES_ORDER_ORDER_STORE_H
+
+#include "events/events_store.h"
+#include "events/idempotency.h"
+#include "rpc/service.h"
+#include "services/order/order.h"
+
+#define ORDER_TOPIC "order-events"
+
+/* Bytes of documents after which a page ends early. */
+enum { ORDER_PAGE_BYTES_MAX = 1024 * 1024 };
+
+struct order_store;
+
+/* What came of a write. */
+struct order_written {
+    struct order order;
+    struct order_turn turn; /* all zeros: nothing was changed */
+    struct str replayed;    /* data: the request was here before, this was its answer; nothing was
+                               changed, and `order` is unset */
+};
+
+/* A new order, and the turn that has made it (ORDER_CREATE). */
+struct order_creation {
+    const struct order *order;
+    const struct order_turn *turn;
+    const struct idempotency *idempotency;
+    /* What is kept as the answer to a request with a key; on another thread. */
+    struct str (*answer)(struct arena *arena, const struct order *order);
+};
+
+/* A change of an order that was just read. */
+struct order_change {
+    const char *order_id;
+    /* A failed status leaves everything as it was. May run more than once, and on another thread
+     * while the call waits. */
+    struct status (*apply)(const struct call *call, struct order *order, void *data,
+                           struct order_turn *ret_turn);
+    void *data;
+    const struct event *event;             /* what causes it, once; NULL: no event */
+    const struct idempotency *idempotency; /* of who asks for it; NULL: nobody */
+    struct str (*answer)(struct arena *arena, const struct order *order); /* with idempotency */
+};
+
+struct order_query {
+    const char *user_id;    /* of this customer, or else */
+    const char *seller;     /* with products of this seller */
+    enum order_state state; /* ORDER_NONE: in any */
+    struct str after;       /* the position where the page before ended; empty: the first */
+    int limit;
+};
+
+struct order_page {
+    struct order *orders; /* newest first */
+    size_t count;
+    struct str next; /* where the next page begins; empty: there is none */
+};
+
+struct order_store {
+    /* Keeps a new order; its number is filled in. */
+    struct status (*create)(struct call *call, struct order_store *store,
+                            const struct order_creation *creation,
+                            struct order_written *ret_written);
+    /* Reads, changes and saves, losing nobody's change. ORDER_NOT_FOUND. */
+    struct status (*update)(struct call *call, struct order_store *store,
+                            const struct order_change *change, struct order_written *ret_written);
+    /* The answer to a request that was here before; data NULL if it is new. FAILED_PRECONDITION
+     * (IDEMPOTENCY_KEY_REUSED). */
+    struct status (*replay)(struct call *call, struct order_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer);
+
+    /* ORDER_NOT_FOUND. */
+    struct status (*find)(struct call *call, struct order_store *store, const char *order_id,
+                          struct order *ret_order);
+    /* The transitions of an order that was read, the oldest first. */
+    struct status (*history)(struct call *call, struct order_store *store,
+                             const struct order *order, struct order_transition **ret_history,
+                             size_t *ret_count);
+    /* PAGE_CURSOR_INVALID. */
+    struct status (*list)(struct call *call, struct order_store *store,
+                          const struct order_query *query, struct order_page *ret_page);
+
+    /* At most `max` orders whose deadline has passed. */
+    struct status (*due)(struct call *call, struct order_store *store, int64_t now_us, size_t max,
+                         const char ***ret_order_ids, size_t *ret_count);
+    /* How many are in each open state. */
+    struct status (*count)(struct call *call, struct order_store *store,
+                           int64_t ret_counts[ORDER_STATE_COUNT]);
+
+    struct events_store *events; /* its log and dead letters */
+    void (*close)(struct order_store *store);
+};
+
+/* Opens the embedded adapter on a file. */
+struct status order_store_sqlite(const struct service_context *context, const char *path,
+                                 struct order_store **ret_store);
+
+struct status order_not_found(void);
+
+#endif

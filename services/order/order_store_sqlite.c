@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders in the embedded store. What never changes of an order (lines, address, note) is one
+ * document in its row, so that making one is four small statements and moving one three: the row,
+ * its history, and the outbox. Indexes are only where something is looked for: by id, by customer,
+ * by seller, and the few open ones by state and deadline.
+ *
+ * What lists and the sweep read is in order_list_sqlite.c. */
+#include "services/order/order_store_sqlite.h"
+
+#include "base/clock.h"
+#include "events/events_sqlite.h"
+#include "reasons.pb-c.h"
+#include "services/order/order_message.h"
+
+static const char *const migrations[] = {
+    "CREATE TABLE orders ("
+    "  number INTEGER PRIMARY KEY,"
+    "  order_id TEXT NOT NULL UNIQUE,"
+    "  user_id TEXT NOT NULL COLLATE NOCASE,"
+    "  state INTEGER NOT NULL,"
+    "  steps INTEGER NOT NULL,"
+    "  total_minor INTEGER NOT NULL,"
+    "  currency TEXT NOT NULL,"
+    "  from_cart INTEGER NOT NULL,"
+    "  payment_method TEXT NOT NULL,"
+    "  payment_id TEXT NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  message TEXT NOT NULL,"
+    "  tracking_number TEXT NOT NULL,"
+    "  created_us INTEGER NOT NULL,"
+    "  updated_us INTEGER NOT NULL,"
+    "  deadline_us INTEGER NOT NULL,"
+    "  document BLOB NOT NULL) STRICT;"
+    "CREATE INDEX orders_by_user ON orders (user_id);"
+    "CREATE INDEX orders_open ON orders (state, deadline_us) WHERE state < 4;"
+    "CREATE TABLE order_sellers ("
+    "  seller TEXT NOT NULL COLLATE NOCASE,"
+    "  number INTEGER NOT NULL,"
+    "  PRIMARY KEY (seller, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE order_history ("
+    "  number INTEGER NOT NULL,"
+    "  step INTEGER NOT NULL,"
+    "  from_state INTEGER NOT NULL,"
+    "  to_state INTEGER NOT NULL,"
+    "  event INTEGER NOT NULL,"
+    "  cause TEXT NOT NULL,"
+    "  message TEXT NOT NULL,"
+    "  at_us INTEGER NOT NULL,"
+    "  PRIMARY KEY (number, step)) STRICT, WITHOUT ROWID;",
+    EVENTS_SQLITE_SCHEMA,
+    0,
+};
+
+struct status order_not_found(void)
+{
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ORDER_NOT_FOUND,
+                       "there is no such order; ListOrders has yours");
+}
+
+/* ---- reading ---- */
+
+struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order)
+{
+    struct order order = {
+        .number = sqlite_column_i64(rows, 0),
+        .order_id = sqlite_column_text(rows, 1),
+        .user_id = sqlite_column_text(rows, 2),
+        .state = (enum order_state)sqlite_column_i64(rows, 3),
+        .steps = (int)sqlite_column_i64(rows, 4),
+        .total_minor = sqlite_column_i64(rows, 5),
+        .currency = sqlite_column_text(rows, 6),
+        .from_cart = sqlite_column_i64(rows, 7) != 0,
+        .payment_method = sqlite_column_text(rows, 8),
+        .payment_id = sqlite_column_text(rows, 9),
+        .reason = sqlite_column_text(rows, 10),
+        .message = sqlite_column_text(rows, 11),
+        .tracking_number = sqlite_column_text(rows, 12),
+        .created_us = sqlite_column_i64(rows, 13),
+        .updated_us = sqlite_column_i64(rows, 14),
+        .deadline_us = sqlite_column_i64(rows, 15),
+    };
+    struct status st;
+
+    if (order.state <= ORDER_NONE || order.state > ORDER_REFUNDED)
+        return status_printf(rows->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
+                             "the stored order %s has the state %d", order.order_id,
+                             (int)order.state);
+    st = order_document_read(rows->arena, sqlite_column_view(rows, 16), &order);
+    if (failed(st)) return st;
+    *ret_order = order;
+    return status_ok();
+}
+
+#define FIND "SELECT " ORDER_COLUMNS " FROM orders o WHERE o.order_id = ?"
+
+static struct status read_found(struct sqlite_rows *rows, struct order *ret_order)
+{
+    if (!sqlite_next(rows)) return failed(rows->status) ? rows->status : order_not_found();
+    struct status st = order_row_read(rows, ret_order);
+    sqlite_end(rows);
+    return st;
+}
+
+static struct status find(struct call *call, struct order_store *port, const char *order_id,
+                          struct order *ret_order)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_read(call, order_sqlite(port)->db, &rows, FIND, "t", order_id);
+    if (failed(st)) return st;
+    return read_found(&rows, ret_order);
+}
+
+static struct status history(struct call *call, struct order_store *port, const struct order *order,
+                             struct order_transition **ret_history, size_t *ret_count)
+{
+    size_t steps = (size_t)order->steps, count = 0;
+    struct order_transition *entries = arena_array(call->arena, struct order_transition, steps);
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_read(call, order_sqlite(port)->db, &rows,
+                     "SELECT from_state, to_state, event, cause, message, at_us FROM order_history"
+                     " WHERE number = ? ORDER BY step",
+                     "l", order->number);
+    if (failed(st)) return st;
+    while (count < steps && sqlite_next(&rows)) {
+        entries[count++] = (struct order_transition){
+            .from = (enum order_state)sqlite_column_i64(&rows, 0),
+            .to = (enum order_state)sqlite_column_i64(&rows, 1),
+            .event = (enum order_event)sqlite_column_i64(&rows, 2),
+            .cause = sqlite_column_text(&rows, 3),
+            .message = sqlite_column_text(&rows, 4),
+            .at_us = sqlite_column_i64(&rows, 5),
+        };
+    }
+    sqlite_end(&rows);
+    if (failed(rows.status)) return rows.status;
+    *ret_history = entries;
+    *ret_count = count;
+    return status_ok();
+}
+
+/* ---- what every change writes besides the row ---- */
+
+/* The history and the outbox. */
+static struct status write_turn(const struct call *call, struct sqlite_tx *tx,
+                                const struct order *order, const struct order_turn *turn)
+{
+    const struct order_transition *made = &turn->transition;
+    const ProtobufCMessage *notice;
+    struct event event;
+    struct status st;
+
+    if (!turn->moved) return status_ok();
+    st = sqlite_exec(tx, 0,
+                     "INSERT INTO order_history (number, step, from_state, to_state, event, cause,"
+                     " message, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     "liiiittl", order->number, order->steps, (int)made->from, (int)made->to,
+                     (int)made->event, made->cause, made->message, made->at_us);
+    if (failed(st)) return st;
+
+    notice = order_notice(call->arena, order, turn);
+    if (!notice) return status_ok();
+    event_make(call, ORDER_TOPIC, order->order_id, notice, &event);
+    return outbox_sqlite_put(tx, &event);
+}
+
+/* *ret_replayed.data if the request was here before. */
+static struct status begin_request(struct sqlite_tx *tx, const struct idempotency *idempotency,
+                                   struct str *ret_replayed)
+{
+    *ret_replayed = (struct str){0};
+    if (!idempotency || !idempotency_given(idempotency)) return status_ok();
+    return idempotency_sqlite_begin(tx, idempotency, clock_now_us(), ret_replayed);
+}
+
+static struct status
+finish_request(const struct call *call, struct sqlite_tx *tx, const struct idempotency *idempotency,
+               struct str (*answer)(struct arena *arena, const struct order *order),
+               const struct order *order)
+{
+    if (!idempotency || !idempotency_given(idempotency)) return status_ok();
+    return idempotency_sqlite_finish(tx, idempotency, answer(call->arena, order));
+}
+
+/* ---- making an order ---- */
+
+struct creating {
+    const struct order_creation *creation;
+    struct order_written written;
+};
+
+static struct status insert_order(const struct call *call, struct sqlite_tx *tx,
+                                  struct order *order)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_query(
+        tx, &rows,
+        "INSERT INTO orders (order_id, user_id, state, steps, total_minor, currency, from_cart,"
+        " payment_method, payment_id, reason, message, tracking_number, created_us, updated_us,"
+        " deadline_us, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING number",
+        "ttiiltitttttlllb", order->order_id, order->user_id, (int)order->state, order->steps,
+        order->total_minor, order->currency, order->from_cart ? 1 : 0, order->payment_method,
+        order->payment_id, order->reason, order->message, order->tracking_number, order->created_us,
+        order->updated_us, order->deadline_us, order_document(call->arena, order));
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) order->number = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static struct status insert_sellers(const struct call *call, struct sqlite_tx *tx,
+                                    const struct order *order)
+{
+    size_t count;
+    const char **sellers = order_sellers(call->arena, order, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct status st = sqlite_exec(tx, 0,
+                                       "INSERT INTO order_sellers (seller, number) VALUES (?, ?)",
+                                       "tl", sellers[i], order->number);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct creating *creating = data;
+    const struct order_creation *creation = creating->creation;
+    struct order_written *written = &creating->written;
+    struct status st;
+
+    *written = (struct order_written){.order = *creation->order, .turn = *creation->turn};
+    st = begin_request(tx, creation->idempotency, &written->replayed);
+    if (failed(st) || written->replayed.data) return st;
+
+    st = insert_order(call, tx, &written->order);
+    if (failed(st)) return st;
+    st = insert_sellers(call, tx, &written->order);
+    if (failed(st)) return st;
+    st = write_turn(call, tx, &written->order, &written->turn);
+    if (failed(st)) return st;
+    return finish_request(call, tx, creation->idempotency, creation->answer, &written->order);
+}
+
+static struct status create(struct call *call, struct order_store *port,
+                            const struct order_creation *creation,
+                            struct order_written *ret_written)
+{
+    struct creating *creating = arena_new(call->arena, struct creating);
+    struct status st;
+
+    creating->creation = creation;
+    st = sqlite_write(call, order_sqlite(port)->db, create_job, creating);
+    if (failed(st)) return st;
+    if (creating->written.replayed.data) creating->written.turn = (struct order_turn){0};
+    *ret_written = creating->written;
+    return status_ok();
+}
+
+/* ---- changing one ---- */
+
+struct changing {
+    const struct order_change *change;
+    struct order_written written;
+};
+
+static struct status save_order(struct sqlite_tx *tx, const struct order *order)
+{
+    return sqlite_exec(tx, 0,
+                       "UPDATE orders SET state = ?, steps = ?, payment_id = ?, reason = ?,"
+                       " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ?"
+                       " WHERE number = ?",
+                       "iittttlll", (int)order->state, order->steps, order->payment_id,
+                       order->reason, order->message, order->tracking_number, order->updated_us,
+                       order->deadline_us, order->number);
+}
+
+static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
+                                  const struct order_change *change, struct order_written *written)
+{
+    struct order *order = &written->order;
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_query(tx, &rows, FIND, "t", change->order_id);
+    if (failed(st)) return st;
+    st = read_found(&rows, order);
+    if (failed(st)) return st;
+
+    st = change->apply(call, order, change->data, &written->turn);
+    if (failed(st) || !written->turn.changed) return st;
+
+    st = save_order(tx, order);
+    if (failed(st)) return st;
+    return write_turn(call, tx, order, &written->turn);
+}
+
+static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct changing *changing = data;
+    const struct order_change *change = changing->change;
+    struct order_written *written = &changing->written;
+    bool fresh = true;
+    struct status st;
+
+    *written = (struct order_written){0};
+    st = begin_request(tx, change->idempotency, &written->replayed);
+    if (failed(st) || written->replayed.data) return st;
+    if (change->event) st = inbox_sqlite_take(tx, change->event, &fresh);
+    if (failed(st) || !fresh) return st;
+
+    st = apply_change(call, tx, change, written);
+    if (failed(st)) return st;
+    return finish_request(call, tx, change->idempotency, change->answer, &written->order);
+}
+
+static struct status update(struct call *call, struct order_store *port,
+                            const struct order_change *change, struct order_written *ret_written)
+{
+    struct changing *changing = arena_new(call->arena, struct changing);
+    struct status st;
+
+    changing->change = change;
+    st = sqlite_write(call, order_sqlite(port)->db, update_job, changing);
+    if (failed(st)) return st;
+    *ret_written = changing->written;
+    return status_ok();
+}
+
+static struct status replay(struct call *call, struct order_store *port,
+                            const struct idempotency *idempotency, struct str *ret_answer)
+{
+    return idempotency_sqlite_find(call, order_sqlite(port)->db, idempotency, clock_now_us(),
+                                   ret_answer);
+}
+
+/* ---- opening ---- */
+
+static void close_store(struct order_store *port)
+{
+    sqlite_close(order_sqlite(port)->db);
+}
+
+struct status order_store_sqlite(const struct service_context *context, const char *path,
+                                 struct order_store **ret_store)
+{
+    struct order_store_sqlite *store = arena_new(context->arena, struct order_store_sqlite);
+
+    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    if (failed(st)) return st;
+    store->port = (struct order_store){
+        .create = create,
+        .update = update,
+        .replay = replay,
+        .find = find,
+        .history = history,
+        .list = order_sqlite_list,
+        .due = order_sqlite_due,
+        .count = order_sqlite_count,
+        .events = events_store_sqlite(context->arena, store->db),
+        .close = close_store,
+    };
+    *ret_store = &store->port;
+    return status_ok();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the embedded adapter share. */
+#ifndef SERVICES_ORDER_ORDER_STORE_SQLITE_H
+#define SERVICES_ORDER_ORDER_STORE_SQLITE_H
+
+#include "services/order/order_store.h"
+#include "store/sqlite/sqlite.h"
+
+struct order_store_sqlite {
+    struct order_store port;
+    struct sqlite *db;
+};
+
+static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
+{
+    return (struct order_store_sqlite *)port;
+}
+
+/* Of `orders o`, as order_row_read reads them. */
+#define ORDER_COLUMNS                                                               \
+    "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
+    " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
+    " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document"
+
+/* The current row as an order in the rows' arena. */
+struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order);
+
+/* In order_list_sqlite.c. */
+struct status order_sqlite_list(struct call *call, struct order_store *port,
+                                const struct order_query *query, struct order_page *ret_page);
+struct status order_sqlite_due(struct call *call, struct order_store *port, int64_t now_us,
+                               size_t max, const char ***ret_order_ids, size_t *ret_count);
+struct status order_sqlite_count(struct call *call, struct order_store *port,
+                                 int64_t ret_counts[ORDER_STATE_COUNT]);
+
+#endif

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+#include "services/order/order_store.h"
+
+#include "events.pb-c.h"
+#include "rpc/rpc_testing.h"
+
+#define MINUTE_US INT64_C(60000000)
+
+static struct status open_sqlite(const struct service_context *context,
+                                 struct order_store **ret_store)
+{
+    return order_store_sqlite(
+        context, arena_printf(context->arena, "%s/order.db", context->data_dir), ret_store);
+}
+
+static const struct adapter {
+    const char *name;
+    struct status (*open)(const struct service_context *context, struct order_store **ret_store);
+} adapters[] = {
+    {"sqlite", open_sqlite},
+};
+
+static struct order_store *store;
+static const struct adapter *adapter;
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    *ret_service = 0;
+    return adapter->open(context, &store);
+}
+
+static void stop(void *service)
+{
+    store->close(store);
+}
+
+static const struct setting no_settings[] = {{0}};
+static const struct service_module module = {
+    .name = "order", .settings = no_settings, .store_default = "", .start = start, .stop = stop};
+
+static void for_each_adapter(void (*suite)(struct call *call, struct stage *stage))
+{
+    static const struct stage_plan plan = {.module = &module};
+
+    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
+        adapter = &adapters[i];
+        stage_run(&plan, suite);
+        if (test_failures) printf("  with the adapter %s\n", adapter->name);
+    }
+}
+
+/* ---- orders ---- */
+
+static const struct order_policy policy = {
+    .lines_max = 500,
+    .quantity_max = 1000,
+    .validation_timeout_us = 5 * MINUTE_US,
+    .payment_timeout_us = 15 * MINUTE_US,
+};
+
+/* Two lines, of two sellers. */
+static void draft(struct arena *arena, const char *user_id, struct order *ret_order)
+{
+    static const char *const options[] = {"Blue", "Large"};
+    static const struct order_address address = {"Ann", "1 Way", "", "Town", "1234", "", "DE", "5"};
+    const struct order_line mug = {.product_id = "mug",
+                                   .category = "mugs",
+                                   .variant_id = "mug-l",
+                                   .product_name = "Mug",
+                                   .options = options,
+                                   .option_count = 2,
+                                   .image_url = "https://example.com/mug.png",
+                                   .seller = "Sam@example.com",
+                                   .unit_amount = 1250,
+                                   .quantity = 2};
+    const struct order_line cup = {.product_id = "cup",
+                                   .category = "cups",
+                                   .variant_id = "cup",
+                                   .product_name = "Cup",
+                                   .image_url = "",
+                                   .seller = "tim@example.com",
+                                   .unit_amount = 500,
+                                   .quantity = 1};
+
+    order_init(arena, user_id, clock_now_us(), ret_order);
+    EXPECT_OK(order_add(arena, ret_order, &mug, "EUR", &policy));
+    EXPECT_OK(order_add(arena, ret_order, &cup, "EUR", &policy));
+    ret_order->address = &address;
+    ret_order->note = "ring twice";
+    ret_order->payment_method = "pm_card";
+    ret_order->from_cart = true;
+}
+
+static struct str answer(struct arena *arena, const struct order *order)
+{
+    return str_of(arena_printf(arena, "order %lld", (long long)order->number));
+}
+
+static struct status create_with(struct call *call, const char *user_id,
+                                 const struct idempotency *idempotency,
+                                 struct order_written *ret_written)
+{
+    struct order_step step = {.event = ORDER_CREATE, .cause = user_id, .now_us = clock_now_us()};
+    struct order_turn turn;
+    struct order order;
+
+    draft(call->arena, user_id, &order);
+    EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
+    const struct order_creation creation = {&order, &turn, idempotency, answer};
+    return store->create(call, store, &creation, ret_written);
+}
+
+static const char *create(struct call *call, const char *user_id)
+{
+    struct order_written written = {.order = {.order_id = ""}};
+
+    EXPECT_OK(create_with(call, user_id, 0, &written));
+    return written.order.order_id;
+}
+
+static struct status apply(const struct call *call, struct order *order, void *data,
+                           struct order_turn *ret_turn)
+{
+    return order_apply(call->arena, order, data, &policy, ret_turn);
+}
+
+static struct status update(struct call *call, const char *order_id, enum order_event event,
+                            struct order_written *ret_written)
+{
+    struct order_step step = {
+        .event = event, .cause = "a test", .payment_id = "p1", .now_us = clock_now_us()};
+    const struct order_change change = {.order_id = order_id, .apply = apply, .data = &step};
+
+    return store->update(call, store, &change, ret_written);
+}
+
+static void finds_it(struct call *call, const struct order *kept)
+{
+    struct order found;
+
+    EXPECT_OK(store->find(call, store, kept->order_id, &found));
+    EXPECT(found.number == kept->number && found.state == kept->state);
+    EXPECT(found.steps == kept->steps && found.deadline_us == kept->deadline_us);
+    EXPECT(found.created_us == kept->created_us && found.updated_us == kept->updated_us);
+    EXPECT(found.total_minor == 3000 && strcmp(found.currency, "EUR") == 0 && found.from_cart);
+    EXPECT(strcmp(found.user_id, "Ann@example.com") == 0);
+    EXPECT(strcmp(found.payment_method, "pm_card") == 0);
+    EXPECT(strcmp(found.note, "ring twice") == 0);
+    EXPECT(found.address && strcmp(found.address->line1, "1 Way") == 0);
+    EXPECT(found.line_count == 2);
+    if (found.line_count != 2) return;
+    const struct order_line *mug = &found.lines[0];
+    EXPECT(mug->option_count == 2 && strcmp(mug->options[1], "Large") == 0);
+    EXPECT(strcmp(mug->variant_id, "mug-l") == 0 && mug->quantity == 2 && mug->unit_amount == 1250);
+    EXPECT(strcmp(mug->seller, "Sam@example.com") == 0 && strcmp(mug->category, "mugs") == 0);
+    EXPECT(strcmp(mug->product_name, "Mug") == 0 && mug->image_url[0]);
+}
+
+static void keeps_orders(struct call *call, struct stage *stage)
+{
+    struct order_transition *history;
+    struct order_written first, second;
+    struct order found;
+    size_t count;
+
+    EXPECT_REFUSED(store->find(call, store, "nothing", &found), NOT_FOUND, ORDER_NOT_FOUND);
+    EXPECT_OK(create_with(call, "Ann@example.com", 0, &first));
+    EXPECT_OK(create_with(call, "ann@example.com", 0, &second));
+    EXPECT(first.order.number > 0 && second.order.number > first.order.number);
+    EXPECT(first.turn.moved && first.order.state == ORDER_PENDING);
+    finds_it(call, &first.order);
+
+    EXPECT_OK(update(call, first.order.order_id, ORDER_STOCK_RESERVED, &first));
+    EXPECT(first.turn.moved && first.order.state == ORDER_VALIDATED && first.order.steps == 2);
+    finds_it(call, &first.order);
+    EXPECT_OK(store->history(call, store, &first.order, &history, &count));
+    EXPECT(count == 2);
+    EXPECT(history[0].from == ORDER_NONE && history[0].to == ORDER_PENDING);
+    EXPECT(history[1].from == ORDER_PENDING && history[1].to == ORDER_VALIDATED);
+    EXPECT(history[1].event == ORDER_STOCK_RESERVED && strcmp(history[1].cause, "a test") == 0);
+    EXPECT(history[1].at_us == first.order.updated_us);
+    EXPECT_REFUSED(update(call, "nothing", ORDER_CANCEL, &second), NOT_FOUND, ORDER_NOT_FOUND);
+}
+
+TEST(an_order_is_kept_with_its_history)
+{
+    for_each_adapter(keeps_orders);
+}
+
+/* ---- what goes with a change ---- */
+
+static size_t read_events(struct call *call, struct event **ret_events)
+{
+    size_t count = 0;
+    int64_t after;
+
+    EXPECT_OK(
+        store->events->read(call, store->events, ORDER_TOPIC, 0, 100, ret_events, &count, &after));
+    return count;
+}
+
+static void tells_events(struct call *call, struct stage *stage)
+{
+    struct order_written written;
+    ProtobufCMessage *message;
+    struct event *events;
+
+    const char *order_id = create(call, "ann@example.com");
+    EXPECT_OK(update(call, order_id, ORDER_STOCK_RESERVED, &written));
+    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written));
+    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written)); /* changes nothing */
+    EXPECT(!written.turn.changed);
+    EXPECT_OK(update(call, order_id, ORDER_FULFIL, &written));
+    EXPECT_REFUSED(update(call, order_id, ORDER_CANCEL, &written), FAILED_PRECONDITION,
+                   ORDER_STATE);
+    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_REFUNDED, &written)); /* tells nobody */
+
+    EXPECT(read_events(call, &events) == 4);
+    for (size_t i = 0; i < 4; i++) EXPECT(strcmp(events[i].key, order_id) == 0);
+    EXPECT(event_is(&events[0], &events__order_created_event__descriptor));
+    EXPECT(event_is(&events[3], &events__order_fulfilled_event__descriptor));
+    EXPECT_OK(event_unpack(call->arena, &events[1], &events__order_validated_event__descriptor,
+                           &message));
+    const Events__OrderValidatedEvent *validated = (const Events__OrderValidatedEvent *)message;
+    EXPECT(validated->amount_minor == 3000 && strcmp(validated->currency, "EUR") == 0);
+    EXPECT(strcmp(validated->payment_method, "pm_card") == 0 && validated->n_sellers == 2);
+    EXPECT_OK(event_unpack(call->arena, &events[2], &events__order_confirmed_event__descriptor,
+                           &message));
+    const Events__OrderConfirmedEvent *confirmed = (const Events__OrderConfirmedEvent *)message;
+    EXPECT(confirmed->from_cart && !confirmed->capture && confirmed->n_items == 2);
+    EXPECT(strcmp(confirmed->payment_id, "p1") == 0);
+}
+
+TEST(each_change_tells_its_event_and_a_refused_one_nothing)
+{
+    for_each_adapter(tells_events);
+}
+
+static void takes_once(struct call *call, struct stage *stage)
+{
+    Events__PaymentAuthorizedEvent message = EVENTS__PAYMENT_AUTHORIZED_EVENT__INIT;
+    const char *order_id = create(call, "ann@example.com");
+    struct order_step step = {.event = ORDER_CANCEL, .cause = "e", .now_us = 1};
+    struct order_written written;
+    struct event event, *events;
+
+    event_make(call, "payment-events", order_id, &message.base, &event);
+    const struct order_change change = {
+        .order_id = order_id, .apply = apply, .data = &step, .event = &event};
+    EXPECT_OK(store->update(call, store, &change, &written));
+    EXPECT(written.turn.moved);
+    EXPECT_OK(store->update(call, store, &change, &written)); /* would be refused if it ran */
+    EXPECT(!written.turn.changed && !written.turn.moved);
+    EXPECT(read_events(call, &events) == 2);
+
+    /* A failed change has not taken its event. */
+    event_make(call, "payment-events", order_id, &message.base, &event);
+    EXPECT_REFUSED(store->update(call, store, &change, &written), FAILED_PRECONDITION, ORDER_STATE);
+    EXPECT_REFUSED(store->update(call, store, &change, &written), FAILED_PRECONDITION, ORDER_STATE);
+}
+
+TEST(an_event_takes_effect_once)
+{
+    for_each_adapter(takes_once);
+}
+
+static void answers_again(struct call *call, struct stage *stage)
+{
+    struct idempotency idempotency = {.scope = "ann@example.com", .key = "k1"};
+    struct order_step step = {.event = ORDER_CANCEL, .cause = "ann", .now_us = 1};
+    struct order_written first, again;
+    struct event *events;
+    struct str found;
+
+    EXPECT_OK(store->replay(call, store, &idempotency, &found));
+    EXPECT(!found.data);
+    EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &first));
+    EXPECT(!first.replayed.data);
+    EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &again));
+    EXPECT(str_equal(again.replayed, answer(call->arena, &first.order)) && !again.turn.changed);
+    EXPECT_OK(store->replay(call, store, &idempotency, &found));
+    EXPECT(str_equal(found, again.replayed));
+    idempotency.fingerprint[0] = 1;
+    EXPECT_REFUSED(store->replay(call, store, &idempotency, &found), FAILED_PRECONDITION,
+                   IDEMPOTENCY_KEY_REUSED);
+
+    idempotency.key = "k2";
+    const struct order_change change = {.order_id = first.order.order_id,
+                                        .apply = apply,
+                                        .data = &step,
+                                        .idempotency = &idempotency,
+                                        .answer = answer};
+    EXPECT_OK(store->update(call, store, &change, &again));
+    EXPECT(again.turn.moved && !again.replayed.data);
+    EXPECT_OK(store->update(call, store, &change, &again));
+    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first.order)));
+    idempotency.key = "k3"; /* a refused request keeps no key */
+    EXPECT_REFUSED(store->update(call, store, &change, &again), FAILED_PRECONDITION, ORDER_STATE);
+    EXPECT_OK(store->replay(call, store, &idempotency, &found));
+    EXPECT(!found.data && read_events(call, &events) == 2);
+}
+
+TEST(a_request_with_a_key_has_its_effect_once)
+{
+    for_each_adapter(answers_again);
+}
+
+/* ---- lists ---- */
+
+/* The numbers of a page, relative to the first order, with blanks between. */
+static const char *numbers(struct call *call, struct order_query *query)
+{
+    const char *text = "";
+    struct order_page page = {0};
+
+    EXPECT_OK(store->list(call, store, query, &page));
+    for (size_t i = 0; i < page.count; i++)
+        text = arena_printf(call->arena, "%s%s%lld", text, i ? " " : "",
+                            (long long)page.orders[i].number);
+    query->after = page.next;
+    return text;
+}
+
+static void lists(struct call *call, struct stage *stage)
+{
+    struct order_query query = {.user_id = "ann@example.com", .seller = "", .limit = 2};
+    const char *order_ids[5];
+    struct order_written written;
+    struct order_page page;
+
+    for (int i = 0; i < 5; i++)
+        order_ids[i] = create(call, i == 2 ? "bob@example.com" : "Ann@example.com");
+    EXPECT(strcmp(numbers(call, &query), "5 4") == 0 && query.after.length > 0);
+    EXPECT(strcmp(numbers(call, &query), "2 1") == 0 && query.after.length == 0);
+    query.user_id = "eve@example.com";
+    EXPECT(strcmp(numbers(call, &query), "") == 0 && query.after.length == 0);
+    query = (struct order_query){.user_id = "", .seller = "sam@EXAMPLE.com", .limit = 4};
+    EXPECT(strcmp(numbers(call, &query), "5 4 3 2") == 0);
+    EXPECT(strcmp(numbers(call, &query), "1") == 0 && query.after.length == 0);
+
+    EXPECT_OK(update(call, order_ids[3], ORDER_STOCK_RESERVED, &written));
+    query.state = ORDER_VALIDATED;
+    EXPECT(strcmp(numbers(call, &query), "4") == 0);
+    query = (struct order_query){.user_id = "ann@example.com", .seller = "", .limit = 9};
+    query.state = ORDER_PENDING;
+    EXPECT(strcmp(numbers(call, &query), "5 2 1") == 0);
+    query.after = STR("x");
+    EXPECT_REFUSED(store->list(call, store, &query, &page), INVALID_ARGUMENT, PAGE_CURSOR_INVALID);
+}
+
+TEST(pages_go_from_the_newest_to_the_oldest)
+{
+    for_each_adapter(lists);
+}
+
+static void ends_large_pages(struct call *call, struct stage *stage)
+{
+    enum { ORDERS = 6, NOTE = 400 * 1024 };
+    struct order_step step = {.event = ORDER_CREATE, .cause = "ann", .now_us = 1};
+    struct order_query query = {.user_id = "ann@example.com", .seller = "", .limit = 200};
+    char *note = arena_calloc(call->arena, 1, NOTE + 1);
+    struct order_written written;
+    struct order_turn turn;
+    struct order order;
+
+    memset(note, 'x', NOTE);
+    for (int i = 0; i < ORDERS; i++) {
+        draft(call->arena, "ann@example.com", &order);
+        order.note = note;
+        EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
+        const struct order_creation creation = {&order, &turn, 0, 0};
+        EXPECT_OK(store->create(call, store, &creation, &written));
+    }
+    EXPECT(strcmp(numbers(call, &query), "6 5 4") == 0 && query.after.length > 0);
+    EXPECT(strcmp(numbers(call, &query), "3 2 1") == 0 && query.after.length == 0);
+}
+
+TEST(a_page_of_large_orders_ends_early)
+{
+    for_each_adapter(ends_large_pages);
+}
+
+/* ---- what waits ---- */
+
+static void waits(struct call *call, struct stage *stage)
+{
+    int64_t counts[ORDER_STATE_COUNT], now_us = clock_now_us();
+    const char *first = create(call, "ann@example.com"), **due;
+    const char *second = create(call, "ann@example.com");
+    struct order_written written;
+    size_t count;
+
+    create(call, "ann@example.com");
+    EXPECT_OK(update(call, first, ORDER_STOCK_RESERVED, &written));
+    EXPECT_OK(update(call, second, ORDER_STOCK_RESERVED, &written));
+    EXPECT_OK(update(call, second, ORDER_PAYMENT_AUTHORIZED, &written));
+    EXPECT_OK(store->count(call, store, counts));
+    EXPECT(counts[ORDER_PENDING] == 1 && counts[ORDER_VALIDATED] == 1);
+    EXPECT(counts[ORDER_CONFIRMED] == 1);
+    EXPECT_OK(store->due(call, store, now_us, 10, &due, &count));
+    EXPECT(count == 0);
+    EXPECT_OK(store->due(call, store, now_us + 6 * MINUTE_US, 10, &due, &count));
+    EXPECT(count == 1);
+    EXPECT_OK(store->due(call, store, now_us + 16 * MINUTE_US, 10, &due, &count));
+    EXPECT(count == 2);
+    EXPECT_OK(store->due(call, store, now_us + 16 * MINUTE_US, 1, &due, &count));
+    EXPECT(count == 1);
+    EXPECT_OK(update(call, first, ORDER_CANCEL, &written));
+    EXPECT_OK(store->due(call, store, INT64_MAX, 10, &due, &count));
+    EXPECT(count == 1);
+}
+
+TEST(orders_that_wait_are_counted_and_fall_due)
+{
+    for_each_adapter(waits);
+}
+
+/* ---- races ---- */
+
+enum { ORDERS = 300, CHANGES = 100 };
+
+static const char *contended;
+static _Atomic int moved;
+
+static void race_to_create(struct call *call, struct stage *stage, int number)
+{
+    EXPECT(*create(call, "ann@example.com"));
+}
+
+static void race_to_cancel(struct call *call, struct stage *stage, int number)
+{
+    struct order_written written = {0};
+    struct status st = update(call, contended, ORDER_CANCEL, &written);
+
+    EXPECT(!failed(st) || st.reason == ARGOSY__REASON__ORDER_STATE);
+    if (!failed(st) && written.turn.moved) moved++;
+}
+
+static void races(struct call *call, struct stage *stage)
+{
+    struct order_query query = {.user_id = "ann@example.com", .seller = "", .limit = 200};
+    struct order_page page = {0};
+    int64_t before = INT64_MAX;
+    size_t found = 0;
+
+    stage_spread(call, stage, ORDERS, race_to_create);
+    do {
+        EXPECT_OK(store->list(call, store, &query, &page));
+        for (size_t i = 0; i < page.count; i++) {
+            EXPECT(page.orders[i].number < before);
+            before = page.orders[i].number;
+        }
+        found += page.count;
+        query.after = page.next;
+    } while (page.next.length > 0);
+    EXPECT(found == ORDERS);
+
+    moved = 0;
+    contended = create(call, "bob@example.com");
+    stage_spread(call, stage, CHANGES, race_to_cancel);
+    EXPECT(moved == 1);
+}
+
+TEST(concurrent_changes_of_one_order_take_place_once)
+{
+    for_each_adapter(races);
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/order/order.h"
+
+#include "base/test.h"
+#include "reasons.pb-c.h"
+
+enum { MINUTE_US = 60000000 };
+
+static const struct order_policy policy = {
+    .lines_max = 3,
+    .quantity_max = 10,
+    .validation_timeout_us = 5 * MINUTE_US,
+    .payment_timeout_us = INT64_C(15) * MINUTE_US,
+};
+
+static struct arena arena;
+
+static void set_up(struct order *order)
+{
+    arena_release(&arena);
+    arena_init(&arena, 0);
+    order_init(&arena, "ann@example.com", 7, order);
+}
+
+static struct order_line line_of(const char *product_id, const char *variant_id, int quantity)
+{
+    return (struct order_line){
+        .product_id = product_id,
+        .category = "mugs",
+        .variant_id = variant_id,
+        .product_name = "Mug",
+        .image_url = "",
+        .seller = "sam@example.com",
+        .unit_amount = 1250,
+        .quantity = quantity,
+    };
+}
+
+static struct status add(struct order *order, const char *product_id, int quantity)
+{
+    struct order_line line = line_of(product_id, "v", quantity);
+
+    return order_add(&arena, order, &line, "EUR", &policy);
+}
+
+#define CHECK_REFUSED(expression, wanted_code, wanted_reason)           \
+    do {                                                                \
+        struct status answer_ = (expression);                           \
+        CHECK_INT(answer_.code, ==, STATUS_##wanted_code);              \
+        CHECK_INT(answer_.reason, ==, ARGOSY__REASON__##wanted_reason); \
+    } while (0)
+
+/* ---- making one ---- */
+
+TEST(lines_of_one_variant_are_merged_and_sums_are_in_minor_units)
+{
+    struct order_line line;
+    struct order order;
+
+    set_up(&order);
+    CHECK_OK(add(&order, "mug", 2));
+    CHECK_OK(add(&order, "cup", 1));
+    CHECK_OK(add(&order, "mug", 3));
+    line = line_of("mug", "other", 1);
+    CHECK_OK(order_add(&arena, &order, &line, "EUR", &policy));
+    CHECK_INT(order.line_count, ==, 3);
+    CHECK_INT(order.lines[0].quantity, ==, 5);
+    CHECK_INT(order_line_total(&order.lines[0]), ==, 6250);
+    CHECK_INT(order.total_minor, ==, 7 * 1250);
+    CHECK_STR(order.currency, "EUR");
+    CHECK_INT(order.created_us, ==, 7);
+    CHECK_STR(order_number_text(&arena, 42), "100042");
+}
+
+TEST(an_order_is_paid_in_one_currency)
+{
+    struct order_line line = line_of("cup", "v", 1);
+    struct order order;
+
+    set_up(&order);
+    CHECK_OK(add(&order, "mug", 1));
+    CHECK_REFUSED(order_add(&arena, &order, &line, "USD", &policy), FAILED_PRECONDITION,
+                  ORDER_CURRENCY_MIXED);
+    CHECK_INT(order.line_count, ==, 1);
+    CHECK_INT(order.total_minor, ==, 1250);
+}
+
+TEST(limits_hold_for_lines_pieces_and_money)
+{
+    struct order_line line = line_of("gold", "v", 10);
+    struct order order;
+
+    set_up(&order);
+    CHECK_REFUSED(add(&order, "mug", 11), FAILED_PRECONDITION, ORDER_TOO_LARGE);
+    CHECK_OK(add(&order, "mug", 6));
+    CHECK_REFUSED(add(&order, "mug", 5), FAILED_PRECONDITION, ORDER_TOO_LARGE);
+    line.unit_amount = ORDER_TOTAL_MAX / 10;
+    CHECK_REFUSED(order_add(&arena, &order, &line, "EUR", &policy), FAILED_PRECONDITION,
+                  ORDER_TOO_LARGE);
+    line.unit_amount = INT64_MAX / 2;
+    CHECK_REFUSED(order_add(&arena, &order, &line, "EUR", &policy), FAILED_PRECONDITION,
+                  ORDER_TOO_LARGE);
+    line.unit_amount = -1;
+    CHECK_INT(order_add(&arena, &order, &line, "EUR", &policy).code, ==, STATUS_INTERNAL);
+    CHECK_OK(add(&order, "cup", 1));
+    CHECK_OK(add(&order, "jug", 1));
+    CHECK_REFUSED(add(&order, "pot", 1), FAILED_PRECONDITION, ORDER_TOO_LARGE);
+    CHECK_INT(order.total_minor, ==, 8 * 1250);
+    CHECK_INT(order.line_count, ==, 3);
+}
+
+TEST(it_knows_its_customer_and_its_sellers)
+{
+    struct order_line line = line_of("cup", "v", 1);
+    struct order order;
+    size_t count;
+
+    set_up(&order);
+    CHECK(!order_is_sold_by(&order, "sam@example.com"));
+    CHECK_OK(add(&order, "mug", 1));
+    CHECK(order_is_of(&order, "ANN@example.com") && !order_is_of(&order, "bob@example.com"));
+    CHECK(order_is_sold_by(&order, "Sam@example.com"));
+    line.seller = "Sam@Example.com";
+    CHECK_OK(order_add(&arena, &order, &line, "EUR", &policy));
+    CHECK(order_is_sold_by(&order, "sam@example.com"));
+    line.seller = "tim@example.com";
+    line.product_id = "jug";
+    CHECK_OK(order_add(&arena, &order, &line, "EUR", &policy));
+    CHECK(!order_is_sold_by(&order, "sam@example.com"));
+    CHECK(order_has_seller(&order, "TIM@example.com") &&
+          order_has_seller(&order, "sam@example.com"));
+    CHECK(!order_has_seller(&order, "ann@example.com"));
+    const char **sellers = order_sellers(&arena, &order, &count);
+    CHECK_INT(count, ==, 2);
+    CHECK_STR(sellers[1], "tim@example.com");
+}
+
+/* ---- the table, written down a second time ---- */
+
+static const char *const expected[ORDER_STATE_COUNT][ORDER_EVENT_COUNT] = {
+    [ORDER_NONE] = {[ORDER_CREATE] = "PENDING"},
+    [ORDER_PENDING] = {[ORDER_STOCK_RESERVED] = "VALIDATED",
+                       [ORDER_STOCK_REFUSED] = "REJECTED",
+                       [ORDER_RESERVATION_EXPIRED] = "CANCELLED",
+                       [ORDER_CANCEL] = "CANCELLED",
+                       [ORDER_TIME_OUT] = "CANCELLED"},
+    [ORDER_VALIDATED] = {[ORDER_PAYMENT_AUTHORIZED] = "CONFIRMED",
+                         [ORDER_PAYMENT_FAILED] = "CANCELLED",
+                         [ORDER_RESERVATION_EXPIRED] = "CANCELLED",
+                         [ORDER_CANCEL] = "CANCELLED",
+                         [ORDER_TIME_OUT] = "CANCELLED"},
+    [ORDER_CONFIRMED] = {[ORDER_RESERVATION_EXPIRED] = "CANCELLED",
+                         [ORDER_CANCEL] = "CANCELLED",
+                         [ORDER_FULFIL] = "FULFILLED",
+                         [ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
+    [ORDER_FULFILLED] = {[ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
+};
+
+static const enum order_notice notices[ORDER_STATE_COUNT] = {
+    [ORDER_PENDING] = ORDER_TELLS_CREATED,     [ORDER_VALIDATED] = ORDER_TELLS_VALIDATED,
+    [ORDER_CONFIRMED] = ORDER_TELLS_CONFIRMED, [ORDER_FULFILLED] = ORDER_TELLS_FULFILLED,
+    [ORDER_CANCELLED] = ORDER_TELLS_CANCELLED,
+};
+
+static struct status apply(struct order *order, enum order_event event, int64_t now_us,
+                           struct order_turn *ret_turn)
+{
+    const struct order_step step = {.event = event, .cause = "c", .now_us = now_us};
+
+    return order_apply(&arena, order, &step, &policy, ret_turn);
+}
+
+static void check_moved(const struct order *order, enum order_state from, enum order_event event,
+                        const struct order_turn *turn)
+{
+    CHECK(turn->changed && turn->moved);
+    CHECK_STR(order_state_name(order->state), expected[from][event]);
+    CHECK_INT(order->steps, ==, 4);
+    CHECK_INT(turn->transition.from, ==, from);
+    CHECK_INT(turn->transition.to, ==, order->state);
+    CHECK_INT(turn->transition.event, ==, event);
+    CHECK_INT(turn->tells, ==, notices[order->state]);
+    CHECK_INT(order->updated_us, ==, 100);
+}
+
+TEST(each_event_in_each_state_does_what_the_table_says)
+{
+    for (int from = 0; from < ORDER_STATE_COUNT; from++) {
+        for (int event = 0; event < ORDER_EVENT_COUNT; event++) {
+            bool asked = event == ORDER_CANCEL || event == ORDER_FULFIL;
+            struct order_turn turn = {.changed = true};
+            struct order order;
+            set_up(&order);
+            order.state = (enum order_state)from;
+            order.steps = 3;
+            struct status st = apply(&order, (enum order_event)event, 100, &turn);
+            if (expected[from][event]) {
+                CHECK_OK(st);
+                check_moved(&order, (enum order_state)from, (enum order_event)event, &turn);
+                continue;
+            }
+            if (asked)
+                CHECK_REFUSED(st, FAILED_PRECONDITION, ORDER_STATE);
+            else
+                CHECK(!failed(st) && !turn.changed && !turn.moved);
+            CHECK(order.state == (enum order_state)from && order.steps == 3 &&
+                  order.updated_us == 7);
+        }
+    }
+}
+
+TEST(final_states_are_those_that_nothing_leads_out_of)
+{
+    for (int state = 0; state < ORDER_STATE_COUNT; state++) {
+        bool leads = false;
+        for (int event = 0; event < ORDER_EVENT_COUNT; event++)
+            leads = leads || expected[state][event];
+        CHECK(order_is_final((enum order_state)state) == !leads);
+    }
+    for (int state = ORDER_PENDING; state < ORDER_STATE_COUNT; state++)
+        CHECK_INT(order_state_by_name(order_state_name((enum order_state)state)), ==, state);
+    CHECK_INT(order_state_by_name(""), ==, ORDER_NONE);
+    CHECK_INT(order_state_by_name("LOST"), ==, ORDER_NONE);
+}
+
+TEST(a_refusal_names_the_state_and_where_it_could_go)
+{
+    struct order_turn turn;
+    struct order order;
+    struct status st;
+
+    set_up(&order);
+    order.state = ORDER_VALIDATED;
+    st = apply(&order, ORDER_FULFIL, 8, &turn);
+    CHECK(strstr(st.message, "VALIDATED") && strstr(st.message, "CONFIRMED, CANCELLED"));
+    order.state = ORDER_REJECTED;
+    st = apply(&order, ORDER_CANCEL, 8, &turn);
+    CHECK(strstr(st.message, "REJECTED") && strstr(st.message, "none"));
+}
+
+TEST(deadlines_follow_the_state)
+{
+    struct order_turn turn;
+    struct order order;
+
+    set_up(&order);
+    CHECK_OK(apply(&order, ORDER_CREATE, 7, &turn));
+    CHECK_INT(order.deadline_us, ==, 7 + 5 * MINUTE_US);
+    CHECK_INT(turn.reserve_until_us, ==, 7 + INT64_C(20) * MINUTE_US);
+    CHECK_OK(apply(&order, ORDER_TIME_OUT, order.deadline_us - 1, &turn));
+    CHECK(!turn.changed && order.state == ORDER_PENDING);
+    CHECK_OK(apply(&order, ORDER_STOCK_RESERVED, 1000, &turn));
+    CHECK_INT(order.deadline_us, ==, 1000 + INT64_C(15) * MINUTE_US);
+    CHECK_OK(apply(&order, ORDER_TIME_OUT, 7 + 5 * MINUTE_US, &turn));
+    CHECK(!turn.changed);
+    CHECK_OK(apply(&order, ORDER_PAYMENT_AUTHORIZED, 2000, &turn));
+    CHECK_INT(order.deadline_us, ==, 0);
+    CHECK(!turn.captures);
+    CHECK_OK(apply(&order, ORDER_TIME_OUT, INT64_MAX, &turn));
+    CHECK(!turn.changed && order.state == ORDER_CONFIRMED);
+}
+
+TEST(what_ends_an_order_says_why)
+{
+    struct order_step step = {.event = ORDER_STOCK_REFUSED, .cause = "e1", .now_us = 9};
+    struct order_turn turn;
+    struct order order;
+
+    set_up(&order);
+    order.state = ORDER_PENDING;
+    step.reason = "PRODUCT_NOT_FOUND";
+    step.message = "no mug";
+    CHECK_OK(order_apply(&arena, &order, &step, &policy, &turn));
+    CHECK_STR(order.reason, "PRODUCT_NOT_FOUND");
+    CHECK_STR(order.message, "no mug");
+    CHECK_STR(turn.transition.cause, "e1");
+
+    set_up(&order);
+    order.state = ORDER_VALIDATED;
+    CHECK_OK(apply(&order, ORDER_TIME_OUT, 10, &turn));
+    CHECK_STR(order.reason, "ORDER_TIMED_OUT");
+    CHECK(order.message[0] && order.deadline_us == 0);
+}
+
+TEST(a_payments_id_is_noted_once_whatever_the_state)
+{
+    struct order_step step = {.event = ORDER_PAYMENT_SEEN, .payment_id = "p1", .now_us = 9};
+    struct order_turn turn;
+    struct order order;
+
+    set_up(&order);
+    order.state = ORDER_VALIDATED;
+    CHECK_OK(order_apply(&arena, &order, &step, &policy, &turn));
+    CHECK(turn.changed && !turn.moved && order.steps == 0);
+    CHECK_STR(order.payment_id, "p1");
+    step.payment_id = "p2";
+    CHECK_OK(order_apply(&arena, &order, &step, &policy, &turn));
+    CHECK(!turn.changed);
+    CHECK_STR(order.payment_id, "p1");
+}
+
+/* ---- histories ---- */
+
+enum { HISTORIES = 20000, EVENTS_MAX = 24 };
+
+static uint64_t seed;
+
+static int below(int bound)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (int)((seed >> 33) % (uint64_t)bound);
+}
+
+/* What a shop could say of one order, each some times, in no order. */
+static int make_history(enum order_event *events)
+{
+    int count = 0;
+
+    for (int event = ORDER_STOCK_RESERVED; event < ORDER_EVENT_COUNT; event++)
+        for (int times = below(3); times > 0; times--) events[count++] = (enum order_event)event;
+    for (int i = count - 1; i > 0; i--) {
+        int other = below(i + 1);
+        enum order_event event = events[i];
+        events[i] = events[other];
+        events[other] = event;
+    }
+    return count;
+}
+
+static void play_history(void)
+{
+    enum order_event events[EVENTS_MAX];
+    enum order_state before = ORDER_NONE;
+    struct order_turn turn;
+    struct order order;
+    int steps = 0, count = make_history(events);
+
+    order_init(&arena, "ann@example.com", 0, &order);
+    EXPECT(!failed(apply(&order, ORDER_CREATE, 0, &turn)));
+    for (int i = 0; i <= count; i++) {
+        bool waits = order.state == ORDER_PENDING || order.state == ORDER_VALIDATED;
+        if (turn.moved) {
+            const char *to = expected[before][turn.transition.event];
+            EXPECT(to && strcmp(to, order_state_name(order.state)) == 0);
+            EXPECT(turn.transition.from == before && turn.transition.to == order.state);
+            steps++;
+        }
+        EXPECT(order.steps == steps && (turn.moved || order.state == before));
+        EXPECT(waits == (order.deadline_us != 0));
+        EXPECT(order_is_final(order.state) ==
+               (order.reason[0] != 0 || order.state == ORDER_REFUNDED));
+        before = order.state;
+        if (i == count) break;
+        turn = (struct order_turn){0};
+        struct status st = apply(&order, events[i], (int64_t)i * below(10) * MINUTE_US, &turn);
+        EXPECT(!failed(st) || st.reason == ARGOSY__REASON__ORDER_STATE);
+    }
+}
+
+TEST(events_doubled_late_and_out_of_order_do_nothing_forbidden)
+{
+    arena_release(&arena);
+    arena_init(&arena, 0);
+    for (uint64_t history = 1; history <= HISTORIES && test_failures == 0; history++) {
+        seed = history;
+        play_history();
+        arena_reset(&arena);
+        if (test_failures) printf("  with the seed %llu\n", (unsigned long long)history);
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sweep: ends orders that wait for their stock or their payment for too long.
+ *
+ * A timer of shard 0 starts it on a fiber of its own, which looks for orders whose deadline has
+ * passed, ends them, and sets the timer again. Whether an order still waits is decided in the
+ * transaction that ends it, so that it does not matter who else is at it: an event that comes at
+ * the same moment, or the sweep of another process. Nothing keeps a stopping shard. */
+#include "base/clock.h"
+#include "services/order/order_service.h"
+
+enum {
+    US_PER_S = 1000000,
+    SWEEP_US = 1 * US_PER_S, /* from one sweep to the next */
+    SWEEP_MAX = 64,          /* orders that are ended side by side */
+    COUNT_EVERY = 15,        /* sweeps */
+};
+
+/* One order that is due. */
+struct ending {
+    struct order_service *service;
+    const char *order_id;
+    struct status status;
+};
+
+static struct status apply_timeout(const struct call *call, struct order *order, void *data,
+                                   struct order_turn *ret_turn)
+{
+    const struct order_service *service = data;
+    struct order_step step = {.event = ORDER_TIME_OUT, .cause = "order", .now_us = clock_now_us()};
+
+    step.message = order->state == ORDER_PENDING ? "its stock was not reserved in time"
+                                                 : "it was not paid in time";
+    return order_apply(call->arena, order, &step, &service->policy, ret_turn);
+}
+
+static void end_order(struct call *call, void *data)
+{
+    struct ending *ending = data;
+    struct order_written *written = arena_new(call->arena, struct order_written);
+    const struct order_change change = {
+        .order_id = ending->order_id, .apply = apply_timeout, .data = ending->service};
+
+    ending->status = order_update(call, ending->service, &change, written);
+}
+
+/* Ends some of the orders that are due; *ret_more: there may be others. */
+static struct status end_due(struct call *call, struct order_service *service, bool *ret_more)
+{
+    struct fiber_group group = {0};
+    const char **order_ids;
+    struct ending *endings;
+    size_t count, started = 0;
+    struct status st;
+
+    st = service->store->due(call, service->store, clock_now_us(), SWEEP_MAX, &order_ids, &count);
+    if (failed(st)) return st;
+    endings = arena_array(call->arena, struct ending, count);
+    while (started < count && !failed(st)) {
+        endings[started] = (struct ending){.service = service, .order_id = order_ids[started]};
+        st = fiber_group_start(call, &group, end_order, &endings[started]);
+        if (!failed(st)) started++;
+    }
+    fiber_group_wait(call, &group);
+    for (size_t i = 0; i < started && !failed(st); i++) st = endings[i].status;
+    *ret_more = count == SWEEP_MAX;
+    return st;
+}
+
+static void count_open(struct call *call, struct order_service *service)
+{
+    int64_t counts[ORDER_STATE_COUNT];
+
+    if (!failed(service->store->count(call, service->store, counts)))
+        order_metrics_set_open(counts);
+}
+
+static void start_sweep(void *data);
+
+static void sweep(struct call *call, void *data)
+{
+    struct order_service *service = data;
+    bool more = false;
+
+    if (service->sweeps++ % COUNT_EVERY == 0) count_open(call, service);
+    /* A store that is busy or full now is asked again by the next sweep; its driver has said so. */
+    if (failed(end_due(call, service, &more))) more = false;
+    if (shard_is_stopping(call->shard)) return;
+    shard_timer_start(call->shard, &service->sweep_timer,
+                      clock_monotonic_us() + (more ? 0 : SWEEP_US), start_sweep, service);
+}
+
+static void start_sweep(void *data)
+{
+    struct order_service *service = data;
+    struct shard *shard = shards_at(service->shards, 0);
+
+    if (!failed(fiber_start(shard, NULL, sweep, service))) return;
+    shard_timer_start(shard, &service->sweep_timer, clock_monotonic_us() + SWEEP_US, start_sweep,
+                      service);
+}
+
+static void start_on_shard(struct shard *shard, void *data)
+{
+    start_sweep(data);
+}
+
+void order_timeouts_start(struct order_service *service)
+{
+    shard_post(shards_at(service->shards, 0), start_on_shard, service);
+}

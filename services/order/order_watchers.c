@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/order/order_watchers.h"
+
+#include <stdatomic.h>
+
+#include "reasons.pb-c.h"
+
+/* The list is its shard's alone; only the number is read by others. */
+struct watched {
+    struct order_watchers *owner;
+    struct order_watcher *first;
+    atomic_int count;
+};
+
+struct order_watchers {
+    struct shards *shards;
+    int count_max; /* on one shard */
+    struct watched watched[SHARDS_MAX];
+};
+
+struct order_watchers *order_watchers_new(struct arena *arena, struct shards *shards, int max)
+{
+    struct order_watchers *watchers = arena_new(arena, struct order_watchers);
+    int count = shards_count(shards);
+
+    watchers->shards = shards;
+    watchers->count_max = (max + count - 1) / count;
+    for (int i = 0; i < count; i++) watchers->watched[i].owner = watchers;
+    return watchers;
+}
+
+static uint64_t hash_of(const char *order_id)
+{
+    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+
+    for (; *order_id; order_id++) hash = (hash ^ (unsigned char)*order_id) * 0x100000001B3u;
+    return hash;
+}
+
+struct status order_watch_begin(struct call *call, struct order_watchers *watchers,
+                                const char *order_id, struct order_watcher *ret_watcher)
+{
+    struct watched *watched = &watchers->watched[call->shard->index];
+
+    if (atomic_load(&watched->count) >= watchers->count_max)
+        return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
+                           "too many orders are watched now; ask for it from time to time");
+    *ret_watcher = (struct order_watcher){
+        .hash = hash_of(order_id), .shard = call->shard->index, .next = watched->first};
+    if (watched->first) watched->first->previous = ret_watcher;
+    watched->first = ret_watcher;
+    atomic_fetch_add(&watched->count, 1);
+    return status_ok();
+}
+
+struct status order_watch_wait(struct call *call, struct order_watcher *watcher, int64_t timeout_ms)
+{
+    struct call limited;
+    struct status st;
+
+    call_init_child(&limited, call, timeout_ms);
+    st = fiber_suspend(&limited, &watcher->wait);
+    return st.code == STATUS_DEADLINE_EXCEEDED ? call_check(call) : st;
+}
+
+void order_watch_end(struct order_watchers *watchers, struct order_watcher *watcher)
+{
+    struct watched *watched = &watchers->watched[watcher->shard];
+
+    if (watcher->next) watcher->next->previous = watcher->previous;
+    if (watcher->previous)
+        watcher->previous->next = watcher->next;
+    else
+        watched->first = watcher->next;
+    atomic_fetch_sub(&watched->count, 1);
+}
+
+/* What a shard is told: which order. */
+struct telling {
+    struct order_watchers *watchers;
+    uint64_t hash;
+};
+
+static void wake_watchers(struct shard *shard, void *data)
+{
+    struct telling *telling = data;
+    struct order_watcher *next;
+
+    /* A woken fiber may run at once and end its watch. */
+    for (struct order_watcher *w = telling->watchers->watched[shard->index].first; w; w = next) {
+        next = w->next;
+        if (w->hash == telling->hash) fiber_wake(shard, &w->wait);
+    }
+    free(telling);
+}
+
+void order_watchers_tell(struct order_watchers *watchers, const char *order_id)
+{
+    for (int i = 0; i < shards_count(watchers->shards); i++) {
+        if (atomic_load(&watchers->watched[i].count) == 0) continue;
+        struct telling *telling = malloc(sizeof(*telling));
+        if (!telling) return; /* they look again by themselves */
+        *telling = (struct telling){watchers, hash_of(order_id)};
+        shard_post(shards_at(watchers->shards, i), wake_watchers, telling);
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/crash/checkout_books.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Orders: 1 PENDING, 2 VALIDATED, 3 CONFIRMED, 4 FULFILLED, 5 REJECTED, 6 CANCELLED, 7 REFUNDED.
+ * Charges: 1 authorized, 2 requires_action, 3 declined, 4 captured, 5 voided. */
+static const struct rule {
+    const char *broken; /* what a number other than 0 means */
+    const char *query;
+} rules[] = {
+    {"orders that are neither final nor paid", "SELECT count(*) FROM orders WHERE state IN (1, 2)"},
+    {"orders that the bank has charged twice",
+     "SELECT count(*) FROM (SELECT 1 FROM bank.charges WHERE status <> 3"
+     " GROUP BY reference HAVING count(*) > 1)"},
+    {"charges with more taken than allowed, or more given back than taken",
+     "SELECT count(*) FROM bank.charges"
+     " WHERE captured_minor > amount_minor OR refunded_minor > captured_minor"},
+    {"charges of another amount than the order's, or of no order",
+     "SELECT count(*) FROM bank.charges c LEFT JOIN orders o ON o.order_id = c.reference"
+     " WHERE o.total_minor IS NOT c.amount_minor OR o.currency IS NOT c.currency"},
+    {"confirmed orders that the bank does not hold the money of",
+     "SELECT count(*) FROM orders o LEFT JOIN bank.charges c"
+     " ON c.reference = o.order_id AND c.status IN (1, 4)"
+     " WHERE o.state = 3 AND c.charge_id IS NULL"},
+    {"fulfilled orders that are not paid in full",
+     "SELECT count(*) FROM orders o LEFT JOIN bank.charges c"
+     " ON c.reference = o.order_id AND c.captured_minor = o.total_minor"
+     " WHERE o.state = 4 AND c.charge_id IS NULL"},
+    {"cancelled or rejected orders whose money did not go back",
+     "SELECT count(*) FROM orders o JOIN bank.charges c ON c.reference = o.order_id"
+     " WHERE o.state IN (5, 6)"
+     " AND (c.status IN (1, 2) OR (c.status = 4 AND c.refunded_minor < c.captured_minor))"},
+    {"refunded orders whose money did not go back",
+     "SELECT count(*) FROM orders o LEFT JOIN bank.charges c"
+     " ON c.reference = o.order_id AND c.status = 4 AND c.refunded_minor = c.captured_minor"
+     " WHERE o.state = 7 AND c.charge_id IS NULL"},
+    {"orders that nobody pays for and that hold pieces",
+     "SELECT count(*) FROM product.reservations r JOIN orders o ON o.order_id = r.order_id"
+     " WHERE r.state = 1 AND o.state <> 2"},
+    {"variants with less than nothing, or pieces that nobody has reserved",
+     "SELECT count(*) FROM product.variants WHERE tracked AND (on_hand < reserved OR reserved < "
+     "0)"},
+    {"pieces that are still reserved", "SELECT total(reserved) FROM product.variants"},
+    {"dead letters",
+     "SELECT (SELECT count(*) FROM main.dead_letters) + (SELECT count(*) FROM product.dead_letters)"
+     " + (SELECT count(*) FROM payment.dead_letters) + (SELECT count(*) FROM cart.dead_letters)"},
+};
+
+static bool attach(struct books *books, const char *directory, const char *name)
+{
+    char statement[512];
+
+    snprintf(statement, sizeof(statement), "ATTACH 'file:%s/%s.db?mode=ro' AS %s", directory, name,
+             name);
+    return sqlite3_exec(books->db, statement, 0, 0, 0) == SQLITE_OK;
+}
+
+bool books_open(struct books *books, const char *directory)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "file:%s/order.db?mode=ro", directory);
+    if (sqlite3_open_v2(path, &books->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, 0) == SQLITE_OK &&
+        attach(books, directory, "product") && attach(books, directory, "payment") &&
+        attach(books, directory, "bank") && attach(books, directory, "cart") &&
+        sqlite3_busy_timeout(books->db, 5000) == SQLITE_OK &&
+        sqlite3_prepare_v2(books->db, "SELECT state FROM orders WHERE order_id = ?", -1,
+                           &books->state_of, 0) == SQLITE_OK)
+        return true;
+    printf("cannot open the databases: %s\n", sqlite3_errmsg(books->db));
+    sqlite3_close(books->db);
+    return false;
+}
+
+void books_close(struct books *books)
+{
+    sqlite3_finalize(books->state_of);
+    sqlite3_close(books->db);
+}
+
+int books_state_of(struct books *books, const char *order_id)
+{
+    int state = 0;
+
+    sqlite3_bind_text(books->state_of, 1, order_id, -1, SQLITE_STATIC);
+    if (sqlite3_step(books->state_of) == SQLITE_ROW) state = sqlite3_column_int(books->state_of, 0);
+    sqlite3_reset(books->state_of);
+    return state;
+}
+
+/* -1 if it cannot be asked. */
+static long number_of(struct books *books, const char *query)
+{
+    sqlite3_stmt *statement = 0;
+    long number = -1;
+
+    if (sqlite3_prepare_v2(books->db, query, -1, &statement, 0) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        number = (long)sqlite3_column_int64(statement, 0);
+    else
+        printf("%s: %s\n", query, sqlite3_errmsg(books->db));
+    sqlite3_finalize(statement);
+    return number;
+}
+
+long books_order_count(struct books *books)
+{
+    return number_of(books, "SELECT count(*) FROM orders");
+}
+
+/* What was sold by the orders is what is missing on the shelves. */
+static bool shelves_agree(struct books *books, long pieces_received, bool aloud)
+{
+    long there = number_of(books, "SELECT total(on_hand) FROM product.variants");
+    long sold = number_of(books, "SELECT total(total_minor) FROM orders WHERE state IN (3, 4, 7)") /
+                BOOKS_PRICE_MINOR;
+
+    if (there + sold == pieces_received) return true;
+    if (aloud)
+        printf("BROKEN: %ld pieces received, %ld sold by the orders, %ld on the shelves\n",
+               pieces_received, sold, there);
+    return false;
+}
+
+int books_check(struct books *books, long pieces_received, bool aloud)
+{
+    int broken = !shelves_agree(books, pieces_received, aloud);
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        long count = number_of(books, rules[i].query);
+        if (count == 0) continue;
+        broken++;
+        if (aloud) printf("BROKEN: %ld %s\n", count, rules[i].broken);
+    }
+    return broken;
+}
