@@ -8,6 +8,7 @@
 
 #include "app/admin.h"
 #include "app/shop_settings.h"
+#include "events/events.h"
 #include "fiber/fiber.h"
 #include "fiber/shard.h"
 #include "gateway/gateway.h"
@@ -35,6 +36,7 @@ struct shop {
     const struct rpc_schema *schema;
     struct rpc_identity identity;
     struct rpc_server *server;
+    struct events *events;
     struct service_context context;
     struct member members[MODULES_MAX];
     size_t member_count;
@@ -184,7 +186,9 @@ static struct status open_ground(struct shop *shop)
         .channel = context_channel,
         .app = shop,
     };
-    return status_ok();
+    st = events_new(&shop->context, &shop->events);
+    shop->context.events = shop->events;
+    return st;
 }
 
 static void list_members(struct shop *shop)
@@ -347,6 +351,7 @@ void shop_free(struct shop *shop)
 {
     for (size_t i = 0; i < shop->listener_count; i++) http_server_free(shop->listeners[i]);
     if (shop->gateway) gateway_free(shop->gateway);
+    events_free(shop->events);
     for (size_t i = shop->member_count; i-- > 0;) {
         struct member *member = &shop->members[i];
         if (member->channel) rpc_channel_free(member->channel);
@@ -399,6 +404,7 @@ static void on_signal(uv_signal_t *signal, int number)
     log_info(0, "draining; a second signal ends it at once", LOG_INT("signal", number),
              LOG_INT("timeout_ms", timeout_ms));
     rpc_server_set_serving(shop->server, "", false);
+    events_drain(shop->events);
     shop->draining = shop->listener_count;
     if (shop->draining == 0) stop_serving(shop);
     for (size_t i = 0; i < shop->listener_count; i++)
@@ -425,6 +431,7 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
     shop->on_ready = on_ready;
     shop->ready_data = data;
     if (on_ready) fiber_post(first, run_on_ready, 0, shop);
+    events_start(shop->events);
     shards_run(shop->shards);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/shop.h"
+#include "events/events.h"
 #include "gateway/gateway.h"
 #include "rpc/service.h"
 
@@ -94,5 +95,6 @@ void shop_declare_settings(struct config *config)
 {
     config_declare(config, process_settings);
     config_declare(config, gateway_settings);
+    config_declare(config, events_settings);
     for (size_t i = 0; services_registry[i]; i++) declare_service(config, services_registry[i]);
 }

@@ -6,7 +6,11 @@
 #include "events/events_bus.h"
 #include "events/events_message.h"
 
-enum { LETTERS_DEFAULT = 100 };
+enum {
+    LETTERS_DEFAULT = 100,
+    /* Nobody tells of the commits of another process that has the same store. */
+    LOOK_MS = 500,
+};
 
 static struct status find_topic(const struct call *call, const char *topic,
                                 struct events_store **ret_store)
@@ -61,7 +65,9 @@ static struct status fetch_events(struct call *call, const Events__FetchEventsRe
         if (count > 0 || left_ms <= 0) break;
         if (atomic_load(&events->draining))
             return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
-        if (after == before) st = events_hub_wait(call, events_hub_of(events, call), left_ms);
+        if (after == before)
+            st = events_hub_wait(call, events_hub_of(events, call),
+                                 left_ms < LOOK_MS ? left_ms : LOOK_MS);
     }
     if (failed(st)) return st;
     answer_fetch(call->arena, found, count, after, response);
