@@ -343,6 +343,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
         shop_free(shop);
         return st;
     }
+    if (options->on_wired) options->on_wired(&shop->context, options->data);
     *ret_shop = shop;
     return status_ok();
 }

@@ -14,12 +14,16 @@
 #include "rpc/channel.h"
 
 struct shop;
+struct service_context;
 
 struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
     bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen anywhere else */
     int shards;         /* 0: as the settings say */
+    /* For simulations: runs once all modules have started, before anything else does. */
+    void (*on_wired)(const struct service_context *context, void *data);
+    void *data;
 };
 
 /* Declares the settings of the program and of all modules. */
