@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port: what the bank wants kept. Charges, and what came of the requests under their keys. */
+#ifndef SERVICES_BANK_BANK_STORE_H
+#define SERVICES_BANK_BANK_STORE_H
+
+#include "fiber/call.h"
+#include "rpc/service.h"
+#include "services/bank/bank.h"
+
+struct bank_request {
+    enum bank_act act;
+    const char *key;
+    struct str values;     /* all that was asked: a key stands for one of them */
+    const char *charge_id; /* of all but authorize */
+    int64_t amount_minor;  /* of authorize, capture, refund */
+    /* Of authorize. */
+    enum bank_method method;
+    const char *currency, *reference;
+};
+
+struct bank_answer {
+    bool first;            /* this call did it; else it was done under this key before */
+    struct status refusal; /* nothing was done, and under this key nothing ever will be */
+    struct charge charge;  /* as it was right after; only if it was not refused */
+};
+
+struct bank_store {
+    /* Does what was asked, once a key, and keeps it before it answers. INVALID_ARGUMENT
+     * (IDEMPOTENCY_KEY_REUSED) for a known key with other values. */
+    struct status (*perform)(struct call *call, struct bank_store *store,
+                             const struct bank_request *request, struct bank_answer *ret_answer);
+    /* By its id, or if that is "" by the key that it was authorized under. NOT_FOUND
+     * (CHARGE_NOT_FOUND). */
+    struct status (*find)(struct call *call, struct bank_store *store, const char *charge_id,
+                          const char *key, struct charge *ret_charge);
+    /* At most `max` charges after one ("": from the start), oldest first. */
+    struct status (*list)(struct call *call, struct bank_store *store, const char *after,
+                          size_t max, struct charge **ret_charges, size_t *ret_count);
+    void (*close)(struct bank_store *store);
+};
+
+/* Opens the embedded adapter on a file. */
+struct status bank_store_sqlite(const struct service_context *context, const char *path,
+                                struct bank_store **ret_store);
+
+#endif
