@@ -249,6 +249,7 @@ static void on_wired(const struct service_context *context, void *data)
     rpc_channel_set_fate(sim->payments, lose_call, sim);
     rpc_channel_set_fate(sim->bank, lose_bank_call, sim);
     events_set_fate(context->events, mislay_event, sim);
+    events_start(context->events);
 }
 
 typedef void life_fn(struct call *call, struct sim *sim);
