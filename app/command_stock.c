@@ -7,7 +7,7 @@
 
 static void print_difference(const ProductService__StockDifference *difference)
 {
-    printf("product %s, variant %s: %s is %lld, but %s: %lld\n", difference->product_id,
+    printf("product %s, variant %s: %s is %lld, but by %s %lld\n", difference->product_id,
            difference->variant_id, difference->number, (long long)difference->recorded,
            difference->against, (long long)difference->expected);
 }

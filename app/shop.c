@@ -432,6 +432,9 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
     shop->on_ready = on_ready;
     shop->ready_data = data;
     if (on_ready) fiber_post(first, run_on_ready, 0, shop);
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (shop->members[i].here && shop->members[i].module->serve)
+            shop->members[i].module->serve(shop->members[i].service);
     events_start(shop->events);
     shards_run(shop->shards);
 }

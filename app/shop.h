@@ -32,8 +32,8 @@ void shop_declare_settings(struct config *config);
 struct status shop_new(struct arena *arena, const struct config *config,
                        const struct shop_options *options, struct shop **ret_shop);
 
-/* Serves on this thread and the other shards', and hands over events. `on_ready` (may be NULL) runs on a fiber once
- * everything listens. */
+/* Serves on this thread and the other shards', and hands over events. `on_ready` (may be NULL) runs
+ * on a fiber once everything listens. */
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
 
 /* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its

@@ -7,12 +7,16 @@
 /* Rows that one sweep looks at in each table: few enough that nobody notices. */
 enum { SWEEP_MAX = 1000 };
 
+/* Of a row of the outbox: no group that is known still waits for it. */
+#define ALL_HAVE_PASSED \
+    "NOT EXISTS (SELECT 1 FROM outbox_offsets WHERE topic = aggregatetype AND offset < seq)"
+
 struct sweep {
     int64_t before_us, keys_before_us;
 };
 
 /* Is there anything to do? Looks at the oldest row of each table, so that a sweep in vain costs no
- * commit. An outbox whose oldest events wait for a group is looked at in vain by the job. */
+ * commit. */
 static struct status find_old(const struct call *call, struct sqlite *db, const struct sweep *sweep,
                               bool *ret_found)
 {
@@ -20,7 +24,7 @@ static struct status find_old(const struct call *call, struct sqlite *db, const 
 
     struct status st = sqlite_read(
         call, db, &rows,
-        "SELECT (SELECT time_us FROM outbox ORDER BY seq LIMIT 1) < ?1"
+        "SELECT (SELECT time_us < ?1 AND " ALL_HAVE_PASSED " FROM outbox ORDER BY seq LIMIT 1)"
         " OR (SELECT time_us FROM inbox ORDER BY seq LIMIT 1) < ?1"
         " OR (SELECT time_us FROM idempotency ORDER BY seq LIMIT 1) < ?2"
         " OR EXISTS (SELECT 1 FROM dead_letters WHERE state = 2 AND died_us < ?1)",
@@ -38,8 +42,7 @@ static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, vo
 
     st = sqlite_exec(tx, 0,
                      "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT ?)"
-                     " AND time_us < ? AND NOT EXISTS (SELECT 1 FROM outbox_offsets"
-                     " WHERE topic = aggregatetype AND offset < seq)",
+                     " AND time_us < ? AND " ALL_HAVE_PASSED,
                      "il", SWEEP_MAX, sweep->before_us);
     if (!failed(st))
         st = sqlite_exec(

@@ -1,201 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bus: order, retries, dead letters, back-pressure, restarts. */
-#include "events/events_sqlite.h"
-#include "events/events_testing.h"
-
-#include "events.rpc.h"
-
-enum { GROUPS = 2, KEYS_MAX = 512 };
-
-/* One store that produces to "order-results", and groups that listen to it. */
-static struct fixture {
-    struct sqlite *db;
-    struct events_store *store;
-    int groups;
-    struct status (*handle)(struct call *call, const struct event *event, void *data);
-    event_fate_fn *fate;
-} fixture;
-
-/* What the handlers have seen. */
-static struct seen {
-    _Atomic int calls, effects, running, running_max, failures_left;
-    _Atomic int64_t last[KEYS_MAX]; /* the number handled last, by key */
-    _Atomic int disorder;
-} seen[GROUPS];
-
-static const char *const schema[] = {
-    "CREATE TABLE effect (consumer INTEGER NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL);",
-    EVENTS_SQLITE_SCHEMA, 0};
-
-static const char *const names[GROUPS] = {"order", "cart"};
-static const char *const types[] = {"ReservationExpiredEvent", 0};
-
-static struct status start(const struct service_context *context, void **ret_service)
-{
-    static int numbers[GROUPS] = {0, 1};
-
-    struct status st = sqlite_open(context->arena, context->shards,
-                                   arena_printf(context->arena, "%s/bus.db", context->data_dir),
-                                   schema, &fixture.db);
-    if (failed(st)) return st;
-    fixture.store = events_store_sqlite(context->arena, fixture.db);
-    events_offer(context->events, "order-results", fixture.store);
-    for (int i = 0; i < fixture.groups; i++)
-        events_subscribe(context->events, &(struct events_subscription){
-                                              .group = names[i],
-                                              .topic = "order-results",
-                                              .producer = "product",
-                                              .types = types,
-                                              .handle = fixture.handle,
-                                              .data = &numbers[i],
-                                              .store = fixture.store,
-                                          });
-    events_set_fate(context->events, fixture.fate, 0);
-    *ret_service = 0;
-    return status_ok();
-}
-
-static void stop(void *service)
-{
-    (void)service;
-    sqlite_close(fixture.db);
-}
-
-static const struct setting no_settings[] = {{0}};
-static const struct service_module module = {
-    .name = "bus", .settings = no_settings, .store_default = "", .start = start, .stop = stop};
-
-static void play(struct fixture what, const char *const *settings,
-                 void (*fn)(struct call *call, struct stage *stage))
-{
-    const struct stage_plan plan = {.module = &module, .settings = settings, EVENTS_STAGE_RUNNING};
-
-    memset(seen, 0, sizeof(seen));
-    fixture = what;
-    stage_run(&plan, fn);
-}
-
-/* ---- sending ---- */
-
-struct sending {
-    int key, first, count;
-    bool other_type;
-};
-
-static struct status send_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    const struct sending *sending = data;
-    Events__ReservationExpiredEvent message = EVENTS__RESERVATION_EXPIRED_EVENT__INIT;
-    Events__OrderCancelledEvent other = EVENTS__ORDER_CANCELLED_EVENT__INIT;
-    struct status st = status_ok();
-    struct event event;
-
-    for (int i = 0; i < sending->count && !failed(st); i++) {
-        message.order_id = arena_printf(call->arena, "%d", sending->first + i);
-        event_make(call, "order-results", arena_printf(call->arena, "key-%d", sending->key),
-                   sending->other_type ? &other.base : &message.base, &event);
-        st = outbox_sqlite_put(tx, &event);
-    }
-    return st;
-}
-
-/* Events of one key with the numbers first, first + 1, ... */
-static void send_events(struct call *call, int key, int first, int count)
-{
-    struct sending sending = {key, first, count, false};
-
-    EXPECT_OK(sqlite_write(call, fixture.db, send_job, &sending));
-}
-
-/* Waits until the condition holds, ten seconds at most. */
-#define EVENTUALLY(call, condition)                                       \
-    do {                                                                  \
-        for (int waited_ = 0; !(condition) && waited_ < 10000; waited_++) \
-            EXPECT(!failed(fiber_sleep((call), 1000)));                   \
-        EXPECT(condition);                                                \
-    } while (0)
-
-/* ---- handling ---- */
-
-static int64_t to_number(const char *text)
-{
-    int64_t number = -1;
-
-    EXPECT(str_to_i64(str_of(text), &number));
-    return number;
-}
-
-static void note_running(struct seen *group)
-{
-    int running = ++group->running, most = group->running_max;
-
-    while (running > most && !atomic_compare_exchange_weak(&group->running_max, &most, running)) {
-    }
-}
-
-static void note_order(struct seen *group, const struct event *event, int64_t number)
-{
-    int64_t key = to_number(event->key + 4);
-
-    if (number != group->last[key] + 1) group->disorder++;
-    group->last[key] = number;
-}
-
-struct effect {
-    const struct event *event;
-    int group;
-    int64_t number;
-    bool fresh;
-};
-
-static struct status effect_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct effect *effect = data;
-
-    /* Both groups share the store here, and an inbox belongs to one. */
-    struct event event = *effect->event;
-    event.id = arena_printf(call->arena, "%d-%s", effect->group, event.id);
-    struct status st = inbox_sqlite_take(tx, &event, &effect->fresh);
-    if (failed(st) || !effect->fresh) return st;
-    return sqlite_exec(tx, 0, "INSERT INTO effect (consumer, key, number) VALUES (?, ?, ?)", "itl",
-                       effect->group, effect->event->key, effect->number);
-}
-
-/* Takes effect once in the store, and notes the order of effects. */
-static struct status apply(struct call *call, const struct event *event, void *data)
-{
-    struct seen *group = &seen[*(int *)data];
-    struct effect effect = {.event = event, .group = *(int *)data};
-    Events__ReservationExpiredEvent *message;
-    ProtobufCMessage *unpacked;
-
-    note_running(group);
-    group->calls++;
-    struct status st = event_unpack(call->arena, event,
-                                    &events__reservation_expired_event__descriptor, &unpacked);
-    if (!failed(st)) {
-        message = (Events__ReservationExpiredEvent *)unpacked;
-        effect.number = to_number(message->order_id);
-        st = sqlite_write(call, fixture.db, effect_job, &effect);
-    }
-    if (!failed(st) && effect.fresh) {
-        group->effects++;
-        note_order(group, event, effect.number);
-    }
-    group->running--;
-    return st;
-}
-
-static int64_t number(const struct call *call, const char *sql)
-{
-    struct sqlite_rows rows;
-    int64_t value = -1;
-
-    EXPECT_OK(sqlite_read(call, fixture.db, &rows, sql, ""));
-    if (sqlite_next(&rows)) value = sqlite_column_i64(&rows, 0);
-    sqlite_end(&rows);
-    return value;
-}
+#include "events/events_bus_testing.h"
 
 /* ---- order ---- */
 
@@ -220,7 +25,7 @@ static void hands_over(struct call *call, struct stage *stage)
 
 TEST(ten_thousand_events_reach_both_groups_once_and_in_the_order_of_their_keys)
 {
-    play((struct fixture){.groups = GROUPS, .handle = apply}, NULL, hands_over);
+    play(&(struct fixture){.groups = GROUPS, .handle = apply}, NULL, hands_over);
 }
 
 static void passes_over(struct call *call, struct stage *stage)
@@ -235,7 +40,7 @@ static void passes_over(struct call *call, struct stage *stage)
 
 TEST(events_of_other_types_are_passed_over)
 {
-    play((struct fixture){.groups = 1, .handle = apply}, NULL, passes_over);
+    play(&(struct fixture){.groups = 1, .handle = apply}, NULL, passes_over);
 }
 
 /* ---- latency ---- */
@@ -258,5 +63,86 @@ static void is_quick(struct call *call, struct stage *stage)
 
 TEST(an_event_is_handed_over_right_after_its_commit)
 {
-    play((struct fixture){.groups = 1, .handle = apply}, NULL, is_quick);
+    play(&(struct fixture){.groups = 1, .handle = apply}, NULL, is_quick);
+}
+
+/* ---- back-pressure ---- */
+
+enum { BACKLOG = 3000 };
+
+static _Atomic bool gate_open;
+
+/* The first group waits at the gate. */
+static struct status wait_or_apply(struct call *call, const struct event *event, void *data)
+{
+    while (*(int *)data == 0 && !gate_open) {
+        struct status st = fiber_sleep(call, 1000);
+        if (failed(st)) return st;
+    }
+    return apply(call, event, data);
+}
+
+static int64_t waiting_for(int group)
+{
+    int64_t waiting = 0;
+
+    for (struct events_consumer *consumer = stage_events->consumers; consumer;
+         consumer = consumer->next)
+        for (int i = 0; i < STAGE_SHARDS; i++)
+            if (strcmp(consumer->subscription.group, names[group]) == 0)
+                waiting += consumer->groups[i]->waiting;
+    return waiting;
+}
+
+static void holds_back(struct call *call, struct stage *stage)
+{
+    for (int i = 0; i < BACKLOG; i += 100) send_events(call, 1, 1 + i, 100);
+    EVENTUALLY(call, seen[1].effects == BACKLOG);
+    EXPECT(waiting_for(0) == EVENTS_QUEUE_MAX);
+    EXPECT(seen[0].effects == 0);
+
+    gate_open = true;
+    EVENTUALLY(call, seen[0].effects == BACKLOG);
+    EXPECT(seen[0].disorder == 0 && seen[1].disorder == 0);
+    EXPECT(seen[0].calls == BACKLOG && seen[1].calls == BACKLOG);
+    EXPECT(seen[0].running_max == 1);
+}
+
+TEST(a_slow_group_is_not_swamped_and_holds_up_no_other)
+{
+    gate_open = false;
+    play(&(struct fixture){.groups = GROUPS, .handle = wait_or_apply}, NULL, holds_back);
+}
+
+/* ---- fate ---- */
+
+static _Atomic int fated;
+
+static struct event_fate lose_double_and_delay(const struct event *event, const char *group,
+                                               void *data)
+{
+    int number = fated++;
+
+    return (struct event_fate){.lost = number % 5 == 0,
+                               .doubled = number % 3 == 0,
+                               .delay_us = number % 7 == 0 ? 2000 : 0};
+}
+
+static void survives(struct call *call, struct stage *stage)
+{
+    for (int key = 0; key < 20; key++) send_events(call, key, 1, 10);
+    EVENTUALLY(call, seen[0].effects == 200);
+    EXPECT(seen[0].disorder == 0);
+    EXPECT(seen[0].calls > 200);
+    EXPECT(number(call, "SELECT count(*) FROM effect") == 200);
+    EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
+}
+
+TEST(lost_doubled_and_late_events_take_effect_once_and_in_order)
+{
+    static const char *const settings[] = {"EVENTS_RETRIES=0", NULL};
+
+    fated = 0;
+    play(&(struct fixture){.groups = 1, .handle = apply, .fate = lose_double_and_delay}, settings,
+         survives);
 }

@@ -199,6 +199,26 @@ TEST(server_streams_are_lines_or_events)
     edge_run(PLAIN, NULL, streams);
 }
 
+static void event_streams(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/watch/1", "", "accept: */*");
+
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
+    EXPECT(is(reply.body, "data: {\"number\":0,\"text\":\"x\"}\n\n"));
+    reply = ask(call, edge, "GET", "/watch/1", "", "accept: application/x-ndjson");
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/x-ndjson"));
+    reply = ask(call, edge, "GET", "/tell/n", "", "");
+    EXPECT(is(header_of(call, &reply, "content-type"), "application/json"));
+}
+
+TEST(a_route_may_make_its_streams_events)
+{
+    edge_run(HEAD "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n"
+                  "  - name: grpc-gateway\n"
+                  "    config: {proto: /kong/edge.proto, events: true}\n" ROUTE,
+             NULL, event_streams);
+}
+
 /* How often the text has the part. */
 static int count_of(const char *text, const char *part)
 {

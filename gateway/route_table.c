@@ -274,8 +274,10 @@ static void take_from_plugins(struct gateway_route *route)
 {
     for (size_t i = 0; i < route->chain_count; i++) {
         const struct kong_plugin *plugin = route->chain[i];
-        if (plugin->plugin == &plugin_grpc_gateway)
+        if (plugin->plugin == &plugin_grpc_gateway) {
             route->transcoding = grpc_gateway_transcoding(plugin->config);
+            route->events = grpc_gateway_events(plugin->config);
+        }
         if (plugin->plugin == &plugin_auth_token_validator)
             route->token_keys = auth_token_keys(plugin->config);
     }

@@ -25,6 +25,7 @@ struct gateway_route {
     struct kong_plugin **chain;    /* in the order they run */
     size_t chain_count;
     const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it takes gRPC only */
+    bool events;                           /* likewise: streams are Server-Sent Events */
     const struct jwt_keys *token_keys;     /* of its auth-token-validator; NULL: none */
     struct rpc_channel *channel;
     int64_t timeout_ms; /* 0: the gateway's */

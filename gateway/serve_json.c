@@ -286,15 +286,21 @@ static void end_stream(struct call *call, struct json_stream *json, struct statu
     http_finish(call, json->request->exchange, NULL);
 }
 
-static bool wants_events(const struct gateway_request *request)
+static bool accepts(const struct gateway_request *request, struct str wanted)
 {
     struct str rest = request_header(request, "accept"), part;
 
     while (str_split(&rest, ',', &part)) {
         struct str type = str_trim(str_sized(part.data, str_find(part, ';')));
-        if (str_equal_nocase(type, STR("text/event-stream"))) return true;
+        if (str_equal_nocase(type, wanted)) return true;
     }
     return false;
+}
+
+static bool wants_events(const struct gateway_request *request)
+{
+    return accepts(request, STR("text/event-stream")) ||
+           (request->route->events && !accepts(request, STR("application/x-ndjson")));
 }
 
 static struct status serve_stream(struct call *call, struct gateway_request *request,

@@ -32,5 +32,7 @@ struct status transcoding_new(const struct plugin_context *context, const char *
 
 /* What the grpc-gateway plugin with this config serves. */
 const struct transcoding *grpc_gateway_transcoding(const void *config);
+/* Are its streams Server-Sent Events also to who does not say so? */
+bool grpc_gateway_events(const void *config);
 
 #endif

@@ -20,7 +20,7 @@ struct rpc_route {
     const struct rpc_service *description;
     void (*handler)(void); /* NULL: not implemented */
     void *service;
-    bool everywhere; /* served also where only one service is */
+    bool everywhere;                      /* served also where only one service is */
     const struct schema_message *request; /* its rules; NULL: not known */
     struct str path;
     uint32_t hash;

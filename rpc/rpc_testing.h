@@ -34,7 +34,9 @@ struct stage;
 
 struct stage_plan {
     const struct service_module *module; /* NULL: none, for the tests of a store */
-    const char *const *settings;         /* "CART_TTL=3d", ended by NULL; may be NULL */
+    /* Another real one that the module calls, started before it; NULL: none. */
+    const struct service_module *besides;
+    const char *const *settings; /* "CART_TTL=3d", ended by NULL; may be NULL */
     /* Services that the module calls, made by the test; without a description: absent. */
     struct {
         const struct rpc_service *description;
@@ -53,7 +55,7 @@ struct stage_plan {
 struct stage {
     struct arena arena;
     struct config *config;
-    struct setting store_setting[2];
+    struct setting store_settings[2][2];
     char folder[32];
     struct shards *shards;
     struct rpc_identity identity;
@@ -62,6 +64,7 @@ struct stage {
     struct service_context context;
     struct rpc_channel *inside, *fleet, *outside;
     void *service; /* as the module's start has made it */
+    void *beside;  /* likewise, of the other one */
     void (*play)(struct call *call, struct stage *stage);
 };
 
@@ -109,20 +112,26 @@ static inline struct rpc_channel *stage_channel(const struct service_context *co
     return stage->inside;
 }
 
+static inline void stage_declare(struct stage *stage, const struct service_module *module,
+                                 struct setting store_setting[2])
+{
+    char *name = arena_printf(&stage->arena, "%s_STORE", module->name);
+
+    for (char *c = name; *c; c++)
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+    store_setting[0] = (struct setting){
+        .name = name, .kind = SETTING_URL, .fallback = module->store_default};
+    config_declare(stage->config, store_setting);
+    config_declare(stage->config, module->settings);
+}
+
 static inline void stage_configure(struct stage *stage, const struct stage_plan *plan)
 {
     const char *error;
 
     stage->config = config_new();
-    if (plan->module) {
-        char *name = arena_printf(&stage->arena, "%s_STORE", plan->module->name);
-        for (char *c = name; *c; c++)
-            if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
-        stage->store_setting[0] = (struct setting){
-            .name = name, .kind = SETTING_URL, .fallback = plan->module->store_default};
-        config_declare(stage->config, stage->store_setting);
-        config_declare(stage->config, plan->module->settings);
-    }
+    if (plan->module) stage_declare(stage, plan->module, stage->store_settings[0]);
+    if (plan->besides) stage_declare(stage, plan->besides, stage->store_settings[1]);
     if (plan->more_settings) config_declare(stage->config, plan->more_settings);
     for (size_t i = 0; plan->settings && plan->settings[i]; i++)
         invariant(config_set(stage->config, plan->settings[i], &error));
@@ -214,8 +223,10 @@ static inline void stage_run(const struct stage_plan *plan,
         .app = &stage,
     };
     if (plan->set_up) plan->set_up(&stage);
+    if (plan->besides) stage_must(plan->besides->start(&stage.context, &stage.beside));
     if (plan->module) stage_must(plan->module->start(&stage.context, &stage.service));
     if (plan->started) plan->started(&stage);
+    if (plan->module && plan->module->serve) plan->module->serve(stage.service);
 
     fiber_post(shards_at(stage.shards, 0), stage_fiber, NULL, &stage);
     shards_run(stage.shards);
@@ -225,6 +236,7 @@ static inline void stage_run(const struct stage_plan *plan,
     rpc_channel_free(stage.inside);
     if (plan->tear_down) plan->tear_down(&stage);
     if (plan->module) plan->module->stop(stage.service);
+    if (plan->besides) plan->besides->stop(stage.beside);
     rpc_server_free(stage.server);
     shards_free(stage.shards);
     config_free(stage.config);

@@ -39,6 +39,9 @@ struct service_module {
     /* Opens the store, adds its handlers to the server; blocks. *ret_service is handed to the
      * others. */
     struct status (*start)(const struct service_context *context, void **ret_service);
+    /* When the process begins to serve: what works by itself starts here, and not in a tool that
+     * only looks. May be NULL. */
+    void (*serve)(void *service);
     /* Is it able to serve now? For /readyz; on any shard; may be NULL. */
     struct status (*ready)(struct call *call, void *service);
     /* After the shards have been joined. */

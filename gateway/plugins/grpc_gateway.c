@@ -5,17 +5,24 @@
 
 struct grpc_gateway {
     const char *proto;
+    bool events;
     const struct transcoding *transcoding;
 };
 
 static const struct option options[] = {
     {"proto", OPTION_TEXT, offsetof(struct grpc_gateway, proto), .required = true},
+    {"events", OPTION_BOOLEAN, offsetof(struct grpc_gateway, events)},
     {0},
 };
 
 const struct transcoding *grpc_gateway_transcoding(const void *config)
 {
     return ((const struct grpc_gateway *)config)->transcoding;
+}
+
+bool grpc_gateway_events(const void *config)
+{
+    return ((const struct grpc_gateway *)config)->events;
 }
 
 static struct status start(const struct plugin_context *context, void *data)

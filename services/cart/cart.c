@@ -139,6 +139,39 @@ void cart_clear(struct cart *cart)
     cart->line_count = 0;
 }
 
+/* The line that was ordered from. Where the one side names no variant there is only one, so the
+ * cart's only line of the product is it. */
+static struct cart_line *find_ordered(struct cart *cart, const struct cart_ordered *item)
+{
+    struct cart_line *line = find_line(cart, item->product_id, item->variant_id);
+    struct cart_line *only = 0;
+
+    if (line) return line;
+    for (size_t i = 0; i < cart->line_count; i++) {
+        line = &cart->lines[i];
+        if (strcmp(line->product_id, item->product_id) != 0) continue;
+        if (only || (item->variant_id[0] && line->variant_id[0])) return 0;
+        only = line;
+    }
+    return only;
+}
+
+bool cart_take_ordered(struct cart *cart, const struct cart_ordered *items, size_t count)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct cart_line *line = find_ordered(cart, &items[i]);
+        if (!line || items[i].quantity <= 0) continue;
+        changed = true;
+        if (line->quantity <= items[i].quantity)
+            remove_line(cart, line);
+        else
+            line->quantity -= items[i].quantity;
+    }
+    return changed;
+}
+
 int cart_total_items(const struct cart *cart)
 {
     int total = 0;

@@ -70,6 +70,18 @@ struct status cart_remove(struct arena *arena, struct cart *cart, const char *pr
 
 void cart_clear(struct cart *cart);
 
+/* What an order took. */
+struct cart_ordered {
+    const char *product_id;
+    const char *variant_id; /* "": the product's only one */
+    int quantity;
+};
+
+/* Takes what was ordered out of the cart: each line loses its quantity and is gone at 0, what was
+ * added since the order was made stays. What the cart does not have any more is no error. False:
+ * nothing has changed. */
+bool cart_take_ordered(struct cart *cart, const struct cart_ordered *items, size_t count);
+
 /* Sum of the quantities. */
 int cart_total_items(const struct cart *cart);
 

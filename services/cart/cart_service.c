@@ -41,6 +41,7 @@ static struct status start(const struct service_context *context, void **ret_ser
         .lines_max = (int)config_integer(context->config, "CART_LINES_MAX"),
         .quantity_max = (int)config_integer(context->config, "CART_QUANTITY_MAX"),
     };
+    cart_events_start(context, service);
     rpc_server_add(context->server, &cart_service_rpc, &cart_handlers, service);
     *ret_service = service;
     return status_ok();

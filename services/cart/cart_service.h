@@ -4,6 +4,7 @@
 #define SERVICES_CART_CART_SERVICE_H
 
 #include "cart.rpc.h"
+#include "events/event.h"
 #include "services/cart/cart_store.h"
 
 struct cart_service {
@@ -11,6 +12,12 @@ struct cart_service {
     struct rpc_channel *products;
     struct cart_limits limits;
 };
+
+/* Subscribes to the orders that are made from carts, if there is a bus. */
+void cart_events_start(const struct service_context *context, struct cart_service *service);
+
+/* Applies one event of order-events; `data` is the struct cart_service. */
+struct status cart_events_handle(struct call *call, const struct event *event, void *data);
 
 extern const struct cart_service_handlers cart_handlers;
 

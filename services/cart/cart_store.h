@@ -7,6 +7,7 @@
 #ifndef SERVICES_CART_CART_STORE_H
 #define SERVICES_CART_CART_STORE_H
 
+#include "events/events_store.h"
 #include "fiber/call.h"
 #include "rpc/service.h"
 #include "services/cart/cart.h"
@@ -20,6 +21,13 @@ struct cart_change {
     void *data;
 };
 
+/* What was ordered from a cart. */
+struct cart_order {
+    const char *email;
+    const struct cart_ordered *items;
+    size_t count;
+};
+
 struct cart_store {
     /* The cart, or an empty one with version 0. */
     struct status (*load)(struct call *call, struct cart_store *store, const char *email,
@@ -28,7 +36,14 @@ struct cart_store {
      * (CART_CONTENDED) when others were faster too often. */
     struct status (*update)(struct call *call, struct cart_store *store, const char *email,
                             const struct cart_change *change, struct cart *ret_cart);
+    /* Takes what was ordered out of a cart (cart_take_ordered), once for each event; a cart that is
+     * gone stays gone. */
+    struct status (*take_ordered)(struct call *call, struct cart_store *store,
+                                  const struct event *event, const struct cart_order *order);
     void (*close)(struct cart_store *store);
+
+    /* The dead letters of what the store's service hears. */
+    struct events_store *events;
 };
 
 /* Opens the embedded adapter on a file; carts live for ttl_us after their last change. */

@@ -4,6 +4,7 @@
 #include "services/cart/cart_store.h"
 
 #include "base/clock.h"
+#include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
 /* The day of expiry has the index, not the time: it changes at most once a day, so that a change of
@@ -17,6 +18,7 @@ static const char *const migrations[] = {
     "  expires_day INTEGER NOT NULL"
     ") WITHOUT ROWID;"
     "CREATE INDEX carts_by_expiry ON carts (expires_day);",
+    EVENTS_SQLITE_SCHEMA,
     0,
 };
 
@@ -64,13 +66,6 @@ static struct status load(struct call *call, struct cart_store *port, const char
     return read_cart(call, &rows, email, now_us, ret_cart);
 }
 
-struct update {
-    struct sqlite_cart_store *store;
-    const char *key, *email;
-    const struct cart_change *change;
-    struct cart *cart;
-};
-
 /* Some of the carts whose day has passed; a few at a time, so that no caller waits for a spring
  * clean. */
 static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
@@ -81,25 +76,34 @@ static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
         "li", now_us / DAY_US, SWEEP_MAX);
 }
 
-static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
+/* A job's cart. */
+struct update {
+    struct sqlite_cart_store *store;
+    const char *key, *email;
+    int64_t now_us;
+    struct cart *cart;
+};
+
+static struct status read_for_update(const struct call *call, struct sqlite_tx *tx,
+                                     struct update *update)
 {
-    struct update *update = data;
-    int64_t now_us = clock_now_us();
     struct sqlite_rows rows;
     struct status st;
 
-    st = sqlite_query(tx, &rows, SELECT, "tl", update->key, now_us);
+    update->now_us = clock_now_us();
+    st = sqlite_query(tx, &rows, SELECT, "tl", update->key, update->now_us);
     if (failed(st)) return st;
-    st = read_cart(call, &rows, update->email, now_us, update->cart);
-    if (failed(st)) return st;
+    return read_cart(call, &rows, update->email, update->now_us, update->cart);
+}
 
-    st = update->change->apply(call, update->cart, update->change->data);
-    if (failed(st)) return st;
+static struct status save(const struct call *call, struct sqlite_tx *tx, struct update *update)
+{
+    int64_t expires_us = update->now_us + update->store->ttl_us;
+    struct str document;
+    struct status st;
 
     update->cart->version++;
-    update->cart->updated_us = now_us;
-    int64_t expires_us = now_us + update->store->ttl_us;
-    struct str document;
+    update->cart->updated_us = update->now_us;
     st = cart_encode(call->arena, update->cart, &document);
     if (failed(st)) return st;
     st = sqlite_exec(
@@ -110,20 +114,74 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
         "expires_us = excluded.expires_us, expires_day = excluded.expires_day",
         "tlsll", update->key, update->cart->version, document, expires_us, expires_us / DAY_US);
     if (failed(st) || ++update->store->updates % SWEEP_EVERY != 0) return st;
-    return sweep(tx, now_us);
+    return sweep(tx, update->now_us);
+}
+
+struct change_job {
+    struct update update;
+    const struct cart_change *change;
+};
+
+static struct status change_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct change_job *job = data;
+    struct status st;
+
+    st = read_for_update(call, tx, &job->update);
+    if (failed(st)) return st;
+    st = job->change->apply(call, job->update.cart, job->change->data);
+    if (failed(st)) return st;
+    return save(call, tx, &job->update);
+}
+
+static struct update update_of(const struct call *call, struct sqlite_cart_store *store,
+                               const char *email)
+{
+    return (struct update){.store = store,
+                           .key = key_of(call, email),
+                           .email = email,
+                           .cart = arena_new(call->arena, struct cart)};
 }
 
 static struct status update(struct call *call, struct cart_store *port, const char *email,
                             const struct cart_change *change, struct cart *ret_cart)
 {
     struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
-    struct update job = {store, key_of(call, email), email, change,
-                         arena_new(call->arena, struct cart)};
+    struct change_job job = {update_of(call, store, email), change};
 
-    struct status st = sqlite_write(call, store->db, update_job, &job);
+    struct status st = sqlite_write(call, store->db, change_job, &job);
     if (failed(st)) return st;
-    *ret_cart = *job.cart;
+    *ret_cart = *job.update.cart;
     return status_ok();
+}
+
+struct take_job {
+    struct update update;
+    const struct event *event;
+    const struct cart_order *order;
+};
+
+static struct status take_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct take_job *job = data;
+    struct status st;
+    bool fresh;
+
+    st = inbox_sqlite_take(tx, job->event, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = read_for_update(call, tx, &job->update);
+    if (failed(st)) return st;
+    if (!cart_take_ordered(job->update.cart, job->order->items, job->order->count)) return st;
+    return save(call, tx, &job->update);
+}
+
+static struct status take_ordered(struct call *call, struct cart_store *port,
+                                  const struct event *event, const struct cart_order *order)
+{
+    struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
+    struct take_job job = {update_of(call, store, order->email), event, order};
+
+    return sqlite_write(call, store->db, take_job, &job);
 }
 
 static void close_store(struct cart_store *port)
@@ -138,7 +196,13 @@ struct status cart_store_sqlite(const struct service_context *context, const cha
 
     struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
     if (failed(st)) return st;
-    store->port = (struct cart_store){load, update, close_store};
+    store->port = (struct cart_store){
+        .load = load,
+        .update = update,
+        .take_ordered = take_ordered,
+        .close = close_store,
+        .events = events_store_sqlite(context->arena, store->db),
+    };
     store->ttl_us = ttl_us;
     *ret_store = &store->port;
     return status_ok();

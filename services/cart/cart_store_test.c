@@ -154,6 +154,72 @@ TEST(a_cart_lives_for_its_time_after_its_last_change)
     for_each_adapter(expires);
 }
 
+/* ---- what was ordered ---- */
+
+static struct event event_of(const char *id)
+{
+    return (struct event){.id = id, .topic = "order-events", .key = "o", .type = "", .attempt = 1};
+}
+
+static struct status take(struct call *call, const char *id, const char *email, int quantity)
+{
+    const struct cart_ordered items[] = {{"p", "v", quantity}, {"gone", "v", 1}};
+    const struct cart_order order = {email, items, 2};
+    const struct event event = event_of(id);
+
+    return store->take_ordered(call, store, &event, &order);
+}
+
+static void takes_once(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+
+    for (int i = 0; i < 5; i++) EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart));
+    for (int i = 0; i < 3; i++) EXPECT_OK(take(call, "first", "Ann@Example.com", 2));
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.line_count == 2 && cart.lines[0].quantity == 3 && cart.version == 7);
+    EXPECT_OK(take(call, "second", "ann@example.com", 3));
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.line_count == 1 && strcmp(cart.lines[0].product_id, "q") == 0);
+
+    /* Nothing to take: the cart stays as it is, and one that is not there is not made. */
+    EXPECT_OK(take(call, "third", "ann@example.com", 3));
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.version == 8);
+    EXPECT_OK(take(call, "fourth", "bob@example.com", 3));
+    EXPECT_OK(store->load(call, store, "bob@example.com", &cart));
+    EXPECT(cart.version == 0);
+}
+
+TEST(what_was_ordered_leaves_the_cart_once)
+{
+    for_each_adapter(takes_once);
+}
+
+static void race_to_take(struct call *call, struct stage *stage, int number)
+{
+    struct cart cart;
+
+    if (number % 2) EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    EXPECT_OK(take(call, "once", "ann@example.com", 10));
+}
+
+static void takes_once_in_races(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+
+    for (int i = 0; i < 10; i++) EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    stage_spread(call, stage, 100, race_to_take);
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart_total_items(&cart) == 50);
+}
+
+TEST(of_a_hundred_deliveries_of_one_event_one_takes)
+{
+    for_each_adapter(takes_once_in_races);
+}
+
 /* ---- races ---- */
 
 enum { ADDS = 1000, OWNERS = 7 };

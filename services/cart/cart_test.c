@@ -170,6 +170,66 @@ TEST(removing_takes_one_variant_or_all)
     CHECK_INT(cart.line_count, ==, 0);
 }
 
+/* ---- what was ordered ---- */
+
+static bool take(struct cart *cart, const char *product_id, const char *variant_id, int quantity)
+{
+    struct cart_ordered item = {product_id, variant_id, quantity};
+
+    return cart_take_ordered(cart, &item, 1);
+}
+
+TEST(an_order_takes_its_quantities_and_leaves_what_came_since)
+{
+    const struct cart_ordered items[] = {
+        {"p", "v", 2}, {"q", "v", 5}, {"p", "w", 1}, {"p", "w", 1}};
+    struct cart cart;
+
+    set_up(&cart);
+    CHECK_OK(add(&cart, "p", "v", 2)); /* as ordered */
+    CHECK_OK(add(&cart, "q", "v", 8)); /* three more since */
+    CHECK_OK(add(&cart, "p", "w", 3)); /* ordered in two lines */
+    CHECK(cart_take_ordered(&cart, items, 4));
+    CHECK_INT(cart.line_count, ==, 2);
+    CHECK_STR(cart.lines[0].product_id, "q");
+    CHECK_INT(cart.lines[0].quantity, ==, 3);
+    CHECK_STR(cart.lines[1].variant_id, "w");
+    CHECK_INT(cart.lines[1].quantity, ==, 1);
+    CHECK_INT(cart.lines[0].unit_amount, ==, 1250);
+}
+
+TEST(an_order_takes_only_what_is_there)
+{
+    struct cart cart;
+
+    set_up(&cart);
+    CHECK(!take(&cart, "p", "v", 1));
+    CHECK_OK(add(&cart, "p", "v", 2));
+    CHECK(!take(&cart, "q", "v", 1));
+    CHECK(!take(&cart, "p", "w", 1));
+    CHECK(!take(&cart, "p", "v", 0));
+    CHECK(!take(&cart, "p", "v", -3));
+    CHECK(!cart_take_ordered(&cart, 0, 0));
+    CHECK_INT(cart.lines[0].quantity, ==, 2);
+    CHECK(take(&cart, "p", "v", INT32_MAX));
+    CHECK_INT(cart.line_count, ==, 0);
+}
+
+TEST(an_order_without_a_variant_means_the_only_one)
+{
+    struct cart cart;
+
+    set_up(&cart);
+    CHECK_OK(add(&cart, "p", "v", 3));
+    CHECK(take(&cart, "p", "", 1));
+    CHECK_INT(cart.lines[0].quantity, ==, 2);
+    CHECK_OK(add(&cart, "p", "w", 3));
+    CHECK(!take(&cart, "p", "", 1));
+    CHECK_OK(add(&cart, "q", "", 3)); /* of a product without variants, to the cart */
+    CHECK(take(&cart, "q", "v", 2));
+    CHECK_INT(cart.lines[2].quantity, ==, 1);
+}
+
 TEST(the_largest_cart_does_not_overflow)
 {
     const struct cart_limits largest = {CART_LINES_CAPACITY, CART_QUANTITY_CAPACITY};

@@ -296,7 +296,8 @@ int64_t order_line_total(const struct order_line *line)
 
 const char *order_number_text(struct arena *arena, int64_t number)
 {
-    return arena_printf(arena, "%lld", (long long)(NUMBER_FIRST + number));
+    number += NUMBER_FIRST;
+    return arena_printf(arena, "%lld", (long long)number);
 }
 
 /* ---- whose it is ---- */

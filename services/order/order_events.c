@@ -19,8 +19,8 @@ static const char *name_refused(struct arena *arena,
     for (size_t i = 0; i < event->n_refused && i < LINES_NAMED_MAX; i++) {
         const Events__RefusedItem *item = event->refused[i];
         text = arena_printf(arena, "%s %s%s (%d wanted, %lld available, %s)", text, i ? "and " : "",
-                            item->variant_id[0] ? item->variant_id : item->product_id,
-                            item->quantity, (long long)item->available, item->reason);
+                            item->product_id, item->quantity, (long long)item->available,
+                            item->reason);
     }
     return text;
 }

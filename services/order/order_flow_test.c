@@ -16,7 +16,7 @@ static struct status tell_stock(struct call *call, struct stage *stage, const ch
     event.is_valid = valid;
     if (!valid) {
         event.reason = TEXT("STOCK_INSUFFICIENT");
-        item.variant_id = TEXT("mug0");
+        item.product_id = TEXT("mug");
         item.quantity = 7;
         item.available = 3;
         event.refused = items;
@@ -87,7 +87,7 @@ static void goes_badly(struct call *call, struct stage *stage)
     const OrderService__Order *order = get(call, stage, order_id);
     EXPECT(strcmp(order->status, "REJECTED") == 0);
     EXPECT(strcmp(order->reason, "STOCK_INSUFFICIENT") == 0);
-    EXPECT(strstr(order->message, "mug0") && strstr(order->message, "7 wanted, 3 available"));
+    EXPECT(strstr(order->message, "mug") && strstr(order->message, "7 wanted, 3 available"));
     EXPECT_OK(tell_stock(call, stage, order_id, true));
     EXPECT_OK(tell_paid(call, stage, order_id));
     EXPECT(is_in(call, stage, order_id, "REJECTED"));
@@ -341,7 +341,7 @@ TEST(a_watcher_sees_each_state_until_the_last)
 static void watches_from_elsewhere(struct call *call, struct stage *stage)
 {
     struct order_service *service = stage->service;
-    struct order_step step = {.event = ORDER_CANCEL, .cause = "another process", .now_us = 1};
+    struct order_step step = {.event = ORDER_CREATE, .cause = "another process"};
     struct spectator spectator = {.stage = stage};
     struct fiber_group group = {0};
     struct order_written written;
@@ -350,7 +350,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
 
     /* Written past the service, so that nobody is told. */
     order_init(call->arena, "ann@example.com", clock_now_us(), &order);
-    step.event = ORDER_CREATE;
+    step.now_us = order.created_us;
     EXPECT_OK(order_apply(call->arena, &order, &step, &service->policy, &turn));
     const struct order_creation creation = {&order, &turn, 0, 0};
     as(call, "ann", "customer");

@@ -42,9 +42,10 @@ static void reply(OrderService__StandardResponse *response, int status_code, con
     response->message = (char *)message;
 }
 
-static void reply_created(struct arena *arena, const struct order *order,
+static void reply_created(struct arena *arena, const struct order_written *written,
                           OrderService__StandardResponse *response)
 {
+    const struct order *order = &written->order;
     OrderService__OrderCreateData *data = arena_new(arena, OrderService__OrderCreateData);
 
     order_service__order_create_data__init(data);
@@ -66,27 +67,30 @@ static void reply_order(struct arena *arena, const struct order *order, const ch
     response->order = order_message(arena, order);
 }
 
-static void reply_changed(struct arena *arena, const struct order *order,
+static void reply_changed(struct arena *arena, const struct order_written *written,
                           OrderService__StandardResponse *response)
 {
-    reply_order(arena, order,
-                order->state == ORDER_CANCELLED ? "order cancelled" : "order fulfilled", response);
+    const char *message = written->order.state == ORDER_CANCELLED ? "order cancelled"
+                                                                  : "order fulfilled";
+
+    reply_order(arena, &written->order, message, response);
+    order_message_add_history(arena, written->history, written->history_count, response->order);
 }
 
 /* The same answers as they are kept beside an idempotency key. */
-static struct str created_answer(struct arena *arena, const struct order *order)
+static struct str created_answer(struct arena *arena, const struct order_written *written)
 {
     OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
 
-    reply_created(arena, order, &response);
+    reply_created(arena, written, &response);
     return idempotency_answer(arena, &response.base);
 }
 
-static struct str changed_answer(struct arena *arena, const struct order *order)
+static struct str changed_answer(struct arena *arena, const struct order_written *written)
 {
     OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
 
-    reply_changed(arena, order, &response);
+    reply_changed(arena, written, &response);
     return idempotency_answer(arena, &response.base);
 }
 
@@ -138,7 +142,7 @@ static struct status create_order(struct call *call,
     st = make_order(call, request, &user, &idempotency, written);
     if (failed(st)) return st;
     if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
-    reply_created(call->arena, &written->order, response);
+    reply_created(call->arena, written, response);
     return status_ok();
 }
 
@@ -295,7 +299,7 @@ static struct status ask(struct call *call, const char *order_id, struct asking 
     st = order_update(call, service, &change, written);
     if (failed(st)) return st;
     if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
-    reply_changed(call->arena, &written->order, response);
+    reply_changed(call->arena, written, response);
     return status_ok();
 }
 

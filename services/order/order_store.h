@@ -24,17 +24,22 @@ struct order_store;
 struct order_written {
     struct order order;
     struct order_turn turn; /* all zeros: nothing was changed */
-    struct str replayed;    /* data: the request was here before, this was its answer; nothing was
-                               changed, and `order` is unset */
+    /* The transitions with this one, of a change that has an `answer`. */
+    struct order_transition *history;
+    size_t history_count;
+    struct str replayed; /* data: the request was here before, this was its answer; nothing was
+                            changed, and `order` is unset */
 };
+
+/* What is kept as the answer to a request with a key; on another thread. */
+typedef struct str order_answer(struct arena *arena, const struct order_written *written);
 
 /* A new order, and the turn that has made it (ORDER_CREATE). */
 struct order_creation {
     const struct order *order;
     const struct order_turn *turn;
     const struct idempotency *idempotency;
-    /* What is kept as the answer to a request with a key; on another thread. */
-    struct str (*answer)(struct arena *arena, const struct order *order);
+    order_answer *answer; /* with an idempotency key */
 };
 
 /* A change of an order that was just read. */
@@ -47,7 +52,7 @@ struct order_change {
     void *data;
     const struct event *event;             /* what causes it, once; NULL: no event */
     const struct idempotency *idempotency; /* of who asks for it; NULL: nobody */
-    struct str (*answer)(struct arena *arena, const struct order *order); /* with idempotency */
+    order_answer *answer;                  /* likewise */
 };
 
 struct order_query {

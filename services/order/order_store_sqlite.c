@@ -112,34 +112,42 @@ static struct status find(struct call *call, struct order_store *port, const cha
     return read_found(&rows, ret_order);
 }
 
-static struct status history(struct call *call, struct order_store *port, const struct order *order,
-                             struct order_transition **ret_history, size_t *ret_count)
+#define HISTORY                                                                    \
+    "SELECT from_state, to_state, event, cause, message, at_us FROM order_history" \
+    " WHERE number = ? ORDER BY step"
+
+static struct status read_history(struct sqlite_rows *rows, const struct order *order,
+                                  struct order_transition **ret_history, size_t *ret_count)
 {
     size_t steps = (size_t)order->steps, count = 0;
-    struct order_transition *entries = arena_array(call->arena, struct order_transition, steps);
-    struct sqlite_rows rows;
-    struct status st;
+    struct order_transition *entries = arena_array(rows->arena, struct order_transition, steps);
 
-    st = sqlite_read(call, order_sqlite(port)->db, &rows,
-                     "SELECT from_state, to_state, event, cause, message, at_us FROM order_history"
-                     " WHERE number = ? ORDER BY step",
-                     "l", order->number);
-    if (failed(st)) return st;
-    while (count < steps && sqlite_next(&rows)) {
+    while (count < steps && sqlite_next(rows)) {
         entries[count++] = (struct order_transition){
-            .from = (enum order_state)sqlite_column_i64(&rows, 0),
-            .to = (enum order_state)sqlite_column_i64(&rows, 1),
-            .event = (enum order_event)sqlite_column_i64(&rows, 2),
-            .cause = sqlite_column_text(&rows, 3),
-            .message = sqlite_column_text(&rows, 4),
-            .at_us = sqlite_column_i64(&rows, 5),
+            .from = (enum order_state)sqlite_column_i64(rows, 0),
+            .to = (enum order_state)sqlite_column_i64(rows, 1),
+            .event = (enum order_event)sqlite_column_i64(rows, 2),
+            .cause = sqlite_column_text(rows, 3),
+            .message = sqlite_column_text(rows, 4),
+            .at_us = sqlite_column_i64(rows, 5),
         };
     }
-    sqlite_end(&rows);
-    if (failed(rows.status)) return rows.status;
+    sqlite_end(rows);
+    if (failed(rows->status)) return rows->status;
     *ret_history = entries;
     *ret_count = count;
     return status_ok();
+}
+
+static struct status history(struct call *call, struct order_store *port, const struct order *order,
+                             struct order_transition **ret_history, size_t *ret_count)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_read(call, order_sqlite(port)->db, &rows, HISTORY, "l",
+                                   order->number);
+
+    if (failed(st)) return st;
+    return read_history(&rows, order, ret_history, ret_count);
 }
 
 /* ---- what every change writes besides the row ---- */
@@ -176,13 +184,12 @@ static struct status begin_request(struct sqlite_tx *tx, const struct idempotenc
     return idempotency_sqlite_begin(tx, idempotency, clock_now_us(), ret_replayed);
 }
 
-static struct status
-finish_request(const struct call *call, struct sqlite_tx *tx, const struct idempotency *idempotency,
-               struct str (*answer)(struct arena *arena, const struct order *order),
-               const struct order *order)
+static struct status finish_request(const struct call *call, struct sqlite_tx *tx,
+                                    const struct idempotency *idempotency, order_answer *answer,
+                                    const struct order_written *written)
 {
     if (!idempotency || !idempotency_given(idempotency)) return status_ok();
-    return idempotency_sqlite_finish(tx, idempotency, answer(call->arena, order));
+    return idempotency_sqlite_finish(tx, idempotency, answer(call->arena, written));
 }
 
 /* ---- making an order ---- */
@@ -246,7 +253,7 @@ static struct status create_job(const struct call *call, struct sqlite_tx *tx, v
     if (failed(st)) return st;
     st = write_turn(call, tx, &written->order, &written->turn);
     if (failed(st)) return st;
-    return finish_request(call, tx, creation->idempotency, creation->answer, &written->order);
+    return finish_request(call, tx, creation->idempotency, creation->answer, written);
 }
 
 static struct status create(struct call *call, struct order_store *port,
@@ -302,6 +309,15 @@ static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
     return write_turn(call, tx, order, &written->turn);
 }
 
+static struct status add_history(struct sqlite_tx *tx, struct order_written *written)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, HISTORY, "l", written->order.number);
+
+    if (failed(st)) return st;
+    return read_history(&rows, &written->order, &written->history, &written->history_count);
+}
+
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct changing *changing = data;
@@ -317,8 +333,10 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     if (failed(st) || !fresh) return st;
 
     st = apply_change(call, tx, change, written);
+    if (failed(st) || !change->answer) return st;
+    st = add_history(tx, written);
     if (failed(st)) return st;
-    return finish_request(call, tx, change->idempotency, change->answer, &written->order);
+    return finish_request(call, tx, change->idempotency, change->answer, written);
 }
 
 static struct status update(struct call *call, struct order_store *port,

@@ -92,9 +92,9 @@ static void draft(struct arena *arena, const char *user_id, struct order *ret_or
     ret_order->from_cart = true;
 }
 
-static struct str answer(struct arena *arena, const struct order *order)
+static struct str answer(struct arena *arena, const struct order_written *written)
 {
-    return str_of(arena_printf(arena, "order %lld", (long long)order->number));
+    return str_of(arena_printf(arena, "order %lld", (long long)written->order.number));
 }
 
 static struct status create_with(struct call *call, const char *user_id,
@@ -278,7 +278,7 @@ static void answers_again(struct call *call, struct stage *stage)
     EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &first));
     EXPECT(!first.replayed.data);
     EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &again));
-    EXPECT(str_equal(again.replayed, answer(call->arena, &first.order)) && !again.turn.changed);
+    EXPECT(str_equal(again.replayed, answer(call->arena, &first)) && !again.turn.changed);
     EXPECT_OK(store->replay(call, store, &idempotency, &found));
     EXPECT(str_equal(found, again.replayed));
     idempotency.fingerprint[0] = 1;
@@ -293,8 +293,9 @@ static void answers_again(struct call *call, struct stage *stage)
                                         .answer = answer};
     EXPECT_OK(store->update(call, store, &change, &again));
     EXPECT(again.turn.moved && !again.replayed.data);
+    EXPECT(again.history_count == 2 && again.history[1].event == ORDER_CANCEL);
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first.order)));
+    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first)));
     idempotency.key = "k3"; /* a refused request keeps no key */
     EXPECT_REFUSED(store->update(call, store, &change, &again), FAILED_PRECONDITION, ORDER_STATE);
     EXPECT_OK(store->replay(call, store, &idempotency, &found));
@@ -428,6 +429,15 @@ static void race_to_create(struct call *call, struct stage *stage, int number)
     EXPECT(*create(call, "ann@example.com"));
 }
 
+/* As sweeps of several processes and an event at the same moment. */
+static void race_to_end(struct call *call, struct stage *stage, int number)
+{
+    struct order_written written = {0};
+
+    EXPECT_OK(update(call, contended, number % 2 ? ORDER_TIME_OUT : ORDER_STOCK_REFUSED, &written));
+    if (written.turn.moved) moved++;
+}
+
 static void race_to_cancel(struct call *call, struct stage *stage, int number)
 {
     struct order_written written = {0};
@@ -459,6 +469,12 @@ static void races(struct call *call, struct stage *stage)
     moved = 0;
     contended = create(call, "bob@example.com");
     stage_spread(call, stage, CHANGES, race_to_cancel);
+    EXPECT(moved == 1);
+
+    moved = 0;
+    contended = create(call, "bob@example.com");
+    stage_pass_s(6 * 60);
+    stage_spread(call, stage, CHANGES, race_to_end);
     EXPECT(moved == 1);
 }
 

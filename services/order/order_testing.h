@@ -204,7 +204,12 @@ static inline struct status cancel(struct call *call, struct stage *stage, const
 
     request.order_id = TEXT(order_id);
     request.reason = TEXT("changed my mind");
-    return order_service_cancel_order_with(call, stage->inside, &request, options, &response);
+    struct status st = order_service_cancel_order_with(call, stage->inside, &request, options,
+                                                       &response);
+    if (failed(st)) return st;
+    EXPECT(response->status_code == 200 && response->order && response->order->n_history >= 2);
+    EXPECT(strcmp(response->order->status, "CANCELLED") == 0);
+    return st;
 }
 
 static inline struct status fulfil(struct call *call, struct stage *stage, const char *order_id)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A payment provider, as the payment service sees it: who moves the money. An adapter fills the
- * table (payment_provider_test.c calls the bank service, payment_provider_stripe.c calls Stripe).
+ * table (payment_provider_bank.c calls the bank service, payment_provider_stripe.c calls Stripe).
  *
  * Every call carries an idempotency key: whoever asks again with the same key gets what came of the
  * first call, so a call whose answer was lost is simply made again. An adapter answers
@@ -80,10 +80,15 @@ struct payment_provider {
     /* One payment by its reference. NOT_FOUND (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct payment_provider *provider,
                           const char *reference, struct provider_charge *ret_charge);
-    /* Pages of all payments, oldest first; `after` "" for the first; fewer than `max` at the end.
-     */
+    /* Pages of all payments in the provider's own order (Stripe has the newest first); `after` is
+     * the last one's reference, "" for the first page; fewer than `max` at the end. */
     struct status (*list)(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count);
+
+    /* What came of authorize under this key. NOT_FOUND (CHARGE_NOT_FOUND): nothing, and nothing
+     * will if it is not asked again. NULL: the provider can't say. */
+    struct status (*find_by_key)(struct call *call, struct payment_provider *provider,
+                                 const char *idempotency_key, struct provider_charge *ret_charge);
 
     /* Checks a webhook's signature over its bytes and reads it. UNAUTHENTICATED
      * (WEBHOOK_SIGNATURE). NULL: the provider sends none. */

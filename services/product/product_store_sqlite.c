@@ -300,6 +300,7 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .export = product_sqlite_export,
         .generation = generation,
         .close = close_store,
+        .events = events_store_sqlite(arena, sqlite->db),
     };
     *ret_store = &sqlite->port;
     return status_ok();

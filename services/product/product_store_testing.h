@@ -162,7 +162,7 @@ static inline struct product_query everything(void)
 }
 
 /* The names of all pages, joined by spaces. */
-static const char *names(struct call *call, struct product_query query, int64_t total)
+static inline const char *names(struct call *call, struct product_query query, int64_t total)
 {
     const char *joined = "";
 

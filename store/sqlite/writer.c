@@ -91,15 +91,20 @@ static struct metric commit_time = METRIC_DURATION(
 static struct metric waiting = METRIC_GAUGE("argosy_sqlite_waiting",
                                             "Jobs that wait for the writer.", "database");
 
-/* "data/cart.db" counts as "cart". */
-static void find_metrics(struct writer *writer, const char *path)
+/* "data/cart.db" is the database "cart". */
+static struct str database_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     struct str name = str_of(slash ? slash + 1 : path);
-    char *label;
 
     if (str_ends_with(name, STR(".db"))) name.length -= 3;
-    label = str_dup(&writer->arena, name);
+    return name;
+}
+
+static void find_metrics(struct writer *writer, const char *path)
+{
+    char *label = str_dup(&writer->arena, database_name(path));
+
     writer->commits_metric = metric_series(&commits, label);
     writer->jobs_metric = metric_series(&jobs, label);
     writer->failed_metric = metric_series(&jobs_failed, label);
@@ -351,6 +356,8 @@ static void write_simulated(void *data)
 /* Signals are for the main thread. */
 static int start_thread(struct writer *writer)
 {
+    struct str database = database_name(writer->connection->path);
+    char name[16]; /* the longest that the system takes */
     sigset_t all, before;
     int error;
 
@@ -358,7 +365,10 @@ static int start_thread(struct writer *writer)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&writer->thread, 0, write_groups, writer);
     pthread_sigmask(SIG_SETMASK, &before, 0);
-    return error;
+    if (error) return error;
+    snprintf(name, sizeof(name), "write-%.*s", STR_ARGS(database));
+    pthread_setname_np(writer->thread, name);
+    return 0;
 }
 
 struct status writer_new_take(struct arena *arena, struct connection *connection,

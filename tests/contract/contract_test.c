@@ -63,6 +63,8 @@ static const struct fixed_rpc rpcs[] = {
      "DELETE", "/cart/remove", "*"},
     {"/cart_service.CartService/ClearCart", "ClearCartRequest", "CartStandardResponse", "DELETE",
      "/cart/clear", "*"},
+    {"/order_service.OrderService/CreateOrder", "CreateOrderRequest", "StandardResponse", "POST",
+     "/order", "*"},
 };
 
 static bool ends_in(const char *name, const char *simple)
@@ -233,6 +235,24 @@ static const struct fixed_message messages[] = {
       {"quantity", 5, SCHEMA_INT32},
       {"image_url", 6, SCHEMA_STRING},
       {"subtotal", 7, SCHEMA_DOUBLE}}},
+    {"order_service.CreateOrderRequest",
+     {{"user_id", 1, SCHEMA_STRING},
+      {"product_id", 2, SCHEMA_STRING},
+      {"quantity", 3, SCHEMA_INT32},
+      {"category", 4, SCHEMA_STRING}}},
+    {"order_service.StandardResponse",
+     {ENVELOPE, {"order_create_data", 4, SCHEMA_MESSAGE, "OrderCreateData"}}},
+    {"order_service.OrderCreateData",
+     {{"order_id", 1, SCHEMA_STRING}, {"status", 2, SCHEMA_STRING}}},
+    {"events.OrderCreatedEvent",
+     {{"order_id", 1, SCHEMA_STRING},
+      {"user_id", 2, SCHEMA_STRING},
+      {"items", 3, SCHEMA_MESSAGE, "OrderItem", REPEATED}}},
+    {"events.OrderItem", {{"product_id", 1, SCHEMA_STRING}, {"quantity", 2, SCHEMA_INT32}}},
+    {"events.OrderValidationResultEvent",
+     {{"order_id", 1, SCHEMA_STRING},
+      {"is_valid", 2, SCHEMA_BOOL},
+      {"error_message", 3, SCHEMA_STRING}}},
 };
 
 TEST(fields_have_the_contracts_names_numbers_and_types)

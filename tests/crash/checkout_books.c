@@ -110,6 +110,29 @@ long books_order_count(struct books *books)
     return number_of(books, "SELECT count(*) FROM orders");
 }
 
+void books_print(struct books *books)
+{
+    static const struct {
+        const char *text, *query;
+    } counts[] = {
+        {"CONFIRMED", "SELECT count(*) FROM orders WHERE state = 3"},
+        {"FULFILLED", "SELECT count(*) FROM orders WHERE state = 4"},
+        {"REJECTED", "SELECT count(*) FROM orders WHERE state = 5"},
+        {"CANCELLED", "SELECT count(*) FROM orders WHERE state = 6"},
+        {"of them timed out", "SELECT count(*) FROM orders WHERE reason = 'ORDER_TIMED_OUT'"},
+        {"REFUNDED", "SELECT count(*) FROM orders WHERE state = 7"},
+        {"charges authorized", "SELECT count(*) FROM bank.charges WHERE status = 1"},
+        {"declined", "SELECT count(*) FROM bank.charges WHERE status = 3"},
+        {"captured", "SELECT count(*) FROM bank.charges WHERE status = 4"},
+        {"voided", "SELECT count(*) FROM bank.charges WHERE status = 5"},
+    };
+
+    printf("\n");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        printf("%s%ld %s", i ? ", " : "", number_of(books, counts[i].query), counts[i].text);
+    printf("\n");
+}
+
 /* What was sold by the orders is what is missing on the shelves. */
 static bool shelves_agree(struct books *books, long pieces_received, bool aloud)
 {

@@ -24,6 +24,9 @@ int books_state_of(struct books *books, const char *order_id);
 /* Orders in all; -1: cannot tell. */
 long books_order_count(struct books *books);
 
+/* Prints how many orders have come to which end, and charges likewise. */
+void books_print(struct books *books);
+
 /* How many of the rules are broken; said by name if `aloud`. `pieces_received` is what all variants
  * of the catalogue got at first. True only when everything has come to an end. */
 int books_check(struct books *books, long pieces_received, bool aloud);

@@ -28,6 +28,7 @@ enum {
     RECENT = 20, /* orders that a buyer still thinks of */
     ROUND_MS_MIN = 20,
     ROUND_MS_MAX = 300,
+    PAUSE_US = 4000, /* of a buyer between two requests, at most: not the amount is tested */
     END_S = 60,
     ID_SIZE = 40
 };
@@ -114,6 +115,9 @@ static void compose(struct buyer *buyer, struct placed *placed)
     snprintf(item, sizeof(item), "{\"category\":\"crash\",\"product_id\":\"%s\",\"quantity\":1}",
              some_product(buyer));
     buyer->peer.key[0] = 0;
+    /* Once something is sold out, a cart that has it is good for nothing. */
+    if (rand_r(&buyer->random) % 4 == 0)
+        http_peer_call(&buyer->peer, "DELETE", "/cart/clear", "{}");
     http_peer_call(&buyer->peer, "POST", "/cart/add", item);
     snprintf(placed->body, sizeof(placed->body), "{\"payment_method\":\"%s\"}", method);
 }
@@ -182,6 +186,7 @@ static void *buy(void *data)
             cancel(buyer, recent);
         else
             pay(buyer, recent);
+        usleep(rand_r(&buyer->random) % PAUSE_US);
     }
     return 0;
 }
@@ -360,6 +365,7 @@ static long check_end(void)
     }
     check_books(&books);
     known = check_orders(&books);
+    books_print(&books);
     books_close(&books);
     check_refunds();
     check_by_command();
@@ -434,7 +440,7 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     long orders = check_end();
-    printf("\n%ld orders, %ld fulfilments and %d refunds acknowledged over %d kills\n", orders,
+    printf("%ld orders, %ld fulfilments and %d refunds acknowledged over %d kills\n", orders,
            fulfilled, refund_count, rounds);
     shop_kill(&shop);
     shop_kill(&bank);

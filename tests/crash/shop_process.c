@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/crash/shop_process.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -83,14 +84,25 @@ int shop_port(const struct shop_process *process, const char *listener)
     return ready ? found : 0;
 }
 
+/* Of what the process has; where others are is found by where they would listen. */
+static void choose_free_ports(const char *only)
+{
+    static const char *const listeners[] = {"gateway", "user",  "auth",    "product",
+                                            "cart",    "order", "payment", "bank"};
+    char setting[32];
+
+    setenv("ADMIN_LISTEN", "127.0.0.1:0", 1);
+    for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
+        if (only && !strstr(only, listeners[i])) continue;
+        snprintf(setting, sizeof(setting), "%s_LISTEN", listeners[i]);
+        for (char *c = setting; *c; c++) *c = (char)toupper((unsigned char)*c);
+        setenv(setting, "127.0.0.1:0", 1);
+    }
+}
+
 static void run(const struct shop_process *process, const char *log)
 {
-    static const char *const listens[] = {"GATEWAY_LISTEN", "ADMIN_LISTEN",   "USER_LISTEN",
-                                          "AUTH_LISTEN",    "PRODUCT_LISTEN", "CART_LISTEN",
-                                          "ORDER_LISTEN",   "PAYMENT_LISTEN", "BANK_LISTEN"};
-
-    for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++)
-        setenv(listens[i], "127.0.0.1:0", 1);
+    choose_free_ports(process->only);
     if (!freopen(log, "w", stderr)) _exit(126);
     if (process->only)
         execl(program, program, "serve", "--only", process->only, (char *)0);

@@ -7,7 +7,7 @@ status=- body=-
 start_shop
 
 # Help, version, settings, routes, documents.
-for command in '' serve routes config import export 'stock check' 'user create' 'user role' 'user list' healthcheck completion man version; do
+for command in '' serve routes config import export 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
 done
 check "version" bash -c "'$ARGOSY' version | grep -q '^argosy '"
@@ -41,6 +41,9 @@ check "a second time changes nothing" bash -c "env ${url[*]} '$ARGOSY' import sh
 api GET '/products?category=kitchen&sort=name'
 expect 200 '.products.total_count == 2' '.products.products[1].variants | length == 2' '.products.products[1].handle == "tea-pot"'
 check "export" bash -c "env ${url[*]} '$ARGOSY' export out.csv | grep -q '2 products'"
+[ "$FORM" = fleet ] && payment_url=PAYMENT_URL="grpc://$(address payment payment)"
+check "payments reconcile" bash -c "env ${payment_url-} '$ARGOSY' payments reconcile | grep -qx '0 differences'"
+check "payments reconcile as JSON" bash -c "[ -z \"\$(env ${payment_url-} '$ARGOSY' payments reconcile --json)\" ]"
 check "stock check" bash -c "env ${url[*]} '$ARGOSY' stock check | grep -q ' 0 differences'"
 check "what was exported imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q '2 unchanged'"
 

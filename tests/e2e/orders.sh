@@ -187,8 +187,8 @@ check "what is cancelled is not paid for" [ "$status" -ge 400 ]
 # From CONFIRMED: pieces come back, and so does the money.
 order "$(shirt_small "$visa")"; expect 201
 becomes CONFIRMED
-stock "apparel/$shirt" 1 0
 payment=$(value .order.payment_id)
+stock "apparel/$shirt" 1 0
 cancel; expect 200 '.order.status == "CANCELLED"'
 stock "apparel/$shirt" 2 0
 eventually "/payments/$payment" '.payment.status == "canceled"' '.payment.captured_minor == "0"'
@@ -260,6 +260,7 @@ check "it has every state from its begin on" [ "$(sed -n 's/^data: *//p' "$work/
   grep -cx '\(PENDING \)\?VALIDATED CANCELLED ')" = 1 ]
 as bob; api GET "/orders/$order/events"; check "others can't watch" [ "$status" = 403 -o "$status" = 404 ]
 as ann; api GET "/orders/$order/events"; check "what is final ends at once" [ "$status" = 200 ]
+api GET "/orders/$order/events" '' -H 'Accept: application/x-ndjson'; expect 200 '.order.status == "CANCELLED"'
 
 # ---- at the end ----
 

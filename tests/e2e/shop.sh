@@ -141,11 +141,11 @@ check() {
   if "$@"; then ok; else bad "$description"; fi
 }
 
-# eventually PATH JQ-EXPRESSION...: asks again until the answer is 200 and all are true; ten seconds at most.
+# eventually PATH JQ-EXPRESSION...: asks again until the answer is 200 and all are true; twenty seconds at most.
 eventually() {
-  local path=$1 expression try
+  local path=$1 expression end=$((SECONDS + 20))
   shift
-  for ((try = 0; try < 200; try++)); do
+  while [ $SECONDS -lt $end ]; do
     api GET "$path"
     for expression in "$@"; do
       if [ "$status" != 200 ] || [ "$(jq -r "$expression" <<<"$body" 2>/dev/null)" != true ]; then

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "app/commands.h"
+#include "app/shop.h"
+#include "base/json.h"
+#include "payment.rpc.h"
+
+enum { LINE_MAX_SIZE = 8192 };
+
+struct reconciling {
+    bool json;
+    size_t differences;
+};
+
+static void print_json(const PaymentService__Difference *difference)
+{
+    struct buffer line;
+    struct json_writer json;
+
+    buffer_init(&line, LINE_MAX_SIZE);
+    json_writer_init(&json, &line);
+    json_object(&json);
+    json_member(&json, "payment_id", str_of(difference->payment_id));
+    json_member(&json, "order_id", str_of(difference->order_id));
+    json_member(&json, "what", str_of(difference->what));
+    json_member(&json, "ours", str_of(difference->ours));
+    json_member(&json, "ledger", str_of(difference->ledger));
+    json_member(&json, "provider", str_of(difference->provider));
+    json_object_end(&json);
+    printf("%.*s\n", STR_ARGS(buffer_str(&line)));
+    buffer_release(&line);
+}
+
+static const char *shown(const char *text)
+{
+    return text[0] ? text : "-";
+}
+
+static void print(const struct reconciling *reconciling,
+                  const PaymentService__Difference *difference)
+{
+    if (reconciling->json) {
+        print_json(difference);
+        return;
+    }
+    if (reconciling->differences == 1)
+        printf("%-36s  %-36s  %-10s  %-24s  %-12s  %s\n", "PAYMENT", "ORDER", "WHAT", "OURS",
+               "LEDGER", "PROVIDER");
+    printf("%-36s  %-36s  %-10s  %-24s  %-12s  %s\n", shown(difference->payment_id),
+           shown(difference->order_id), difference->what, shown(difference->ours),
+           shown(difference->ledger), shown(difference->provider));
+}
+
+static struct status reconcile(struct call *call, struct shop *shop, void *data)
+{
+    PaymentService__ReconcilePaymentsRequest request =
+        PAYMENT_SERVICE__RECONCILE_PAYMENTS_REQUEST__INIT;
+    struct reconciling *reconciling = data;
+    PaymentService__Difference *difference;
+    struct rpc_stream *stream;
+    struct status st;
+
+    st = payment_service_reconcile_payments_open(call, shop_channel(shop, "payment"), &request, 0,
+                                                 &stream);
+    if (failed(st)) return st;
+    for (;;) {
+        st = payment_service_reconcile_payments_receive(call, stream, &difference);
+        if (failed(st) || !difference) break;
+        reconciling->differences++;
+        print(reconciling, difference);
+    }
+    struct status final = rpc_stream_finish(call, stream);
+    return failed(final) ? final : st;
+}
+
+static int payments_reconcile(const struct command_line *line)
+{
+    struct shop_options options = {.only = "payment,bank", .shards = 1};
+    struct reconciling reconciling = {.json = command_option(line, "json") != 0};
+    struct shop *shop;
+
+    struct status st = shop_new(line->arena, line->config, &options, &shop);
+    if (!failed(st)) {
+        st = shop_call(shop, reconcile, &reconciling);
+        shop_free(shop);
+    }
+    if (failed(st)) {
+        command_error("%s", st.message);
+        return EXIT_FAILED;
+    }
+    if (!reconciling.json) printf("%zu differences\n", reconciling.differences);
+    return reconciling.differences > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct command command_payments_reconcile = {
+    .name = "payments reconcile",
+    .arguments = "",
+    .summary = "Compare payments, ledger and provider.",
+    .description = "Compares every payment with the ledger's postings and with what the payment "
+                   "provider has, and every\n"
+                   "charge of the provider with our payments. Prints each difference; the exit "
+                   "status is then 1.\n"
+                   "\n"
+                   "Works beside a running shop, on the store that PAYMENT_STORE names, or over "
+                   "the network when\n"
+                   "PAYMENT_URL does. Payments that are being worked on are compared with the "
+                   "ledger only.",
+    .options = {{"json", 0, "One JSON object a line."}},
+    .run = payments_reconcile,
+};

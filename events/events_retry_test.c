@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers that fail: retries, dead letters, and their replay. */
+#include "events/events_bus_testing.h"
+
+static const char *const few_retries[] = {"EVENTS_RETRIES=2", NULL};
+
+/* Which event fails, how often still, and what its attempts were. */
+static _Atomic int64_t failing_number;
+static _Atomic int failures_left, attempts_seen, attempt_last;
+
+static struct status fail_some(struct call *call, const struct event *event, void *data)
+{
+    ProtobufCMessage *message;
+
+    struct status st = event_unpack(call->arena, event,
+                                    &events__reservation_expired_event__descriptor, &message);
+    if (failed(st)) return st;
+    int64_t number = to_number(((Events__ReservationExpiredEvent *)message)->order_id);
+    if (number != failing_number) return apply(call, event, data);
+    attempts_seen++;
+    attempt_last = event->attempt;
+    if (failures_left-- > 0)
+        return status_printf(call->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_STATE,
+                             "not now: %d", event->attempt);
+    return apply(call, event, data);
+}
+
+static void play_failing(int failures, void (*fn)(struct call *call, struct stage *stage))
+{
+    failing_number = 2;
+    failures_left = failures;
+    attempts_seen = 0;
+    play(&(struct fixture){.groups = 1, .handle = fail_some}, few_retries, fn);
+}
+
+static void tries_again(struct call *call, struct stage *stage)
+{
+    int64_t begun_us = clock_monotonic_us();
+
+    send_events(call, 1, 1, 3);
+    EVENTUALLY(call, seen[0].effects == 3);
+    EXPECT(seen[0].disorder == 0);
+    EXPECT(attempts_seen == 3 && attempt_last == 3);
+    EXPECT(clock_monotonic_us() - begun_us >= 150000); /* 50 ms and 100 ms */
+    EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
+}
+
+TEST(what_fails_is_tried_again_with_growing_pauses_while_its_key_waits)
+{
+    play_failing(2, tries_again);
+}
+
+/* ---- dead letters ---- */
+
+static struct status list(struct call *call, struct dead_letter **ret_letters, size_t *ret_count)
+{
+    return fixture.store->list_letters(call, fixture.store, "order", 0, 10, ret_letters, ret_count);
+}
+
+static const char *state_of_first(struct call *call)
+{
+    struct dead_letter *letters;
+    size_t count = 0;
+
+    EXPECT_OK(list(call, &letters, &count));
+    return count == 1 ? letters[0].state : "";
+}
+
+static void dies(struct call *call, struct stage *stage)
+{
+    struct dead_letter *letters;
+    size_t count;
+
+    send_events(call, 1, 1, 3);
+    EVENTUALLY(call, seen[0].calls == 2);
+    EXPECT(attempts_seen == 3);
+    EXPECT_OK(list(call, &letters, &count));
+    EXPECT(count == 1);
+    EXPECT(letters[0].attempts == 3 && strcmp(letters[0].state, "dead") == 0);
+    EXPECT(strcmp(letters[0].group, "order") == 0);
+    EXPECT(strcmp(letters[0].code, "FAILED_PRECONDITION") == 0);
+    EXPECT(strcmp(letters[0].reason, "ORDER_STATE") == 0);
+    EXPECT(strcmp(letters[0].message, "not now: 3") == 0);
+    EXPECT(strcmp(letters[0].event.key, "key-1") == 0 && letters[0].event.offset == 2);
+    EXPECT(event_is(&letters[0].event, &events__reservation_expired_event__descriptor));
+}
+
+TEST(after_its_retries_an_event_is_a_dead_letter_and_the_next_one_goes_on)
+{
+    play_failing(1000, dies);
+}
+
+static struct status replay(struct call *call, struct rpc_channel *channel, const char *group,
+                            int64_t letter_id, int64_t *ret_count)
+{
+    Events__ReplayDeadLettersRequest request = EVENTS__REPLAY_DEAD_LETTERS_REQUEST__INIT;
+    Events__ReplayDeadLettersResponse *response;
+
+    request.group = (char *)(uintptr_t)group;
+    request.letter_id = letter_id;
+    struct status st = event_service_replay_dead_letters(call, channel, &request, &response);
+    if (!failed(st)) *ret_count = response->count;
+    return st;
+}
+
+static void is_replayed(struct call *call, struct stage *stage)
+{
+    int64_t count = 0;
+
+    send_events(call, 1, 1, 3);
+    EVENTUALLY(call, strcmp(state_of_first(call), "dead") == 0);
+    EXPECT(attempts_seen == 3);
+
+    EXPECT_OK(replay(call, stage->fleet, "order", 0, &count)); /* fails once more */
+    EXPECT(count == 1);
+    EVENTUALLY(call, attempts_seen == 4 && strcmp(state_of_first(call), "dead") == 0);
+    EXPECT(attempt_last == 4);
+    EXPECT(seen[0].effects == 2);
+
+    EXPECT_OK(replay(call, stage->inside, "order", 1, &count));
+    EVENTUALLY(call, strcmp(state_of_first(call), "replayed") == 0);
+    EXPECT(seen[0].effects == 3);
+    EXPECT_REFUSED(replay(call, stage->inside, "order", 1, &count), NOT_FOUND,
+                   DEAD_LETTER_NOT_FOUND);
+    EXPECT_REFUSED(replay(call, stage->inside, "order", 0, &count), NOT_FOUND,
+                   DEAD_LETTER_NOT_FOUND);
+    EXPECT_REFUSED(replay(call, stage->inside, "nobody", 0, &count), NOT_FOUND,
+                   DEAD_LETTER_NOT_FOUND);
+}
+
+TEST(a_replayed_letter_is_handed_over_once_more)
+{
+    play_failing(4, is_replayed);
+}
+
+/* A store that refuses to keep letters, for a while. */
+static struct status (*bury)(struct call *call, struct events_store *store, const char *group,
+                             const struct event *event, struct status why);
+static _Atomic int refusals;
+
+static struct status refuse_to_bury(struct call *call, struct events_store *store,
+                                    const char *group, const struct event *event, struct status why)
+{
+    if (refusals++ < 2) return status_make(STATUS_RESOURCE_EXHAUSTED, 0, "full");
+    return bury(call, store, group, event, why);
+}
+
+static void buries_at_last(struct call *call, struct stage *stage)
+{
+    bury = fixture.store->bury;
+    fixture.store->bury = refuse_to_bury;
+    refusals = 0;
+    send_events(call, 1, 1, 3);
+    EVENTUALLY(call, seen[0].calls == 2);
+    EXPECT(refusals == 3);
+    EXPECT(strcmp(state_of_first(call), "dead") == 0);
+}
+
+TEST(a_letter_that_cannot_be_kept_is_not_dropped)
+{
+    play_failing(1000, buries_at_last);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the cart service hears of orders: one that was made from the cart, and is confirmed, takes
+ * out of it what it has bought. What the customer has put in since stays. */
+#include "events.pb-c.h"
+#include "events/events.h"
+#include "services/cart/cart_service.h"
+
+struct status cart_events_handle(struct call *call, const struct event *event, void *data)
+{
+    struct cart_service *service = data;
+    const Events__OrderConfirmedEvent *confirmed;
+    ProtobufCMessage *message;
+    struct status st;
+
+    st = event_unpack(call->arena, event, &events__order_confirmed_event__descriptor, &message);
+    if (failed(st)) return st;
+    confirmed = (const Events__OrderConfirmedEvent *)message;
+    if (!confirmed->from_cart) return st;
+
+    struct cart_ordered *items = arena_array(call->arena, struct cart_ordered, confirmed->n_items);
+    struct cart_order order = {confirmed->user_id, items, confirmed->n_items};
+    for (size_t i = 0; i < confirmed->n_items; i++)
+        items[i] = (struct cart_ordered){.product_id = confirmed->items[i]->product_id,
+                                         .variant_id = confirmed->items[i]->variant_id,
+                                         .quantity = confirmed->items[i]->quantity};
+    return service->store->take_ordered(call, service->store, event, &order);
+}
+
+void cart_events_start(const struct service_context *context, struct cart_service *service)
+{
+    static const char *const types[] = {"OrderConfirmedEvent", 0};
+    struct events_subscription subscription = {
+        .group = "cart",
+        .topic = "order-events",
+        .producer = "order",
+        .types = types,
+        .handle = cart_events_handle,
+        .data = service,
+        .store = service->store->events,
+    };
+
+    events_subscribe(context->events, &subscription);
+}

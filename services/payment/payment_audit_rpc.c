@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger to be read, and compared: with the payments, and with the provider. */
+#include <string.h>
+
+#include "rpc/timestamp.h"
+#include "services/payment/payment_service.h"
+
+enum { POSTINGS_MAX = 1000, PAGE = 256 };
+
+/* ---- postings ---- */
+
+static PaymentService__Posting *posting_message(struct arena *arena, const char *payment_id,
+                                                const struct payment_ledger_posting *posting)
+{
+    PaymentService__Posting *message = arena_new(arena, PaymentService__Posting);
+
+    payment_service__posting__init(message);
+    message->posting_id = arena_printf(arena, "%lld", (long long)posting->number);
+    message->payment_id = (char *)payment_id;
+    message->cause = (char *)posting->posting.cause;
+    message->currency = (char *)posting->currency;
+    message->at = rpc_timestamp(arena, posting->at_us);
+    message->entries = arena_array(arena, PaymentService__Entry *, PAYMENT_ENTRIES_MAX);
+    for (size_t i = 0; i < posting->posting.entry_count; i++) {
+        PaymentService__Entry *entry = arena_new(arena, PaymentService__Entry);
+        payment_service__entry__init(entry);
+        entry->account = (char *)posting->posting.entries[i].account;
+        entry->debit_minor = posting->posting.entries[i].debit_minor;
+        entry->credit_minor = posting->posting.entries[i].credit_minor;
+        message->entries[message->n_entries++] = entry;
+    }
+    return message;
+}
+
+static struct status require_admin_or_peer(struct call *call)
+{
+    struct user user;
+
+    call_user_optional(call, &user);
+    if (user.email[0]) return call_require_role(call, "admin superAdmin", &user);
+    return call_require_peer(call);
+}
+
+struct status payment_list_postings(struct call *call,
+                                    const PaymentService__ListPostingsRequest *request,
+                                    PaymentService__ListPostingsResponse *response)
+{
+    struct payment_service *service = call_service(call);
+    struct payment_ledger_posting *postings;
+    struct payment payment;
+    struct status st;
+    size_t count;
+
+    st = require_admin_or_peer(call);
+    if (failed(st)) return st;
+
+    st = service->store->find(call, service->store, request->payment_id, &payment);
+    if (failed(st)) return st;
+
+    st = service->store->list_postings(call, service->store, request->payment_id, POSTINGS_MAX,
+                                       &postings, &count);
+    if (failed(st)) return st;
+
+    response->postings = arena_array(call->arena, PaymentService__Posting *, count);
+    for (size_t i = 0; i < count; i++)
+        response->postings[response->n_postings++] = posting_message(
+            call->arena, request->payment_id, &postings[i]);
+    return status_ok();
+}
+
+/* ---- reconciliation ---- */
+
+/* One payment is compared, and what differs is told only if nobody changed it meanwhile. */
+struct comparing {
+    const struct payment_audit *audit;
+    PaymentService__Difference found[8];
+    size_t count;
+};
+
+static void differ(struct comparing *comparing, const char *what, const char *ours,
+                   const char *ledger, const char *provider)
+{
+    const struct payment *payment = &comparing->audit->payment;
+    PaymentService__Difference *difference = &comparing->found[comparing->count++];
+
+    invariant(comparing->count <= sizeof(comparing->found) / sizeof(comparing->found[0]));
+    payment_service__difference__init(difference);
+    difference->payment_id = (char *)payment->payment_id;
+    difference->order_id = (char *)payment->order_id;
+    difference->what = (char *)what;
+    difference->ours = (char *)ours;
+    difference->ledger = (char *)ledger;
+    difference->provider = (char *)provider;
+}
+
+static const char *number(struct arena *arena, int64_t value)
+{
+    return arena_printf(arena, "%lld", (long long)value);
+}
+
+/* An amount as the payment, the ledger and, if it was asked, the provider have it. */
+static void compare_amount(struct arena *arena, struct comparing *comparing, const char *what,
+                           int64_t ours, int64_t ledger, const int64_t *provider)
+{
+    if (ours == ledger && (!provider || *provider == ours)) return;
+    differ(comparing, what, number(arena, ours), number(arena, ledger),
+           provider ? number(arena, *provider) : "");
+}
+
+/* The provider's word for our state; NULL: it need not have one. */
+static const char *expected_status(const struct payment *payment)
+{
+    switch (payment->state) {
+    case PAYMENT_ACTION: return "requires_action";
+    case PAYMENT_AUTHORIZED: return "authorized";
+    case PAYMENT_CAPTURED: return "captured";
+    default: return 0;
+    }
+}
+
+static int64_t held_by_us(const struct payment *payment)
+{
+    return payment->captured_minor || payment->state == PAYMENT_CAPTURED
+               ? 0
+               : payment->authorized_minor;
+}
+
+static void compare_status(struct comparing *comparing, const struct provider_charge *charge)
+{
+    const struct payment *payment = &comparing->audit->payment;
+    const char *expected = expected_status(payment);
+
+    bool ended = strcmp(charge->status, "voided") == 0 || strcmp(charge->status, "declined") == 0;
+    if (expected ? strcmp(expected, charge->status) == 0
+                 : payment->state == PAYMENT_CANCELED && ended)
+        return;
+    differ(comparing, "status", payment_state_name(payment->state), "", charge->status);
+}
+
+/* With the provider too, unless an operation is under way. */
+static struct status compare(struct call *call, struct payment_service *service,
+                             struct comparing *comparing)
+{
+    struct payment_provider *provider = service->provider;
+    const struct payment_audit *audit = comparing->audit;
+    const struct payment *payment = &audit->payment;
+    struct provider_charge charge = {0};
+    bool known = false;
+
+    comparing->count = 0;
+    if (audit->unbalanced)
+        differ(comparing, "unbalanced", "", number(call->arena, audit->unbalanced), "");
+    if (!audit->busy && payment->reference[0] && strcmp(payment->provider, provider->name) == 0) {
+        struct status st = provider->find(call, provider, payment->reference, &charge);
+        if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+        known = !failed(st);
+        if (!known) differ(comparing, "missing", payment->reference, "", "");
+    } else if (!audit->busy && expected_status(payment) && payment->amount_minor > 0) {
+        differ(comparing, "missing", "", "", "");
+    }
+    bool held = known && strcmp(charge.status, "authorized") == 0;
+    int64_t provider_held_minor = held ? charge.amount_minor : 0;
+    compare_amount(call->arena, comparing, "authorized", held_by_us(payment), audit->held_minor,
+                   known ? &provider_held_minor : 0);
+    compare_amount(call->arena, comparing, "captured", payment->captured_minor,
+                   audit->captured_minor, known ? &charge.captured_minor : 0);
+    compare_amount(call->arena, comparing, "refunded", payment->refunded_minor,
+                   audit->refunded_minor, known ? &charge.refunded_minor : 0);
+    if (known) compare_status(comparing, &charge);
+    return status_ok();
+}
+
+/* A payment that is changed while it is compared is compared again. */
+static struct status reconcile_one(struct call *call, struct payment_service *service,
+                                   const struct payment_audit *first, struct rpc_stream *stream)
+{
+    struct payment_audit now = *first, audit;
+    struct comparing comparing = {.audit = &audit};
+    struct status st;
+
+    do {
+        audit = now;
+        st = compare(call, service, &comparing);
+        if (failed(st) || comparing.count == 0) return st;
+        st = service->store->audit_one(call, service->store, audit.number, &now);
+        if (failed(st)) return st;
+    } while (now.payment.updated_us != audit.payment.updated_us);
+
+    for (size_t i = 0; i < comparing.count; i++) {
+        st = payment_service_reconcile_payments_reply(call, stream, &comparing.found[i]);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+static struct status reconcile_payments(struct call *call, struct payment_service *service,
+                                        struct rpc_stream *stream)
+{
+    struct payment_audit *audits;
+    size_t count = PAGE;
+    int64_t after = 0;
+    struct call inner;
+    struct arena arena;
+    struct status st = status_ok();
+
+    arena_init(&arena, 0);
+    call_init_child(&inner, call, 0);
+    inner.arena = &arena;
+    while (count == PAGE && !failed(st)) {
+        arena_reset(&arena);
+        st = service->store->audit(&inner, service->store, after, PAGE, &audits, &count);
+        for (size_t i = 0; i < count && !failed(st); i++) {
+            after = audits[i].number;
+            st = reconcile_one(&inner, service, &audits[i], stream);
+        }
+    }
+    if (failed(st)) st = status_dup(call->arena, st);
+    arena_release(&arena);
+    return st;
+}
+
+/* A charge that none of our payments has. */
+static struct status reconcile_charge(struct call *call, struct payment_service *service,
+                                      const struct provider_charge *charge,
+                                      struct rpc_stream *stream)
+{
+    PaymentService__Difference difference = PAYMENT_SERVICE__DIFFERENCE__INIT;
+    struct payment payment = {.reference = "", .payment_id = ""};
+    struct status st;
+
+    st = service->store->find_by_order(call, service->store, charge->order_id, &payment);
+    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+    if (!failed(st) &&
+        (strcmp(payment.reference, charge->reference) == 0 || payment_is_busy(&payment)))
+        return status_ok();
+    if (strcmp(charge->status, "declined") == 0 || strcmp(charge->status, "voided") == 0)
+        return status_ok();
+    difference.payment_id = (char *)(failed(st) ? "" : payment.payment_id);
+    difference.order_id = (char *)charge->order_id;
+    difference.what = (char *)"unknown";
+    difference.provider = arena_printf(call->arena, "%s %s", charge->reference, charge->status);
+    return payment_service_reconcile_payments_reply(call, stream, &difference);
+}
+
+static struct status reconcile_charges(struct call *call, struct payment_service *service,
+                                       struct rpc_stream *stream)
+{
+    struct payment_provider *provider = service->provider;
+    struct provider_charge *charges;
+    struct arena pages[2]; /* of the page before, whose end `after` is, and of this one */
+    const char *after = "";
+    struct status st = status_ok();
+    size_t count = PAGE;
+    struct call inner;
+
+    arena_init(&pages[0], 0);
+    arena_init(&pages[1], 0);
+    call_init_child(&inner, call, 0);
+    for (size_t page = 0; count == PAGE && !failed(st); page ^= 1) {
+        inner.arena = &pages[page];
+        arena_reset(inner.arena);
+        st = provider->list(&inner, provider, after, PAGE, &charges, &count);
+        for (size_t i = 0; i < count && !failed(st); i++) {
+            after = charges[i].reference;
+            st = reconcile_charge(&inner, service, &charges[i], stream);
+        }
+    }
+    if (failed(st)) st = status_dup(call->arena, st);
+    arena_release(&pages[0]);
+    arena_release(&pages[1]);
+    return st;
+}
+
+/* First our payments, each with its postings and its charge; then the charges that are left. */
+struct status payment_reconcile(struct call *call,
+                                const PaymentService__ReconcilePaymentsRequest *request,
+                                struct rpc_stream *stream)
+{
+    struct payment_service *service = call_service(call);
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    st = reconcile_payments(call, service, stream);
+    if (failed(st)) return st;
+
+    return reconcile_charges(call, service, stream);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger of the embedded store, as it is read: postings, and sums beside the payments. */
+#include "reasons.pb-c.h"
+#include "services/payment/payment_store_sqlite.h"
+
+/* ---- postings ---- */
+
+struct listing {
+    const char *payment_id;
+    size_t max;
+    struct payment_ledger_posting *postings;
+    size_t count;
+};
+
+static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct listing *listing = data;
+    struct payment_ledger_posting *last = 0;
+    struct sqlite_rows rows;
+
+    listing->postings = arena_array(call->arena, struct payment_ledger_posting, listing->max);
+    struct status st = sqlite_query(
+        tx, &rows,
+        "SELECT posting, cause, currency, at_us, account, debit_minor, credit_minor"
+        " FROM postings JOIN entries USING (posting)"
+        " WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"
+        " ORDER BY posting, line",
+        "t", listing->payment_id);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        int64_t number = sqlite_column_i64(&rows, 0);
+        if (!last || last->number != number) {
+            if (listing->count == listing->max) break;
+            last = &listing->postings[listing->count++];
+            last->number = number;
+            last->posting.cause = sqlite_column_text(&rows, 1);
+            last->currency = sqlite_column_text(&rows, 2);
+            last->at_us = sqlite_column_i64(&rows, 3);
+        }
+        if (last->posting.entry_count == PAYMENT_ENTRIES_MAX) continue;
+        last->posting.entries[last->posting.entry_count++] = (struct payment_entry){
+            .account = sqlite_column_text(&rows, 4),
+            .debit_minor = sqlite_column_i64(&rows, 5),
+            .credit_minor = sqlite_column_i64(&rows, 6),
+        };
+    }
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+struct status payment_sqlite_list_postings(struct call *call, struct payment_store *port,
+                                           const char *payment_id, size_t max,
+                                           struct payment_ledger_posting **ret_postings,
+                                           size_t *ret_count)
+{
+    struct listing *job = arena_new(call->arena, struct listing);
+
+    job->payment_id = payment_id;
+    job->max = max;
+    struct status st = sqlite_scan(call, payment_db(port), list_job, job);
+    if (failed(st)) return st;
+    *ret_postings = job->postings;
+    *ret_count = job->count;
+    return status_ok();
+}
+
+/* ---- audit ---- */
+
+struct auditing {
+    int64_t after, to; /* numbers: after < payment <= to */
+    size_t max;
+    struct payment_audit *audits;
+    size_t count;
+};
+
+/* What the provider holds, what was earned and given back: balances of a payment's accounts. */
+#define BALANCE(plus, minus, account_name)                                                  \
+    "coalesce((SELECT sum(" plus " - " minus ") FROM postings JOIN entries USING (posting)" \
+    " WHERE postings.payment = p.payment AND account = '" account_name "'), 0)"
+
+static struct status audit_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct auditing *auditing = data;
+    struct sqlite_rows rows;
+
+    auditing->audits = arena_array(call->arena, struct payment_audit, auditing->max);
+    struct status st = sqlite_query(
+        tx, &rows,
+        "SELECT " PAYMENT_COLUMNS ", EXISTS (SELECT 1 FROM operations WHERE operations.payment = "
+        "p.payment), " BALANCE("debit_minor", "credit_minor", PAYMENT_ACCOUNT_HELD) ", " BALANCE(
+            "credit_minor", "debit_minor",
+            PAYMENT_ACCOUNT_SALES) ", " BALANCE("debit_minor", "credit_minor",
+                                                PAYMENT_ACCOUNT_REFUNDS) ", "
+                                                                         "(SELECT "
+                                                                         "count(*)"
+                                                                         " FROM "
+                                                                         "postings"
+                                                                         " WHERE "
+                                                                         "postings"
+                                                                         ".payment"
+                                                                         " = "
+                                                                         "p."
+                                                                         "payment "
+                                                                         "AND"
+                                                                         " ("
+                                                                         "SELECT "
+                                                                         "sum("
+                                                                         "debit_"
+                                                                         "minor) "
+                                                                         "- "
+                                                                         "sum("
+                                                                         "credit_"
+                                                                         "minor) "
+                                                                         "FROM "
+                                                                         "entries"
+                                                                         "  WHERE "
+                                                                         "entries."
+                                                                         "posting "
+                                                                         "= "
+                                                                         "postings"
+                                                                         ".posting"
+                                                                         ") IS "
+                                                                         "NOT 0)"
+                                                                         " FROM "
+                                                                         "payments"
+                                                                         " AS p "
+                                                                         "WHERE "
+                                                                         "payment "
+                                                                         "> ? AND "
+                                                                         "payment "
+                                                                         "<= ? "
+                                                                         "AND "
+                                                                         "state "
+                                                                         "<> ?"
+                                                                         " ORDER "
+                                                                         "BY "
+                                                                         "payment "
+                                                                         "LIMIT ?",
+        "llil", auditing->after, auditing->to, (int)PAYMENT_BURIED, (int64_t)auditing->max);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        struct payment_audit *audit = &auditing->audits[auditing->count++];
+        payment_row_read(&rows, &audit->number, &audit->payment);
+        audit->busy = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT) != 0;
+        audit->held_minor = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT + 1);
+        audit->captured_minor = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT + 2);
+        audit->refunded_minor = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT + 3);
+        audit->unbalanced = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT + 4);
+    }
+    return rows.status;
+}
+
+struct status payment_sqlite_audit(struct call *call, struct payment_store *port, int64_t after,
+                                   size_t max, struct payment_audit **ret_audits, size_t *ret_count)
+{
+    struct auditing *job = arena_new(call->arena, struct auditing);
+
+    *job = (struct auditing){.after = after, .to = INT64_MAX, .max = max};
+    struct status st = sqlite_scan(call, payment_db(port), audit_job, job);
+    if (failed(st)) return st;
+    *ret_audits = job->audits;
+    *ret_count = job->count;
+    return status_ok();
+}
+
+struct status payment_sqlite_audit_one(struct call *call, struct payment_store *port,
+                                       int64_t number, struct payment_audit *ret_audit)
+{
+    struct auditing *job = arena_new(call->arena, struct auditing);
+
+    *job = (struct auditing){.after = number - 1, .to = number, .max = 1};
+    struct status st = sqlite_scan(call, payment_db(port), audit_job, job);
+    if (failed(st)) return st;
+    if (job->count == 0)
+        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__PAYMENT_NOT_FOUND,
+                           "there is no such payment");
+    *ret_audit = job->audits[0];
+    return status_ok();
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger as it is read, and what reconciliation finds when somebody has meddled with the files.
+ */
+#include "services/payment/payment_testing.h"
+
+#include <sqlite3.h>
+
+/* Runs SQL on a file of the stage, past the service; false if the database refuses. */
+static bool meddle(const struct stage *stage, const char *file, const char *sql)
+{
+    char path[64];
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/%s", stage->folder, file);
+    EXPECT(sqlite3_open(path, &db) == SQLITE_OK);
+    bool done = sqlite3_exec(db, sql, 0, 0, 0) == SQLITE_OK;
+    sqlite3_close(db);
+    return done;
+}
+
+/* Three orders: one authorized, one captured and refunded in part, one cancelled. */
+static void begin_with_three(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "held", 3000, "pm_card_visa");
+    order_validated(call, "taken", 3000, "pm_card_visa");
+    order_validated(call, "over", 3000, "pm_card_visa");
+    payment_becomes(call, stage, "held", PAYMENT_AUTHORIZED);
+    payment_becomes(call, stage, "taken", PAYMENT_AUTHORIZED);
+    order_cancelled(call, "over");
+    payment_becomes(call, stage, "over", PAYMENT_CANCELED);
+    as_sam(call);
+    const char *id = payment_of(call, stage, "taken").payment_id;
+    EXPECT_OK(capture(call, stage, id, 2000, &response));
+    EXPECT_OK(refund(call, stage, id, 500, 0, &response));
+}
+
+static const PaymentService__ListPostingsResponse *ledger_of(struct call *call, struct stage *stage,
+                                                             const char *order_id)
+{
+    PaymentService__ListPostingsRequest request = PAYMENT_SERVICE__LIST_POSTINGS_REQUEST__INIT;
+    PaymentService__ListPostingsResponse *response = 0;
+
+    as_boss(call);
+    request.payment_id = TEXT(payment_of(call, stage, order_id).payment_id);
+    EXPECT_OK(payment_service_list_postings(call, stage->inside, &request, &response));
+    return response;
+}
+
+static bool is_posting(const PaymentService__Posting *posting, const char *cause, size_t entries,
+                       int64_t sum_minor)
+{
+    int64_t debit_minor = 0, credit_minor = 0;
+
+    for (size_t i = 0; i < posting->n_entries; i++) {
+        debit_minor += posting->entries[i]->debit_minor;
+        credit_minor += posting->entries[i]->credit_minor;
+    }
+    return strcmp(posting->cause, cause) == 0 && posting->n_entries == entries &&
+           debit_minor == sum_minor && credit_minor == sum_minor &&
+           strcmp(posting->currency, "EUR") == 0 && posting->at;
+}
+
+static void keeps_books(struct call *call, struct stage *stage)
+{
+    begin_with_three(call, stage);
+    const PaymentService__ListPostingsResponse *ledger = ledger_of(call, stage, "taken");
+    EXPECT(ledger && ledger->n_postings == 4);
+    if (!ledger || ledger->n_postings != 4) return;
+    EXPECT(is_posting(ledger->postings[0], "authorize", 2, 3000));
+    EXPECT(is_posting(ledger->postings[1], "capture", 4, 4000));
+    EXPECT(is_posting(ledger->postings[2], "release", 2, 1000));
+    EXPECT(is_posting(ledger->postings[3], "refund", 2, 500));
+    EXPECT(strcmp(ledger->postings[3]->entries[0]->account, PAYMENT_ACCOUNT_REFUNDS) == 0);
+    EXPECT(strcmp(ledger->postings[3]->entries[1]->account, PAYMENT_ACCOUNT_RECEIVABLE) == 0);
+    ledger = ledger_of(call, stage, "over");
+    EXPECT(ledger && ledger->n_postings == 2);
+    if (!ledger || ledger->n_postings != 2) return;
+    EXPECT(is_posting(ledger->postings[1], "void", 2, 3000));
+}
+
+TEST(every_movement_is_a_balanced_posting)
+{
+    payment_play(keeps_books);
+}
+
+static void keeps_history(struct call *call, struct stage *stage)
+{
+    begin_with_three(call, stage);
+    EXPECT(!meddle(stage, "payment.db", "UPDATE postings SET cause = 'gift'"));
+    EXPECT(!meddle(stage, "payment.db", "DELETE FROM postings"));
+    EXPECT(!meddle(stage, "payment.db", "UPDATE entries SET debit_minor = 1 WHERE line = 0"));
+    EXPECT(!meddle(stage, "payment.db", "DELETE FROM entries"));
+    EXPECT(!meddle(stage, "payment.db", "UPDATE payments SET captured_minor = 3001"));
+    EXPECT(!meddle(stage, "payment.db", "UPDATE payments SET refunded_minor = 2001"));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(the_ledger_cannot_be_rewritten)
+{
+    payment_play(keeps_history);
+}
+
+static void finds_differences(struct call *call, struct stage *stage)
+{
+    begin_with_three(call, stage);
+    EXPECT(differences(call, stage, true) == 0);
+    /* Ours against the ledger and the bank. */
+    EXPECT(meddle(stage, "payment.db",
+                  "UPDATE payments SET refunded_minor = 501 WHERE order_id = 'taken'"));
+    EXPECT(differences(call, stage, false) == 1);
+    EXPECT(meddle(stage, "payment.db",
+                  "UPDATE payments SET refunded_minor = 500 WHERE order_id = 'taken'"));
+    /* The bank against both: it let one go, and has captured another. */
+    EXPECT(meddle(stage, "bank.db", "UPDATE charges SET status = 5 WHERE reference = 'held'"));
+    EXPECT(differences(call, stage, false) == 2);
+    EXPECT(meddle(stage, "bank.db", "UPDATE charges SET status = 1 WHERE reference = 'held'"));
+    /* A charge that nobody knows of, and one that is gone. */
+    EXPECT(meddle(stage, "bank.db",
+                  "INSERT INTO charges SELECT 'ch_more', 1, amount_minor, 0, 0, currency,"
+                  " reference, created_us FROM charges WHERE reference = 'held'"));
+    EXPECT(differences(call, stage, false) == 1);
+    EXPECT(meddle(stage, "bank.db", "DELETE FROM charges WHERE charge_id = 'ch_more'"));
+    EXPECT(meddle(stage, "bank.db", "DELETE FROM charges WHERE reference = 'over'"));
+    EXPECT(differences(call, stage, false) == 1);
+    /* A posting that does not balance. */
+    EXPECT(meddle(stage, "payment.db",
+                  "INSERT INTO postings SELECT 1000, payment, 'gift', 'EUR', 0 FROM payments"
+                  " WHERE order_id = 'held';"
+                  "INSERT INTO entries VALUES (1000, 0, 'elsewhere', 5, 0)"));
+    EXPECT(differences(call, stage, false) == 2);
+}
+
+TEST(reconciliation_finds_what_differs)
+{
+    payment_play(finds_differences);
+}
+
+static void turns_strangers_away(struct call *call, struct stage *stage)
+{
+    PaymentService__ReconcilePaymentsRequest request =
+        PAYMENT_SERVICE__RECONCILE_PAYMENTS_REQUEST__INIT;
+    PaymentService__ReceiveWebhookRequest webhook = PAYMENT_SERVICE__RECEIVE_WEBHOOK_REQUEST__INIT;
+    PaymentService__ReceiveWebhookResponse *received;
+    PaymentService__Difference *difference;
+    struct rpc_stream *stream;
+
+    as_boss(call);
+    EXPECT_OK(payment_service_reconcile_payments_open(call, stage->outside, &request, 0, &stream));
+    struct status st = payment_service_reconcile_payments_receive(call, stream, &difference);
+    EXPECT(failed(st) || !difference);
+    EXPECT_REFUSED(rpc_stream_finish(call, stream), PERMISSION_DENIED, INTERNAL_ONLY);
+    webhook.provider = TEXT("test");
+    EXPECT_REFUSED(payment_service_receive_webhook(call, stage->outside, &webhook, &received),
+                   NOT_FOUND, PAYMENT_PROVIDER_UNKNOWN);
+}
+
+TEST(only_the_shops_own_programs_reconcile_and_no_one_sends_webhooks_of_the_bank)
+{
+    payment_play(turns_strangers_away);
+}
+
+/* ---- webhooks ---- */
+
+/* The bank sends none; this provider reads "ID REFERENCE" as one, if it is signed "good". */
+static struct status read_webhook(const struct call *call, struct payment_provider *provider,
+                                  struct str signature, struct str body,
+                                  struct provider_event *ret_event)
+{
+    struct str id;
+
+    (void)provider;
+    if (!str_is(signature, "good"))
+        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__WEBHOOK_SIGNATURE, "not good");
+    str_split(&body, ' ', &id);
+    *ret_event = (struct provider_event){.event_id = str_dup(call->arena, id),
+                                         .reference = str_dup(call->arena, body),
+                                         .type = "changed",
+                                         .known = body.length > 0};
+    return status_ok();
+}
+
+static void reads_webhooks(struct stage *stage)
+{
+    ((struct payment_service *)stage->service)->provider->read_webhook = read_webhook;
+}
+
+static struct status tell(struct call *call, struct stage *stage, const char *signature,
+                          const char *body)
+{
+    PaymentService__ReceiveWebhookRequest request = PAYMENT_SERVICE__RECEIVE_WEBHOOK_REQUEST__INIT;
+    PaymentService__ReceiveWebhookResponse *response;
+    Google__Api__HttpBody payload = GOOGLE__API__HTTP_BODY__INIT;
+    struct http_headers metadata = {0};
+    const struct rpc_options options = {.metadata = &metadata};
+
+    EXPECT_OK(http_headers_add(call->arena, &metadata, STR("test-signature"), str_of(signature)));
+    payload.data.data = (uint8_t *)TEXT(body);
+    payload.data.len = strlen(body);
+    request.provider = TEXT("test");
+    request.payload = &payload;
+    return payment_service_receive_webhook_with(call, stage->outside, &request, &options,
+                                                &response);
+}
+
+static struct status bank_refunds(struct call *call, struct stage *stage, const char *charge_id,
+                                  const char *key)
+{
+    BankService__RefundChargeRequest request = BANK_SERVICE__REFUND_CHARGE_REQUEST__INIT;
+    BankService__Charge *charge;
+
+    request.idempotency_key = TEXT(key);
+    request.charge_id = TEXT(charge_id);
+    request.amount_minor = 300;
+    return bank_service_refund_charge(call, stage->inside, &request, &charge);
+}
+
+static void listens(struct call *call, struct stage *stage)
+{
+    begin_with_three(call, stage);
+    const char *taken = payment_of(call, stage, "taken").reference;
+    const char *held = payment_of(call, stage, "held").reference;
+
+    EXPECT_REFUSED(tell(call, stage, "bad", "e1 x"), UNAUTHENTICATED, WEBHOOK_SIGNATURE);
+    EXPECT_OK(tell(call, stage, "good", "e1"));
+    EXPECT_OK(tell(call, stage, "good", "e2 ch_unknown"));
+    /* What was done at the bank's own desk. */
+    EXPECT_OK(bank_refunds(call, stage, taken, "desk-1"));
+    const char *body = arena_printf(call->arena, "e3 %s", taken);
+    EXPECT_OK(tell(call, stage, "good", body));
+    EXPECT(payment_of(call, stage, "taken").refunded_minor == 800);
+    /* The same webhook again is known; another one about the same changes nothing. */
+    EXPECT_OK(bank_refunds(call, stage, taken, "desk-2"));
+    EXPECT_OK(tell(call, stage, "good", body));
+    EXPECT(payment_of(call, stage, "taken").refunded_minor == 800);
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e4 %s", taken)));
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e5 %s", taken)));
+    EXPECT(payment_of(call, stage, "taken").refunded_minor == 1100);
+
+    EXPECT(meddle(stage, "bank.db", "UPDATE charges SET status = 5 WHERE reference = 'held'"));
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e6 %s", held)));
+    EXPECT(payment_of(call, stage, "held").state == PAYMENT_CANCELED);
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(a_webhook_is_a_hint_to_ask_the_provider_and_takes_effect_once)
+{
+    static const struct stage_plan plan = {.module = &payment_service,
+                                           .besides = &bank_service,
+                                           EVENTS_STAGE,
+                                           .started = reads_webhooks};
+
+    stage_run(&plan, listens);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of payments: from a step to what is written, counted and started. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "services/payment/payment_metrics.h"
+#include "services/payment/payment_service.h"
+
+enum { US_PER_MS = 1000 };
+/* Between the provider's time-out and somebody else's try. */
+#define LEASE_SLACK_US (5 * INT64_C(1000000))
+
+int64_t payment_lease_us(const struct payment_service *service)
+{
+    return service->policy.provider_timeout_ms * US_PER_MS + LEASE_SLACK_US;
+}
+
+static void fill_begun(const struct call *call, const struct payment_service *service,
+                       const struct payment *payment, int64_t now_us, struct payment_write *write)
+{
+    const struct payment_effects *effects = &write->effects;
+    int64_t delay_us = effects->operation.delay_us;
+
+    write->begun = (struct payment_operation){
+        .operation_id = uuid_new(call->arena),
+        .payment_id = payment->payment_id,
+        .kind = effects->operation.kind,
+        .amount_minor = effects->operation.amount_minor,
+        .method = "",
+        .note = "",
+        .next_us = now_us + (delay_us ? delay_us : payment_lease_us(service)),
+        .created_us = now_us,
+        .scope = "",
+        .key = "",
+    };
+}
+
+struct status payment_step(const struct call *call, const struct payment_service *service,
+                           struct payment *payment, enum payment_step step,
+                           struct payment_input *input, struct payment_write *write)
+{
+    struct payment_effects *effects = &write->effects;
+    struct status st;
+
+    input->now_us = clock_now_us();
+    input->expires_us = input->now_us + service->policy.authorization_ttl_us;
+    if (!input->message) input->message = "";
+    write->from = payment->state;
+    st = payment_take(call->arena, payment, step, input, effects);
+    if (failed(st)) return st;
+
+    if (effects->operation.kind != PAYMENT_NO_OPERATION)
+        fill_begun(call, service, payment, input->now_us, write);
+    for (size_t i = 0; i < effects->news_count; i++)
+        payment_events_make(call, payment, effects->news[i], effects, &write->events[i]);
+    write->event_count = effects->news_count;
+    return status_ok();
+}
+
+struct status payment_change_make(struct call *call, struct payment_service *service,
+                                  const struct payment_change *change,
+                                  struct payment_waiter *waiter,
+                                  struct payment_outcome *ret_outcome)
+{
+    const struct payment_operation *begun = &ret_outcome->write.begun;
+
+    struct status st = service->store->update(call, service->store, change, ret_outcome);
+    if (failed(st) || !ret_outcome->applied) return st;
+    payment_metrics_change(ret_outcome);
+    /* One that was refused before has to wait; the sweeper will find it. */
+    if (begun->kind != PAYMENT_NO_OPERATION && !ret_outcome->write.effects.operation.delay_us)
+        payment_worker_start(service->worker, call, begun->operation_id, waiter);
+    return status_ok();
+}
+
+bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
+                     enum payment_step *ret_step, struct payment_input *input)
+{
+    static const struct {
+        enum payment_state ours;
+        const char *theirs;
+        enum payment_step step;
+    } differences[] = {
+        {PAYMENT_AUTHORIZING, "authorized", PAYMENT_GOT_AUTHORIZED},
+        {PAYMENT_AUTHORIZING, "requires_action", PAYMENT_GOT_ACTION},
+        {PAYMENT_AUTHORIZING, "declined", PAYMENT_GOT_FAILED},
+        {PAYMENT_AUTHORIZING, "voided", PAYMENT_GOT_FAILED},
+        {PAYMENT_ACTION, "authorized", PAYMENT_GOT_AUTHORIZED},
+        {PAYMENT_ACTION, "declined", PAYMENT_GOT_FAILED},
+        {PAYMENT_ACTION, "voided", PAYMENT_GOT_VOIDED},
+        {PAYMENT_CONFIRMING, "authorized", PAYMENT_GOT_AUTHORIZED},
+        {PAYMENT_CONFIRMING, "declined", PAYMENT_GOT_FAILED},
+        {PAYMENT_CONFIRMING, "voided", PAYMENT_GOT_VOIDED},
+        {PAYMENT_AUTHORIZED, "captured", PAYMENT_GOT_CAPTURED},
+        {PAYMENT_AUTHORIZED, "voided", PAYMENT_GOT_VOIDED},
+        {PAYMENT_CAPTURING, "captured", PAYMENT_GOT_CAPTURED},
+        {PAYMENT_CAPTURING, "voided", PAYMENT_GOT_VOIDED},
+        {PAYMENT_VOIDING, "voided", PAYMENT_GOT_VOIDED},
+        {PAYMENT_VOIDING, "declined", PAYMENT_GOT_FAILED},
+        {PAYMENT_VOIDING, "captured", PAYMENT_GOT_CAPTURED},
+        {PAYMENT_CANCELED, "authorized", PAYMENT_GOT_AUTHORIZED},
+    };
+
+    for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
+        if (differences[i].ours != payment->state) continue;
+        if (strcmp(differences[i].theirs, charge->status) != 0) continue;
+        /* More than we ever asked for is for people to look into: argosy payments reconcile. */
+        if (charge->captured_minor > payment->authorized_minor) return false;
+        *ret_step = differences[i].step;
+        input->amount_minor = charge->captured_minor;
+        bool declined = strcmp(charge->status, "declined") == 0;
+        input->reason = declined ? ARGOSY__REASON__PAYMENT_DECLINED
+                                 : ARGOSY__REASON__PAYMENT_EXPIRED;
+        input->message = declined ? "the payment was declined"
+                                  : "the authorization has ended at the provider";
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the order tells us, and what we tell it. */
+#include "events/events.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "events.pb-c.h"
+#include "rpc/rpc_status.h"
+#include "services/payment/payment_service.h"
+
+/* ---- what we tell ---- */
+
+static const ProtobufCMessage *authorized(const struct call *call, const struct payment *payment)
+{
+    Events__PaymentAuthorizedEvent *event = arena_new(call->arena, Events__PaymentAuthorizedEvent);
+
+    events__payment_authorized_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->amount_minor = payment->amount_minor;
+    event->currency = (char *)payment->currency;
+    return &event->base;
+}
+
+static const ProtobufCMessage *payment_failed(const struct call *call,
+                                              const struct payment *payment)
+{
+    Events__PaymentFailedEvent *event = arena_new(call->arena, Events__PaymentFailedEvent);
+
+    events__payment_failed_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->reason = (char *)rpc_reason_name(payment->reason);
+    event->message = (char *)payment->message;
+    return &event->base;
+}
+
+static const ProtobufCMessage *requires_action(const struct call *call,
+                                               const struct payment *payment)
+{
+    Events__PaymentRequiresActionEvent *event = arena_new(call->arena,
+                                                          Events__PaymentRequiresActionEvent);
+
+    events__payment_requires_action_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    return &event->base;
+}
+
+static const ProtobufCMessage *captured(const struct call *call, const struct payment *payment)
+{
+    Events__PaymentCapturedEvent *event = arena_new(call->arena, Events__PaymentCapturedEvent);
+
+    events__payment_captured_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->captured_minor = payment->captured_minor;
+    event->currency = (char *)payment->currency;
+    return &event->base;
+}
+
+static const ProtobufCMessage *voided(const struct call *call, const struct payment *payment)
+{
+    Events__PaymentVoidedEvent *event = arena_new(call->arena, Events__PaymentVoidedEvent);
+
+    events__payment_voided_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    return &event->base;
+}
+
+static const ProtobufCMessage *refunded(const struct call *call, const struct payment *payment,
+                                        const struct payment_effects *effects)
+{
+    Events__PaymentRefundedEvent *event = arena_new(call->arena, Events__PaymentRefundedEvent);
+
+    events__payment_refunded_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->amount_minor = effects->refunded_minor;
+    event->refunded_minor = payment->refunded_minor;
+    event->currency = (char *)payment->currency;
+    event->complete = payment->refunded_minor == payment->captured_minor;
+    return &event->base;
+}
+
+void payment_events_make(const struct call *call, const struct payment *payment,
+                         enum payment_news news, const struct payment_effects *effects,
+                         struct event *ret_event)
+{
+    const ProtobufCMessage *message = 0;
+
+    switch (news) {
+    case PAYMENT_NEWS_AUTHORIZED: message = authorized(call, payment); break;
+    case PAYMENT_NEWS_FAILED: message = payment_failed(call, payment); break;
+    case PAYMENT_NEWS_ACTION: message = requires_action(call, payment); break;
+    case PAYMENT_NEWS_CAPTURED: message = captured(call, payment); break;
+    case PAYMENT_NEWS_VOIDED: message = voided(call, payment); break;
+    case PAYMENT_NEWS_REFUNDED: message = refunded(call, payment, effects); break;
+    }
+    event_make(call, "payment-events", payment->order_id, message, ret_event);
+}
+
+/* ---- what the order tells ---- */
+
+struct told {
+    struct payment_service *service;
+    enum payment_step step;
+    const char *user_id;
+    const Events__OrderValidatedEvent *validated; /* NULL: it is another event */
+    struct payment_input input;
+};
+
+/* A payment that is not there yet. */
+static struct status open_payment(const struct call *call, const struct told *told,
+                                  struct payment *payment)
+{
+    const Events__OrderValidatedEvent *order = told->validated;
+    struct buffer sellers;
+
+    payment->payment_id = uuid_new(call->arena);
+    payment->order_id = arena_strdup(call->arena, payment->order_id);
+    payment->user_id = told->user_id;
+    payment->provider = told->service->provider->name;
+    payment->sellers = payment->reference = payment->currency = payment->message = "";
+    payment->created_us = payment->updated_us = clock_now_us();
+    if (!order) return status_ok();
+    if (order->amount_minor < 0 || !order->currency[0])
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_MESSAGE,
+                           "a validated order needs an amount and a currency");
+    payment->amount_minor = order->amount_minor;
+    payment->currency = order->currency;
+    buffer_init(&sellers, EVENT_PAYLOAD_MAX);
+    for (size_t i = 0; i < order->n_sellers; i++)
+        buffer_printf(&sellers, "%s%s", i > 0 ? "\n" : "", order->sellers[i]);
+    payment->sellers = str_dup(call->arena, buffer_str(&sellers));
+    buffer_release(&sellers);
+    return status_ok();
+}
+
+static struct status apply(const struct call *call, struct payment *payment,
+                           const struct payment_operation *operation, struct payment_write *write,
+                           void *data)
+{
+    struct told *told = data;
+    enum payment_state from = payment->state;
+    struct status st;
+
+    if (from == PAYMENT_ABSENT && told->step != PAYMENT_ORDER_VALIDATED &&
+        told->step != PAYMENT_ORDER_CANCELLED)
+        return status_ok();
+    if (from == PAYMENT_ABSENT) {
+        st = open_payment(call, told, payment);
+        if (failed(st)) return st;
+    }
+    st = payment_step(call, told->service, payment, told->step, &told->input, write);
+    if (failed(st) || from != PAYMENT_ABSENT) return st;
+    if (payment->state != PAYMENT_NEW || !told->validated->payment_method[0]) return st;
+
+    /* The order brings a method along. */
+    st = payment_step(call, told->service, payment, PAYMENT_ASK_AUTHORIZE, &told->input, write);
+    write->from = from;
+    write->begun.method = told->validated->payment_method;
+    return st;
+}
+
+static int reason_of(const char *name)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value_by_name(
+        &argosy__reason__descriptor, name);
+
+    return value ? value->value : 0;
+}
+
+/* The event as a step. */
+static struct status read_event(struct arena *arena, const struct event *event, struct told *told)
+{
+    ProtobufCMessage *message;
+    struct status st = status_ok();
+
+    if (event_is(event, &events__order_validated_event__descriptor)) {
+        st = event_unpack(arena, event, &events__order_validated_event__descriptor, &message);
+        if (failed(st)) return st;
+        told->step = PAYMENT_ORDER_VALIDATED;
+        told->validated = (Events__OrderValidatedEvent *)message;
+        told->user_id = told->validated->user_id;
+    } else if (event_is(event, &events__order_cancelled_event__descriptor)) {
+        st = event_unpack(arena, event, &events__order_cancelled_event__descriptor, &message);
+        if (failed(st)) return st;
+        const Events__OrderCancelledEvent *cancelled = (Events__OrderCancelledEvent *)message;
+        told->step = PAYMENT_ORDER_CANCELLED;
+        told->user_id = cancelled->user_id;
+        told->input.reason = reason_of(cancelled->reason);
+        told->input.message = cancelled->message;
+    } else if (event_is(event, &events__order_confirmed_event__descriptor)) {
+        st = event_unpack(arena, event, &events__order_confirmed_event__descriptor, &message);
+        if (failed(st)) return st;
+        bool capture = ((Events__OrderConfirmedEvent *)message)->capture;
+        told->step = capture ? PAYMENT_ORDER_TO_CAPTURE : PAYMENT_ORDER_CONFIRMED;
+    } else {
+        told->step = PAYMENT_ORDER_TO_CAPTURE; /* it is fulfilled */
+    }
+    return st;
+}
+
+struct status payment_events_handle(struct call *call, const struct event *event, void *data)
+{
+    struct told *told = arena_new(call->arena, struct told);
+    struct payment_outcome outcome;
+    struct status st;
+
+    told->service = data;
+    st = read_event(call->arena, event, told);
+    if (failed(st)) return st;
+    const struct payment_change change = {
+        .order_id = event->key, .event = event, .apply = apply, .data = told};
+    return payment_change_make(call, told->service, &change, 0, &outcome);
+}
+
+void payment_events_start(const struct service_context *context, struct payment_service *service)
+{
+    static const char *const types[] = {"OrderValidatedEvent", "OrderConfirmedEvent",
+                                        "OrderFulfilledEvent", "OrderCancelledEvent", 0};
+    const struct events_subscription subscription = {
+        .group = "payment",
+        .topic = "order-events",
+        .producer = "order",
+        .types = types,
+        .handle = payment_events_handle,
+        .data = service,
+        .store = service->store->events,
+    };
+
+    events_offer(context->events, "payment-events", service->store->events);
+    events_subscribe(context->events, &subscription);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stripe as a payment provider: each of our payments is a PaymentIntent that is captured by hand.
+ *
+ *     authorize   POST /v1/payment_intents, confirmed at once     requires_capture, requires_action
+ *     confirm     asks how it is, after the customer has acted; confirms what waits for it
+ *     capture     POST /v1/payment_intents/ID/capture             succeeded
+ *     void        POST /v1/payment_intents/ID/cancel              canceled
+ *     refund      POST /v1/refunds                                succeeded, pending
+ *
+ * Stripe keeps the first answer of an idempotency key and gives it again for as long as it knows
+ * the key, so for what was still processing then we ask how it is now. */
+#include "base/clock.h"
+#include "base/encode.h"
+#include "reasons.pb-c.h"
+#include "services/payment/payment_stripe.h"
+
+/* Stripe's limit of a page. */
+enum { PAGE_MAX = 100 };
+
+static const struct stripe *stripe_of(const struct payment_provider *provider)
+{
+    return (const struct stripe *)provider;
+}
+
+static const char *intent_path(struct arena *arena, const char *reference, const char *rest)
+{
+    struct str id = percent_encode(arena, str_of(reference));
+
+    return arena_printf(arena, "/v1/payment_intents/%.*s%s", STR_ARGS(id), rest);
+}
+
+static struct status unreadable(void)
+{
+    return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
+                       "Stripe's answer cannot be read");
+}
+
+/* ---- outcomes ---- */
+
+static struct status outcome_of(struct arena *arena, const struct stripe_intent *intent,
+                                struct provider_answer *ret_answer)
+{
+    static const struct {
+        const char *status;
+        enum provider_outcome outcome;
+    } outcomes[] = {
+        {"requires_capture", PROVIDER_AUTHORIZED},
+        {"requires_action", PROVIDER_REQUIRES_ACTION},
+        {"requires_confirmation", PROVIDER_REQUIRES_ACTION},
+        {"requires_payment_method", PROVIDER_DECLINED},
+        {"processing", PROVIDER_PROCESSING},
+        {"succeeded", PROVIDER_CAPTURED},
+        {"canceled", PROVIDER_VOIDED},
+    };
+    const struct stripe_error *failure = &intent->failure;
+
+    for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+        if (strcmp(outcomes[i].status, intent->status) != 0) continue;
+        bool declined = outcomes[i].outcome == PROVIDER_DECLINED;
+        const char *code = failure->decline_code[0] ? failure->decline_code : failure->code;
+        *ret_answer = (struct provider_answer){
+            .outcome = outcomes[i].outcome,
+            .reference = intent->id,
+            .decline_code = declined ? code : "",
+            .message = declined ? failure->message : "",
+        };
+        return status_ok();
+    }
+    return status_printf(arena, STATUS_INTERNAL, 0, "Stripe has the payment %s in a state \"%s\"",
+                         intent->id, intent->status);
+}
+
+static void declined(const struct stripe_answer *answer, const char *reference,
+                     struct provider_answer *ret_answer)
+{
+    const struct stripe_error *error = &answer->error;
+
+    *ret_answer = (struct provider_answer){
+        .outcome = PROVIDER_DECLINED,
+        .reference = answer->intent.id[0] ? answer->intent.id : reference,
+        .decline_code = error->decline_code[0] ? error->decline_code : error->code,
+        .message = error->message,
+    };
+}
+
+/* ---- a payment as we see it ---- */
+
+static const char *charge_status(const char *status)
+{
+    static const char *const names[][2] = {
+        {"requires_capture", "authorized"},
+        {"requires_action", "requires_action"},
+        {"requires_confirmation", "requires_action"},
+        {"requires_payment_method", "declined"},
+        {"succeeded", "captured"},
+        {"canceled", "voided"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(names[i][0], status) == 0) return names[i][1];
+    return "processing";
+}
+
+static char *upper(struct arena *arena, const char *text)
+{
+    char *copy = arena_strdup(arena, text);
+
+    for (char *at = copy; *at; at++)
+        if (*at >= 'a' && *at <= 'z') *at -= 'a' - 'A';
+    return copy;
+}
+
+/* What was given back of what was captured. Stripe counts what it never took, too: the rest of an
+ * authorization of which a part was captured, and all of one that was let go. */
+static int64_t refunded_of(const struct stripe_intent *intent)
+{
+    if (strcmp(intent->status, "succeeded") != 0 || intent->refunded < intent->released) return 0;
+    return intent->refunded - intent->released;
+}
+
+static struct status make_charge(struct arena *arena, const struct stripe_intent *intent,
+                                 struct provider_charge *ret_charge)
+{
+    struct provider_charge charge = {
+        .reference = intent->id,
+        .order_id = intent->order_id,
+        .status = charge_status(intent->status),
+        .currency = upper(arena, intent->currency),
+    };
+
+    if (!stripe_amount_to_minor(charge.currency, intent->amount, &charge.amount_minor) ||
+        !stripe_amount_to_minor(charge.currency, intent->received, &charge.captured_minor) ||
+        !stripe_amount_to_minor(charge.currency, refunded_of(intent), &charge.refunded_minor))
+        return status_printf(arena, STATUS_INTERNAL, 0,
+                             "Stripe has the payment %s in amounts of %s that we have not",
+                             intent->id, charge.currency);
+    *ret_charge = charge;
+    return status_ok();
+}
+
+/* ---- payments ---- */
+
+static struct status get_intent(struct call *call, const struct stripe *stripe,
+                                const char *reference, struct stripe_intent *ret_intent)
+{
+    struct stripe_request request = {
+        .path = intent_path(call->arena, reference, "?expand%5B%5D=latest_charge")};
+    struct stripe_answer answer;
+    struct status st = stripe_call(call, stripe, &request, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused || !stripe_read_intent(call->arena, answer.body, ret_intent))
+        return unreadable();
+    return st;
+}
+
+/* Makes a request that answers a payment. */
+static struct status post_intent(struct call *call, const struct stripe *stripe,
+                                 const struct provider_request *request,
+                                 const struct stripe_request *post,
+                                 struct provider_answer *ret_answer)
+{
+    struct stripe_intent intent;
+    struct stripe_answer answer;
+    struct status st = stripe_call(call, stripe, post, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused) {
+        declined(&answer, request->reference, ret_answer);
+        return st;
+    }
+    if (!stripe_read_intent(call->arena, answer.body, &intent)) return unreadable();
+    if (strcmp(intent.status, "processing") == 0) st = get_intent(call, stripe, intent.id, &intent);
+    if (failed(st)) return st;
+    return outcome_of(call->arena, &intent, ret_answer);
+}
+
+static struct status check_reference(const char *reference)
+{
+    if (reference[0]) return status_ok();
+    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
+                       "Stripe has not heard of this payment yet");
+}
+
+/* Is the payment in the state that was asked for already? Perhaps it was done under a key that
+ * Stripe has forgotten since, or by Stripe itself, who lets an authorization go after a week. */
+static bool is_done(struct call *call, const struct stripe *stripe,
+                    const struct provider_request *request, enum provider_outcome wanted,
+                    struct provider_answer *ret_answer)
+{
+    struct provider_charge charge;
+    struct stripe_intent intent;
+
+    return !failed(get_intent(call, stripe, request->reference, &intent)) &&
+           !failed(make_charge(call->arena, &intent, &charge)) &&
+           !failed(outcome_of(call->arena, &intent, ret_answer)) && ret_answer->outcome == wanted &&
+           (wanted != PROVIDER_CAPTURED || charge.captured_minor == request->amount_minor);
+}
+
+/* The payment's state, or Stripe's idea of the request, does not allow it. */
+static bool is_refused(struct status st)
+{
+    return st.code == STATUS_FAILED_PRECONDITION || st.code == STATUS_INVALID_ARGUMENT;
+}
+
+static struct status put_amount(const struct call *call, const struct provider_request *request,
+                                struct stripe_form *form, const char *name)
+{
+    int64_t amount;
+
+    if (!stripe_amount_from_minor(request->currency, request->amount_minor, &amount))
+        return status_printf(call->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__PRICE_TOO_PRECISE,
+                             "Stripe cannot take %lld minor units of %s",
+                             (long long)request->amount_minor, request->currency);
+    stripe_form_add_number(form, name, amount);
+    return status_ok();
+}
+
+static void put_metadata(const struct provider_request *request, struct stripe_form *form)
+{
+    stripe_form_add(form, "metadata[order_id]", request->order_id);
+    stripe_form_add(form, "metadata[payment_id]", request->payment_id);
+}
+
+static struct status authorize(struct call *call, struct payment_provider *provider,
+                               const struct provider_request *request,
+                               struct provider_answer *ret_answer)
+{
+    struct stripe_form form;
+    struct stripe_request post = {
+        .path = "/v1/payment_intents", .form = &form, .idempotency_key = request->idempotency_key};
+    struct status st;
+
+    stripe_form_init(&form, call->arena);
+    st = put_amount(call, request, &form, "amount");
+    if (failed(st)) return st;
+    stripe_form_add(&form, "currency", str_lower(call->arena, str_of(request->currency)));
+    stripe_form_add(&form, "capture_method", "manual");
+    stripe_form_add(&form, "confirm", "true");
+    stripe_form_add(&form, "payment_method", request->payment_method);
+    stripe_form_add(&form, "payment_method_types[]", "card");
+    put_metadata(request, &form);
+    return post_intent(call, stripe_of(provider), request, &post, ret_answer);
+}
+
+/* The customer acts at Stripe itself, and mostly nothing is left to do. */
+static struct status confirm(struct call *call, struct payment_provider *provider,
+                             const struct provider_request *request,
+                             struct provider_answer *ret_answer)
+{
+    struct stripe_form form;
+    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/confirm"),
+                                  .form = &form,
+                                  .idempotency_key = request->idempotency_key};
+    struct stripe_intent intent;
+    struct status st = check_reference(request->reference);
+
+    if (!failed(st)) st = get_intent(call, stripe_of(provider), request->reference, &intent);
+    if (failed(st)) return st;
+    if (strcmp(intent.status, "requires_confirmation") != 0)
+        return outcome_of(call->arena, &intent, ret_answer);
+    stripe_form_init(&form, call->arena);
+    return post_intent(call, stripe_of(provider), request, &post, ret_answer);
+}
+
+static struct status capture(struct call *call, struct payment_provider *provider,
+                             const struct provider_request *request,
+                             struct provider_answer *ret_answer)
+{
+    struct stripe_form form;
+    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/capture"),
+                                  .form = &form,
+                                  .idempotency_key = request->idempotency_key};
+    struct provider_answer answer;
+    struct status st = check_reference(request->reference);
+
+    stripe_form_init(&form, call->arena);
+    if (!failed(st)) st = put_amount(call, request, &form, "amount_to_capture");
+    if (failed(st)) return st;
+    st = post_intent(call, stripe_of(provider), request, &post, &answer);
+    if (is_refused(st) && is_done(call, stripe_of(provider), request, PROVIDER_CAPTURED, &answer))
+        st = status_ok();
+    if (!failed(st)) *ret_answer = answer;
+    return st;
+}
+
+static struct status void_(struct call *call, struct payment_provider *provider,
+                           const struct provider_request *request,
+                           struct provider_answer *ret_answer)
+{
+    struct stripe_form form;
+    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/cancel"),
+                                  .form = &form,
+                                  .idempotency_key = request->idempotency_key};
+    struct provider_answer answer;
+    struct status st = check_reference(request->reference);
+
+    if (failed(st)) return st;
+    stripe_form_init(&form, call->arena);
+    st = post_intent(call, stripe_of(provider), request, &post, &answer);
+    if (is_refused(st) && is_done(call, stripe_of(provider), request, PROVIDER_VOIDED, &answer))
+        st = status_ok();
+    if (!failed(st)) *ret_answer = answer;
+    return st;
+}
+
+/* ---- refunds ---- */
+
+/* How a refund is now, that was pending when its key was first used. */
+static struct status get_refund(struct call *call, const struct stripe *stripe, const char *id,
+                                struct stripe_refund *ret_refund)
+{
+    struct str encoded = percent_encode(call->arena, str_of(id));
+    struct stripe_request request = {
+        .path = arena_printf(call->arena, "/v1/refunds/%.*s", STR_ARGS(encoded))};
+    struct stripe_answer answer;
+    struct status st = stripe_call(call, stripe, &request, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused || !stripe_read_refund(call->arena, answer.body, ret_refund))
+        return unreadable();
+    return st;
+}
+
+static bool is_pending(const struct stripe_refund *refund)
+{
+    return strcmp(refund->status, "pending") == 0 || strcmp(refund->status, "requires_action") == 0;
+}
+
+static struct status refund(struct call *call, struct payment_provider *provider,
+                            const struct provider_request *request,
+                            struct provider_answer *ret_answer)
+{
+    struct stripe_form form;
+    struct stripe_request post = {
+        .path = "/v1/refunds", .form = &form, .idempotency_key = request->idempotency_key};
+    struct stripe_refund refund;
+    struct stripe_answer answer;
+    struct status st = check_reference(request->reference);
+
+    stripe_form_init(&form, call->arena);
+    stripe_form_add(&form, "payment_intent", request->reference);
+    if (!failed(st)) st = put_amount(call, request, &form, "amount");
+    if (failed(st)) return st;
+    put_metadata(request, &form);
+    st = stripe_call(call, stripe_of(provider), &post, &answer);
+    if (failed(st)) return st;
+    if (answer.refused) {
+        declined(&answer, request->reference, ret_answer);
+        return st;
+    }
+    if (!stripe_read_refund(call->arena, answer.body, &refund)) return unreadable();
+    if (is_pending(&refund)) st = get_refund(call, stripe_of(provider), refund.id, &refund);
+    if (failed(st)) return st;
+    bool refunded = strcmp(refund.status, "succeeded") == 0;
+    *ret_answer = (struct provider_answer){
+        .outcome = refunded              ? PROVIDER_REFUNDED
+                   : is_pending(&refund) ? PROVIDER_PROCESSING
+                                         : PROVIDER_DECLINED,
+        .reference = request->reference,
+        .decline_code = refunded ? "" : refund.failure_reason,
+        .message = "",
+    };
+    return st;
+}
+
+/* ---- reconciliation ---- */
+
+static struct status find(struct call *call, struct payment_provider *provider,
+                          const char *reference, struct provider_charge *ret_charge)
+{
+    struct stripe_intent intent;
+    struct status st = check_reference(reference);
+
+    if (!failed(st)) st = get_intent(call, stripe_of(provider), reference, &intent);
+    if (failed(st)) return st;
+    return make_charge(call->arena, &intent, ret_charge);
+}
+
+/* The page behind `after`; at most PAGE_MAX. */
+static struct status get_page(struct call *call, const struct stripe *stripe, const char *after,
+                              size_t max, struct stripe_intent *intents, size_t *ret_count)
+{
+    struct str encoded = percent_encode(call->arena, str_of(after));
+    struct stripe_request request = {
+        .path = arena_printf(
+            call->arena, "/v1/payment_intents?limit=%zu&expand%%5B%%5D=data.latest_charge%s%.*s",
+            max, after[0] ? "&starting_after=" : "", STR_ARGS(encoded))};
+    struct stripe_answer answer;
+    struct status st = stripe_call(call, stripe, &request, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused || !stripe_read_list(call->arena, answer.body, max, intents, ret_count))
+        return unreadable();
+    return st;
+}
+
+/* Newest first, as Stripe has them. */
+static struct status list(struct call *call, struct payment_provider *provider, const char *after,
+                          size_t max, struct provider_charge **ret_charges, size_t *ret_count)
+{
+    struct stripe_intent *intents = arena_array(call->arena, struct stripe_intent, PAGE_MAX);
+    struct provider_charge *charges = arena_array(call->arena, struct provider_charge, max);
+    size_t count = 0, page, wanted;
+    struct status st;
+
+    do {
+        wanted = max - count < PAGE_MAX ? max - count : PAGE_MAX;
+        st = get_page(call, stripe_of(provider), after, wanted, intents, &page);
+        for (size_t i = 0; i < page && !failed(st); i++)
+            st = make_charge(call->arena, &intents[i], &charges[count++]);
+        if (failed(st)) return st;
+        if (page > 0) after = intents[page - 1].id;
+    } while (page == wanted && count < max);
+    *ret_charges = charges;
+    *ret_count = count;
+    return st;
+}
+
+/* ---- webhooks ---- */
+
+static struct status read_webhook(const struct call *call, struct payment_provider *provider,
+                                  struct str signature, struct str body,
+                                  struct provider_event *ret_event)
+{
+    const struct stripe *stripe = stripe_of(provider);
+    struct stripe_webhook webhook = {
+        .secret = str_of(stripe->webhook_secret),
+        .tolerance_s = stripe->webhook_tolerance_s,
+        .now_s = clock_now_us() / 1000000,
+    };
+
+    return stripe_webhook_read(call->arena, &webhook, signature, body, ret_event);
+}
+
+/* ---- from start to end ---- */
+
+static void close_provider(struct payment_provider *provider)
+{
+    https_client_free(((struct stripe *)provider)->client);
+}
+
+static const struct payment_provider functions = {
+    .name = "stripe",
+    .authorize = authorize,
+    .confirm = confirm,
+    .capture = capture,
+    .void_ = void_,
+    .refund = refund,
+    .find = find,
+    .list = list,
+    .read_webhook = read_webhook,
+    .close = close_provider,
+};
+
+struct status payment_provider_stripe(const struct service_context *context,
+                                      struct payment_provider **ret_provider)
+{
+    const struct config *config = context->config;
+    const char *url = config_text(config, "STRIPE_API_URL");
+    struct stripe *stripe = arena_new(context->arena, struct stripe);
+    struct status st = https_url_check(context->arena, url);
+    size_t length = strlen(url);
+
+    if (failed(st))
+        return status_printf(context->arena, st.code, st.reason, "STRIPE_API_URL: %s", st.message);
+    while (url[length - 1] == '/') length--;
+    stripe->provider = functions;
+    stripe->url = arena_strndup(context->arena, url, length);
+    stripe->key = config_text(config, "STRIPE_API_KEY");
+    stripe->webhook_secret = config_text(config, "STRIPE_WEBHOOK_SECRET");
+    stripe->webhook_tolerance_s = config_duration_ms(config, "STRIPE_WEBHOOK_TOLERANCE") / 1000;
+    if (!stripe->key[0])
+        return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+                           "PAYMENT_PROVIDER=stripe needs STRIPE_API_KEY");
+    st = https_client_new(context->arena, context->shards, NULL, &stripe->client);
+    if (failed(st)) return st;
+    *ret_provider = &stripe->provider;
+    return st;
+}

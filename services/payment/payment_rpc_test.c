@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The payment service through the loopback: who may ask for what, and what is answered. What
+ * becomes of payments in bad times is in payment_flow_test.c. */
+#include "services/payment/payment_testing.h"
+
+static bool is_status(const PaymentService__StandardResponse *response, int status_code,
+                      const char *status)
+{
+    return response && response->success && response->status_code == status_code &&
+           response->payment && strcmp(response->payment->status, status) == 0;
+}
+
+/* ---- the way of a payment ---- */
+
+static void pays(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+    int64_t place = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_NEW);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", 0, &response));
+    EXPECT(is_status(response, 201, "requires_capture"));
+    if (!response || !response->payment) return;
+    const PaymentService__Payment *payment = response->payment;
+    EXPECT(strcmp(payment->order_id, "o1") == 0 && payment->amount_minor == 3000);
+    EXPECT(strcmp(payment->currency, "EUR") == 0 && strcmp(payment->provider, "test") == 0);
+    EXPECT(strcmp(payment->user_id, "ann@example.com") == 0 && payment->provider_reference[0]);
+    EXPECT(payment->expires_at && payment->created_at && payment->updated_at);
+    EXPECT(charged(call, stage, "o1", "authorized", 0, 0));
+
+    const Events__PaymentAuthorizedEvent *told = stage_sent_message(
+        call, "payment-events", &place, &events__payment_authorized_event__descriptor);
+    EXPECT(told && strcmp(told->payment_id, payment->payment_id) == 0);
+    EXPECT(told && told->amount_minor == 3000 && strcmp(told->currency, "EUR") == 0);
+
+    as_sam(call);
+    EXPECT_OK(capture(call, stage, payment->payment_id, 2500, &response));
+    EXPECT(is_status(response, 200, "succeeded") && response->payment->captured_minor == 2500);
+    EXPECT_OK(refund(call, stage, payment->payment_id, 1000, 0, &response));
+    EXPECT(response->status_code == 201 && response->refund);
+    EXPECT(response->refund && strcmp(response->refund->status, "succeeded") == 0);
+    EXPECT(response->refund && response->refund->amount_minor == 1000);
+    EXPECT_REFUSED(refund(call, stage, payment->payment_id, 1501, 0, &response),
+                   FAILED_PRECONDITION, PAYMENT_ABOVE_CAPTURED);
+    EXPECT_OK(refund(call, stage, payment->payment_id, 0, 0, &response));
+    EXPECT(charged(call, stage, "o1", "captured", 2500, 2500));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(a_payment_is_authorized_captured_in_part_and_refunded)
+{
+    payment_play(pays);
+}
+
+static void declines(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+    struct keyed *keyed = with_key(call, "k");
+    int64_t place = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_chargeDeclined", keyed, &response),
+                   FAILED_PRECONDITION, PAYMENT_DECLINED);
+    EXPECT(str_is(http_headers_get(&keyed->answer, "x-http-status"), "402"));
+    keyed = with_key(call, "k");
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_chargeDeclined", keyed, &response),
+                   FAILED_PRECONDITION, PAYMENT_DECLINED);
+    EXPECT(is_replayed(keyed));
+    struct payment payment = payment_of(call, stage, "o1");
+    EXPECT(payment.state == PAYMENT_CANCELED);
+    EXPECT(payment.reason == ARGOSY__REASON__PAYMENT_DECLINED);
+    const Events__PaymentFailedEvent *told = stage_sent_message(
+        call, "payment-events", &place, &events__payment_failed_event__descriptor);
+    EXPECT(told && strcmp(told->reason, "PAYMENT_DECLINED") == 0 && told->message[0]);
+    EXPECT(!stage_sent(call, "payment-events", &place));
+}
+
+TEST(a_decline_is_an_error_that_ends_the_payment)
+{
+    payment_play(declines);
+}
+
+static void mistypes(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_none", with_key(call, "k"), &response),
+                   INVALID_ARGUMENT, PAYMENT_METHOD_UNKNOWN);
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_NEW);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k2"), &response));
+    /* That request had no effect, so its key may be used again. */
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response),
+                   FAILED_PRECONDITION, PAYMENT_STATE);
+    EXPECT(charges_of(call, stage, NULL, NULL) == 1);
+}
+
+TEST(an_unknown_method_may_be_given_better)
+{
+    payment_play(mistypes);
+}
+
+static void confirms(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+    int64_t place = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_authenticationRequired", 0, &response));
+    EXPECT(is_status(response, 201, "requires_action"));
+    if (!response || !response->payment) return;
+    EXPECT(stage_sent_message(call, "payment-events", &place,
+                              &events__payment_requires_action_event__descriptor));
+    const char *payment_id = response->payment->payment_id;
+    EXPECT_OK(confirm(call, stage, payment_id, &response));
+    EXPECT(is_status(response, 200, "requires_capture"));
+    EXPECT_REFUSED(confirm(call, stage, payment_id, &response), FAILED_PRECONDITION, PAYMENT_STATE);
+    EXPECT(stage_sent_message(call, "payment-events", &place,
+                              &events__payment_authorized_event__descriptor));
+    as_boss(call);
+    EXPECT_OK(let_go(call, stage, payment_id, &response));
+    EXPECT(is_status(response, 200, "canceled"));
+    EXPECT(charged(call, stage, "o1", "voided", 0, 0));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(a_customer_confirms_and_an_admin_lets_go)
+{
+    payment_play(confirms);
+}
+
+static void costs_nothing(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 0, "");
+    as_ann(call);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response));
+    EXPECT(is_status(response, 201, "requires_capture"));
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response));
+    order_fulfilled(call, "o1");
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_CAPTURED);
+    EXPECT(charges_of(call, stage, NULL, NULL) == 0);
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(an_order_that_costs_nothing_is_paid_without_a_provider)
+{
+    payment_play(costs_nothing);
+}
+
+/* ---- who may ---- */
+
+static struct status get(struct call *call, struct rpc_channel *channel, const char *payment_id)
+{
+    PaymentService__GetPaymentRequest request = PAYMENT_SERVICE__GET_PAYMENT_REQUEST__INIT;
+    PaymentService__StandardResponse *response;
+
+    request.payment_id = TEXT(payment_id);
+    return payment_service_get_payment(call, channel, &request, &response);
+}
+
+static struct status postings(struct call *call, struct rpc_channel *channel,
+                              const char *payment_id,
+                              PaymentService__ListPostingsResponse **ret_response)
+{
+    PaymentService__ListPostingsRequest request = PAYMENT_SERVICE__LIST_POSTINGS_REQUEST__INIT;
+
+    request.payment_id = TEXT(payment_id);
+    return payment_service_list_postings(call, channel, &request, ret_response);
+}
+
+static void keeps_roles(struct call *call, struct stage *stage)
+{
+    PaymentService__ListPostingsResponse *ledger;
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 3000, "pm_card_visa");
+    const char *id = payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED).payment_id;
+    EXPECT_REFUSED(get(call, stage->inside, id), UNAUTHENTICATED, LOGIN_REQUIRED);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", 0, &response), UNAUTHENTICATED,
+                   LOGIN_REQUIRED);
+
+    stage_as(call, "bob@example.com", "customer", "");
+    EXPECT_REFUSED(get(call, stage->inside, id), PERMISSION_DENIED, NOT_OWNER);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", 0, &response), PERMISSION_DENIED,
+                   NOT_OWNER);
+    EXPECT_REFUSED(confirm(call, stage, id, &response), PERMISSION_DENIED, NOT_OWNER);
+
+    stage_as(call, "tom@example.com", "seller", "");
+    EXPECT_REFUSED(get(call, stage->inside, id), PERMISSION_DENIED, NOT_OWNER);
+    EXPECT_REFUSED(capture(call, stage, id, 0, &response), PERMISSION_DENIED, NOT_OWNER);
+    EXPECT_REFUSED(refund(call, stage, id, 0, 0, &response), PERMISSION_DENIED, NOT_OWNER);
+
+    as_ann(call);
+    EXPECT_OK(get(call, stage->inside, id));
+    EXPECT_REFUSED(get(call, stage->outside, id), UNAUTHENTICATED, LOGIN_REQUIRED);
+    EXPECT_REFUSED(capture(call, stage, id, 0, &response), PERMISSION_DENIED, ROLE_REQUIRED);
+    EXPECT_REFUSED(refund(call, stage, id, 0, 0, &response), PERMISSION_DENIED, ROLE_REQUIRED);
+    EXPECT_REFUSED(let_go(call, stage, id, &response), PERMISSION_DENIED, ROLE_REQUIRED);
+    EXPECT_REFUSED(postings(call, stage->inside, id, &ledger), PERMISSION_DENIED, ROLE_REQUIRED);
+
+    as_sam(call);
+    EXPECT_OK(get(call, stage->inside, id));
+    EXPECT_REFUSED(let_go(call, stage, id, &response), PERMISSION_DENIED, ROLE_REQUIRED);
+    EXPECT_OK(capture(call, stage, id, 0, &response));
+
+    as_boss(call);
+    EXPECT_OK(postings(call, stage->fleet, id, &ledger));
+    EXPECT(ledger && ledger->n_postings == 2);
+    EXPECT_OK(refund(call, stage, id, 0, 0, &response));
+    stage_as(call, "", "", "");
+    EXPECT_REFUSED(postings(call, stage->outside, id, &ledger), PERMISSION_DENIED, INTERNAL_ONLY);
+    EXPECT_OK(postings(call, stage->inside, id, &ledger));
+    EXPECT(ledger && ledger->n_postings == 3);
+}
+
+TEST(each_role_may_do_its_own)
+{
+    payment_play(keeps_roles);
+}
+
+static struct status list(struct call *call, struct stage *stage, const char *order_id,
+                          int page_size, const char *cursor, PaymentService__Payments **ret_page)
+{
+    PaymentService__ListPaymentsRequest request = PAYMENT_SERVICE__LIST_PAYMENTS_REQUEST__INIT;
+    PaymentService__StandardResponse *response;
+
+    request.order_id = TEXT(order_id);
+    request.page_size = page_size;
+    request.cursor = TEXT(cursor);
+    struct status st = payment_service_list_payments(call, stage->inside, &request, &response);
+    if (!failed(st)) *ret_page = response->payments;
+    return st;
+}
+
+static void lists(struct call *call, struct stage *stage)
+{
+    PaymentService__Payments *page = 0;
+
+    for (int i = 0; i < 5; i++)
+        order_validated(call, arena_printf(call->arena, "o%d", i), 100 + i, "");
+    order_cancelled(call, "never-validated");
+    as_ann(call);
+    EXPECT_OK(list(call, stage, "", 3, "", &page));
+    if (!page) return;
+    EXPECT(page->n_payments == 3 && page->next_cursor[0]);
+    EXPECT(page->payments[0]->amount_minor == 104);
+    EXPECT_OK(list(call, stage, "", 3, page->next_cursor, &page));
+    EXPECT(page->n_payments == 2 && !page->next_cursor[0]);
+    EXPECT(page->payments[1]->amount_minor == 100);
+    EXPECT_OK(list(call, stage, "o3", 0, "", &page));
+    EXPECT(page->n_payments == 1 && page->payments[0]->amount_minor == 103);
+    EXPECT_OK(list(call, stage, "never-validated", 0, "", &page));
+    EXPECT(page->n_payments == 0);
+    EXPECT_REFUSED(list(call, stage, "", 3, "nonsense", &page), INVALID_ARGUMENT,
+                   PAGE_CURSOR_INVALID);
+    stage_as(call, "bob@example.com", "customer", "");
+    EXPECT_OK(list(call, stage, "", 3, "", &page));
+    EXPECT(page->n_payments == 0);
+    EXPECT_REFUSED(list(call, stage, "o3", 0, "", &page), PERMISSION_DENIED, NOT_OWNER);
+    EXPECT_REFUSED(get(call, stage->inside, "none"), NOT_FOUND, PAYMENT_NOT_FOUND);
+}
+
+TEST(payments_are_listed_in_pages_newest_first)
+{
+    payment_play(lists);
+}
+
+/* ---- the same request twice ---- */
+
+static void repeats(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *first = 0, *again = 0;
+    struct keyed *keyed;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &first));
+    keyed = with_key(call, "k");
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", keyed, &again));
+    EXPECT(is_replayed(keyed) && again->status_code == 201);
+    EXPECT(strcmp(first->payment->payment_id, again->payment->payment_id) == 0);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_chargeDeclined", with_key(call, "k"), &again),
+                   FAILED_PRECONDITION, IDEMPOTENCY_KEY_REUSED);
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", 0, &again), FAILED_PRECONDITION,
+                   PAYMENT_STATE);
+    order_fulfilled(call, "o1");
+    const char *id = payment_becomes(call, stage, "o1", PAYMENT_CAPTURED).payment_id;
+    as_sam(call);
+    EXPECT_OK(refund(call, stage, id, 700, with_key(call, "r"), &first));
+    EXPECT_OK(refund(call, stage, id, 700, with_key(call, "r"), &again));
+    EXPECT(strcmp(first->refund->refund_id, again->refund->refund_id) == 0);
+    EXPECT(charged(call, stage, "o1", "captured", 3000, 700));
+}
+
+TEST(the_same_key_answers_the_first_answer_and_does_nothing_more)
+{
+    payment_play(repeats);
+}
+
+static _Atomic int paid, refused;
+
+static void pay_with_one_key(struct call *call, struct stage *stage, int number)
+{
+    PaymentService__StandardResponse *response;
+
+    as_ann(call);
+    struct status st = pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response);
+    if (failed(st)) EXPECT(st.reason == ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING);
+    atomic_fetch_add(failed(st) ? &refused : &paid, 1);
+}
+
+static void races_with_one_key(struct call *call, struct stage *stage)
+{
+    paid = refused = 0;
+    order_validated(call, "o1", 3000, "");
+    stage_spread(call, stage, 20, pay_with_one_key);
+    EXPECT(paid >= 1 && paid + refused == 20);
+    EXPECT(charged(call, stage, "o1", "authorized", 0, 0));
+}
+
+TEST(one_key_at_the_same_time_charges_once)
+{
+    payment_play(races_with_one_key);
+}
+
+static void refund_forty(struct call *call, struct stage *stage, int number)
+{
+    PaymentService__StandardResponse *response;
+
+    as_sam(call);
+    struct status st = refund(call, stage, payment_of(call, stage, "o1").payment_id, 40, 0,
+                              &response);
+    if (failed(st)) EXPECT(st.reason == ARGOSY__REASON__PAYMENT_ABOVE_CAPTURED);
+    atomic_fetch_add(failed(st) ? &refused : &paid, 1);
+}
+
+static void races_to_refund(struct call *call, struct stage *stage)
+{
+    paid = refused = 0;
+    order_validated(call, "o1", 500, "pm_card_visa");
+    order_confirmed(call, "o1", true);
+    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+    stage_spread(call, stage, 20, refund_forty);
+    EXPECT(paid == 12 && refused == 8);
+    EXPECT(charged(call, stage, "o1", "captured", 500, 480));
+    EXPECT(payment_of(call, stage, "o1").refunded_minor == 480);
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(twenty_refunds_at_once_never_exceed_what_was_captured)
+{
+    payment_play(races_to_refund);
+}

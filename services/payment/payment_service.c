@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: settings to adapters to handlers. */
+#include "services/payment/payment_service.h"
+
+#include <string.h>
+
+#include "services/payment/payment_stripe.h"
+
+enum { US_PER_MS = 1000 };
+
+extern const struct service_module payment_service;
+
+static const struct setting settings[] = {
+    {"PAYMENT_PROVIDER", SETTING_TEXT, "test",
+     "Who moves the money: test (the bank service, for development) or stripe.", 0, 0},
+    {"PAYMENT_PROVIDER_TIMEOUT", SETTING_DURATION, "10s",
+     "How long the provider may take for one call before it is asked again.", 100, 60000},
+    {"PAYMENT_ANSWER_WITHIN", SETTING_DURATION, "8s",
+     "A request that the provider takes longer for is answered 202, and goes on.", 0, 60000},
+    {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
+     "How long an authorization is held before it is let go.", 1000, 2592000000},
+    {"PAYMENT_ATTEMPTS_MAX", SETTING_INTEGER, "7",
+     "Authorizations asked for in vain so often are given up, if it is certain that nothing was "
+     "done.",
+     1, 100},
+    {"PAYMENT_AUTHORIZE_TIMEOUT", SETTING_DURATION, "5m",
+     "An order waits so long for its authorization even if nobody knows what comes of it; what "
+     "does "
+     "is undone.",
+     1000, 86400000},
+    PAYMENT_STRIPE_SETTINGS,
+    {0},
+};
+
+static struct status open_store(const struct service_context *context,
+                                struct payment_store **ret_store)
+{
+    const char *url = service_store_url(context, &payment_service);
+
+    if (strncmp(url, "sqlite:", 7) == 0) return payment_store_sqlite(context, url + 7, ret_store);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "PAYMENT_STORE=%s: the payment service keeps its data in sqlite:PATH",
+                         url);
+}
+
+static struct status choose_provider(const struct service_context *context,
+                                     struct payment_provider **ret_provider)
+{
+    const char *name = config_text(context->config, "PAYMENT_PROVIDER");
+
+    if (strcmp(name, "test") == 0) return payment_provider_test(context, ret_provider);
+    if (strcmp(name, "stripe") == 0) return payment_provider_stripe(context, ret_provider);
+    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                         "PAYMENT_PROVIDER=%s: there are test and stripe", name);
+}
+
+static void read_policy(const struct config *config, struct payment_policy *ret_policy)
+{
+    *ret_policy = (struct payment_policy){
+        .provider_timeout_ms = config_duration_ms(config, "PAYMENT_PROVIDER_TIMEOUT"),
+        .answer_within_ms = config_duration_ms(config, "PAYMENT_ANSWER_WITHIN"),
+        .authorization_ttl_us = config_duration_ms(config, "PAYMENT_AUTHORIZATION_TTL") * US_PER_MS,
+        .authorize_timeout_us = config_duration_ms(config, "PAYMENT_AUTHORIZE_TIMEOUT") * US_PER_MS,
+        .attempts_max = (int)config_integer(config, "PAYMENT_ATTEMPTS_MAX"),
+    };
+}
+
+static struct status start(const struct service_context *context, void **ret_service)
+{
+    struct payment_service *service = arena_new(context->arena, struct payment_service);
+    struct status st;
+
+    read_policy(context->config, &service->policy);
+    st = choose_provider(context, &service->provider);
+    if (failed(st)) return st;
+    st = open_store(context, &service->store);
+    if (failed(st)) return st;
+
+    service->worker = payment_worker_new(context->arena, context->shards, service);
+    rpc_server_add(context->server, &payment_service_rpc, &payment_handlers, service);
+    payment_events_start(context, service);
+    *ret_service = service;
+    return status_ok();
+}
+
+static void serve(void *data)
+{
+    struct payment_service *service = data;
+
+    payment_worker_sweep(service->worker);
+}
+
+static void stop(void *data)
+{
+    struct payment_service *service = data;
+
+    if (service->provider->close) service->provider->close(service->provider);
+    service->store->close(service->store);
+}
+
+const struct service_module payment_service = {
+    .name = "payment",
+    .rpc_name = "payment_service.PaymentService",
+    .settings = settings,
+    .store_default = "sqlite:{data}/payment.db",
+    .start = start,
+    .serve = serve,
+    .stop = stop,
+};

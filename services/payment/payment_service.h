@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the payment service's own files share. */
+#ifndef SERVICES_PAYMENT_PAYMENT_SERVICE_H
+#define SERVICES_PAYMENT_PAYMENT_SERVICE_H
+
+#include "payment.rpc.h"
+#include "services/payment/payment_provider.h"
+#include "services/payment/payment_store.h"
+#include "services/payment/payment_worker.h"
+
+struct payment_policy {
+    int64_t provider_timeout_ms;  /* for each call of the provider */
+    int64_t answer_within_ms;     /* a request that takes longer is answered "processing" */
+    int64_t authorization_ttl_us; /* then it is let go */
+    int64_t authorize_timeout_us; /* then an order waits no longer, though nobody knows */
+    int attempts_max;             /* of an authorization; then it is asked whether it exists */
+};
+
+struct payment_service {
+    struct payment_store *store;
+    struct payment_provider *provider;
+    struct payment_worker *worker;
+    struct payment_policy policy;
+};
+
+extern const struct payment_service_handlers payment_handlers;
+
+/* ---- payment_change.c: changes of payments ---- */
+
+/* How long an operation that is worked on is left alone by others. */
+int64_t payment_lease_us(const struct payment_service *service);
+
+/* Inside a change's apply: takes a step and fills in what is to be written: the begun operation but
+ * for method, note and request, and the events. */
+struct status payment_step(const struct call *call, const struct payment_service *service,
+                           struct payment *payment, enum payment_step step,
+                           struct payment_input *input, struct payment_write *write);
+
+/* Makes the change, counts it, and starts the operation that began. `waiter` (may be NULL) is told
+ * what comes of that. */
+struct status payment_change_make(struct call *call, struct payment_service *service,
+                                  const struct payment_change *change,
+                                  struct payment_waiter *waiter,
+                                  struct payment_outcome *ret_outcome);
+
+/* What the provider says of a payment, as a step; false: nothing that we do not know. */
+bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
+                     enum payment_step *ret_step, struct payment_input *input);
+
+/* ---- payment_events.c ---- */
+
+/* Subscribes and offers. */
+void payment_events_start(const struct service_context *context, struct payment_service *service);
+/* Applies one event of the order's; `data` is the service. */
+struct status payment_events_handle(struct call *call, const struct event *event, void *data);
+/* The event that tells of this. */
+void payment_events_make(const struct call *call, const struct payment *payment,
+                         enum payment_news news, const struct payment_effects *effects,
+                         struct event *ret_event);
+
+/* ---- rpcs in files of their own ---- */
+
+struct status payment_receive_webhook(struct call *call,
+                                      const PaymentService__ReceiveWebhookRequest *request,
+                                      PaymentService__ReceiveWebhookResponse *response);
+struct status payment_list_postings(struct call *call,
+                                    const PaymentService__ListPostingsRequest *request,
+                                    PaymentService__ListPostingsResponse *response);
+struct status payment_reconcile(struct call *call,
+                                const PaymentService__ReconcilePaymentsRequest *request,
+                                struct rpc_stream *stream);
+
+#endif

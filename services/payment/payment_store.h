@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port: what the payment service wants kept. An adapter fills the table; payment_store_test.c
+ * holds each one to it.
+ *
+ * A change of a payment is one transaction with all that belongs to it: the operation that begins
+ * or ends, the postings of the ledger, the events that tell of it, the event or the request that it
+ * comes from. */
+#ifndef SERVICES_PAYMENT_PAYMENT_STORE_H
+#define SERVICES_PAYMENT_PAYMENT_STORE_H
+
+#include "events/events_store.h"
+#include "events/idempotency.h"
+#include "rpc/service.h"
+#include "services/payment/payment.h"
+
+struct payment_store;
+
+/* Something that the provider is to do; it is kept before the provider is asked, and until it has
+ * answered. Its id is the provider's idempotency key, and a refund's id. */
+struct payment_operation {
+    const char *operation_id, *payment_id;
+    enum payment_operation_kind kind;
+    int64_t amount_minor;
+    const char *method; /* of authorize: the provider's token */
+    const char *note;   /* of a refund: why */
+    int attempts;       /* that were not answered */
+    bool processing;    /* the provider has said that it does not know yet */
+    int64_t next_us;    /* nobody tries it before: somebody does now, or it waits */
+    int64_t created_us;
+    /* The request that asked for it: its caller, and its key if it has one, whose record ends with
+     * the operation. "" : nobody has, it follows from something else. */
+    const char *scope, *key;
+};
+
+struct payment_refund {
+    const char *refund_id;
+    int64_t amount_minor;
+    const char *status; /* processing, succeeded, failed */
+    const char *reason;
+    int64_t created_us;
+};
+
+/* What a change writes besides the payment. */
+struct payment_write {
+    enum payment_state from; /* before the change */
+    struct payment_effects effects;
+    struct payment_operation begun; /* if effects.operation says so: the rest of it */
+    bool ended;                     /* the change's operation */
+    bool refund_failed;             /* it was a refund, and has not succeeded */
+    struct event events[PAYMENT_NEWS_MAX];
+    size_t event_count;
+    struct str answer; /* to be kept for the request of the change or of its operation; data NULL:
+                          none yet */
+    bool forget;       /* instead: the request had no effect */
+};
+
+struct payment_change {
+    /* Whose: one of the three. An order without a payment has one in the state PAYMENT_ABSENT. */
+    const char *payment_id, *order_id, *operation_id;
+    /* Takes effect by this change; NULL: none. */
+    const struct event *event;
+    const struct idempotency *idempotency;
+    /* Changes the payment (and gives a new one its ids). `operation` is NULL if the change is of no
+     * operation. A failed status leaves everything as it was. Runs on another thread while the call
+     * waits. */
+    struct status (*apply)(const struct call *call, struct payment *payment,
+                           const struct payment_operation *operation, struct payment_write *write,
+                           void *data);
+    void *data;
+};
+
+struct payment_outcome {
+    bool applied;      /* false: the event was here before, the operation has ended, or `answer` */
+    struct str answer; /* the first one to this request; data NULL: none */
+    /* If applied. */
+    struct payment payment;
+    struct payment_write write;
+};
+
+/* A payment as the ledger has it, beside the payment itself. */
+struct payment_audit {
+    struct payment payment;
+    bool busy;                                          /* an operation is under way, refunds too */
+    int64_t number;                                     /* of the payment, for the next page */
+    int64_t held_minor, captured_minor, refunded_minor; /* by the ledger */
+    int64_t unbalanced; /* postings whose debits and credits differ */
+};
+
+struct payment_ledger_posting {
+    int64_t number;
+    const char *currency;
+    int64_t at_us;
+    struct payment_posting posting;
+};
+
+struct payment_store {
+    struct events_store *events;
+
+    struct status (*update)(struct call *call, struct payment_store *store,
+                            const struct payment_change *change,
+                            struct payment_outcome *ret_outcome);
+
+    /* PAYMENT_NOT_FOUND. One of an order that was cancelled before is not found either. */
+    struct status (*find)(struct call *call, struct payment_store *store, const char *payment_id,
+                          struct payment *ret_payment);
+    struct status (*find_by_order)(struct call *call, struct payment_store *store,
+                                   const char *order_id, struct payment *ret_payment);
+    /* A customer's, newest first; *before is 0 for the first page, and is set to where the next one
+     * goes on, 0 at the end. */
+    struct status (*list)(struct call *call, struct payment_store *store, const char *user_id,
+                          int64_t *before, size_t max, struct payment **ret_payments,
+                          size_t *ret_count);
+    /* Oldest first. */
+    struct status (*list_refunds)(struct call *call, struct payment_store *store,
+                                  const char *payment_id, size_t max,
+                                  struct payment_refund **ret_refunds, size_t *ret_count);
+    struct status (*list_postings)(struct call *call, struct payment_store *store,
+                                   const char *payment_id, size_t max,
+                                   struct payment_ledger_posting **ret_postings, size_t *ret_count);
+
+    /* ---- operations ---- */
+
+    /* NOT_FOUND if it has ended. */
+    struct status (*find_operation)(struct call *call, struct payment_store *store,
+                                    const char *operation_id,
+                                    struct payment_operation *ret_operation,
+                                    struct payment *ret_payment);
+    /* Keeps attempts, processing and next_us of an operation, and the provider's id of its payment
+     * if `reference` is one and not ""; fine if it has ended. */
+    struct status (*postpone)(struct call *call, struct payment_store *store,
+                              const struct payment_operation *operation, const char *reference);
+    /* Lets those of a payment be due now; of all payments if it is NULL. */
+    struct status (*hasten)(struct call *call, struct payment_store *store, const char *payment_id,
+                            int64_t now_us);
+    /* Takes at most `max` that are due: nobody else gets them before `until_us`. */
+    struct status (*claim)(struct call *call, struct payment_store *store, int64_t now_us,
+                           int64_t until_us, size_t max, const char ***ret_operation_ids,
+                           size_t *ret_count);
+    struct status (*count_operations)(struct call *call, struct payment_store *store,
+                                      int64_t *ret_count);
+
+    /* ---- time and audit ---- */
+
+    /* Payments whose authorization has ended, oldest first. */
+    struct status (*expired)(struct call *call, struct payment_store *store, int64_t now_us,
+                             size_t max, const char ***ret_payment_ids, size_t *ret_count);
+    /* Payments after a number, oldest first. */
+    struct status (*audit)(struct call *call, struct payment_store *store, int64_t after,
+                           size_t max, struct payment_audit **ret_audits, size_t *ret_count);
+    /* One, as it is now. */
+    struct status (*audit_one)(struct call *call, struct payment_store *store, int64_t number,
+                               struct payment_audit *ret_audit);
+
+    void (*close)(struct payment_store *store);
+};
+
+/* Opens the embedded adapter on a file. */
+struct status payment_store_sqlite(const struct service_context *context, const char *path,
+                                   struct payment_store **ret_store);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the embedded adapter share: rows. */
+#ifndef SERVICES_PAYMENT_PAYMENT_STORE_SQLITE_H
+#define SERVICES_PAYMENT_PAYMENT_STORE_SQLITE_H
+
+#include "events/events_sqlite.h"
+#include "services/payment/payment_store.h"
+
+struct sqlite_payment_store {
+    struct payment_store port;
+    struct sqlite *db;
+};
+
+static inline struct sqlite *payment_db(struct payment_store *store)
+{
+    return ((struct sqlite_payment_store *)store)->db;
+}
+
+/* Every statement that reads payments begins with these columns of `payments AS p`. */
+#define PAYMENT_COLUMNS                                                                      \
+    "p.payment, p.payment_id, p.order_id, p.user_id, p.sellers, p.provider, p.reference,"    \
+    " p.currency, p.state, p.wishes, p.amount_minor, p.authorized_minor, p.captured_minor,"  \
+    " p.refunded_minor, p.refunding_minor, p.reason, p.message, p.expires_us, p.created_us," \
+    " p.updated_us"
+enum { PAYMENT_COLUMN_COUNT = 20 };
+#define OPERATION_COLUMNS                                                                 \
+    "o.operation_id, o.kind, o.amount_minor, o.method, o.note, o.attempts, o.processing," \
+    " o.next_us, o.created_us, o.scope, o.key"
+
+/* Of the row that the rows stand on. *ret_number is the row's own. */
+void payment_row_read(const struct sqlite_rows *rows, int64_t *ret_number,
+                      struct payment *ret_payment);
+/* `first` is the column where the operation's begin. */
+void payment_operation_read(const struct sqlite_rows *rows, int first, const char *payment_id,
+                            struct payment_operation *ret_operation);
+
+/* Inserts it if *number is 0, which it then gets; else updates what may change. */
+struct status payment_row_write(struct sqlite_tx *tx, const struct payment *payment,
+                                int64_t *number);
+/* With a refund's row. */
+struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
+                                      const struct payment_operation *operation);
+struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
+                                    bool refund_failed);
+struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
+                                    const struct payment *payment,
+                                    const struct payment_posting *posting);
+
+struct status payment_sqlite_list_postings(struct call *call, struct payment_store *store,
+                                           const char *payment_id, size_t max,
+                                           struct payment_ledger_posting **ret_postings,
+                                           size_t *ret_count);
+struct status payment_sqlite_audit(struct call *call, struct payment_store *store, int64_t after,
+                                   size_t max, struct payment_audit **ret_audits,
+                                   size_t *ret_count);
+struct status payment_sqlite_audit_one(struct call *call, struct payment_store *store,
+                                       int64_t number, struct payment_audit *ret_audit);
+
+struct status payment_sqlite_find_operation(struct call *call, struct payment_store *store,
+                                            const char *operation_id,
+                                            struct payment_operation *ret_operation,
+                                            struct payment *ret_payment);
+struct status payment_sqlite_postpone(struct call *call, struct payment_store *store,
+                                      const struct payment_operation *operation,
+                                      const char *reference);
+struct status payment_sqlite_hasten(struct call *call, struct payment_store *store,
+                                    const char *payment_id, int64_t now_us);
+struct status payment_sqlite_claim(struct call *call, struct payment_store *store, int64_t now_us,
+                                   int64_t until_us, size_t max, const char ***ret_operation_ids,
+                                   size_t *ret_count);
+struct status payment_sqlite_count_operations(struct call *call, struct payment_store *store,
+                                              int64_t *ret_count);
+
+#endif

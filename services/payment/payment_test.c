@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may happen to a payment, and what follows: every state with every step, and histories at
+ * random. */
+#include "services/payment/payment.h"
+
+#include "base/str.h"
+#include "base/test.h"
+#include "reasons.pb-c.h"
+
+enum { AMOUNT = 1000, PENDING = 400 };
+
+/* A payment as it is in this state, without any wish. */
+static struct payment payment_in(enum payment_state state)
+{
+    struct payment payment = {
+        .payment_id = "p",
+        .order_id = "o",
+        .sellers = "sam@example.com",
+        .state = state,
+        .amount_minor = AMOUNT,
+        .message = "",
+    };
+    bool held = state == PAYMENT_AUTHORIZED || state == PAYMENT_CAPTURING ||
+                state == PAYMENT_VOIDING || state == PAYMENT_CAPTURED;
+
+    if (held) payment.authorized_minor = AMOUNT;
+    if (state == PAYMENT_CAPTURED) payment.captured_minor = AMOUNT;
+    if (state == PAYMENT_CAPTURED) payment.refunding_minor = PENDING;
+    return payment;
+}
+
+static struct payment_input input_of(enum payment_step step)
+{
+    struct payment_input input = {.now_us = 5, .expires_us = 9, .message = "why"};
+
+    if (step == PAYMENT_GOT_CAPTURED) input.amount_minor = AMOUNT;
+    if (step == PAYMENT_GOT_REFUNDED || step == PAYMENT_GOT_REFUND_REFUSED)
+        input.amount_minor = PENDING;
+    return input;
+}
+
+/* ---- every state with every step ---- */
+
+/* One letter a state, in their order. */
+static const char letters[] = "abNAXFHTCVK";
+
+/* Where each step leads, in their order: a letter; "." stays; "!" is refused, "B" as busy. */
+static const char *const expected[PAYMENT_STATE_COUNT] = {
+    /* absent */ "!!!!!"
+                 "N..b"
+                 ".."
+                 "........",
+    /* buried */
+    "!!!!!"
+    "...."
+    ".."
+    "........",
+    /* new */
+    "A!!!!"
+    "...K"
+    ".."
+    "........",
+    /* authorizing */
+    "BBBBB"
+    "...."
+    ".."
+    "HXK...N.",
+    /* action */
+    "!F!V!"
+    "...V"
+    ".."
+    "H.K.K...",
+    /* confirming */
+    "BBBBB"
+    "...."
+    ".."
+    "HXK.K.X.",
+    /* authorized */
+    "!!TV!"
+    "..TV"
+    "V."
+    "...CK...",
+    /* capturing */
+    "BBBBB"
+    "...."
+    ".."
+    "...CK.H.",
+    /* captured */
+    "!!!!C"
+    "...."
+    ".."
+    "........",
+    /* voiding */
+    "BBBBB"
+    "...."
+    ".."
+    "..KCK.H.",
+    /* canceled */
+    "!!!!!"
+    "...."
+    ".."
+    "V.......",
+};
+
+static void check_pair(struct arena *arena, enum payment_state from, enum payment_step step)
+{
+    struct payment payment = payment_in(from), before = payment;
+    struct payment_input input = input_of(step);
+    struct payment_effects effects;
+    char wanted = expected[from][step];
+
+    struct status st = payment_take(arena, &payment, step, &input, &effects);
+    if (wanted == '!') CHECK_INT(st.reason, ==, ARGOSY__REASON__PAYMENT_STATE);
+    if (wanted == 'B') CHECK_INT(st.reason, ==, ARGOSY__REASON__PAYMENT_BUSY);
+    if (wanted == '!' || wanted == 'B') {
+        CHECK(memcmp(&payment, &before, sizeof(payment)) == 0);
+        return;
+    }
+    CHECK_OK(st);
+    char found = payment.state == from && wanted == '.' ? '.' : letters[payment.state];
+    if (found != wanted)
+        printf("  %s, step %d: %c, not %c\n", payment_state_own_name(from), step, found, wanted);
+    CHECK_INT(found, ==, wanted);
+}
+
+TEST(every_step_leads_from_every_state_where_it_should)
+{
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    for (int from = 0; from < PAYMENT_STATE_COUNT; from++) {
+        CHECK_INT(strlen(expected[from]), ==, PAYMENT_STEP_COUNT);
+        for (int step = 0; step < PAYMENT_STEP_COUNT; step++)
+            check_pair(&arena, (enum payment_state)from, (enum payment_step)step);
+    }
+    arena_release(&arena);
+}
+
+/* ---- what follows ---- */
+
+static struct payment_effects take(struct payment *payment, enum payment_step step,
+                                   int64_t amount_minor)
+{
+    struct payment_input input = input_of(step);
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    input.amount_minor = amount_minor;
+    struct status st = payment_take(&arena, payment, step, &input, &effects);
+    invariant(!failed(st));
+    arena_release(&arena);
+    return effects;
+}
+
+static bool tells(const struct payment_effects *effects, enum payment_news news)
+{
+    for (size_t i = 0; i < effects->news_count; i++)
+        if (effects->news[i] == news) return true;
+    return false;
+}
+
+TEST(a_cancelled_order_is_remembered_while_its_authorization_is_under_way)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+    struct payment_effects effects = take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+
+    CHECK(payment.state == PAYMENT_AUTHORIZING && effects.operation.kind == PAYMENT_NO_OPERATION);
+    effects = take(&payment, PAYMENT_GOT_AUTHORIZED, AMOUNT);
+    CHECK(payment.state == PAYMENT_VOIDING && effects.operation.kind == PAYMENT_VOID);
+    CHECK(effects.posting_count == 1 && effects.news_count == 0);
+    effects = take(&payment, PAYMENT_GOT_VOIDED, 0);
+    CHECK(payment.state == PAYMENT_CANCELED && tells(&effects, PAYMENT_NEWS_VOIDED));
+    CHECK(!tells(&effects, PAYMENT_NEWS_FAILED));
+}
+
+TEST(a_cancelled_order_gets_back_what_is_captured_just_now)
+{
+    struct payment payment = payment_in(PAYMENT_CAPTURING);
+    struct payment_effects effects;
+
+    take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+    effects = take(&payment, PAYMENT_GOT_CAPTURED, 600);
+    CHECK(payment.state == PAYMENT_CAPTURED && payment.captured_minor == 600);
+    CHECK(effects.operation.kind == PAYMENT_REFUND && effects.operation.amount_minor == 600);
+    CHECK_INT(effects.posting_count, ==, 2);
+    CHECK_STR(effects.postings[1].cause, "release");
+    CHECK_INT(effects.postings[1].entries[0].debit_minor, ==, 400);
+    effects = take(&payment, PAYMENT_GOT_REFUNDED, 600);
+    CHECK(payment.refunded_minor == 600 && payment.refunding_minor == 0);
+    CHECK(effects.operation.kind == PAYMENT_NO_OPERATION);
+}
+
+TEST(an_order_that_is_to_be_captured_before_it_is_authorized_is_captured_then)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+    struct payment_effects effects;
+
+    take(&payment, PAYMENT_ORDER_TO_CAPTURE, 0);
+    effects = take(&payment, PAYMENT_GOT_AUTHORIZED, AMOUNT);
+    CHECK(payment.state == PAYMENT_CAPTURING && effects.operation.kind == PAYMENT_CAPTURE);
+    CHECK(tells(&effects, PAYMENT_NEWS_AUTHORIZED));
+}
+
+TEST(an_authorization_that_expires_is_let_go_and_an_order_that_waits_hears_of_it)
+{
+    struct payment waits = payment_in(PAYMENT_AUTHORIZED), confirmed = waits;
+    struct payment_effects effects;
+
+    take(&waits, PAYMENT_EXPIRED, 0);
+    effects = take(&waits, PAYMENT_GOT_VOIDED, 0);
+    CHECK(tells(&effects, PAYMENT_NEWS_FAILED) && tells(&effects, PAYMENT_NEWS_VOIDED));
+    take(&confirmed, PAYMENT_ORDER_CONFIRMED, 0);
+    take(&confirmed, PAYMENT_EXPIRED, 0);
+    effects = take(&confirmed, PAYMENT_GOT_VOIDED, 0);
+    CHECK(confirmed.state == PAYMENT_CANCELED && !tells(&effects, PAYMENT_NEWS_FAILED));
+}
+
+TEST(what_is_given_up_fails_once_and_is_undone_when_it_turns_up)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+    struct payment_effects effects = take(&payment, PAYMENT_GIVEN_UP, 0);
+
+    CHECK(tells(&effects, PAYMENT_NEWS_FAILED) && payment.state == PAYMENT_AUTHORIZING);
+    effects = take(&payment, PAYMENT_GIVEN_UP, 0);
+    CHECK_INT(effects.news_count, ==, 0);
+    effects = take(&payment, PAYMENT_GOT_AUTHORIZED, AMOUNT);
+    CHECK(payment.state == PAYMENT_VOIDING && effects.news_count == 0);
+}
+
+TEST(what_the_provider_refuses_is_tried_anew_later_if_the_order_still_wants_it)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZED);
+    struct payment_effects effects = take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+
+    CHECK(effects.operation.kind == PAYMENT_VOID && effects.operation.delay_us == 0);
+    effects = take(&payment, PAYMENT_GOT_REFUSED, 0);
+    CHECK(payment.state == PAYMENT_VOIDING && effects.operation.kind == PAYMENT_VOID);
+    CHECK(effects.operation.delay_us > 0);
+}
+
+TEST(a_payment_of_nothing_needs_no_provider)
+{
+    struct payment payment = payment_in(PAYMENT_NEW);
+    struct payment_effects effects;
+
+    payment.amount_minor = 0;
+    effects = take(&payment, PAYMENT_ASK_AUTHORIZE, 0);
+    CHECK(payment.state == PAYMENT_AUTHORIZED && tells(&effects, PAYMENT_NEWS_AUTHORIZED));
+    CHECK(effects.operation.kind == PAYMENT_NO_OPERATION && effects.posting_count == 0);
+    effects = take(&payment, PAYMENT_ORDER_TO_CAPTURE, 0);
+    CHECK(payment.state == PAYMENT_CAPTURED && tells(&effects, PAYMENT_NEWS_CAPTURED));
+    effects = take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+    CHECK(payment.state == PAYMENT_CAPTURED && effects.posting_count == 0);
+}
+
+TEST(amounts_above_what_there_is_are_refused)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZED);
+    struct payment_input input = {.amount_minor = AMOUNT + 1, .message = ""};
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    CHECK_INT(payment_take(&arena, &payment, PAYMENT_ASK_CAPTURE, &input, &effects).reason, ==,
+              ARGOSY__REASON__PAYMENT_ABOVE_AUTHORIZED);
+    CHECK(payment.state == PAYMENT_AUTHORIZED);
+    payment = payment_in(PAYMENT_CAPTURED);
+    input.amount_minor = AMOUNT - PENDING + 1;
+    CHECK_INT(payment_take(&arena, &payment, PAYMENT_ASK_REFUND, &input, &effects).reason, ==,
+              ARGOSY__REASON__PAYMENT_ABOVE_CAPTURED);
+    input.amount_minor = 0;
+    CHECK_OK(payment_take(&arena, &payment, PAYMENT_ASK_REFUND, &input, &effects));
+    CHECK_INT(effects.operation.amount_minor, ==, AMOUNT - PENDING);
+    CHECK_INT(payment_take(&arena, &payment, PAYMENT_ASK_REFUND, &input, &effects).reason, ==,
+              ARGOSY__REASON__PAYMENT_ABOVE_CAPTURED);
+    arena_release(&arena);
+}
+
+TEST(sellers_are_known_whatever_the_case)
+{
+    struct payment payment = payment_in(PAYMENT_NEW);
+
+    CHECK(payment_is_only_seller(&payment, "Sam@example.com"));
+    CHECK(!payment_is_seller(&payment, "sa@example.com"));
+    payment.sellers = "sam@example.com\ntom@example.com";
+    CHECK(!payment_is_only_seller(&payment, "tom@example.com"));
+    CHECK(payment_is_seller(&payment, "TOM@example.com"));
+    payment.sellers = "";
+    CHECK(!payment_is_seller(&payment, "") && !payment_is_only_seller(&payment, "x"));
+}
+
+/* ---- histories at random ---- */
+
+enum { HISTORIES = 4000, STEPS = 60, OPERATIONS_MAX = 64, ACCOUNTS = 5 };
+
+/* A history as it goes: the payment, what is asked of the provider, and the books. */
+struct history {
+    struct payment payment;
+    uint64_t seed;
+    struct {
+        enum payment_operation_kind kind;
+        int64_t amount_minor;
+    } operations[OPERATIONS_MAX]; /* under way */
+    size_t operation_count;
+    int64_t balances[ACCOUNTS];
+    int authorized_news, failed_news;
+    struct arena arena;
+};
+
+static unsigned roll(struct history *history, unsigned bound)
+{
+    history->seed = history->seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(history->seed >> 33) % bound;
+}
+
+static int account_of(const char *name)
+{
+    static const char *const names[ACCOUNTS] = {PAYMENT_ACCOUNT_HELD, PAYMENT_ACCOUNT_PROMISED,
+                                                PAYMENT_ACCOUNT_RECEIVABLE, PAYMENT_ACCOUNT_SALES,
+                                                PAYMENT_ACCOUNT_REFUNDS};
+
+    for (int i = 0; i < ACCOUNTS; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    invariant(!"an account that nobody knows");
+}
+
+static void book(struct history *history, const struct payment_posting *posting)
+{
+    int64_t balance = 0;
+
+    for (size_t i = 0; i < posting->entry_count; i++) {
+        const struct payment_entry *entry = &posting->entries[i];
+        CHECK((entry->debit_minor > 0) != (entry->credit_minor > 0));
+        balance += entry->debit_minor - entry->credit_minor;
+        history->balances[account_of(entry->account)] += entry->debit_minor - entry->credit_minor;
+    }
+    CHECK_INT(balance, ==, 0);
+}
+
+static void take_any(struct history *history, enum payment_step step, int64_t amount_minor)
+{
+    struct payment_input input = {.amount_minor = amount_minor, .message = "", .expires_us = 1};
+    struct payment *payment = &history->payment;
+    struct payment_effects effects;
+
+    if (failed(payment_take(&history->arena, payment, step, &input, &effects))) return;
+    for (size_t i = 0; i < effects.posting_count; i++) book(history, &effects.postings[i]);
+    for (size_t i = 0; i < effects.news_count; i++) {
+        history->authorized_news += effects.news[i] == PAYMENT_NEWS_AUTHORIZED;
+        history->failed_news += effects.news[i] == PAYMENT_NEWS_FAILED;
+    }
+    if (effects.operation.kind == PAYMENT_NO_OPERATION) return;
+    CHECK(history->operation_count < OPERATIONS_MAX);
+    history->operations[history->operation_count].kind = effects.operation.kind;
+    history->operations[history->operation_count++].amount_minor = effects.operation.amount_minor;
+}
+
+static void check_history(const struct history *history)
+{
+    const struct payment *payment = &history->payment;
+    int64_t sum = 0, refunding = 0;
+    int others = 0;
+
+    CHECK(payment->captured_minor <= AMOUNT && payment->authorized_minor <= AMOUNT);
+    CHECK(payment->captured_minor <= payment->authorized_minor);
+    CHECK(payment->refunded_minor + payment->refunding_minor <= payment->captured_minor);
+    for (int i = 0; i < ACCOUNTS; i++) sum += history->balances[i];
+    CHECK_INT(sum, ==, 0);
+    CHECK_INT(-history->balances[account_of(PAYMENT_ACCOUNT_SALES)], ==, payment->captured_minor);
+    CHECK_INT(history->balances[account_of(PAYMENT_ACCOUNT_REFUNDS)], ==, payment->refunded_minor);
+    int64_t held = payment->state == PAYMENT_CAPTURED ? 0 : payment->authorized_minor;
+    CHECK_INT(history->balances[account_of(PAYMENT_ACCOUNT_HELD)], ==, held);
+    for (size_t i = 0; i < history->operation_count; i++) {
+        if (history->operations[i].kind == PAYMENT_REFUND)
+            refunding += history->operations[i].amount_minor;
+        else
+            others++;
+    }
+    CHECK_INT(others, ==, payment_is_busy(payment));
+    CHECK_INT(refunding, ==, payment->refunding_minor);
+    CHECK(history->authorized_news <= 1 && history->failed_news <= 1);
+}
+
+/* The provider answers one of the operations, as it can. */
+static void answer_one(struct history *history, bool kindly)
+{
+    size_t which = roll(history, (unsigned)history->operation_count);
+    enum payment_operation_kind kind = history->operations[which].kind;
+    int64_t amount_minor = history->operations[which].amount_minor;
+    unsigned luck = kindly ? 0 : roll(history, 4);
+
+    history->operations[which] = history->operations[--history->operation_count];
+    if (kind == PAYMENT_REFUND)
+        take_any(history, luck == 1 ? PAYMENT_GOT_REFUND_REFUSED : PAYMENT_GOT_REFUNDED,
+                 amount_minor);
+    else if (luck == 1)
+        take_any(history, PAYMENT_GOT_REFUSED, 0);
+    else if (kind == PAYMENT_CAPTURE)
+        take_any(history, PAYMENT_GOT_CAPTURED, amount_minor);
+    else if (kind == PAYMENT_VOID)
+        take_any(history, PAYMENT_GOT_VOIDED, 0);
+    else
+        take_any(history,
+                 luck == 2   ? PAYMENT_GOT_FAILED
+                 : luck == 3 ? PAYMENT_GOT_ACTION
+                             : PAYMENT_GOT_AUTHORIZED,
+                 0);
+}
+
+/* Something happens: somebody asks, the order tells, the provider answers, or an answer or event
+ * that is long past comes again. */
+static void happen(struct history *history)
+{
+    static const enum payment_step told[] = {PAYMENT_ORDER_VALIDATED,  PAYMENT_ORDER_CONFIRMED,
+                                             PAYMENT_ORDER_TO_CAPTURE, PAYMENT_ORDER_CANCELLED,
+                                             PAYMENT_EXPIRED,          PAYMENT_GIVEN_UP};
+    unsigned what = roll(history, 10);
+
+    if (what < 4 && history->operation_count > 0)
+        answer_one(history, false);
+    else if (what < 8)
+        take_any(history, (enum payment_step)roll(history, PAYMENT_ASK_REFUND + 1),
+                 roll(history, 3) ? roll(history, AMOUNT) : 0);
+    else if (roll(history, 4) == 0)
+        take_any(history, told[roll(history, 6)], 0);
+}
+
+TEST(money_is_kept_together_in_whatever_order_things_happen)
+{
+    for (uint64_t seed = 1; seed <= HISTORIES; seed++) {
+        struct history history = {.seed = seed, .payment = payment_in(PAYMENT_NEW)};
+        arena_init(&history.arena, 0);
+        for (int i = 0; i < STEPS; i++) {
+            happen(&history);
+            check_history(&history);
+        }
+        /* The order is cancelled, and the provider answers whatever is asked. */
+        take_any(&history, PAYMENT_ORDER_CANCELLED, 0);
+        while (history.operation_count > 0) answer_one(&history, true);
+        check_history(&history);
+        CHECK(history.payment.state == PAYMENT_CANCELED ||
+              history.payment.state == PAYMENT_CAPTURED);
+        CHECK_INT(history.payment.refunded_minor, ==, history.payment.captured_minor);
+        CHECK_INT(history.balances[account_of(PAYMENT_ACCOUNT_HELD)], ==, 0);
+        arena_release(&history.arena);
+    }
+}

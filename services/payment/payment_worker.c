@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/payment/payment_worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/uuid.h"
+#include "observe/log.h"
+#include "rpc/rpc_status.h"
+#include "services/payment/payment_attempt.h"
+#include "services/payment/payment_metrics.h"
+#include "services/payment/payment_reply.h"
+
+enum {
+    RUNNING_MAX = 1024, /* fibers of one shard that ask the provider */
+    QUEUE_MAX = 4096,   /* operations of one shard that wait for one of them */
+    SWEEP_MAX = 1024,   /* operations or payments that one sweep takes up */
+};
+#define BACKOFF_FIRST_US (100 * INT64_C(1000))
+#define BACKOFF_MAX_US (60 * INT64_C(1000000))
+#define SWEEP_EVERY_US (200 * INT64_C(1000))
+#define EXPIRE_EVERY_US (5 * INT64_C(1000000))
+
+/* One operation that this shard has taken up. */
+struct payment_run {
+    char operation_id[UUID_TEXT_SIZE];
+    struct payment_worker *worker;
+    struct payment_waiter *waiter; /* NULL: nobody waits */
+    struct payment_run *next;      /* in the queue */
+};
+
+struct worker_shard {
+    size_t running, queued;
+    struct payment_run *first, *last;
+};
+
+struct payment_worker {
+    struct payment_service *service;
+    struct shards *shards;
+    struct worker_shard of_shard[SHARDS_MAX];
+    int next_shard; /* the sweeper's, for the next operation */
+};
+
+struct payment_worker *payment_worker_new(struct arena *arena, struct shards *shards,
+                                          struct payment_service *service)
+{
+    struct payment_worker *worker = arena_new(arena, struct payment_worker);
+
+    worker->service = service;
+    worker->shards = shards;
+    return worker;
+}
+
+/* ---- what follows ---- */
+
+/* The request's answer, as far as it has one. */
+static void answer_request(const struct call *call, struct payment_attempt *attempt,
+                           const struct payment *payment, struct payment_write *write)
+{
+    PaymentService__StandardResponse response = PAYMENT_SERVICE__STANDARD_RESPONSE__INIT;
+
+    if (!attempt->answered) return;
+    payment_reply_operation(call->arena, payment, &attempt->operation, attempt->verdict.refusal,
+                            &response);
+    if (failed(attempt->verdict.refusal) && response.payment) {
+        response.payment->reason = (char *)rpc_reason_name(attempt->verdict.refusal.reason);
+        response.payment->message = (char *)attempt->verdict.refusal.message;
+    }
+    attempt->answer = idempotency_answer(call->arena, &response.base);
+    write->answer = attempt->answer;
+    write->forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
+}
+
+/* Would the payment wait for an operation that there is no more? */
+static bool is_stranded(const struct payment *payment, const struct payment_operation *operation,
+                        const struct payment_write *write)
+{
+    return operation->kind != PAYMENT_REFUND && payment_is_busy(payment) &&
+           write->begun.kind == PAYMENT_NO_OPERATION;
+}
+
+static struct status apply(const struct call *call, struct payment *payment,
+                           const struct payment_operation *operation, struct payment_write *write,
+                           void *data)
+{
+    struct payment_attempt *attempt = data;
+    struct payment_verdict *verdict = &attempt->verdict;
+    struct status st;
+
+    if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
+    st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
+    if (failed(st) || verdict->given_up) return st;
+    if (is_stranded(payment, operation, write))
+        return status_printf(call->arena, STATUS_INTERNAL, 0,
+                             "what the provider answers does not fit a payment that is %s",
+                             payment_state_own_name(payment->state));
+    write->ended = true;
+    write->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
+    answer_request(call, attempt, payment, write);
+    return status_ok();
+}
+
+/* Brings the payment to what the provider said. */
+static struct status settle(struct call *call, struct payment_attempt *attempt)
+{
+    struct payment_service *service = attempt->service;
+    const struct payment_change change = {
+        .operation_id = attempt->operation.operation_id, .apply = apply, .data = attempt};
+    struct payment_outcome outcome;
+
+    return payment_change_make(call, service, &change, 0, &outcome);
+}
+
+/* Doubles with each attempt, and differs by a quarter, so that those that failed together do not
+ * come back together. */
+static int64_t backoff_us(int attempts)
+{
+    int64_t pause_us = BACKOFF_FIRST_US;
+
+    for (int i = 1; i < attempts && pause_us < BACKOFF_MAX_US; i++) pause_us *= 2;
+    if (pause_us > BACKOFF_MAX_US) pause_us = BACKOFF_MAX_US;
+    return pause_us - (int64_t)random_below((uint64_t)pause_us / 4);
+}
+
+/* Leaves it for later: to this fiber while somebody waits (*ret_here), else to the sweeper. */
+static struct status postpone(struct call *call, const struct payment_run *run,
+                              struct payment_attempt *attempt, bool *ret_here)
+{
+    struct payment_service *service = attempt->service;
+    struct payment_operation *operation = &attempt->operation;
+    int64_t pause_us = backoff_us(++operation->attempts);
+    struct status st;
+
+    *ret_here = run->waiter != 0;
+    operation->processing = attempt->verdict.processing;
+    operation->next_us = clock_now_us() + pause_us + (*ret_here ? payment_lease_us(service) : 0);
+    st = service->store->postpone(call, service->store, operation,
+                                  attempt->verdict.reference ? attempt->verdict.reference : "");
+    if (failed(st) || !*ret_here) return st;
+    return fiber_sleep(call, pause_us);
+}
+
+/* One try. *ret_again: this fiber is to try once more. */
+static struct status try_once(struct call *call, struct payment_run *run, bool *ret_again)
+{
+    struct payment_store *store = run->worker->service->store;
+    struct payment_attempt *attempt = arena_new(call->arena, struct payment_attempt);
+    struct status st;
+
+    *ret_again = false;
+    attempt->service = run->worker->service;
+    st = store->find_operation(call, store, run->operation_id, &attempt->operation,
+                               &attempt->payment);
+    if (st.code == STATUS_NOT_FOUND) return status_ok();
+    if (failed(st)) return st;
+    attempt->answered = run->waiter || attempt->operation.key[0];
+
+    payment_attempt_make(call, attempt);
+    if (attempt->verdict.known || attempt->verdict.given_up) {
+        st = settle(call, attempt);
+        if (failed(st)) return st;
+    }
+    if (!attempt->verdict.known) return postpone(call, run, attempt, ret_again);
+    if (run->waiter && attempt->answer.data)
+        run->waiter->answer = str_sized(str_dup(run->waiter->arena, attempt->answer),
+                                        attempt->answer.length);
+    return status_ok();
+}
+
+static void carry_out(struct call *call, struct payment_run *run)
+{
+    struct status st;
+    bool again = true;
+
+    while (again) {
+        st = try_once(call, run, &again);
+        if (!failed(st)) continue;
+        /* It stays in the store, and the sweeper finds it when its lease has ended. */
+        if (!call_is_cancelled(call))
+            log_warn(call->trace, "payment: an operation is put off",
+                     LOG_STR("operation", run->operation_id), LOG_STR("error", st.message));
+        return;
+    }
+}
+
+/* ---- fibers ---- */
+
+static void run_free(struct call *call, struct payment_run *run)
+{
+    if (run->waiter) {
+        run->waiter->run = 0;
+        run->waiter->done = true;
+        fiber_wake(call->shard, &run->waiter->wait);
+    }
+    free(run);
+}
+
+static struct payment_run *take_queued(struct worker_shard *of_shard)
+{
+    struct payment_run *run = of_shard->first;
+
+    if (!run) return 0;
+    of_shard->first = run->next;
+    if (!of_shard->first) of_shard->last = 0;
+    of_shard->queued--;
+    return run;
+}
+
+static void run_fiber(struct call *call, void *data)
+{
+    struct payment_run *run = data;
+    struct worker_shard *of_shard = &run->worker->of_shard[call->shard->index];
+
+    for (; run; run = take_queued(of_shard)) {
+        if (!call_is_cancelled(call)) carry_out(call, run);
+        run_free(call, run);
+        arena_reset(call->arena);
+    }
+    of_shard->running--;
+}
+
+/* Takes the run. */
+static void start_run(struct shard *shard, const struct trace *trace, struct payment_run *run)
+{
+    struct worker_shard *of_shard = &run->worker->of_shard[shard->index];
+
+    if (of_shard->running < RUNNING_MAX) {
+        of_shard->running++;
+        if (!failed(fiber_start(shard, trace, run_fiber, run))) return;
+        of_shard->running--;
+    } else if (of_shard->queued < QUEUE_MAX) {
+        run->next = 0;
+        if (of_shard->last)
+            of_shard->last->next = run;
+        else
+            of_shard->first = run;
+        of_shard->last = run;
+        of_shard->queued++;
+        return;
+    }
+    if (run->waiter) run->waiter->run = 0;
+    free(run);
+}
+
+static struct payment_run *run_new(struct payment_worker *worker, const char *operation_id)
+{
+    struct payment_run *run = calloc(1, sizeof(*run));
+
+    invariant(run != 0 && strlen(operation_id) < sizeof(run->operation_id));
+    memcpy(run->operation_id, operation_id, strlen(operation_id) + 1);
+    run->worker = worker;
+    return run;
+}
+
+void payment_worker_start(struct payment_worker *worker, struct call *call,
+                          const char *operation_id, struct payment_waiter *waiter)
+{
+    struct payment_run *run = run_new(worker, operation_id);
+
+    run->waiter = waiter;
+    if (waiter) waiter->run = run;
+    start_run(call->shard, call->trace, run);
+}
+
+struct status payment_worker_wait(struct call *call, struct payment_waiter *waiter,
+                                  int64_t timeout_ms)
+{
+    struct status st = status_ok();
+    struct call inner;
+
+    call_init_child(&inner, call, timeout_ms);
+    while (!waiter->done && !failed(st)) st = fiber_suspend(&inner, &waiter->wait);
+    if (waiter->run) waiter->run->waiter = 0;
+    waiter->run = 0;
+    return waiter->done ? status_ok() : st;
+}
+
+/* ---- the sweeper ---- */
+
+static void start_here(struct shard *shard, void *data)
+{
+    start_run(shard, 0, data);
+}
+
+/* Operations that are due, handed round to the shards. */
+static struct status take_up_due(struct call *call, struct payment_worker *worker)
+{
+    struct payment_store *store = worker->service->store;
+    int64_t now_us = clock_now_us();
+    const char **ids;
+    size_t count = 0;
+
+    struct status st = store->claim(call, store, now_us, now_us + payment_lease_us(worker->service),
+                                    SWEEP_MAX, &ids, &count);
+    if (failed(st)) return st;
+    for (size_t i = 0; i < count; i++) {
+        struct shard *shard = shards_at(worker->shards, worker->next_shard);
+        worker->next_shard = (worker->next_shard + 1) % shards_count(worker->shards);
+        shard_post(shard, start_here, run_new(worker, ids[i]));
+    }
+    return status_ok();
+}
+
+struct expiring {
+    struct payment_service *service;
+    struct payment_input input;
+};
+
+static struct status apply_expiry(const struct call *call, struct payment *payment,
+                                  const struct payment_operation *operation,
+                                  struct payment_write *write, void *data)
+{
+    struct expiring *expiring = data;
+
+    if (payment->expires_us > clock_now_us()) return status_ok();
+    return payment_step(call, expiring->service, payment, PAYMENT_EXPIRED, &expiring->input, write);
+}
+
+static struct status let_expired_go(struct call *call, struct payment_worker *worker)
+{
+    struct payment_store *store = worker->service->store;
+    const char **ids;
+    size_t count = 0;
+
+    struct status st = store->expired(call, store, clock_now_us(), SWEEP_MAX, &ids, &count);
+    for (size_t i = 0; i < count && !failed(st); i++) {
+        struct expiring *expiring = arena_new(call->arena, struct expiring);
+        struct payment_outcome outcome;
+        expiring->service = worker->service;
+        expiring->input.reason = ARGOSY__REASON__PAYMENT_EXPIRED;
+        expiring->input.message = "the authorization has ended";
+        const struct payment_change change = {
+            .payment_id = ids[i], .apply = apply_expiry, .data = expiring};
+        st = payment_change_make(call, worker->service, &change, 0, &outcome);
+    }
+    return st;
+}
+
+static struct status take_over(struct call *call, struct payment_worker *worker)
+{
+    struct payment_store *store = worker->service->store;
+    int64_t count = 0;
+    struct status st;
+
+    st = store->count_operations(call, store, &count);
+    if (failed(st) || count == 0) return st;
+    payment_metrics_waiting(count);
+    return store->hasten(call, store, 0, clock_now_us());
+}
+
+static void sweep_fiber(struct call *call, void *data)
+{
+    struct payment_worker *worker = data;
+    int64_t expire_us = 0;
+    struct status st;
+
+    st = take_over(call, worker);
+    for (;;) {
+        if (!failed(st)) st = take_up_due(call, worker);
+        if (!failed(st) && clock_monotonic_us() >= expire_us) {
+            st = let_expired_go(call, worker);
+            expire_us = clock_monotonic_us() + EXPIRE_EVERY_US;
+        }
+        if (call_is_cancelled(call)) return;
+        if (failed(st))
+            log_warn(call->trace, "payment: the sweeper failed; it goes on",
+                     LOG_STR("error", st.message));
+        arena_reset(call->arena);
+        st = fiber_sleep(call, SWEEP_EVERY_US);
+        if (failed(st)) return;
+    }
+}
+
+void payment_worker_sweep(struct payment_worker *worker)
+{
+    fiber_post(shards_at(worker->shards, 0), sweep_fiber, 0, worker);
+}
