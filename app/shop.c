@@ -343,7 +343,6 @@ struct status shop_new(struct arena *arena, const struct config *config,
         shop_free(shop);
         return st;
     }
-    if (options->on_wired) options->on_wired(&shop->context, options->data);
     *ret_shop = shop;
     return status_ok();
 }
@@ -361,6 +360,11 @@ void shop_free(struct shop *shop)
     if (shop->absent) rpc_channel_free(shop->absent);
     if (shop->server) rpc_server_free(shop->server);
     if (shop->shards) shards_free(shop->shards);
+}
+
+const struct service_context *shop_context(const struct shop *shop)
+{
+    return &shop->context;
 }
 
 const char *shop_gateway_address(const struct shop *shop)
@@ -419,6 +423,14 @@ static void run_on_ready(struct call *call, void *data)
     shop->on_ready(call, shop->ready_data);
 }
 
+void shop_start_work(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (shop->members[i].here && shop->members[i].module->serve)
+            shop->members[i].module->serve(shop->members[i].service);
+    events_start(shop->events);
+}
+
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
@@ -432,10 +444,7 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
     shop->on_ready = on_ready;
     shop->ready_data = data;
     if (on_ready) fiber_post(first, run_on_ready, 0, shop);
-    for (size_t i = 0; i < shop->member_count; i++)
-        if (shop->members[i].here && shop->members[i].module->serve)
-            shop->members[i].module->serve(shop->members[i].service);
-    events_start(shop->events);
+    shop_start_work(shop);
     shards_run(shop->shards);
 }
 

@@ -21,9 +21,6 @@ struct shop_options {
     bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen anywhere else */
     int shards;         /* 0: as the settings say */
-    /* For simulations: runs once all modules have started, before anything else does. */
-    void (*on_wired)(const struct service_context *context, void *data);
-    void *data;
 };
 
 /* Declares the settings of the program and of all modules. */
@@ -41,6 +38,12 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
 struct status shop_call(struct shop *shop,
                         struct status (*fn)(struct call *call, struct shop *shop, void *data),
                         void *data);
+
+/* For simulations, which call a shop that works but listens nowhere: starts what works by itself,
+ * the bus and the modules' own, as shop_run does. Before shop_call. */
+void shop_start_work(struct shop *shop);
+/* What the modules were given. */
+const struct service_context *shop_context(const struct shop *shop);
 
 /* The channel to a service by its registry name; never NULL. */
 struct rpc_channel *shop_channel(const struct shop *shop, const char *service);

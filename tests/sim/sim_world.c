@@ -234,9 +234,9 @@ static struct config *make_config(struct sim *sim, struct arena *arena)
     return config;
 }
 
-static void on_wired(const struct service_context *context, void *data)
+static void find_services(struct sim *sim)
 {
-    struct sim *sim = data;
+    const struct service_context *context = shop_context(sim->shop);
 
     sim->products = context->channel(context, "product");
     sim->carts = context->channel(context, "cart");
@@ -249,7 +249,6 @@ static void on_wired(const struct service_context *context, void *data)
     rpc_channel_set_fate(sim->payments, lose_call, sim);
     rpc_channel_set_fate(sim->bank, lose_bank_call, sim);
     events_set_fate(context->events, mislay_event, sim);
-    events_start(context->events);
 }
 
 typedef void life_fn(struct call *call, struct sim *sim);
@@ -272,8 +271,7 @@ static struct status run_life(struct call *call, struct shop *shop, void *data)
  * if it has crashed while it started. */
 static bool live(struct sim *sim, life_fn *fn)
 {
-    struct shop_options options = {
-        .only = "product,cart,order,payment,bank", .shards = 1, .on_wired = on_wired, .data = sim};
+    struct shop_options options = {.only = "product,cart,order,payment,bank", .shards = 1};
     struct life life = {sim, fn};
     struct arena arena;
     struct config *config;
@@ -286,6 +284,8 @@ static bool live(struct sim *sim, life_fn *fn)
     if (failed(st) && !sim->crashed && !sim->plan.disk_fails)
         sim_fail(sim, "the shop does not start: %s", st.message);
     if (!failed(st)) {
+        find_services(sim);
+        shop_start_work(sim->shop);
         (void)shop_call(sim->shop, run_life, &life);
         shop_free(sim->shop);
     }
