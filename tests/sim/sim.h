@@ -51,10 +51,10 @@ struct sim_plan {
     /* One in so many; 0: never. */
     unsigned call_lost, answer_lost, call_slow, bank_lost, bank_answer_lost;
     unsigned event_lost, event_doubled, event_late;
-    int64_t event_late_us;       /* at most */
-    int64_t bank_outage_us;      /* how long the bank is away, once a while */
-    const char *payment_timeout; /* the shop's settings */
-    const char *reservation_grace;
+    int64_t event_late_us;  /* at most */
+    int64_t bank_outage_us; /* how long the bank is away, once a while */
+    int payment_timeout_s;  /* the shop's settings */
+    int reservation_grace_s;
 };
 
 /* ---- what people remember ---- */

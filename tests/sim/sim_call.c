@@ -33,6 +33,8 @@ static enum sim_answer meaning(struct sim *sim, const char *what, struct status 
     switch (st.code) {
     case STATUS_OK: return SIM_YES;
     case STATUS_UNAVAILABLE:
+        /* The payment service has made sure that nothing was charged. */
+        return st.reason == ARGOSY__REASON__PAYMENT_PROVIDER_DOWN ? SIM_NO : SIM_UNKNOWN;
     case STATUS_DEADLINE_EXCEEDED:
     case STATUS_CANCELLED:
     case STATUS_ABORTED:

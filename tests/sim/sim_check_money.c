@@ -152,49 +152,66 @@ static void check_refunds(struct sim *sim, const struct sim_order *order,
     }
 }
 
-static void check_payment(struct sim *sim, const struct sim_order *order,
-                          const struct account *account, const PaymentService__Payment *payment)
+static void check_payment(struct call *call, struct sim *sim, const struct sim_order *order,
+                          const struct account *account, const char *payment_id)
 {
-    if (strcmp(payment->status, "processing") == 0)
-        sim_fail(sim, "payment %s of order %s has no end", payment->payment_id, order->order_id);
-    if (payment->captured_minor != account->captured ||
-        payment->refunded_minor != account->refunded)
-        sim_fail(sim, "payment %s: %lld captured, %lld refunded, at the bank %lld and %lld",
-                 payment->payment_id, (long long)payment->captured_minor,
-                 (long long)payment->refunded_minor, (long long)account->captured,
-                 (long long)account->refunded);
-    check_refunds(sim, order, payment);
+    PaymentService__GetPaymentRequest request = PAYMENT_SERVICE__GET_PAYMENT_REQUEST__INIT;
+    PaymentService__StandardResponse *response;
+    struct sim_call asked;
+
+    request.payment_id = SIM_TEXT(payment_id);
+    sim_call_as_operator(&asked, call);
+    struct status st = payment_service_get_payment(&asked.call, sim->payments, &request, &response);
+    if (!failed(st)) {
+        const PaymentService__Payment *payment = response->payment;
+        if (strcmp(payment->status, "processing") == 0)
+            sim_fail(sim, "payment %s of order %s has no end", payment_id, order->order_id);
+        if (payment->captured_minor != account->captured ||
+            payment->refunded_minor != account->refunded)
+            sim_fail(sim, "payment %s: %lld captured, %lld refunded, at the bank %lld and %lld",
+                     payment_id, (long long)payment->captured_minor,
+                     (long long)payment->refunded_minor, (long long)account->captured,
+                     (long long)account->refunded);
+        check_refunds(sim, order, payment);
+    }
+    if (sim_call_must(sim, &asked, "GetPayment", st)) check_postings(call, sim, payment_id);
+}
+
+/* The one payment of an order; *ret_id is empty when it has none. */
+static bool find_payment(struct call *call, struct sim *sim, const struct sim_order *order,
+                         char ret_id[SIM_ID_SIZE])
+{
+    PaymentService__ListPaymentsRequest request = PAYMENT_SERVICE__LIST_PAYMENTS_REQUEST__INIT;
+    PaymentService__StandardResponse *response;
+    struct sim_call asked;
+
+    ret_id[0] = 0;
+    request.order_id = SIM_TEXT(order->order_id);
+    sim_call_as_operator(&asked, call);
+    struct status st = payment_service_list_payments(&asked.call, sim->payments, &request,
+                                                     &response);
+    if (!failed(st) && response->payments && response->payments->n_payments > 0) {
+        snprintf(ret_id, SIM_ID_SIZE, "%s", response->payments->payments[0]->payment_id);
+        if (response->payments->n_payments > 1)
+            sim_fail(sim, "order %s has %zu payments", order->order_id,
+                     response->payments->n_payments);
+    }
+    /* A payment that there is not is an answer too. */
+    if (st.code == STATUS_NOT_FOUND) st = status_ok();
+    return sim_call_must(sim, &asked, "ListPayments", st);
 }
 
 static void check_order(struct call *call, struct sim *sim, const struct sim_order *order,
                         const struct account *account)
 {
-    PaymentService__ListPaymentsRequest request = PAYMENT_SERVICE__LIST_PAYMENTS_REQUEST__INIT;
-    PaymentService__StandardResponse *response;
-    char payment_id[SIM_ID_SIZE] = "";
-    struct sim_call asked;
+    char payment_id[SIM_ID_SIZE];
 
     check_account(sim, order, account);
-    request.order_id = SIM_TEXT(order->order_id);
-    sim_call_as_operator(&asked, call);
-    struct status st = payment_service_list_payments(&asked.call, sim->payments, &request,
-                                                     &response);
-    if (!failed(st) && response->payments) {
-        if (response->payments->n_payments > 1)
-            sim_fail(sim, "order %s has %d payments", order->order_id,
-                     (int)response->payments->n_payments);
-        if (response->payments->n_payments == 1) {
-            snprintf(payment_id, sizeof(payment_id), "%s",
-                     response->payments->payments[0]->payment_id);
-            check_payment(sim, order, account, response->payments->payments[0]);
-        } else if (account->live > 0) {
-            sim_fail(sim, "order %s is charged and has no payment", order->order_id);
-        }
-    }
-    /* A payment that there is not is an answer too. */
-    if (st.code == STATUS_NOT_FOUND && account->live == 0) st = status_ok();
-    if (sim_call_must(sim, &asked, "ListPayments", st) && payment_id[0])
-        check_postings(call, sim, payment_id);
+    if (!find_payment(call, sim, order, payment_id)) return;
+    if (payment_id[0])
+        check_payment(call, sim, order, account, payment_id);
+    else if (account->live > 0)
+        sim_fail(sim, "order %s is charged and has no payment", order->order_id);
 }
 
 static void reconcile(struct call *call, struct sim *sim)

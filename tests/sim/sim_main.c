@@ -39,35 +39,48 @@ static uint64_t done, failed_count, orders, lives;
 
 /* ---- one run ---- */
 
-static void run_once(uint64_t seed, struct sim_outcome *ret_outcome)
+static void run(uint64_t seed, struct sim_outcome *ret_outcome)
 {
     struct sim_options options = {.trace = arguments.trace, .is_long = arguments.long_runs};
 
     sim_run(seed, &options, ret_outcome);
 }
 
-static void run(uint64_t seed, bool twice, struct sim_outcome *ret_outcome)
-{
-    struct sim_outcome again;
-
-    run_once(seed, ret_outcome);
-    if (!twice) return;
-    run_once(seed, &again);
-    if (again.hash == ret_outcome->hash) return;
-    fprintf(stderr, "seed %" PRIu64 ": two runs differ: %016" PRIx64 ", %016" PRIx64 "\n", seed,
-            ret_outcome->hash, again.hash);
-    ret_outcome->failures++;
-}
-
 static int run_here(void)
 {
     struct sim_outcome outcome;
 
-    run(arguments.seed, false, &outcome);
+    run(arguments.seed, &outcome);
     printf("seed %" PRIu64 ": %d lives, %d orders, %" PRIu64 " notes, hash %016" PRIx64 ", %s\n",
            arguments.seed, outcome.lives, outcome.orders, outcome.notes, outcome.hash,
            outcome.failures ? "FAILED" : "ok");
     return outcome.failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The run once more, in another process: is it the same? */
+static void repeat(uint64_t seed, struct sim_outcome *outcome)
+{
+    struct sim_outcome again = {0};
+    int ends[2];
+    pid_t process;
+
+    invariant(pipe(ends) == 0);
+    process = fork();
+    invariant(process >= 0);
+    if (process == 0) {
+        run(seed, &again);
+        invariant(write(ends[1], &again, sizeof(again)) == sizeof(again));
+        _exit(EXIT_SUCCESS);
+    }
+    close(ends[1]);
+    run(seed, outcome);
+    bool told = read(ends[0], &again, sizeof(again)) == sizeof(again);
+    close(ends[0]);
+    waitpid(process, NULL, 0);
+    if (told && again.hash == outcome->hash) return;
+    fprintf(stderr, "seed %" PRIu64 ": two runs differ: %016" PRIx64 ", %016" PRIx64 "\n", seed,
+            outcome->hash, again.hash);
+    outcome->failures++;
 }
 
 /* ---- many ---- */
@@ -90,7 +103,10 @@ static void start(struct job *job, uint64_t seed)
     }
     close(ends[0]);
     dup2(fileno(job->errors), STDERR_FILENO);
-    run(seed, seed % REPEAT_EVERY == 0, &outcome);
+    if (seed % REPEAT_EVERY == 0)
+        repeat(seed, &outcome);
+    else
+        run(seed, &outcome);
     invariant(write(ends[1], &outcome, sizeof(outcome)) == sizeof(outcome));
     fflush(stderr);
     _exit(outcome.failures ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -14,7 +14,8 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_vfs.h"
 
-enum { PATIENCE_H = 12 };
+/* Longer than what is tried again pauses. */
+#define QUIET_US (20 * SIM_MINUTE_US)
 
 /* ---- chance, and what is noted of it ---- */
 
@@ -88,8 +89,8 @@ static unsigned rate(struct sim *sim, unsigned one_in)
 static void make_plan(struct sim *sim)
 {
     static const int64_t thinks_us[] = {20000, 300000, 5000000, 60000000};
-    static const char *const timeouts[] = {"15m", "2m", "20s"};
-    static const char *const graces[] = {"1h", "5m", "10s"};
+    static const int timeouts_s[] = {15 * 60, 2 * 60, 20};
+    static const int graces_s[] = {60 * 60, 5 * 60, 10};
     struct sim_plan *plan = &sim->plan;
 
     plan->think_us = thinks_us[sim_draw(sim, 4)];
@@ -111,8 +112,8 @@ static void make_plan(struct sim *sim)
     plan->event_doubled = rate(sim, 8);
     plan->event_late = rate(sim, 10);
     plan->event_late_us = sim_chance(sim, 3) ? 10 * SIM_MINUTE_US : SIM_SECOND_US;
-    plan->payment_timeout = timeouts[sim_draw(sim, 3)];
-    plan->reservation_grace = graces[sim_draw(sim, 3)];
+    plan->payment_timeout_s = timeouts_s[sim_draw(sim, 3)];
+    plan->reservation_grace_s = graces_s[sim_draw(sim, 3)];
 }
 
 static void lengthen(struct sim_plan *plan)
@@ -225,8 +226,10 @@ static struct config *make_config(struct sim *sim, struct arena *arena)
         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
     set(config, arena, "PAYMENT_PROVIDER", "test");
     set(config, arena, "ORDER_CAPTURE", sim->plan.captures_early ? "confirm" : "fulfil");
-    set(config, arena, "ORDER_PAYMENT_TIMEOUT", sim->plan.payment_timeout);
-    set(config, arena, "PRODUCT_RESERVATION_GRACE", sim->plan.reservation_grace);
+    set(config, arena, "ORDER_PAYMENT_TIMEOUT",
+        arena_printf(arena, "%ds", sim->plan.payment_timeout_s));
+    set(config, arena, "PRODUCT_RESERVATION_GRACE",
+        arena_printf(arena, "%ds", sim->plan.reservation_grace_s));
     if (!config_check(config, &errors)) {
         fprintf(stderr, "%s\n", errors);
         abort();
@@ -347,21 +350,8 @@ static void do_business(struct call *call, struct sim *sim)
     fiber_group_wait(call, &group);
 }
 
-/* The last life: business comes to its end, then nothing goes wrong any more and everything that
- * waits for a time gets it. */
-static void close_business(struct call *call, struct sim *sim)
+static void expect_answers(struct sim *sim)
 {
-    int64_t patience_us = clock_monotonic_us() + PATIENCE_H * SIM_HOUR_US;
-    struct fiber_group group = {0};
-
-    start_people(call, sim, &group);
-    while (!customers_are_done(sim) && clock_monotonic_us() < patience_us) {
-        if (failed(fiber_sleep(call, SIM_SECOND_US))) break;
-        if (clock_monotonic_us() > patience_us - PATIENCE_H / 2 * SIM_HOUR_US) sim->calm = true;
-    }
-    sim->calm = sim->closing = true;
-    for (int i = 0; i < 240 && group.running > 0; i++)
-        if (failed(fiber_sleep(call, SIM_MINUTE_US))) break;
     for (int i = 0; i < sim->plan.customers; i++)
         if (sim->customers[i].todo.action)
             sim_fail(sim, "%s waits for an answer to action %d in vain", sim->customers[i].email,
@@ -370,9 +360,35 @@ static void close_business(struct call *call, struct sim *sim)
         if (sim->sellers[i].todo.action)
             sim_fail(sim, "%s waits for an answer to action %d in vain", sim->sellers[i].email,
                      (int)sim->sellers[i].todo.action);
+}
+
+/* Until nobody waits any more, or for so long. */
+static void let_end(struct call *call, const struct sim *sim, const struct fiber_group *group,
+                    int64_t patience_us)
+{
+    int64_t end_us = clock_monotonic_us() + patience_us;
+
+    while (group->running > 0 && clock_monotonic_us() < end_us) {
+        if (!sim->closing && customers_are_done(sim)) return;
+        if (failed(fiber_sleep(call, SIM_SECOND_US))) return;
+    }
+}
+
+/* The last life: business comes to its end, then nothing goes wrong any more and everything that
+ * waits for a time gets it. */
+static void close_business(struct call *call, struct sim *sim)
+{
+    struct fiber_group group = {0};
+
+    start_people(call, sim, &group);
+    let_end(call, sim, &group, 2 * SIM_HOUR_US);
+    sim->calm = sim->closing = true;
+    let_end(call, sim, &group, SIM_HOUR_US);
+    expect_answers(sim);
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);
-    if (failed(fiber_sleep(call, 4 * SIM_HOUR_US))) return;
+    int64_t waits_s = sim->plan.payment_timeout_s + sim->plan.reservation_grace_s;
+    if (failed(fiber_sleep(call, waits_s * SIM_SECOND_US + QUIET_US))) return;
     sim_check_orders(call, sim);
     sim_check_stock(call, sim);
     sim_check_carts(call, sim);
