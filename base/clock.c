@@ -43,6 +43,13 @@ void clock_set_source(int64_t (*now_us)(void), int64_t (*monotonic_us)(void))
     monotonic_source = monotonic_us ? monotonic_us : system_monotonic_us;
 }
 
+void clock_system_in(int64_t wait_us, struct timespec *ret_time)
+{
+    int64_t then_us = system_monotonic_us() + wait_us;
+
+    *ret_time = (struct timespec){then_us / 1000000, then_us % 1000000 * 1000};
+}
+
 struct civil_day {
     int64_t year;
     int month, day; /* from 1 */

@@ -6,12 +6,17 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Microseconds since 1970-01-01 UTC. */
 int64_t clock_now_us(void);
 
 /* Microseconds on a clock that never goes back; for deadlines and durations. */
 int64_t clock_monotonic_us(void);
+
+/* The system's own monotonic clock (CLOCK_MONOTONIC) in `wait_us` from now, for waits that the
+ * system does; no test's or simulation's source changes it. */
+void clock_system_in(int64_t wait_us, struct timespec *ret_time);
 
 /* Lets every later reading come from these (both or neither); NULL, NULL is the system again. Call
  * before threads. */

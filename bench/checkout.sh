@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by bench/run: whole checkouts, ours and Vendure's, and the proof that what was counted was paid for.
 
-checkout_shoppers=256 checkout_connections=128 vendure_connections=16
+# No more shoppers than may sign up in a minute.
+checkout_shoppers=400 checkout_connections=192 vendure_connections=16
 declare -A paid=([shop]=0 [vendure]=0) # server -> orders that the load programs saw paid
 
 # ---- Vendure ----
@@ -70,7 +71,7 @@ measure_checkout() {
 }
 
 bench_checkout() {
-  local round rate p50 p99 many=(-c "$checkout_connections")
+  local round rate p50 p99 many=(-c "$checkout_connections" -p 50)
   prepare_checkout
   buy "$warm_up_s" "${many[@]}" >"$work/discarded"
   count_paid shop
@@ -83,7 +84,7 @@ bench_checkout() {
 
   rate=$(awk -v full="$(median checkout shop rate)" 'BEGIN { printf "%d", full / 2 }')
   for ((round = 0; round < rounds; round++)); do
-    measure_checkout half shop buy "$seconds" -c 1024 -r "$rate" -p 2
+    measure_checkout half shop buy "$seconds" -c "$checkout_shoppers" -r "$rate" -p 2
     read -r p50 p99 < <(sed -n 's/^CONFIRMED //p' "$work/checkout.out")
     record half confirmed p50 "$p50"
     record half confirmed p99 "$p99"

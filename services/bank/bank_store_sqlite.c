@@ -188,6 +188,7 @@ static struct status perform_job(const struct call *call, struct sqlite_tx *tx, 
     struct status st;
     bool known;
 
+    *answer = (struct bank_answer){0};
     st = recall(tx, request, answer, &known);
     if (failed(st) || known) return st;
 

@@ -100,6 +100,7 @@ static struct status claim_job(const struct call *call, struct sqlite_tx *tx, vo
     struct sqlite_rows rows;
     struct status st;
 
+    claiming->count = 0;
     claiming->ids = arena_array(call->arena, const char *, claiming->max);
     st = sqlite_query(tx, &rows,
                       "SELECT operation_id FROM operations WHERE next_us <= ? ORDER BY next_us"

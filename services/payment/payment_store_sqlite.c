@@ -212,6 +212,8 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     struct status st;
     bool go_on;
 
+    *changing = (struct changing){.change = change, .outcome = changing->outcome};
+    *changing->outcome = (struct payment_outcome){0};
     st = begin(tx, changing, &go_on);
     if (failed(st) || !go_on) return st;
 

@@ -46,6 +46,7 @@ static struct status import_job(const struct call *call, struct sqlite_tx *tx, v
     for (size_t i = 0; i < imports->count; i++) {
         struct product_import *item = &imports->items[i];
         struct product_row row;
+        item->status = status_ok();
         struct status st = product_row_find_by_handle(tx, item->product.handle, &row);
         if (!failed(st))
             st = import_existing(call->arena, tx, item, &row);

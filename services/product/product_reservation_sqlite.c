@@ -287,6 +287,9 @@ static struct status apply_job(const struct call *call, struct sqlite_tx *tx, vo
 {
     struct application *application = data;
     bool fresh;
+
+    application->outcome = (struct product_reservation_outcome){
+        .order_id = application->order->order_id};
     struct status st = inbox_sqlite_take(tx, application->event, &fresh);
 
     if (failed(st) || !fresh) return st;
@@ -298,8 +301,7 @@ struct status product_sqlite_apply_order(struct call *call, struct product_store
                                          const struct product_order *order,
                                          struct product_reservation_outcome *ret_outcome)
 {
-    struct application job = {
-        .event = event, .order = order, .outcome = {.order_id = order->order_id}};
+    struct application job = {.event = event, .order = order};
     struct status st = sqlite_write(call, product_sqlite(store)->db, apply_job, &job);
 
     if (!failed(st)) *ret_outcome = job.outcome;

@@ -58,10 +58,9 @@ struct status connection_error(struct arena *arena, const struct connection *con
                          connection->path, text, code);
 }
 
-/* Memory: 1 MiB of pages at most, taken as they are read; what lies in the file itself comes
- * through the mapping. */
+/* Memory: 1 MiB of pages at most, taken as they are read. No mapping of the file: SQLite undoes it
+ * whenever the log has changed, so that a shard would map and unmap with every other commit. */
 static const char reader_setup[] = "PRAGMA cache_size = -1024;"
-                                   "PRAGMA mmap_size = 268435456;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 
@@ -72,7 +71,6 @@ static const char writer_setup[] = "PRAGMA journal_mode = WAL;"
                                    "PRAGMA wal_autocheckpoint = 0;"
                                    "PRAGMA journal_size_limit = 16777216;"
                                    "PRAGMA cache_size = -2048;"
-                                   "PRAGMA mmap_size = 268435456;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 

@@ -12,8 +12,8 @@
  * on the shard itself while (sqlite_next(&rows)) ... sqlite_column_text(...)
  *
  * Writers wait in one queue. Whatever waits when the writer thread is free becomes one transaction
- * with a savepoint for each job, and one fsync: a job that fails rolls back alone, the others
- * commit, and nobody is answered before the commit is durable. A reader of the same process sees a
+ * and one fsync: a job that fails is undone alone, the others commit, and nobody is answered before
+ * the commit is durable. A reader of the same process sees a
  * write as soon as sqlite_write has answered.
  * In a simulation (fiber/simulation.h) writer and scanner work on the shard's thread.
  *
@@ -57,8 +57,10 @@ void sqlite_close(struct sqlite *db);
 /* PRAGMA quick_check; DATA_LOSS names what is wrong. Blocks. */
 struct status sqlite_verify(struct arena *arena, struct sqlite *db);
 
-/* One job of the writer: runs on the writer thread while the caller's fiber waits, inside a
- * savepoint. A failed status rolls this job back and becomes the answer of sqlite_write.
+/* One job of the writer: runs on the writer thread while the caller's fiber waits, in the
+ * transaction of its group. A failed status undoes this job alone and becomes the answer of
+ * sqlite_write. To undo one that has written, the group begins anew: so a job may run twice, and
+ * sets each time anew whatever it leaves in `data`.
  *
  * `call` is a copy of the caller's for the other thread: its arena lives as long as the caller's
  * but is another one, so the job allocates while siblings of the caller's fiber do; its fiber and

@@ -220,3 +220,17 @@ TEST(closing_removes_the_log)
     CHECK_INT(items_of(path, one), ==, 2);
     scene_remove(path);
 }
+
+TEST(no_file_is_mapped_into_memory)
+{
+    char path[64];
+    int64_t mapped = -1;
+
+    scene_folder(path);
+    scene_open(1, path, one);
+    CHECK_OK(connection_read_i64(&scene.arena, writer_connection(scene.db->writer),
+                                 "PRAGMA mmap_size", &mapped));
+    scene_close();
+    scene_remove(path);
+    CHECK_INT(mapped, ==, 0);
+}

@@ -4,12 +4,21 @@
  *     fibers                      writer thread
  *     sqlite_write: queue, wait   take all that wait (GROUP_MAX at most)
  *                                 BEGIN IMMEDIATE
- *                                 for each job: SAVEPOINT, job, RELEASE or ROLLBACK TO
+ *                                 each job
  *                                 COMMIT                       one fsync
  *                                 generation + 1
  *                                 on_commit, if a job asked for it
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time and nobody waits
+ *
+ * A job that fails before it has written anything is out of the group, and no more. If one fails
+ * after that, the group is rolled back and begins anew, now with SAVEPOINT, job, RELEASE or
+ * ROLLBACK TO for each. Savepoints from the start would cost every job a copy of each page that it
+ * changes.
+ *
+ * Who commits together pays together. So under load a group pauses until as many jobs wait as the
+ * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
+ * calls', which nobody waits for, until PAUSE_PATIENT_JOBS do.
  *
  * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
  * taken under the mutex, so a job is either withdrawn or waited for, never both.
@@ -33,6 +42,9 @@
 
 enum {
     GROUP_MAX = 512,
+    PAUSE_US = 2000,
+    PAUSE_JOBS_MIN = 3, /* a smaller group is no load */
+    PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 8000,
 };
@@ -64,13 +76,18 @@ struct writer {
     /* Under the mutex: */
     struct job *first, *last;
     size_t waiting;
+    size_t urgent; /* those of them that are not patient */
+    size_t wanted; /* the thread is woken when so many wait */
     bool stopping;
     /* The thread's own: */
-    int log_pages; /* in the WAL after the last commit */
+    size_t group_size;      /* of the group before */
+    int64_t group_began_us; /* when that one began */
+    int log_pages;          /* in the WAL after the last commit */
     bool checkpoint_fails;
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
     struct job *committed; /* a group that is not answered yet */
+    unsigned simulated_groups;
     /* Who is told of commits; set before the first job. */
     void (*on_commit)(void *data);
     void *on_commit_data;
@@ -127,6 +144,15 @@ static void undo_job(struct writer *writer)
     invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
 }
 
+static void undo_group(struct writer *writer)
+{
+    struct connection *connection = writer->connection;
+
+    if (sqlite3_get_autocommit(connection->handle)) return;
+    struct status st = connection_run(&writer->arena, connection, "ROLLBACK");
+    invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
+}
+
 /* A foreign key that is checked at COMMIT would fail the whole group for one job's fault: so it is
  * checked here. */
 static struct status check_foreign_keys(struct arena *arena, struct connection *connection)
@@ -143,17 +169,55 @@ static struct status run_job(struct writer *writer, struct job *job)
     struct connection *connection = writer->connection;
     struct arena *arena = job->call.arena;
     struct sqlite_tx tx = {connection, arena, false};
-    struct status st;
 
-    st = connection_run(arena, connection, "SAVEPOINT job");
-    if (failed(st)) return st;
-    st = job->fn(&job->call, &tx, job->data);
+    struct status st = job->fn(&job->call, &tx, job->data);
     connection_end_all(connection);
     if (!failed(st)) st = check_foreign_keys(arena, connection);
-    if (!failed(st)) st = connection_run(arena, connection, "RELEASE job");
-    if (failed(st)) undo_job(writer);
     job->tell = tx.tell && !failed(st);
     return st;
+}
+
+/* A simulation runs some groups twice, to show that jobs bear it. */
+static bool simulates_failure(struct writer *writer)
+{
+    enum { ONE_IN = 3 };
+
+    return simulation_is_on() && ++writer->simulated_groups % ONE_IN == 0;
+}
+
+/* All jobs as if none could fail, which saves SQLite from keeping the former state of every page
+ * for each of them. False once one has failed and has left something behind. */
+static bool run_together(struct writer *writer, struct job *group)
+{
+    sqlite3 *handle = writer->connection->handle;
+
+    for (struct job *job = group; job; job = job->next) {
+        int64_t before = sqlite3_total_changes64(handle);
+        job->status = run_job(writer, job);
+        if (sqlite3_get_autocommit(handle)) return false;
+        if (failed(job->status) && sqlite3_total_changes64(handle) != before) return false;
+    }
+    return !simulates_failure(writer);
+}
+
+/* Each job in a savepoint of its own, so that one that fails is undone alone. */
+static struct status run_apart(struct writer *writer, struct job *group)
+{
+    struct connection *connection = writer->connection;
+
+    for (struct job *job = group; job; job = job->next) {
+        job->status = connection_run(job->call.arena, connection, "SAVEPOINT job");
+        if (!failed(job->status)) job->status = run_job(writer, job);
+        if (!failed(job->status))
+            job->status = connection_run(job->call.arena, connection, "RELEASE job");
+        if (failed(job->status)) undo_job(writer);
+        /* Some errors make SQLite roll back everything at once. */
+        if (sqlite3_get_autocommit(connection->handle))
+            return status_printf(&writer->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
+                                 "store %s: another write made SQLite roll back the group",
+                                 connection->path);
+    }
+    return status_ok();
 }
 
 void sqlite_tell_commit(struct sqlite_tx *tx)
@@ -183,19 +247,13 @@ static struct status commit_group(struct writer *writer, struct job *group)
 
     st = connection_run(&writer->arena, connection, "BEGIN IMMEDIATE");
     if (failed(st)) return st;
-    for (struct job *job = group; job; job = job->next) {
-        job->status = run_job(writer, job);
-        /* Some errors make SQLite roll back everything at once. */
-        if (sqlite3_get_autocommit(connection->handle))
-            return status_printf(&writer->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
-                                 "store %s: another write made SQLite roll back the group",
-                                 connection->path);
+    if (!run_together(writer, group)) {
+        undo_group(writer);
+        st = connection_run(&writer->arena, connection, "BEGIN IMMEDIATE");
+        if (!failed(st)) st = run_apart(writer, group);
     }
-    st = connection_run(&writer->arena, connection, "COMMIT");
-    if (failed(st) && !sqlite3_get_autocommit(connection->handle)) {
-        struct status undo = connection_run(&writer->arena, connection, "ROLLBACK");
-        invariant(!failed(undo) || sqlite3_get_autocommit(connection->handle));
-    }
+    if (!failed(st)) st = connection_run(&writer->arena, connection, "COMMIT");
+    if (failed(st)) undo_group(writer);
     return st;
 }
 
@@ -260,6 +318,23 @@ static void answer_group(struct job *group)
     }
 }
 
+/* Under the mutex. The clock may be a test's, which jumps: no pause is longer than PAUSE_US. */
+static void pause_for_more(struct writer *writer)
+{
+    int64_t pause_us = PAUSE_US - (clock_monotonic_us() - writer->group_began_us);
+    struct timespec until;
+
+    if (simulation_is_on() || pause_us <= 0 || pause_us > PAUSE_US) return;
+    clock_system_in(pause_us, &until);
+    for (;;) {
+        writer->wanted = writer->group_size;
+        if (writer->urgent == 0) writer->wanted = PAUSE_PATIENT_JOBS;
+        if (writer->waiting >= writer->wanted || writer->stopping) break;
+        if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != 0) break;
+    }
+    writer->wanted = 1;
+}
+
 /* Waits for jobs and takes them; NULL when the writer stops and none are left. */
 static struct job *take_group(struct writer *writer)
 {
@@ -268,9 +343,11 @@ static struct job *take_group(struct writer *writer)
 
     pthread_mutex_lock(&writer->mutex);
     while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
+    if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
         job->begun = true;
+        writer->urgent -= !job->call.patient;
         last = job;
         count++;
     }
@@ -284,6 +361,8 @@ static struct job *take_group(struct writer *writer)
         writer->waiting -= (size_t)count;
     }
     pthread_mutex_unlock(&writer->mutex);
+    writer->group_size = (size_t)count;
+    writer->group_began_us = clock_monotonic_us();
     metric_shift(writer->waiting_metric, -count);
     return group;
 }
@@ -375,6 +454,7 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
                               _Atomic uint64_t *generation, struct writer **ret_writer)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
+    pthread_condattr_t monotonic;
     int error = 0;
 
     invariant(writer);
@@ -382,7 +462,11 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     writer->generation = generation;
     arena_init(&writer->arena, 0);
     pthread_mutex_init(&writer->mutex, 0);
-    pthread_cond_init(&writer->filled, 0);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->filled, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    writer->wanted = 1;
     find_metrics(writer, connection->path);
     sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
@@ -450,7 +534,9 @@ static struct status enqueue(struct writer *writer, struct job *job)
             writer->first = job;
         writer->last = job;
         writer->waiting++;
-        if (writer->waiting == 1) pthread_cond_signal(&writer->filled);
+        writer->urgent += !job->call.patient;
+        if (writer->waiting >= writer->wanted || (!job->call.patient && writer->urgent == 1))
+            pthread_cond_signal(&writer->filled);
     }
     pthread_mutex_unlock(&writer->mutex);
     if (failed(st)) return st;
@@ -476,6 +562,7 @@ static bool withdraw(struct writer *writer, struct job *job)
         else
             writer->last = job->previous;
         writer->waiting--;
+        writer->urgent -= !job->call.patient;
     }
     pthread_mutex_unlock(&writer->mutex);
     if (queued) metric_shift(writer->waiting_metric, -1);
