@@ -14,8 +14,10 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_vfs.h"
 
-/* Longer than what is tried again pauses. */
-#define QUIET_US (20 * SIM_MINUTE_US)
+/* Longer than the latest event is late, and than what is tried again pauses. */
+#define QUIET_US (45 * SIM_MINUTE_US)
+/* Keys are known for a day, so business takes less. */
+#define BUSINESS_MAX_US (10 * SIM_HOUR_US)
 
 /* ---- chance, and what is noted of it ---- */
 
@@ -112,6 +114,11 @@ static void make_plan(struct sim *sim)
     plan->event_doubled = rate(sim, 8);
     plan->event_late = rate(sim, 10);
     plan->event_late_us = sim_chance(sim, 3) ? 10 * SIM_MINUTE_US : SIM_SECOND_US;
+    if (sim_chance(sim, 4)) {
+        /* What an order waits for comes when nobody waits for it any more. */
+        plan->event_late = 3;
+        plan->event_late_us = 30 * SIM_MINUTE_US;
+    }
     plan->payment_timeout_s = timeouts_s[sim_draw(sim, 3)];
     plan->reservation_grace_s = graces_s[sim_draw(sim, 3)];
 }
@@ -299,6 +306,15 @@ static bool live(struct sim *sim, life_fn *fn)
     return !failed(st);
 }
 
+/* While nobody is there time goes on: for a moment, or for longer than anything waits. */
+static void stay_away(struct sim *sim)
+{
+    int64_t away_us = (int64_t)sim_draw(sim, sim_chance(sim, 4) ? 2 * SIM_HOUR_US : SIM_SECOND_US);
+
+    if (clock_monotonic_us() < BUSINESS_MAX_US)
+        simulation_pass_until(clock_monotonic_us() + away_us);
+}
+
 static void recover(struct sim *sim)
 {
     if (sim->crashed) {
@@ -309,6 +325,7 @@ static void recover(struct sim *sim)
     sim_disk_crash_after(sim->shop_disk, 0, NULL, NULL);
     sim_disk_fail_after(sim->shop_disk, 0, 0, SIM_DISK_OK);
     sim->crashed = false;
+    stay_away(sim);
 }
 
 /* ---- what happens in a life ---- */
