@@ -42,6 +42,7 @@ static struct status hand_over(struct call *call, const struct events_consumer *
     call_init_child(&handling, call, HANDLE_TIMEOUT_MS);
     trace_continue(str_of(event->traceparent), STR(""), &trace);
     handling.trace = &trace;
+    handling.patient = true;
     rpc_scope_new(&handling, 0, 0, 0);
     struct status st = subscription->handle(&handling, event, subscription->data);
     metric_observe_us(consumer->duration, clock_monotonic_us() - begun_us);

@@ -37,6 +37,7 @@ struct call {
     struct rpc_scope *scope;
     int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
     bool cancelled;
+    bool patient; /* nobody waits for it: its writes may wait a moment to share a commit */
 };
 
 /* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline,

@@ -214,6 +214,7 @@ static void run_fiber(struct call *call, void *data)
     struct worker_shard *of_shard = &run->worker->of_shard[call->shard->index];
 
     for (; run; run = take_queued(of_shard)) {
+        call->patient = !run->waiter;
         if (!call_is_cancelled(call)) carry_out(call, run);
         run_free(call, run);
         arena_reset(call->arena);

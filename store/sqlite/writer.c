@@ -11,6 +11,10 @@
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time and nobody waits
  *
+ * What a group costs is mostly its commit. Jobs of patient calls (of events that are handed over)
+ * therefore wait for company, for PATIENCE_US at most; a job that somebody waits for is begun at
+ * once, and takes along all that are there.
+ *
  * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
  * taken under the mutex, so a job is either withdrawn or waited for, never both.
  *
@@ -35,6 +39,8 @@ enum {
     GROUP_MAX = 512,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 8000,
+    PATIENCE_US = 1000, /* how long jobs that nobody waits for wait for others */
+    PATIENT_MAX = 32,   /* unless so many have come together */
 };
 
 struct job {
@@ -63,7 +69,7 @@ struct writer {
     pthread_cond_t filled;
     /* Under the mutex: */
     struct job *first, *last;
-    size_t waiting;
+    size_t waiting, urgent; /* jobs in the queue, and those of them that are not patient */
     bool stopping;
     /* The thread's own: */
     int log_pages; /* in the WAL after the last commit */
@@ -260,6 +266,20 @@ static void answer_group(struct job *group)
     }
 }
 
+/* Under the mutex: until jobs are there and one of them is urgent, or they have waited enough. */
+static void wait_for_jobs(struct writer *writer)
+{
+    struct timespec until;
+
+    while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PATIENCE_US * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (writer->urgent == 0 && writer->waiting < PATIENT_MAX && !writer->stopping)
+        if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != 0) break;
+}
+
 /* Waits for jobs and takes them; NULL when the writer stops and none are left. */
 static struct job *take_group(struct writer *writer)
 {
@@ -267,10 +287,15 @@ static struct job *take_group(struct writer *writer)
     int count = 0;
 
     pthread_mutex_lock(&writer->mutex);
-    while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
+    /* Those that it waited with may have been withdrawn meanwhile. */
+    while (!simulation_is_on() && !(writer->stopping && !writer->first)) {
+        wait_for_jobs(writer);
+        if (writer->first) break;
+    }
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
         job->begun = true;
+        writer->urgent -= !job->call.patient;
         last = job;
         count++;
     }
@@ -375,6 +400,7 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
                               _Atomic uint64_t *generation, struct writer **ret_writer)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
+    pthread_condattr_t monotonic;
     int error = 0;
 
     invariant(writer);
@@ -382,7 +408,10 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     writer->generation = generation;
     arena_init(&writer->arena, 0);
     pthread_mutex_init(&writer->mutex, 0);
-    pthread_cond_init(&writer->filled, 0);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->filled, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     find_metrics(writer, connection->path);
     sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
@@ -450,7 +479,11 @@ static struct status enqueue(struct writer *writer, struct job *job)
             writer->first = job;
         writer->last = job;
         writer->waiting++;
-        if (writer->waiting == 1) pthread_cond_signal(&writer->filled);
+        writer->urgent += !job->call.patient;
+        /* The writer sleeps for the first, for the first urgent one, or for enough patient ones. */
+        if (writer->waiting == 1 || (!job->call.patient && writer->urgent == 1) ||
+            writer->waiting == PATIENT_MAX)
+            pthread_cond_signal(&writer->filled);
     }
     pthread_mutex_unlock(&writer->mutex);
     if (failed(st)) return st;
@@ -476,6 +509,7 @@ static bool withdraw(struct writer *writer, struct job *job)
         else
             writer->last = job->previous;
         writer->waiting--;
+        writer->urgent -= !job->call.patient;
     }
     pthread_mutex_unlock(&writer->mutex);
     if (queued) metric_shift(writer->waiting_metric, -1);
