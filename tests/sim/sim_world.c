@@ -350,12 +350,21 @@ static void open_shop(struct call *call, struct sim *sim)
     sim_seller_open_shop(call, sim);
 }
 
+/* What has to hold at any moment, right after a crash too. */
+static void look_around(struct call *call, struct sim *sim)
+{
+    sim->calm = true;
+    sim_check_stock_now(call, sim);
+    sim->calm = false;
+}
+
 /* Business until the crash. */
 static void do_business(struct call *call, struct sim *sim)
 {
     struct fiber_group group = {0};
     int64_t end_us = clock_monotonic_us() + 1 + (int64_t)sim_draw(sim, (uint64_t)sim->plan.life_us);
 
+    look_around(call, sim);
     start_people(call, sim, &group);
     while (!sim_is_over(sim, call) && clock_monotonic_us() < end_us) {
         int64_t left_us = end_us - clock_monotonic_us();
