@@ -36,7 +36,7 @@ const char *command_option(const struct command_line *line, const char *name)
 
 static void print_options(const struct command_option *options, FILE *out)
 {
-    for (int i = 0; options[i].name && i < COMMAND_OPTIONS_MAX; i++) {
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && options[i].name; i++) {
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");

@@ -362,6 +362,11 @@ void shop_free(struct shop *shop)
     if (shop->shards) shards_free(shop->shards);
 }
 
+const struct service_context *shop_context(const struct shop *shop)
+{
+    return &shop->context;
+}
+
 const char *shop_gateway_address(const struct shop *shop)
 {
     return shop->gateway_listener ? http_server_address(shop->gateway_listener) : "";
@@ -418,6 +423,14 @@ static void run_on_ready(struct call *call, void *data)
     shop->on_ready(call, shop->ready_data);
 }
 
+void shop_start_work(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (shop->members[i].here && shop->members[i].module->serve)
+            shop->members[i].module->serve(shop->members[i].service);
+    events_start(shop->events);
+}
+
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
@@ -431,10 +444,7 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
     shop->on_ready = on_ready;
     shop->ready_data = data;
     if (on_ready) fiber_post(first, run_on_ready, 0, shop);
-    for (size_t i = 0; i < shop->member_count; i++)
-        if (shop->members[i].here && shop->members[i].module->serve)
-            shop->members[i].module->serve(shop->members[i].service);
-    events_start(shop->events);
+    shop_start_work(shop);
     shards_run(shop->shards);
 }
 

@@ -14,6 +14,7 @@
 #include "rpc/channel.h"
 
 struct shop;
+struct service_context;
 
 struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
@@ -37,6 +38,12 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
 struct status shop_call(struct shop *shop,
                         struct status (*fn)(struct call *call, struct shop *shop, void *data),
                         void *data);
+
+/* For simulations, which call a shop that works but listens nowhere: starts what works by itself,
+ * the bus and the modules' own, as shop_run does. Before shop_call. */
+void shop_start_work(struct shop *shop);
+/* What the modules were given. */
+const struct service_context *shop_context(const struct shop *shop);
 
 /* The channel to a service by its registry name; never NULL. */
 struct rpc_channel *shop_channel(const struct shop *shop, const char *service);

@@ -84,7 +84,7 @@ bench_checkout() {
 
   rate=$(awk -v full="$(median checkout shop rate)" 'BEGIN { printf "%d", full / 2 }')
   for ((round = 0; round < rounds; round++)); do
-    measure_checkout half shop buy "$seconds" -c "$checkout_shoppers" -r "$rate" -p 2
+    measure_checkout half shop buy "$seconds" -c "$checkout_shoppers" -r "$rate" -p 5
     read -r p50 p99 < <(sed -n 's/^CONFIRMED //p' "$work/checkout.out")
     record half confirmed p50 "$p50"
     record half confirmed p99 "$p99"

@@ -50,8 +50,10 @@ static struct status fetch_events(struct call *call, const Events__FetchEventsRe
     struct status st;
 
     st = call_require_peer(call);
-    if (!failed(st)) st = find_topic(call, request->topic, &store);
-    if (!failed(st) && after < 0) {
+    if (failed(st)) return st;
+    st = find_topic(call, request->topic, &store);
+    if (failed(st)) return st;
+    if (after < 0) {
         after = 0;
         if (request->group[0])
             st = store->load_offset(call, store, request->topic, request->group, &after);

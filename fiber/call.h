@@ -37,7 +37,7 @@ struct call {
     struct rpc_scope *scope;
     int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
     bool cancelled;
-    bool patient; /* nobody waits for it: under load its writes may wait a little to share a commit */
+    bool patient; /* nobody waits for it: its writes may wait a little to share a commit */
 };
 
 /* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline,

@@ -6,6 +6,7 @@
 enum { BIG = 5 * 1024 * 1024 };
 
 static int running, running_most;
+static struct fiber_wait outliving;
 
 static void echo_stream(struct call *call, struct http_exchange *exchange)
 {
@@ -39,6 +40,11 @@ static void handle(struct call *call, struct http_exchange *exchange, void *data
         running++;
         struct status st = fiber_sleep(call, 5 * 1000 * 1000);
         EXPECT(st.code == STATUS_CANCELLED);
+        running--;
+    } else if (str_is(request->path, "/outlive")) {
+        running++;
+        fiber_suspend_uncancellable(call, &outliving);
+        EXPECT(strcmp(request->peer, "127.0.0.1") == 0);
         running--;
     } else if (str_is(request->path, "/abort")) {
         http_abort(exchange, 11);
@@ -307,6 +313,31 @@ static void play_reconnect(struct call *call, struct shard *shard)
     EXPECT(again);
     http_client_free(client);
     EXPECT(testing_end_server(call, server, 2000));
+}
+
+static void play_outlive(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct fiber_group group = {0};
+
+    EXPECT(!failed(http_server_listen(server, call->arena, shard->shards, "127.0.0.1:0")));
+    struct http_client *client = http_client_new(shard, http_server_address(server));
+    struct asker asker = {.client = client, .path = "/outlive"};
+    EXPECT(!failed(fiber_group_start(call, &group, ask_one, &asker)));
+    while (running == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+    http_client_free(client);
+    fiber_group_wait(call, &group);
+    EXPECT(!failed(fiber_sleep(call, 20000)));
+    EXPECT(running == 1);
+    fiber_wake(shard, &outliving);
+    EXPECT(testing_end_server(call, server, 2000));
+    EXPECT(running == 0);
+}
+
+/* The log line of a call named its peer after the connection, and with it the name, was gone. */
+TEST(a_handler_that_outlives_its_connection_knows_its_peer)
+{
+    testing_run(play_outlive);
 }
 
 /* Whoever is woken with bad news may free the client at once. */

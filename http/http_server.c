@@ -200,7 +200,8 @@ struct http_exchange *http_exchange_take(struct http_connection *connection)
     exchange->pool = &home->pool;
     exchange->connection = connection;
     exchange->body_timeout_ms = home->options->body_timeout_ms;
-    exchange->request.peer = stream_peer(connection->stream);
+    /* A handler may outlive its connection. */
+    exchange->request.peer = arena_strdup(exchange->arena, stream_peer(connection->stream));
     exchange->request.listener_loopback = home->server->loopback;
     return exchange;
 }

@@ -70,6 +70,13 @@ static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
     step->payment_id = event->payment_id;
 }
 
+static void read_voided(struct arena *arena, const ProtobufCMessage *message,
+                        struct order_step *step)
+{
+    step->event = ORDER_PAYMENT_VOIDED;
+    step->payment_id = ((const Events__PaymentVoidedEvent *)message)->payment_id;
+}
+
 /* The customer finds the payment that waits for it by the order. */
 static void read_requires_action(struct arena *arena, const ProtobufCMessage *message,
                                  struct order_step *step)
@@ -87,6 +94,7 @@ static const struct {
     {&events__payment_authorized_event__descriptor, read_authorized},
     {&events__payment_failed_event__descriptor, read_failed},
     {&events__payment_refunded_event__descriptor, read_refunded},
+    {&events__payment_voided_event__descriptor, read_voided},
     {&events__payment_requires_action_event__descriptor, read_requires_action},
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
@@ -94,9 +102,9 @@ enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 /* What the subscriptions ask for: the names of the above. */
 static const char *const result_types[] = {"OrderValidationResultEvent", "ReservationExpiredEvent",
                                            0};
-static const char *const payment_types[] = {"PaymentAuthorizedEvent", "PaymentFailedEvent",
-                                            "PaymentRefundedEvent", "PaymentRequiresActionEvent",
-                                            0};
+static const char *const payment_types[] = {"PaymentAuthorizedEvent",     "PaymentFailedEvent",
+                                            "PaymentRefundedEvent",       "PaymentVoidedEvent",
+                                            "PaymentRequiresActionEvent", 0};
 
 /* ---- taking it ---- */
 

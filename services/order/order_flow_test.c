@@ -75,6 +75,27 @@ TEST(an_order_goes_from_its_stock_to_its_payment_to_its_delivery)
     order_play(goes_well);
 }
 
+static void loses_its_payment(struct call *call, struct stage *stage)
+{
+    Events__PaymentVoidedEvent voided = EVENTS__PAYMENT_VOIDED_EVENT__INIT;
+
+    as(call, "ann", "customer");
+    const char *order_id = create_one(call, stage);
+    EXPECT_OK(tell_stock(call, stage, order_id, true));
+    EXPECT_OK(tell(call, stage, order_id, &voided.base)); /* too early: changes nothing */
+    EXPECT(is_in(call, stage, order_id, "VALIDATED"));
+    EXPECT_OK(tell_paid(call, stage, order_id));
+    EXPECT_OK(tell(call, stage, order_id, &voided.base));
+    const OrderService__Order *order = get(call, stage, order_id);
+    EXPECT(strcmp(order->status, "CANCELLED") == 0);
+    EXPECT(strcmp(order->reason, "PAYMENT_EXPIRED") == 0);
+}
+
+TEST(a_confirmed_order_whose_authorization_is_voided_is_not_sent)
+{
+    order_play(loses_its_payment);
+}
+
 static void goes_badly(struct call *call, struct stage *stage)
 {
     Events__PaymentFailedEvent failure = EVENTS__PAYMENT_FAILED_EVENT__INIT;

@@ -152,6 +152,7 @@ static const char *const expected[ORDER_STATE_COUNT][ORDER_EVENT_COUNT] = {
     [ORDER_CONFIRMED] = {[ORDER_RESERVATION_EXPIRED] = "CANCELLED",
                          [ORDER_CANCEL] = "CANCELLED",
                          [ORDER_FULFIL] = "FULFILLED",
+                         [ORDER_PAYMENT_VOIDED] = "CANCELLED",
                          [ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
     [ORDER_FULFILLED] = {[ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
 };

@@ -65,6 +65,9 @@ static struct status begin_confirm(struct taking *taking)
 
 static struct status above(struct taking *taking, int reason, int64_t left_minor, const char *what)
 {
+    if (left_minor == 0)
+        return status_printf(taking->arena, STATUS_FAILED_PRECONDITION, reason,
+                             "nothing is left that can be %s", what);
     return status_printf(taking->arena, STATUS_FAILED_PRECONDITION, reason,
                          "%lld is more than the %lld that can be %s; ask for less",
                          (long long)taking->input->amount_minor, (long long)left_minor, what);

@@ -274,6 +274,20 @@ TEST(a_payment_of_nothing_needs_no_provider)
     CHECK(payment.state == PAYMENT_CAPTURED && effects.posting_count == 0);
 }
 
+TEST(a_refund_of_the_rest_of_nothing_says_so)
+{
+    struct payment payment = payment_in(PAYMENT_CAPTURED);
+    struct payment_input input = {.message = ""};
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    CHECK_OK(payment_take(&arena, &payment, PAYMENT_ASK_REFUND, &input, &effects));
+    CHECK_STR(payment_take(&arena, &payment, PAYMENT_ASK_REFUND, &input, &effects).message,
+              "nothing is left that can be refunded");
+    arena_release(&arena);
+}
+
 TEST(amounts_above_what_there_is_are_refused)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZED);

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "reasons.pb-c.h"
+#include "store/sqlite/wal_buffer.h"
 
 /* Statements beside the one that was asked for make room from here on. */
 enum { STATEMENTS_FILL_MAX = STATEMENTS_MAX * 3 / 4 };
@@ -100,7 +101,8 @@ struct status connection_new(struct arena *arena, const char *path, enum connect
 
     if (!connection) return status_errno(arena, ENOMEM, "open a store");
     connection->path = path;
-    code = sqlite3_open_v2(path, &connection->handle, flags, 0);
+    code = sqlite3_open_v2(path, &connection->handle, flags,
+                           role == CONNECTION_WRITER ? wal_buffer_vfs() : 0);
     st = code == SQLITE_OK ? set_up(arena, connection, role)
                            : connection_error(arena, connection, code);
     if (failed(st)) {

@@ -357,6 +357,29 @@ TEST(a_cancelled_job_leaves_the_queue)
     CHECK(!atomic_load(&ran));
 }
 
+/* Every other fiber's jobs are patient; some give up while they wait. */
+static void write_patiently(struct call *call, int number)
+{
+    int written = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct call writing;
+        call_init_child(&writing, call, i % 5 == 4 ? 1 : 0);
+        writing.patient = number % 2 == 0;
+        struct status st = sqlite_write(&writing, scene.db, add, &number);
+        EXPECT(!failed(st) || st.code == STATUS_DEADLINE_EXCEEDED);
+        written += !failed(st);
+    }
+    EXPECT(read_counter(call, number) == written);
+}
+
+TEST(patient_jobs_are_written_among_urgent_ones_or_withdrawn)
+{
+    scene_open(SHARDS, ":memory:", schema);
+    scene_play(FIBERS, write_patiently);
+    scene_close();
+}
+
 static _Atomic int refused;
 
 static void crowd(struct call *call, int number)

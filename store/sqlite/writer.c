@@ -3,18 +3,11 @@
  *
  *     fibers                      writer thread
  *     sqlite_write: queue, wait   take all that wait (GROUP_MAX at most)
- *                                 BEGIN IMMEDIATE
- *                                 each job
- *                                 COMMIT                       one fsync
+ *                                 group_commit                 one fsync
  *                                 generation + 1
  *                                 on_commit, if a job asked for it
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time and nobody waits
- *
- * A job that fails before it has written anything is out of the group, and no more. If one fails
- * after that, the group is rolled back and begins anew, now with SAVEPOINT, job, RELEASE or
- * ROLLBACK TO for each. Savepoints from the start would cost every job a copy of each page that it
- * changes.
  *
  * Who commits together pays together. So under load a group pauses until as many jobs wait as the
  * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
@@ -38,7 +31,7 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "reasons.pb-c.h"
-#include "store/sqlite/database.h"
+#include "store/sqlite/group.h"
 
 enum {
     GROUP_MAX = 512,
@@ -47,23 +40,6 @@ enum {
     PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 8000,
-};
-
-struct job {
-    struct job *next,
-        *previous; /* in the queue, then (next alone) in its group and its shard's answer */
-    sqlite_job *fn;
-    void *data;
-    struct call call; /* lent to the writer thread */
-    struct status status;
-    bool begun; /* under the mutex */
-    bool tell;  /* somebody is to be told of the commit */
-
-    /* On the shard's thread: */
-    struct shard *shard;
-    struct shard_message message;
-    struct fiber_wait wait;
-    bool answered;
 };
 
 struct writer {
@@ -130,101 +106,6 @@ static void find_metrics(struct writer *writer, const char *path)
     arena_reset(&writer->arena);
 }
 
-/* Undoes one job. If even that fails the whole group goes, because nobody knows what the
- * transaction holds then. */
-static void undo_job(struct writer *writer)
-{
-    struct connection *connection = writer->connection;
-    struct status st;
-
-    if (sqlite3_get_autocommit(connection->handle)) return;
-    st = connection_run(&writer->arena, connection, "ROLLBACK TO job");
-    if (!failed(st)) st = connection_run(&writer->arena, connection, "RELEASE job");
-    if (failed(st)) st = connection_run(&writer->arena, connection, "ROLLBACK");
-    invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
-}
-
-static void undo_group(struct writer *writer)
-{
-    struct connection *connection = writer->connection;
-
-    if (sqlite3_get_autocommit(connection->handle)) return;
-    struct status st = connection_run(&writer->arena, connection, "ROLLBACK");
-    invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
-}
-
-/* A foreign key that is checked at COMMIT would fail the whole group for one job's fault: so it is
- * checked here. */
-static struct status check_foreign_keys(struct arena *arena, struct connection *connection)
-{
-    int broken = 0, unused;
-
-    sqlite3_db_status(connection->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &broken, &unused, 0);
-    return broken == 0 ? status_ok()
-                       : connection_error(arena, connection, SQLITE_CONSTRAINT_FOREIGNKEY);
-}
-
-static struct status run_job(struct writer *writer, struct job *job)
-{
-    struct connection *connection = writer->connection;
-    struct arena *arena = job->call.arena;
-    struct sqlite_tx tx = {connection, arena, false};
-
-    struct status st = job->fn(&job->call, &tx, job->data);
-    connection_end_all(connection);
-    if (!failed(st)) st = check_foreign_keys(arena, connection);
-    job->tell = tx.tell && !failed(st);
-    return st;
-}
-
-/* A simulation runs some groups twice, to show that jobs bear it. */
-static bool simulates_failure(struct writer *writer)
-{
-    enum { ONE_IN = 3 };
-
-    return simulation_is_on() && ++writer->simulated_groups % ONE_IN == 0;
-}
-
-/* All jobs as if none could fail, which saves SQLite from keeping the former state of every page
- * for each of them. False once one has failed and has left something behind. */
-static bool run_together(struct writer *writer, struct job *group)
-{
-    sqlite3 *handle = writer->connection->handle;
-
-    for (struct job *job = group; job; job = job->next) {
-        int64_t before = sqlite3_total_changes64(handle);
-        job->status = run_job(writer, job);
-        if (sqlite3_get_autocommit(handle)) return false;
-        if (failed(job->status) && sqlite3_total_changes64(handle) != before) return false;
-    }
-    return !simulates_failure(writer);
-}
-
-/* Each job in a savepoint of its own, so that one that fails is undone alone. */
-static struct status run_apart(struct writer *writer, struct job *group)
-{
-    struct connection *connection = writer->connection;
-
-    for (struct job *job = group; job; job = job->next) {
-        job->status = connection_run(job->call.arena, connection, "SAVEPOINT job");
-        if (!failed(job->status)) job->status = run_job(writer, job);
-        if (!failed(job->status))
-            job->status = connection_run(job->call.arena, connection, "RELEASE job");
-        if (failed(job->status)) undo_job(writer);
-        /* Some errors make SQLite roll back everything at once. */
-        if (sqlite3_get_autocommit(connection->handle))
-            return status_printf(&writer->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
-                                 "store %s: another write made SQLite roll back the group",
-                                 connection->path);
-    }
-    return status_ok();
-}
-
-void sqlite_tell_commit(struct sqlite_tx *tx)
-{
-    tx->tell = true;
-}
-
 void writer_on_commit(struct writer *writer, void (*fn)(void *data), void *data)
 {
     writer->on_commit_data = data;
@@ -239,22 +120,12 @@ static void tell(const struct writer *writer, const struct job *group)
     if (group) writer->on_commit(writer->on_commit_data);
 }
 
-/* Fails if the transaction has not become durable. */
-static struct status commit_group(struct writer *writer, struct job *group)
+/* A simulation runs some groups twice, to show that jobs bear it. */
+static bool simulates_failure(struct writer *writer)
 {
-    struct connection *connection = writer->connection;
-    struct status st;
+    enum { ONE_IN = 3 };
 
-    st = connection_run(&writer->arena, connection, "BEGIN IMMEDIATE");
-    if (failed(st)) return st;
-    if (!run_together(writer, group)) {
-        undo_group(writer);
-        st = connection_run(&writer->arena, connection, "BEGIN IMMEDIATE");
-        if (!failed(st)) st = run_apart(writer, group);
-    }
-    if (!failed(st)) st = connection_run(&writer->arena, connection, "COMMIT");
-    if (failed(st)) undo_group(writer);
-    return st;
+    return simulation_is_on() && ++writer->simulated_groups % ONE_IN == 0;
 }
 
 static void run_group(struct writer *writer, struct job *group)
@@ -263,7 +134,7 @@ static void run_group(struct writer *writer, struct job *group)
     uint64_t count = 0, bad = 0;
     struct status st;
 
-    st = commit_group(writer, group);
+    st = group_commit(writer->connection, &writer->arena, group, simulates_failure(writer));
     if (!failed(st)) {
         atomic_fetch_add(writer->generation, 1);
         atomic_fetch_add(&writer->commits, 1);
@@ -342,8 +213,12 @@ static struct job *take_group(struct writer *writer)
     int count = 0;
 
     pthread_mutex_lock(&writer->mutex);
-    while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
-    if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
+    do {
+        while (!writer->first && !writer->stopping)
+            pthread_cond_wait(&writer->filled, &writer->mutex);
+        if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
+        /* Those that it paused with may have been withdrawn meanwhile. */
+    } while (!writer->first && !writer->stopping);
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
         job->begun = true;

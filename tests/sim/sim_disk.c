@@ -183,7 +183,12 @@ static void sync_names(struct sim_disk *disk)
 
 static void make_durable(struct sim_file *file)
 {
-    copy(&file->synced, &file->written);
+    for (const struct change *change = file->changes; change; change = change->next) {
+        if (change->truncates)
+            set_length(&file->synced, change->offset);
+        else
+            put(&file->synced, change->data, change->size, change->offset);
+    }
     forget_changes(file);
     if (has_new_name(file)) sync_names(file->disk);
 }

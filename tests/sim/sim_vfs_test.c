@@ -7,7 +7,7 @@
 #include "base/test.h"
 #include "fiber/simulation.h"
 
-enum { ROWS = 12, TRANSACTIONS = 60, CRASHES = 3, SEEDS = 1500 };
+enum { ROWS = 12, TRANSACTIONS = 60, CRASHES = 3, SEEDS = 700 };
 
 /* One database through several crashes. Transaction n sets `turns` to n and some rows to n, so that
  * after it every row is what a replay of 1..n makes it. */
