@@ -2,6 +2,7 @@
 /* Our Stripe provider against other people's Stripes: stripe-mock, which holds every request to
  * Stripe's own OpenAPI description, and localstripe, which keeps state and sends signed webhooks.
  * stripe.sh starts them and says in the environment where they are. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -165,6 +166,11 @@ static void shapes(struct call *call)
     EXPECT(charge.amount_minor > 0);
     EXPECT(fine(provider->list(call, provider, request.reference, 3, &charges, &count)));
     EXPECT(count >= 1);
+    /* What is looked for because its key may be forgotten. */
+    request.begun_us = clock_now_us() - 30 * 3600 * INT64_C(1000000);
+    EXPECT(fine(provider->refund(call, provider, &request, &answer)));
+    request.reference = "";
+    EXPECT(fine(provider->authorize(call, provider, &request, &answer)));
 }
 
 TEST(stripe_mock_takes_every_request)
