@@ -50,7 +50,8 @@ static void set_up(struct stage *stage)
     struct http_server_options options = {.name = "stripe", .handler = handle};
     const char *error;
 
-    stripe.scripted = stripe.asked = 0;
+    stripe.scripted = 0;
+    stripe.asked = 0;
     stripe.server = http_server_new(&options);
     stage_must(http_server_listen(stripe.server, &stage->arena, stage->shards, "127.0.0.1:0"));
     const char *url = arena_printf(&stage->arena, "STRIPE_API_URL=http://%s",
