@@ -49,8 +49,7 @@ static struct status answer_again(const struct idempotency *idempotency,
                                   const struct sqlite_rows *rows, struct str *ret_answer)
 {
     if (!str_equal(sqlite_column_view(rows, 0), fingerprint_of(idempotency)))
-        return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
-                           "this Idempotency-Key was given with another request");
+        return idempotency_key_reused();
     if (sqlite_column_is_null(rows, 1))
         return status_make(STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING,
                            "the first request with this Idempotency-Key has not ended yet");

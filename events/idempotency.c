@@ -75,6 +75,12 @@ struct status idempotency_of_call(const struct call *call, const struct user *us
     return status_ok();
 }
 
+struct status idempotency_key_reused(void)
+{
+    return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
+                       "this Idempotency-Key was given with another request");
+}
+
 struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response)
 {
     return rpc_pack(arena, response);

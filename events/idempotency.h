@@ -37,6 +37,10 @@ static inline bool idempotency_given(const struct idempotency *idempotency)
     return idempotency->key[0] != '\0';
 }
 
+/* What to say to a key that was given with another request: FAILED_PRECONDITION
+ * (IDEMPOTENCY_KEY_REUSED). */
+struct status idempotency_key_reused(void);
+
 /* An answer as it is kept. */
 struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response);
 

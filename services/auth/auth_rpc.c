@@ -382,11 +382,32 @@ static struct status logout(struct call *call, const AuthService__LogoutRequest 
     return status_ok();
 }
 
+/* The user service keeps the account, and so the record of the client's idempotency key: the key
+ * goes on to it, and its mark comes back. */
+static struct status create_customer(struct call *call,
+                                     const UserService__CreateCustomerRequest *request,
+                                     UserService__CreateCustomerResponse **ret_customer)
+{
+    struct auth_service *service = call_service(call);
+    struct str key = call_metadata(call, "idempotency-key");
+    struct http_headers metadata = {0}, answered = {0};
+    struct rpc_options options = {.metadata = &metadata, .ret_metadata = &answered};
+    struct status st;
+
+    if (!key.data) return user_service_create_customer(call, service->users, request, ret_customer);
+    st = http_headers_add(call->arena, &metadata, STR("idempotency-key"), key);
+    if (failed(st)) return st;
+    st = user_service_create_customer_with(call, service->users, request, &options, ret_customer);
+    if (failed(st)) return st;
+    struct str replayed = http_headers_get(&answered, "idempotent-replayed");
+    if (!replayed.data) return st;
+    return call_reply_metadata(call, STR("idempotent-replayed"), replayed);
+}
+
 static struct status create_user_account(struct call *call,
                                          const AuthService__CreateUserRequest *request,
                                          AuthService__StandardResponse *response)
 {
-    struct auth_service *service = call_service(call);
     AuthService__UserData *data = arena_new(call->arena, AuthService__UserData);
     UserService__CreateCustomerRequest create = USER_SERVICE__CREATE_CUSTOMER_REQUEST__INIT;
     UserService__CreateCustomerResponse *customer;
@@ -397,7 +418,7 @@ static struct status create_user_account(struct call *call,
     create.phone = request->phone;
     create.address = request->address;
     create.avatar_url = request->avatar_url;
-    struct status st = user_service_create_customer(call, service->users, &create, &customer);
+    struct status st = create_customer(call, &create, &customer);
     if (failed(st)) return st;
 
     auth_service__user_data__init(data);

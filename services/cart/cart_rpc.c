@@ -72,6 +72,8 @@ static struct status check_for_sale(const ProductService__Product *product)
 
 /* ---- handlers ---- */
 
+static const char added_message[] = "added to cart";
+
 struct adding {
     struct cart_line line;
     const struct cart_limits *limits;
@@ -84,22 +86,21 @@ static struct status add(const struct call *call, struct cart *cart, void *data)
     return cart_add(call->arena, cart, &adding->line, adding->limits);
 }
 
-/* Adds to the caller's cart. The price is asked for first and taken into the line; the store then
- * applies the change to the cart as it is at that moment, so that two tabs that add together both
- * count. */
-static struct status add_to_cart(struct call *call, const CartService__AddToCartRequest *request,
-                                 CartService__CartStandardResponse *response)
+static struct str added_answer(const struct call *call, const struct cart *cart)
 {
-    struct cart_service *service = call_service(call);
-    struct adding adding = {.limits = &service->limits};
+    CartService__CartStandardResponse response = CART_SERVICE__CART_STANDARD_RESPONSE__INIT;
+
+    cart_reply(call, cart, added_message, &response);
+    return idempotency_answer(call->arena, &response.base);
+}
+
+/* What to add: the product as the shop has it now. */
+static struct status draw_line(struct call *call, const CartService__AddToCartRequest *request,
+                               struct cart_line *ret_line)
+{
     const ProductService__Variant *variant;
-    struct user user;
-    struct cart cart;
     ProductService__Product *product;
     struct status st;
-
-    st = call_user(call, &user);
-    if (failed(st)) return st;
 
     st = get_product(call, request->category, request->product_id, &product);
     if (failed(st)) return st;
@@ -110,12 +111,41 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
     st = choose_variant(call, product, request->variant_id, &variant);
     if (failed(st)) return st;
 
-    cart_line_of(call->arena, product, variant, request->quantity, &adding.line);
-    st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){add, &adding}, &cart);
+    cart_line_of(call->arena, product, variant, request->quantity, ret_line);
+    return status_ok();
+}
+
+/* Adds to the caller's cart. The price is asked for first and taken into the line; the store then
+ * applies the change to the cart as it is at that moment, so that two tabs that add together both
+ * count. A repeated request is answered before the price is asked for: the product may be gone. */
+static struct status add_to_cart(struct call *call, const CartService__AddToCartRequest *request,
+                                 CartService__CartStandardResponse *response)
+{
+    struct cart_service *service = call_service(call);
+    struct adding adding = {.limits = &service->limits};
+    struct cart_request once = {.answer = added_answer};
+    struct user user;
+    struct cart cart;
+    struct status st;
+
+    st = call_user(call, &user);
     if (failed(st)) return st;
 
-    cart_reply(call, &cart, "added to cart", response);
+    st = idempotency_of_call(call, &user, &request->base, &once.idempotency);
+    if (failed(st)) return st;
+    st = service->store->replay(call, service->store, &once.idempotency, &once.replayed);
+    if (failed(st)) return st;
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
+
+    st = draw_line(call, request, &adding.line);
+    if (failed(st)) return st;
+
+    st = service->store->update(call, service->store, user.email,
+                                &(struct cart_change){add, &adding, &once}, &cart);
+    if (failed(st)) return st;
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
+
+    cart_reply(call, &cart, added_message, response);
     return status_ok();
 }
 
@@ -194,7 +224,7 @@ static struct status update_cart_item(struct call *call,
     if (failed(st)) return st;
 
     st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){set_quantity, &set}, &cart);
+                                &(struct cart_change){.apply = set_quantity, .data = &set}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "cart updated", response);
@@ -220,8 +250,9 @@ static struct status remove_from_cart(struct call *call,
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){remove_product, (void *)request}, &cart);
+    st = service->store->update(
+        call, service->store, user.email,
+        &(struct cart_change){.apply = remove_product, .data = (void *)request}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "removed from cart", response);
@@ -245,8 +276,8 @@ static struct status clear_cart(struct call *call, const CartService__ClearCartR
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email, &(struct cart_change){clear, 0},
-                                &cart);
+    st = service->store->update(call, service->store, user.email,
+                                &(struct cart_change){.apply = clear}, &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "cart cleared", response);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cart service through the loopback, beside a product service in memory. */
+#include "events/idempotency_testing.h"
 #include "product.rpc.h"
 #include "rpc/rpc_testing.h"
 #include "services/cart/cart_service.h"
@@ -352,6 +353,93 @@ static void races(struct call *call, struct stage *stage)
 TEST(a_thousand_concurrent_adds_to_one_cart_lose_none)
 {
     cart_play(races);
+}
+
+/* ---- the same request twice ---- */
+
+static struct status add_with(struct call *call, struct stage *stage, int quantity,
+                              struct keyed *keyed, CartService__CartData **ret_cart)
+{
+    CartService__AddToCartRequest request = CART_SERVICE__ADD_TO_CART_REQUEST__INIT;
+    CartService__CartStandardResponse *response = 0;
+
+    request.product_id = TEXT("mug");
+    request.category = TEXT("mugs");
+    request.quantity = quantity;
+    struct status st = cart_service_add_to_cart_with(call, stage->inside, &request, &keyed->options,
+                                                     &response);
+    if (failed(st)) return st;
+    EXPECT(response->status_code == 200 && response->success && response->cart_data);
+    *ret_cart = response->cart_data;
+    return st;
+}
+
+static void repeats(struct call *call, struct stage *stage)
+{
+    CartService__CartData *cart = 0;
+    struct keyed keyed;
+
+    as_ann(call);
+    key_with(call, "k1", &keyed);
+    mug.fail = STATUS_UNAVAILABLE; /* what was refused may be asked again */
+    EXPECT(add_with(call, stage, 2, &keyed, &cart).code == STATUS_UNAVAILABLE);
+    mug.fail = STATUS_OK;
+    EXPECT_OK(add_with(call, stage, 2, &keyed, &cart));
+    EXPECT(!is_replayed(&keyed) && cart && cart->total_items == 2);
+    EXPECT_OK(add(call, stage, "mug", "", 5));
+
+    /* The first answer, also when the product is gone by now. */
+    mug.gone = true;
+    stage_as(call, "ANN@example.com", "customer", "laptop");
+    EXPECT_OK(add_with(call, stage, 2, &keyed, &cart));
+    EXPECT(is_replayed(&keyed) && cart && cart->total_items == 2 && cart->version == 1);
+    EXPECT_REFUSED(add_with(call, stage, 3, &keyed, &cart), FAILED_PRECONDITION,
+                   IDEMPOTENCY_KEY_REUSED);
+    mug.gone = false;
+    EXPECT(get(call, stage)->total_items == 7);
+    key_with(call, "", &keyed);
+    EXPECT_REFUSED(add_with(call, stage, 2, &keyed, &cart), INVALID_ARGUMENT,
+                   IDEMPOTENCY_KEY_INVALID);
+
+    /* Another's key is another key. */
+    stage_as(call, "bob@example.com", "customer", "phone");
+    key_with(call, "k1", &keyed);
+    EXPECT_OK(add_with(call, stage, 3, &keyed, &cart));
+    EXPECT(!is_replayed(&keyed) && get(call, stage)->total_items == 3);
+}
+
+TEST(the_same_key_with_the_same_request_answers_the_same)
+{
+    cart_play(repeats);
+}
+
+enum { REPEATS = 20 };
+static _Atomic int replays;
+
+static void repeats_at_once(struct call *call, struct stage *stage, int number)
+{
+    CartService__CartData *cart = 0;
+    struct keyed keyed;
+
+    as_ann(call);
+    key_with(call, "k1", &keyed);
+    EXPECT_OK(add_with(call, stage, 2, &keyed, &cart));
+    EXPECT(cart && cart->total_items == 2);
+    if (is_replayed(&keyed)) replays++;
+}
+
+static void adds_once(struct call *call, struct stage *stage)
+{
+    replays = 0;
+    stage_spread(call, stage, REPEATS, repeats_at_once);
+    as_ann(call);
+    EXPECT(get(call, stage)->total_items == 2);
+    EXPECT(replays == REPEATS - 1);
+}
+
+TEST(twenty_concurrent_adds_with_one_key_add_once)
+{
+    cart_play(adds_once);
 }
 
 static void lives_its_time(struct call *call, struct stage *stage)

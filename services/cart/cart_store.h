@@ -8,17 +8,28 @@
 #define SERVICES_CART_CART_STORE_H
 
 #include "events/events_store.h"
+#include "events/idempotency.h"
 #include "fiber/call.h"
 #include "rpc/service.h"
 #include "services/cart/cart.h"
 
 struct cart_store;
 
+/* A request that may come twice: its record is kept in the transaction of its change. */
+struct cart_request {
+    struct idempotency idempotency;
+    /* What is kept as the answer, where there is a key; on another thread. */
+    struct str (*answer)(const struct call *call, const struct cart *cart);
+    struct str replayed; /* set by the store: data: the request was here before, this was its
+                            answer, and nothing was changed */
+};
+
 /* A change of a cart that was just read, or of a new one (version 0). A failed status leaves the
  * stored one as it was. May run more than once, and on another thread while the call waits. */
 struct cart_change {
     struct status (*apply)(const struct call *call, struct cart *cart, void *data);
     void *data;
+    struct cart_request *request; /* NULL: a change that takes no key */
 };
 
 /* What was ordered from a cart. */
@@ -32,10 +43,15 @@ struct cart_store {
     /* The cart, or an empty one with version 0. */
     struct status (*load)(struct call *call, struct cart_store *store, const char *email,
                           struct cart *ret_cart);
-    /* Reads, changes and saves with the next version, losing nobody's change. ABORTED
-     * (CART_CONTENDED) when others were faster too often. */
+    /* Reads, changes and saves with the next version, losing nobody's change; *ret_cart is unset
+     * if the request was here before. ABORTED (CART_CONTENDED) when others were faster too often,
+     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*update)(struct call *call, struct cart_store *store, const char *email,
                             const struct cart_change *change, struct cart *ret_cart);
+    /* The answer to a request that was here before; data NULL if it is new or has no key.
+     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    struct status (*replay)(struct call *call, struct cart_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer);
     /* Takes what was ordered out of a cart (cart_take_ordered), once for each event; a cart that is
      * gone stays gone. */
     struct status (*take_ordered)(struct call *call, struct cart_store *store,

@@ -122,9 +122,9 @@ struct change_job {
     const struct cart_change *change;
 };
 
-static struct status change_job(const struct call *call, struct sqlite_tx *tx, void *data)
+static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
+                                  struct change_job *job)
 {
-    struct change_job *job = data;
     struct status st;
 
     st = read_for_update(call, tx, &job->update);
@@ -132,6 +132,21 @@ static struct status change_job(const struct call *call, struct sqlite_tx *tx, v
     st = job->change->apply(call, job->update.cart, job->change->data);
     if (failed(st)) return st;
     return save(call, tx, &job->update);
+}
+
+static struct status change_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct change_job *job = data;
+    struct cart_request *request = job->change->request;
+    struct status st;
+
+    if (!request || !idempotency_given(&request->idempotency)) return apply_change(call, tx, job);
+    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
+    if (failed(st) || request->replayed.data) return st;
+    st = apply_change(call, tx, job);
+    if (failed(st)) return st;
+    return idempotency_sqlite_finish(tx, &request->idempotency,
+                                     request->answer(call, job->update.cart));
 }
 
 static struct update update_of(const struct call *call, struct sqlite_cart_store *store,
@@ -153,6 +168,13 @@ static struct status update(struct call *call, struct cart_store *port, const ch
     if (failed(st)) return st;
     *ret_cart = *job.update.cart;
     return status_ok();
+}
+
+static struct status replay(struct call *call, struct cart_store *port,
+                            const struct idempotency *idempotency, struct str *ret_answer)
+{
+    return idempotency_sqlite_find(call, ((struct sqlite_cart_store *)port)->db, idempotency,
+                                   clock_now_us(), ret_answer);
 }
 
 struct take_job {
@@ -199,6 +221,7 @@ struct status cart_store_sqlite(const struct service_context *context, const cha
     store->port = (struct cart_store){
         .load = load,
         .update = update,
+        .replay = replay,
         .take_ordered = take_ordered,
         .close = close_store,
         .events = events_store_sqlite(context->arena, store->db),

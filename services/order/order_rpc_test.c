@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order service through the loopback, beside a product and a cart service in memory: what may
  * be ordered, and by whom; see order_flow_test.c for what becomes of it. */
+#include "events/idempotency_testing.h"
 #include "services/order/order_testing.h"
 
 /* ---- making an order ---- */
@@ -424,24 +425,6 @@ TEST(others_lists_are_for_admins_and_a_sellers_own_for_it)
 }
 
 /* ---- the same request twice ---- */
-
-struct keyed {
-    struct http_headers sent, answered;
-    struct rpc_options options;
-};
-
-static void key_with(struct call *call, const char *key, struct keyed *ret_keyed)
-{
-    *ret_keyed = (struct keyed){0};
-    EXPECT_OK(http_headers_add(call->arena, &ret_keyed->sent, STR("idempotency-key"), str_of(key)));
-    ret_keyed->options.metadata = &ret_keyed->sent;
-    ret_keyed->options.ret_metadata = &ret_keyed->answered;
-}
-
-static bool is_replayed(const struct keyed *keyed)
-{
-    return str_is(http_headers_get(&keyed->answered, "idempotent-replayed"), "true");
-}
 
 static void repeats(struct call *call, struct stage *stage)
 {

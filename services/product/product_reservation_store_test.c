@@ -68,9 +68,10 @@ static struct status change_stock(struct call *call, const struct product *produ
 {
     struct product_key key = key_of(product);
     struct product_check check = {allow, 0, "me"};
+    struct product_adjustment adjustment = {"", change, &check, NULL};
     struct product now;
 
-    return store->adjust_stock(call, store, &key, "", change, &check, &now);
+    return store->adjust_stock(call, store, &key, &adjustment, &now);
 }
 
 static struct status adjust(struct call *call, const struct product *product, int64_t delta)

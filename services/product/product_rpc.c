@@ -31,6 +31,19 @@ struct status product_call_seller(const struct call *call, struct product_actor 
     return st;
 }
 
+struct status product_call_once(struct call *call, const struct product_actor *actor,
+                                const ProtobufCMessage *message,
+                                struct product_request *ret_request)
+{
+    struct product_service *service = call_service(call);
+    const struct user user = {.email = actor->email};
+    struct status st = idempotency_of_call(call, &user, message, &ret_request->idempotency);
+
+    if (failed(st)) return st;
+    return service->store->replay(call, service->store, &ret_request->idempotency,
+                                  &ret_request->replayed);
+}
+
 /* ---- versions ---- */
 
 static struct status if_match_invalid(void)
@@ -121,6 +134,33 @@ static ProductService__OneProduct *one_product(struct arena *arena,
 
 /* ---- handlers ---- */
 
+static void reply_created(struct arena *arena, const struct product *product,
+                          ProductService__StandardResponse *response)
+{
+    product_reply(response, 201, "product created");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA;
+    response->product_data = product_message_data(arena, product);
+}
+
+/* The same as it is kept beside an idempotency key. */
+static struct str created_answer(struct arena *arena, const struct product *product)
+{
+    ProductService__StandardResponse response = PRODUCT_SERVICE__STANDARD_RESPONSE__INIT;
+
+    reply_created(arena, product, &response);
+    return idempotency_answer(arena, &response.base);
+}
+
+static struct status replay_created(const struct call *call, struct str answer,
+                                    ProductService__StandardResponse *response)
+{
+    struct status st = idempotency_replay(call, answer, &response->base);
+
+    if (failed(st)) return st;
+    if (response->result_case != PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA) return st;
+    return reply_etag(call, response->product_data->version, NULL);
+}
+
 /* Makes a product, which belongs to the caller. */
 static struct status create_product(struct call *call,
                                     const ProductService__CreateProductRequest *request,
@@ -128,21 +168,24 @@ static struct status create_product(struct call *call,
 {
     struct product_service *service = call_service(call);
     struct product_context context = {.currency = service->currency, .now_us = clock_now_us()};
+    struct product_request once = {.answer = created_answer};
     struct product_actor actor;
     struct product product;
     struct status st;
 
     st = product_call_seller(call, &actor);
     if (failed(st)) return st;
+    st = product_call_once(call, &actor, &request->base, &once);
+    if (failed(st)) return st;
+    if (once.replayed.data) return replay_created(call, once.replayed, response);
+
     context.created_by = actor.email;
     st = product_draft(call->arena, request, &context, &product);
     if (failed(st)) return st;
-    st = service->store->insert(call, service->store, &product);
+    st = service->store->insert(call, service->store, &product, &once);
     if (failed(st)) return st;
-
-    product_reply(response, 201, "product created");
-    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA;
-    response->product_data = product_message_data(call->arena, &product);
+    if (once.replayed.data) return replay_created(call, once.replayed, response);
+    reply_created(call->arena, &product, response);
     return reply_etag(call, product.version, NULL);
 }
 

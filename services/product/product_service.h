@@ -37,6 +37,12 @@ struct status product_call_seller(const struct call *call, struct product_actor 
 void product_reply(ProductService__StandardResponse *response, int status_code,
                    const char *message);
 
+/* Takes the request's key and looks for its first answer: ret_request->replayed.data if it was here
+ * before. */
+struct status product_call_once(struct call *call, const struct product_actor *actor,
+                                const ProtobufCMessage *message,
+                                struct product_request *ret_request);
+
 /* In product_stock_rpc.c and product_exchange_rpc.c. */
 struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,
                                 ProductService__StandardResponse *response);

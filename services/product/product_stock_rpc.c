@@ -69,6 +69,23 @@ static struct status allow_change(struct arena *arena, const struct product *pro
     return product_check_change(product, actor);
 }
 
+static void reply_adjusted(struct arena *arena, const struct product *product,
+                           ProductService__StandardResponse *response)
+{
+    product_reply(response, 200, "stock changed");
+    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK;
+    response->stock = product_message_stock(arena, product, true);
+}
+
+/* The same as it is kept beside an idempotency key. */
+static struct str adjusted_answer(struct arena *arena, const struct product *product)
+{
+    ProductService__StandardResponse response = PRODUCT_SERVICE__STANDARD_RESPONSE__INIT;
+
+    reply_adjusted(arena, product, &response);
+    return idempotency_answer(arena, &response.base);
+}
+
 /* Changes the stock of one variant; the same reference again only answers what is there. */
 struct status product_adjust_stock(struct call *call,
                                    const ProductService__AdjustStockRequest *request,
@@ -77,24 +94,27 @@ struct status product_adjust_stock(struct call *call,
     struct product_service *service = call_service(call);
     struct product_key key = {request->category, request->product_id};
     struct product_check check = {.allow = allow_change};
+    struct product_request once = {.answer = adjusted_answer};
     struct product_stock_change change;
+    struct product_adjustment adjustment = {request->variant_id, &change, &check, &once};
     struct product_actor actor;
     struct product product;
     struct status st;
 
     st = product_call_seller(call, &actor);
     if (failed(st)) return st;
+    st = product_call_once(call, &actor, &request->base, &once);
+    if (failed(st)) return st;
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
+
     st = read_change(call, request, &change);
     if (failed(st)) return st;
     check.data = &actor;
     check.created_by = change.created_by = actor.email;
-    st = service->store->adjust_stock(call, service->store, &key, request->variant_id, &change,
-                                      &check, &product);
+    st = service->store->adjust_stock(call, service->store, &key, &adjustment, &product);
     if (failed(st)) return st;
-
-    product_reply(response, 200, "stock changed");
-    response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_STOCK;
-    response->stock = product_message_stock(call->arena, &product, true);
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
+    reply_adjusted(call->arena, &product, response);
     return st;
 }
 

@@ -4,11 +4,9 @@
 #include "reasons.pb-c.h"
 #include "services/product/product_store_sqlite.h"
 
-struct adjustment {
+struct adjusting {
     const struct product_key *key;
-    const char *variant_id;
-    const struct product_stock_change *change;
-    const struct product_check *check;
+    const struct product_adjustment *adjustment;
     struct product_row row;
 };
 
@@ -33,14 +31,14 @@ static struct status reference_is_known(struct sqlite_tx *tx, const char *varian
 }
 
 static struct status apply(struct arena *arena, struct sqlite_tx *tx,
-                           const struct adjustment *adjustment, struct product_variant *variant)
+                           const struct adjusting *adjusting, struct product_variant *variant)
 {
-    const struct product *product = &adjustment->row.product;
+    const struct product *product = &adjusting->row.product;
     struct product_stock *stock = &variant->stock;
     struct product_stock_entry entry;
     struct status st;
 
-    st = product_stock_apply(arena, adjustment->change, stock, &entry);
+    st = product_stock_apply(arena, adjusting->adjustment->change, stock, &entry);
     if (failed(st)) return st;
     entry.variant_id = variant->variant_id;
     st = sqlite_exec(
@@ -48,43 +46,55 @@ static struct status apply(struct arena *arena, struct sqlite_tx *tx,
         "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?,"
         " epoch = ? WHERE product = ? AND position = ?",
         "illlllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
-        stock->sold, stock->epoch, adjustment->row.key, (int)(variant - product->variants));
+        stock->sold, stock->epoch, adjusting->row.key, (int)(variant - product->variants));
     if (failed(st)) return st;
     return product_stock_entry_write(tx, product->product_id, &entry);
 }
 
-static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
+static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct adjusting *adjusting)
 {
-    struct adjustment *adjustment = data;
+    const struct product_adjustment *adjustment = adjusting->adjustment;
     const struct product_check *check = adjustment->check;
     struct product_variant *variant;
     struct status st;
     bool known;
 
-    st = product_row_find(tx, adjustment->key, &adjustment->row);
+    st = product_row_find(tx, adjusting->key, &adjusting->row);
     if (failed(st)) return st;
-    st = check->allow(call->arena, &adjustment->row.product, check->data);
+    st = check->allow(arena, &adjusting->row.product, check->data);
     if (failed(st)) return st;
-    variant = product_find_variant(&adjustment->row.product, adjustment->variant_id);
+    variant = product_find_variant(&adjusting->row.product, adjustment->variant_id);
     if (!variant && !*adjustment->variant_id)
-        return status_field(call->arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
+        return status_field(arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
                             "the product has several variants; name one");
     if (!variant)
         return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
                            "the product has no such variant");
     st = reference_is_known(tx, variant->variant_id, adjustment->change->reference, &known);
     if (failed(st) || known) return st;
-    return apply(call->arena, tx, adjustment, variant);
+    return apply(arena, tx, adjusting, variant);
+}
+
+static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct adjusting *adjusting = data;
+    struct product_request *request = adjusting->adjustment->request;
+    struct status st;
+    bool new;
+
+    st = product_request_begin(tx, request, &new);
+    if (failed(st) || !new) return st;
+    st = adjust(call->arena, tx, adjusting);
+    if (failed(st)) return st;
+    return product_request_finish(call->arena, tx, request, &adjusting->row.product);
 }
 
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
-                                          const struct product_key *key, const char *variant_id,
-                                          const struct product_stock_change *change,
-                                          const struct product_check *check,
+                                          const struct product_key *key,
+                                          const struct product_adjustment *adjustment,
                                           struct product *ret_product)
 {
-    struct adjustment job = {
-        .key = key, .variant_id = variant_id, .change = change, .check = check};
+    struct adjusting job = {.key = key, .adjustment = adjustment};
     struct status st = sqlite_write(call, product_sqlite(store)->db, adjust_job, &job);
 
     if (!failed(st)) *ret_product = job.row.product;

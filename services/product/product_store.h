@@ -15,6 +15,7 @@
 #define SERVICES_PRODUCT_PRODUCT_STORE_H
 
 #include "events/events_store.h"
+#include "events/idempotency.h"
 #include "fiber/call.h"
 #include "services/product/product_audit.h"
 #include "services/product/product_reservation.h"
@@ -33,6 +34,23 @@ struct product_check {
     struct status (*allow)(struct arena *arena, const struct product *product, void *data);
     void *data;
     const char *created_by;
+};
+
+/* A request that may come twice: its record is kept in the transaction of its effect. */
+struct product_request {
+    struct idempotency idempotency;
+    /* What is kept as the answer, where there is a key; on another thread. */
+    struct str (*answer)(struct arena *arena, const struct product *product);
+    struct str replayed; /* set by the store: data: the request was here before, this was its
+                            answer, and nothing was changed */
+};
+
+/* A change of the stock of one variant; "" names the only one. */
+struct product_adjustment {
+    const char *variant_id;
+    const struct product_stock_change *change;
+    const struct product_check *check;
+    struct product_request *request; /* NULL: nobody's that may come twice */
 };
 
 enum product_sort {
@@ -90,9 +108,15 @@ struct product_store {
                                struct product **ret_products, size_t *ret_count);
 
     /* Keeps a new product. A handle that is taken gets a suffix, which is written to
-     * product->handle. */
-    struct status (*insert)(struct call *call, struct product_store *store,
-                            struct product *product);
+     * product->handle. `request` NULL: nobody's that may come twice. FAILED_PRECONDITION
+     * (IDEMPOTENCY_KEY_REUSED). */
+    struct status (*insert)(struct call *call, struct product_store *store, struct product *product,
+                            struct product_request *request);
+
+    /* The answer to a request that was here before; data NULL if it is new or has no key.
+     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    struct status (*replay)(struct call *call, struct product_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer);
 
     /* Changes a product; moving it to another category is one change like any other. */
     struct status (*update)(struct call *call, struct product_store *store,
@@ -108,13 +132,13 @@ struct product_store {
     struct status (*list)(struct call *call, struct product_store *store,
                           const struct product_query *query, struct product_page *ret_page);
 
-    /* Changes the stock of a variant ("" names the only one) if the check is OK, unless an entry of
-     * this variant has the change's reference already. VARIANT_NOT_FOUND. Answers the product as it
-     * is then. */
+    /* Changes the stock of a variant if the check is OK, unless an entry of this variant has the
+     * change's reference already. VARIANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. Answers the product as
+     * it is then; *ret_product is unset if the request was here before. */
     struct status (*adjust_stock)(struct call *call, struct product_store *store,
-                                  const struct product_key *key, const char *variant_id,
-                                  const struct product_stock_change *change,
-                                  const struct product_check *check, struct product *ret_product);
+                                  const struct product_key *key,
+                                  const struct product_adjustment *adjustment,
+                                  struct product *ret_product);
 
     /* The ledger of a product, or of one variant of it ("": all); entries older than `before` (0:
      * all). */

@@ -9,6 +9,7 @@
  * A product's description stands last in its row, because it may fill pages of its own. */
 #include "services/product/product_store_sqlite.h"
 
+#include "base/clock.h"
 #include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
 
@@ -120,6 +121,37 @@ static const char *const migrations[] = {
     NULL,
 };
 
+/* ---- requests that come twice ---- */
+
+struct status product_request_begin(struct sqlite_tx *tx, struct product_request *request,
+                                    bool *ret_new)
+{
+    struct status st;
+
+    *ret_new = true;
+    if (!request) return status_ok();
+    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
+    *ret_new = !request->replayed.data;
+    return st;
+}
+
+struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
+                                     const struct product_request *request,
+                                     const struct product *product)
+{
+    if (!request || !idempotency_given(&request->idempotency)) return status_ok();
+    return idempotency_sqlite_finish(tx, &request->idempotency, request->answer(arena, product));
+}
+
+static struct status replay(struct call *call, struct product_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer)
+{
+    return idempotency_sqlite_find(call, product_sqlite(store)->db, idempotency, clock_now_us(),
+                                   ret_answer);
+}
+
+/* ---- single products ---- */
+
 static struct status find(struct call *call, struct product_store *store,
                           const struct product_key *key, struct product *ret_product)
 {
@@ -187,18 +219,38 @@ static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, stru
                        "the product exists already");
 }
 
+struct insertion {
+    const struct product *product;
+    struct product_request *request;
+    const char *handle; /* as it was kept */
+};
+
 static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct product *product = data;
-    struct product_cause cause = {"initial", product->created_by};
-    struct status st = free_handle(call->arena, tx, product);
+    struct insertion *insertion = data;
+    struct product product = *insertion->product;
+    struct product_cause cause = {"initial", product.created_by};
+    struct status st;
+    bool new;
 
-    return failed(st) ? st : product_row_insert(call->arena, tx, product, &cause);
+    st = product_request_begin(tx, insertion->request, &new);
+    if (failed(st) || !new) return st;
+    st = free_handle(call->arena, tx, &product);
+    if (failed(st)) return st;
+    insertion->handle = product.handle;
+    st = product_row_insert(call->arena, tx, &product, &cause);
+    if (failed(st)) return st;
+    return product_request_finish(call->arena, tx, insertion->request, &product);
 }
 
-static struct status insert(struct call *call, struct product_store *store, struct product *product)
+static struct status insert(struct call *call, struct product_store *store, struct product *product,
+                            struct product_request *request)
 {
-    return sqlite_write(call, product_sqlite(store)->db, insert_job, product);
+    struct insertion job = {product, request, product->handle};
+    struct status st = sqlite_write(call, product_sqlite(store)->db, insert_job, &job);
+
+    if (!failed(st)) product->handle = job.handle;
+    return st;
 }
 
 struct update {
@@ -287,6 +339,7 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .find = find,
         .find_many = find_many,
         .insert = insert,
+        .replay = replay,
         .update = update,
         .remove = remove_product,
         .list = product_sqlite_list,

@@ -83,6 +83,14 @@ struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
 struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
                                  const struct product_row *row, const struct product_cause *cause);
 
+/* Inside a transaction, around the effect of a request: *ret_new false if there is none to have,
+ * because it was here before. `request` may be NULL. */
+struct status product_request_begin(struct sqlite_tx *tx, struct product_request *request,
+                                    bool *ret_new);
+struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
+                                     const struct product_request *request,
+                                     const struct product *product);
+
 /* The full-text index of one product: `sign` 1 adds it, -1 takes exactly the same out again. */
 struct status product_index_write(struct arena *arena, struct sqlite_tx *tx,
                                   const struct product_row *row, int sign);
@@ -100,9 +108,8 @@ const char *product_list_statement(const struct product_list_statements *stateme
 struct status product_sqlite_list(struct call *call, struct product_store *store,
                                   const struct product_query *query, struct product_page *ret_page);
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
-                                          const struct product_key *key, const char *variant_id,
-                                          const struct product_stock_change *change,
-                                          const struct product_check *check,
+                                          const struct product_key *key,
+                                          const struct product_adjustment *adjustment,
                                           struct product *ret_product);
 struct status product_sqlite_list_entries(struct call *call, struct product_store *store,
                                           const char *product_id, const char *variant_id,

@@ -37,7 +37,7 @@ static void check_not_found(struct call *call, int number)
     EXPECT_REASON(store->find(call, store, &wrong_place, &again),
                   ARGOSY__REASON__PRODUCT_NOT_FOUND);
     EXPECT_REASON(store->find(call, store, &nowhere, &again), ARGOSY__REASON__PRODUCT_NOT_FOUND);
-    EXPECT_REASON(store->insert(call, store, &product), ARGOSY__REASON__PRODUCT_EXISTS);
+    EXPECT_REASON(store->insert(call, store, &product, NULL), ARGOSY__REASON__PRODUCT_EXISTS);
 }
 
 TEST(a_product_is_found_at_its_place_only)
@@ -273,8 +273,9 @@ static void take_one(struct call *call, int number)
     struct product_key key = key_of(&raced);
     struct product_stock_change change = {STOCK_DELTA, -1, "correction", "", "me", 1};
     struct product_check check = {allow, 0, "me"};
+    struct product_adjustment adjustment = {"", &change, &check, NULL};
     struct product after;
-    struct status st = store->adjust_stock(call, store, &key, "", &change, &check, &after);
+    struct status st = store->adjust_stock(call, store, &key, &adjustment, &after);
 
     if (!failed(st))
         winners++;
@@ -322,9 +323,10 @@ static struct status adjust(struct call *call, const struct product *product,
     struct product_key key = key_of(product);
     struct product_stock_change change = {STOCK_DELTA, delta, "received", reference, "me", 7};
     struct product_check check = {allow, 0, "me"};
+    struct product_adjustment adjustment = {variant_id, &change, &check, NULL};
     struct product after;
 
-    return store->adjust_stock(call, store, &key, variant_id, &change, &check, &after);
+    return store->adjust_stock(call, store, &key, &adjustment, &after);
 }
 
 static void check_adjust(struct call *call, int number)

@@ -81,7 +81,7 @@ static inline struct product keep(struct call *call,
 {
     struct product product = draft_of(call->arena, request);
 
-    EXPECT_OK(store->insert(call, store, &product));
+    EXPECT_OK(store->insert(call, store, &product, NULL));
     return product;
 }
 

@@ -57,7 +57,102 @@ static struct status hash_password(struct call *call, const char *password, cons
     return status_ok();
 }
 
-/* ---- handlers ---- */
+struct verify_job {
+    struct str password;
+    const char *hash;
+    bool good;
+};
+
+static void verify_in_lane(void *data)
+{
+    struct verify_job *job = data;
+
+    job->good = password_verify(job->password, job->hash);
+}
+
+static struct status verify_password(struct call *call, const char *password, const char *hash,
+                                     bool *ret_good)
+{
+    struct user_service *service = call_service(call);
+    struct verify_job *job = arena_new(call->arena, struct verify_job);
+
+    job->password = str_of(password);
+    job->hash = hash;
+    struct status st = lane_run(call, service->passwords, verify_in_lane, job);
+    if (failed(st)) return st;
+    *ret_good = job->good;
+    return status_ok();
+}
+
+/* ---- signing up ---- */
+
+static void fill_created(const struct account *account,
+                         UserService__CreateCustomerResponse *response)
+{
+    response->name = (char *)account->name;
+    response->email = (char *)account->email;
+    response->role = (char *)account->role;
+    response->status = (char *)account->status;
+    response->phone = (char *)account->phone;
+    response->address = (char *)account->address;
+    response->avatar_url = (char *)account->avatar_url;
+}
+
+/* The same as it is kept beside an idempotency key. */
+static struct str created_answer(struct arena *arena, const struct account *account)
+{
+    UserService__CreateCustomerResponse response = USER_SERVICE__CREATE_CUSTOMER_RESPONSE__INIT;
+
+    fill_created(account, &response);
+    return idempotency_answer(arena, &response.base);
+}
+
+static struct status reply_created(const struct call *call)
+{
+    return call_reply_metadata(call, STR("x-http-status"), STR("201"));
+}
+
+/* The key of a sign-up. The keys of those who are nobody yet belong to the address that is to have
+ * the account, so that strangers' keys never meet. The password is no part of the fingerprint,
+ * which would be a hash that is quickly tried out; replay_created compares it. */
+static struct status sign_up_once(struct call *call,
+                                  const UserService__CreateCustomerRequest *request,
+                                  struct account_request *ret_once)
+{
+    struct user_service *service = call_service(call);
+    UserService__CreateCustomerRequest open = *request;
+    struct user caller;
+    struct status st;
+
+    call_user_optional(call, &caller);
+    if (!caller.email[0]) caller.email = request->email;
+    open.password = (char *)protobuf_c_empty_string;
+    st = idempotency_of_call(call, &caller, &open.base, &ret_once->idempotency);
+    if (failed(st)) return st;
+    return service->store->replay(call, service->store, &ret_once->idempotency,
+                                  &ret_once->replayed);
+}
+
+static struct status replay_created(struct call *call,
+                                    const UserService__CreateCustomerRequest *request,
+                                    struct str answer,
+                                    UserService__CreateCustomerResponse *response)
+{
+    struct user_service *service = call_service(call);
+    struct account *account;
+    struct status st;
+    bool good;
+
+    st = service->store->find(call, service->store, request->email, &account);
+    if (failed(st)) return st;
+    st = verify_password(call, request->password, account->password_hash, &good);
+    if (failed(st)) return st;
+    if (!good) return idempotency_key_reused();
+
+    st = idempotency_replay(call, answer, &response->base);
+    if (failed(st)) return st;
+    return reply_created(call);
+}
 
 /* Makes an account. Who signs up is a customer; an admin gives other roles afterwards. */
 static struct status create_customer(struct call *call,
@@ -75,25 +170,27 @@ static struct status create_customer(struct call *call,
         .status = "active",
         .created_us = clock_now_us(),
     };
+    struct account_request once = {.answer = created_answer};
     struct status st;
+
+    st = sign_up_once(call, request, &once);
+    if (failed(st)) return st;
+    if (once.replayed.data) return replay_created(call, request, once.replayed, response);
 
     st = hash_password(call, request->password, &account.password_hash);
     if (failed(st)) return st;
 
     account.updated_us = account.created_us;
     account.password_changed_us = account.created_us;
-    st = service->store->insert(call, service->store, &account);
+    st = service->store->insert(call, service->store, &account, &once);
     if (failed(st)) return st;
+    if (once.replayed.data) return replay_created(call, request, once.replayed, response);
 
-    response->name = request->name;
-    response->email = request->email;
-    response->role = (char *)account.role;
-    response->status = (char *)account.status;
-    response->phone = request->phone;
-    response->address = request->address;
-    response->avatar_url = request->avatar_url;
-    return call_reply_metadata(call, STR("x-http-status"), STR("201"));
+    fill_created(&account, response);
+    return reply_created(call);
 }
+
+/* ---- accounts ---- */
 
 static struct status get_customer_by_email(struct call *call,
                                            const UserService__GetCustomerByEmailRequest *request,

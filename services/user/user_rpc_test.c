@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The user service through the loopback. */
 #include "base/clock.h"
+#include "events/events_testing.h"
+#include "events/idempotency_testing.h"
 #include "rpc/rpc_testing.h"
 #include "rpc/timestamp.h"
 #include "services/user/user_service.h"
@@ -161,6 +163,101 @@ static void signs_up(struct call *call, struct stage *stage)
 TEST(signing_up_makes_an_active_customer)
 {
     stage_run(&plan, signs_up);
+}
+
+static struct status sign_up(struct call *call, struct stage *stage,
+                             const UserService__CreateCustomerRequest *request, struct keyed *keyed)
+{
+    UserService__CreateCustomerResponse *made = 0;
+    struct status st = user_service_create_customer_with(call, stage->outside, request,
+                                                         &keyed->options, &made);
+
+    if (failed(st)) return st;
+    EXPECT(str_is(http_headers_get(&keyed->answered, "x-http-status"), "201"));
+    EXPECT(made && strcmp(made->email, request->email) == 0 && strcmp(made->name, "Ann") == 0);
+    EXPECT(made && strcmp(made->role, "customer") == 0);
+    return st;
+}
+
+static void repeats_sign_up(struct call *call, struct stage *stage)
+{
+    UserService__CreateCustomerRequest request = ann(), other = ann();
+    struct keyed keyed;
+
+    key_with(call, "k1", &keyed);
+    EXPECT_OK(sign_up(call, stage, &request, &keyed));
+    EXPECT(!is_replayed(&keyed));
+    EXPECT_OK(sign_up(call, stage, &request, &keyed));
+    EXPECT(is_replayed(&keyed));
+
+    other.phone = TEXT("555");
+    EXPECT_REFUSED(sign_up(call, stage, &other, &keyed), FAILED_PRECONDITION,
+                   IDEMPOTENCY_KEY_REUSED);
+    other = ann();
+    other.password = TEXT("incorrect horse");
+    EXPECT_REFUSED(sign_up(call, stage, &other, &keyed), FAILED_PRECONDITION,
+                   IDEMPOTENCY_KEY_REUSED);
+
+    /* A stranger's key is another key, and so is another key of one's own. */
+    other.email = TEXT("bob@example.com");
+    key_with(call, "k1", &keyed);
+    EXPECT_OK(sign_up(call, stage, &other, &keyed));
+    EXPECT(!is_replayed(&keyed));
+    key_with(call, "k2", &keyed);
+    EXPECT_REFUSED(sign_up(call, stage, &request, &keyed), ALREADY_EXISTS, USER_EXISTS);
+    key_with(call, "\"", &keyed);
+    EXPECT_REFUSED(sign_up(call, stage, &request, &keyed), INVALID_ARGUMENT,
+                   IDEMPOTENCY_KEY_INVALID);
+}
+
+TEST(a_repeated_sign_up_answers_as_the_first)
+{
+    stage_run(&plan, repeats_sign_up);
+}
+
+enum { SIGN_UPS = 20 };
+static _Atomic int replays;
+
+static void signs_up_at_once(struct call *call, struct stage *stage, int number)
+{
+    const UserService__CreateCustomerRequest request = ann();
+    struct keyed keyed;
+
+    key_with(call, "k1", &keyed);
+    EXPECT_OK(sign_up(call, stage, &request, &keyed));
+    if (is_replayed(&keyed)) replays++;
+}
+
+static void signs_up_once(struct call *call, struct stage *stage)
+{
+    UserService__GetCustomersResponse *page = 0;
+
+    replays = 0;
+    stage_spread(call, stage, SIGN_UPS, signs_up_at_once);
+    as(call, ADMIN);
+    EXPECT_OK(list(call, stage, "", 0, &page));
+    EXPECT(page && page->n_customers == 1);
+    EXPECT(replays == SIGN_UPS - 1);
+}
+
+TEST(twenty_concurrent_sign_ups_with_one_key_make_one_account)
+{
+    stage_run(&plan, signs_up_once);
+}
+
+static void is_tidied(struct call *call, struct stage *stage)
+{
+    const struct user_service *service = stage->service;
+
+    EXPECT(stage_events->store_count == 1);
+    EXPECT(stage_events->stores[0].store == service->store->events);
+}
+
+TEST(the_bus_removes_old_records_of_sign_ups)
+{
+    static const struct stage_plan with_bus = {.module = &user_service, EVENTS_STAGE};
+
+    stage_run(&with_bus, is_tidied);
 }
 
 /* Each is `ann()` with one field that breaks its rule. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/password_policy.h"
+#include "events/events.h"
 
 enum { HASH_THREADS = 2, HASH_QUEUE_MAX = 128 };
 
@@ -36,6 +37,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     st = open_store(context, &service->store);
     if (failed(st)) return st;
 
+    events_tidy(context->events, service->store->events);
     service->passwords = lane_new("password-hash", HASH_THREADS, HASH_QUEUE_MAX);
     rpc_server_add(context->server, &user_service_rpc, &user_handlers, service);
     *ret_service = service;

@@ -4,6 +4,8 @@
 #ifndef SERVICES_USER_USER_STORE_H
 #define SERVICES_USER_USER_STORE_H
 
+#include "events/events_store.h"
+#include "events/idempotency.h"
 #include "fiber/call.h"
 #include "rpc/service.h"
 #include "services/user/user.h"
@@ -17,13 +19,27 @@ struct account_change {
     void *data;
 };
 
+/* A sign-up that may come twice: its record is kept in the transaction of the account. */
+struct account_request {
+    struct idempotency idempotency;
+    /* What is kept as the answer, where there is a key; on another thread. */
+    struct str (*answer)(struct arena *arena, const struct account *account);
+    struct str replayed; /* set by the store: data: the request was here before, this was its
+                            answer, and nothing was changed */
+};
+
 struct user_store {
     /* NOT_FOUND (USER_NOT_FOUND) if the address has no account, deleted ones included. */
     struct status (*find)(struct call *call, struct user_store *store, const char *email,
                           struct account **ret_account);
-    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, also a deleted one. */
+    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, also a deleted one. `request`
+     * NULL: nobody's that may come twice. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*insert)(struct call *call, struct user_store *store,
-                            const struct account *account);
+                            const struct account *account, struct account_request *request);
+    /* The answer to a request that was here before; data NULL if it is new or has no key.
+     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    struct status (*replay)(struct call *call, struct user_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer);
     /* Reads, changes and writes without anyone between. */
     struct status (*update)(struct call *call, struct user_store *store, const char *email,
                             const struct account_change *change, struct account **ret_account);
@@ -33,6 +49,9 @@ struct user_store {
                           const char *role, int limit, struct account **ret_accounts,
                           size_t *ret_count);
     void (*close)(struct user_store *store);
+
+    /* Of it only the tidying is used. */
+    struct events_store *events;
 };
 
 /* Opens the embedded adapter on a file. */

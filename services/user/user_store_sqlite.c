@@ -2,6 +2,8 @@
 /* Accounts in the embedded store: one table, keyed by the address in lower case. */
 #include "services/user/user_store.h"
 
+#include "base/clock.h"
+#include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
 static const char *const migrations[] = {
@@ -21,6 +23,7 @@ static const char *const migrations[] = {
     "  password_changed_us INTEGER NOT NULL"
     ") WITHOUT ROWID;"
     "CREATE INDEX accounts_by_role ON accounts (role, key);",
+    EVENTS_SQLITE_SCHEMA,
     0,
 };
 
@@ -86,25 +89,53 @@ static struct status find(struct call *call, struct user_store *store, const cha
     return read_one(call, &rows, ret_account);
 }
 
-static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    const struct account *a = data;
+struct insertion {
+    const struct account *account;
+    struct account_request *request;
+};
 
-    return sqlite_exec(tx, 0,
-                       "INSERT INTO accounts (key, " COLUMNS
-                       ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "tttttttttilll", account_key(call->arena, a->email), a->email, a->name,
-                       a->phone, a->address, a->avatar_url, a->role, a->status, a->password_hash,
-                       (int)a->deleted, a->created_us, a->updated_us, a->password_changed_us);
-}
-
-static struct status insert(struct call *call, struct user_store *store,
-                            const struct account *account)
+static struct status insert_account(const struct call *call, struct sqlite_tx *tx,
+                                    const struct account *a)
 {
-    struct status st = sqlite_write(call, db_of(store), insert_job, (void *)account);
+    struct status st = sqlite_exec(
+        tx, 0,
+        "INSERT INTO accounts (key, " COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttttttttilll", account_key(call->arena, a->email), a->email, a->name, a->phone,
+        a->address, a->avatar_url, a->role, a->status, a->password_hash, (int)a->deleted,
+        a->created_us, a->updated_us, a->password_changed_us);
     if (st.code != STATUS_ALREADY_EXISTS) return st;
     return status_make(STATUS_ALREADY_EXISTS, ARGOSY__REASON__USER_EXISTS,
                        "this address is taken; log in, or sign up with another");
+}
+
+static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct insertion *insertion = data;
+    struct account_request *request = insertion->request;
+    struct status st;
+
+    if (!request || !idempotency_given(&request->idempotency))
+        return insert_account(call, tx, insertion->account);
+    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
+    if (failed(st) || request->replayed.data) return st;
+    st = insert_account(call, tx, insertion->account);
+    if (failed(st)) return st;
+    return idempotency_sqlite_finish(tx, &request->idempotency,
+                                     request->answer(call->arena, insertion->account));
+}
+
+static struct status insert(struct call *call, struct user_store *store,
+                            const struct account *account, struct account_request *request)
+{
+    struct insertion job = {account, request};
+
+    return sqlite_write(call, db_of(store), insert_job, &job);
+}
+
+static struct status replay(struct call *call, struct user_store *store,
+                            const struct idempotency *idempotency, struct str *ret_answer)
+{
+    return idempotency_sqlite_find(call, db_of(store), idempotency, clock_now_us(), ret_answer);
 }
 
 struct update {
@@ -203,7 +234,15 @@ struct status user_store_sqlite(const struct service_context *context, const cha
 
     struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
     if (failed(st)) return st;
-    store->port = (struct user_store){find, insert, update, list, close_store};
+    store->port = (struct user_store){
+        .find = find,
+        .insert = insert,
+        .replay = replay,
+        .update = update,
+        .list = list,
+        .close = close_store,
+        .events = events_store_sqlite(context->arena, store->db),
+    };
     *ret_store = &store->port;
     return status_ok();
 }

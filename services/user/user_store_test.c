@@ -72,7 +72,7 @@ static struct status insert(struct call *call, const char *email, const char *ro
 {
     struct account account = account_of(email, role);
 
-    return store->insert(call, store, &account);
+    return store->insert(call, store, &account, NULL);
 }
 
 static void keeps_all_fields(struct call *call, struct stage *stage)

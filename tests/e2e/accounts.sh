@@ -12,6 +12,22 @@ api POST /users '{"name":"","email":"no address","password":"x"}'
 expect 400 '[.error.field_violations[].field] | sort == ["email","name","password"]'
 api POST /customers '{"name":"Bob","email":"bob@example.com","password":"secret-bob"}'; expect 201 '.email == "bob@example.com"' 'has("password") | not'
 
+# An Idempotency-Key, plain or as a quoted string: the first answer again. Through auth and directly it is the same request.
+carl() { api POST "$1" "{\"name\":\"Carl\",\"email\":\"carl@example.com\",\"password\":\"$2\"}" -H "Idempotency-Key: $3"; }
+carl /users secret-carl sign-1; expect 201 '.user_data.email == "carl@example.com"'; first=$body
+check "the first is not marked" [ -z "$(header idempotent-replayed)" ]
+carl /users secret-carl sign-1; expect 201; check "the repeat answers the same" [ "$body" = "$first" ]
+check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
+carl /users secret-carl '"sign-1"'; expect 201; check "the quoted form is the same key" [ "$body" = "$first" ]
+carl /customers secret-carl sign-1; expect 201 '.email == "carl@example.com"'
+check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
+carl /users another-one sign-1; expect 422 '.error.reason == "IDEMPOTENCY_KEY_REUSED"'
+carl /users secret-carl sign-2; expect 409 '.error.reason == "USER_EXISTS"'
+carl /users secret-carl '"'; expect 400 '.error.reason == "IDEMPOTENCY_KEY_INVALID"'
+api POST /customers '{"name":"Dora","email":"dora@example.com","password":"secret-dora"}' -H 'Idempotency-Key: sign-1'
+expect 201 '.email == "dora@example.com"'
+check "a stranger's key is another key" [ -z "$(header idempotent-replayed)" ]
+
 # Logging in. Unknown addresses and wrong passwords answer alike.
 api POST /auth/login '{"email":"ann@example.com","password":"wrong","device_id":"laptop"}'; expect 401 '.error.reason == "CREDENTIALS_WRONG"'
 wrong=$body

@@ -30,6 +30,17 @@ add kitchen "$mug" 0; expect 400
 add kitchen "$mug" -5; expect 400 '.error.field_violations[0].field == "quantity"'
 add kitchen "$mug" 999999; expect 400 '.error.reason == "CART_QUANTITY_MAX"'
 
+# An Idempotency-Key, plain or as a quoted string: the first answer again, and no second effect.
+add_once() { api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":$1}" -H "Idempotency-Key: $2"; }
+add_once 2 add-1; expect 200 '.cart_data.items[0].quantity == 5'; first=$body
+check "the first is not marked" [ -z "$(header idempotent-replayed)" ]
+add_once 2 add-1; expect 200; check "the repeat answers the same" [ "$body" = "$first" ]
+check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
+add_once 2 '"add-1"'; expect 200; check "the quoted form is the same key" [ "$body" = "$first" ]
+add_once 3 add-1; expect 422 '.error.reason == "IDEMPOTENCY_KEY_REUSED"'
+add_once 2 "$(head -c 300 /dev/zero | tr '\0' k)"; expect 400 '.error.reason == "IDEMPOTENCY_KEY_INVALID"'
+api GET /cart; expect 200 '.cart_data.items[0].quantity == 5'
+
 api PUT /cart/update "{\"product_id\":\"$mug\",\"quantity\":7}"; expect 200 '.cart_data.items[0].quantity == 7'
 api PUT /cart/update '{"product_id":"nothing","quantity":7}'; expect 404 '.error.reason == "CART_LINE_NOT_FOUND"'
 api DELETE /cart/remove "{\"product_id\":\"$shirt\"}"; expect 200 '.cart_data.items | length == 1'

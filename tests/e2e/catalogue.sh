@@ -79,6 +79,24 @@ api PATCH "/products/kitchen/$mug" '{"vendor":"Potters"}' -H "If-Match: $tag"; e
 api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"-1\"}"; expect 200
 api GET "/products/kitchen/$mug/stock/entries"; expect 200 '.stock_entries.entries | length == 4' '.stock_entries.entries[2].on_hand_delta == "10"'
 
+# An Idempotency-Key, plain or as a quoted string: the first answer again, and no second effect.
+make_once() { api POST /products "{\"name\":\"$1\",\"category\":\"once\",\"price\":3,\"stock\":\"5\"}" -H "Idempotency-Key: $2"; }
+make_once Bowl make-1; expect 201; first=$body; bowl=$(value .product_data.product_id)
+check "the first is not marked" [ -z "$(header idempotent-replayed)" ]
+make_once Bowl make-1; expect 201; check "the repeat answers the same" [ "$body" = "$first" ]
+check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
+check "and has the version" [ "$(header etag)" = '"1"' ]
+make_once Bowl '"make-1"'; expect 201; check "the quoted form is the same key" [ "$body" = "$first" ]
+make_once Dish make-1; expect 422 '.error.reason == "IDEMPOTENCY_KEY_REUSED"'
+api GET '/products?category=once'; expect 200 '.products.total_count == 1'
+stock_once() { api POST "/products/once/$bowl/stock" "{\"delta\":\"$1\"}" -H "Idempotency-Key: $2"; }
+stock_once 10 stock-1; expect 200 '.stock.variants[0].on_hand == "15"'; first=$body
+stock_once 10 stock-1; expect 200; check "the repeat answers the same" [ "$body" = "$first" ]
+check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
+stock_once 10 '"stock-1"'; expect 200; check "the quoted form is the same key" [ "$body" = "$first" ]
+stock_once 11 stock-1; expect 422 '.error.reason == "IDEMPOTENCY_KEY_REUSED"'
+api GET "/products/once/$bowl/stock"; expect 200 '.stock.variants[0].on_hand == "15"'
+
 # The list: search, filter, sort, pages.
 for i in $(seq 12); do
   api POST /products "{\"name\":\"Lantern $i\",\"category\":\"lights\",\"price\":$i,\"tags\":[\"brass\"]}"
