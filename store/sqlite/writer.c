@@ -342,8 +342,11 @@ static struct job *take_group(struct writer *writer)
     int count = 0;
 
     pthread_mutex_lock(&writer->mutex);
-    while (!writer->first && !writer->stopping) pthread_cond_wait(&writer->filled, &writer->mutex);
-    if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
+    do {
+        while (!writer->first && !writer->stopping)
+            pthread_cond_wait(&writer->filled, &writer->mutex);
+        if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
+    } while (!writer->first && !writer->stopping); /* withdrawn during the pause, all of them */
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
         job->begun = true;
