@@ -380,6 +380,53 @@ TEST(patient_jobs_are_written_among_urgent_ones_or_withdrawn)
     scene_close();
 }
 
+static void hold_up(struct call *call, void *data)
+{
+    EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
+}
+
+static void add_one(struct call *call, void *data)
+{
+    struct status st = sqlite_write(call, scene.db, add, data);
+
+    EXPECT(!failed(st) || st.code == STATUS_CANCELLED);
+}
+
+/* The writer pauses for company after a group of several; meanwhile its only job is withdrawn. */
+static void withdraw_while_it_pauses(struct call *call, int number)
+{
+    enum { TRIES = 5, TOGETHER = 4, AFTER_THE_PAUSE_US = 10000 };
+    struct status st = status_ok();
+    struct call limited;
+    int id = 0;
+
+    for (int i = 0; i < TRIES && !failed(st); i++) {
+        struct fiber_group crowd = {0}, victims = {0};
+        EXPECT_OK(fiber_group_start(call, &crowd, hold_up, 0));
+        wait_until_held_up(call);
+        EXPECT(sem_trywait(&reached) == 0);
+        for (int j = 0; j < TOGETHER; j++) EXPECT_OK(fiber_group_start(call, &crowd, add_one, &id));
+        open_gate_behind(call, TOGETHER);
+        fiber_group_wait(call, &crowd);
+        EXPECT_OK(fiber_group_start(call, &victims, add_one, &id));
+        EXPECT_OK(fiber_sleep(call, 100));
+        fiber_group_cancel(&victims);
+        fiber_group_wait(call, &victims);
+        EXPECT_OK(fiber_sleep(call, AFTER_THE_PAUSE_US));
+        call_init_child(&limited, call, 2000);
+        st = sqlite_write(&limited, scene.db, add, &id);
+        EXPECT_OK(st);
+    }
+}
+
+TEST(the_writer_outlives_a_pause_in_which_all_jobs_are_withdrawn)
+{
+    open_gates();
+    scene_open(1, ":memory:", schema);
+    scene_play(1, withdraw_while_it_pauses);
+    scene_close();
+}
+
 static _Atomic int refused;
 
 static void crowd(struct call *call, int number)
