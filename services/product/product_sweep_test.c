@@ -93,7 +93,7 @@ static void keep_product(struct call *call)
     request.stock_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__STOCK_GIVEN_STOCK;
     request.stock = 500;
     EXPECT_OK(product_draft(call->arena, &request, &context, &scene.product));
-    EXPECT_OK(store()->insert(call, store(), &scene.product));
+    EXPECT_OK(store()->insert(call, store(), &scene.product, 0));
 }
 
 static void reserve(struct call *call, const char *order_id, int64_t expires_us)
