@@ -8,7 +8,10 @@
 #include "services/payment/payment_reply.h"
 #include "services/payment/payment_service.h"
 
-enum { PAGE_DEFAULT = 50, NEW_ORDER_TRIES = 40, NEW_ORDER_PAUSE_US = 50 * 1000, US_PER_MS = 1000 };
+enum { PAGE_DEFAULT = 50, US_PER_MS = 1000 };
+/* How often, and how long between, for what is on its way: two seconds. */
+enum { NEW_ORDER_TRIES = 40, NEW_ORDER_PAUSE_US = 50 * 1000 };
+enum { BUSY_TRIES = 100, BUSY_PAUSE_US = 20 * 1000 };
 #define ADMINS "admin superAdmin"
 
 /* ---- who may ---- */
@@ -135,6 +138,20 @@ static struct status add_secret(struct call *call, const struct user *user,
     return status_ok();
 }
 
+/* A payment is busy for as long as its provider takes, mostly some milliseconds: who asks for a
+ * refund right behind the delivery that captures need not ask again. */
+static struct status change_soon(struct call *call, struct payment_service *service,
+                                 const struct payment_change *change, struct payment_waiter *waiter,
+                                 struct payment_outcome *ret_outcome)
+{
+    for (int tries = 0;; tries++) {
+        struct status st = payment_change_make(call, service, change, waiter, ret_outcome);
+        if (st.reason != ARGOSY__REASON__PAYMENT_BUSY || tries == BUSY_TRIES) return st;
+        struct status slept = fiber_sleep(call, BUSY_PAUSE_US);
+        if (failed(slept)) return slept;
+    }
+}
+
 /* Asks for a step of a payment: once a key, and answered as the first time when it comes again. */
 static struct status ask(struct call *call, const ProtobufCMessage *request,
                          const struct user *user, const char *payment_id, struct asking *asking)
@@ -152,7 +169,7 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
                                           .idempotency = &asking->idempotency,
                                           .apply = apply,
                                           .data = asking};
-    st = payment_change_make(call, asking->service, &change, waiter, &outcome);
+    st = change_soon(call, asking->service, &change, waiter, &outcome);
     if (failed(st)) return st;
 
     if (outcome.answer.data) {
