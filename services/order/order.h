@@ -44,8 +44,9 @@ enum order_event {
     ORDER_CANCEL,           /* somebody asks for it */
     ORDER_FULFIL,           /* likewise */
     ORDER_TIME_OUT,
+    ORDER_PAYMENT_VOIDED, /* what was authorized is gone */
 };
-enum { ORDER_EVENT_COUNT = ORDER_TIME_OUT + 1 };
+enum { ORDER_EVENT_COUNT = ORDER_PAYMENT_VOIDED + 1 };
 
 /* What the others are told, in the transaction of the change. */
 enum order_notice {
