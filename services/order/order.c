@@ -34,8 +34,8 @@ static const struct rule {
 
     {ORDER_CONFIRMED, ORDER_FULFIL, ORDER_FULFILLED, ORDER_TELLS_FULFILLED},
     {ORDER_CONFIRMED, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_CONFIRMED, ORDER_CANCEL, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
     {ORDER_CONFIRMED, ORDER_PAYMENT_VOIDED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, ORDER_CANCEL, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
     {ORDER_CONFIRMED, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, ORDER_TELLS_NOBODY},
 
     {ORDER_FULFILLED, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, ORDER_TELLS_NOBODY},
@@ -72,7 +72,7 @@ static const struct {
     [ORDER_FULFIL] = {"FulfilOrder", "", ""},
     [ORDER_TIME_OUT] = {"Timeout", "ORDER_TIMED_OUT", "it waited too long"},
     [ORDER_PAYMENT_VOIDED] = {"PaymentVoided", "PAYMENT_EXPIRED",
-                              "the payment's authorization has ended"},
+                              "the payment is no longer authorized"},
 };
 
 static const struct rule *find_rule(enum order_state from, enum order_event event)

@@ -44,7 +44,7 @@ enum order_event {
     ORDER_CANCEL,           /* somebody asks for it */
     ORDER_FULFIL,           /* likewise */
     ORDER_TIME_OUT,
-    ORDER_PAYMENT_VOIDED, /* the authorization has ended without a capture */
+    ORDER_PAYMENT_VOIDED, /* what was authorized is gone */
 };
 enum { ORDER_EVENT_COUNT = ORDER_PAYMENT_VOIDED + 1 };
 

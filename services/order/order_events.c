@@ -61,6 +61,17 @@ static void read_failed(struct arena *arena, const ProtobufCMessage *message,
     if (event->message[0]) step->message = event->message;
 }
 
+static void read_voided(struct arena *arena, const ProtobufCMessage *message,
+                        struct order_step *step)
+{
+    const Events__PaymentVoidedEvent *event = (const Events__PaymentVoidedEvent *)message;
+
+    step->event = ORDER_PAYMENT_VOIDED;
+    step->payment_id = event->payment_id;
+    if (event->reason[0]) step->reason = event->reason;
+    if (event->message[0]) step->message = event->message;
+}
+
 static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
                           struct order_step *step)
 {
@@ -68,13 +79,6 @@ static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
 
     step->event = event->complete ? ORDER_PAYMENT_REFUNDED : ORDER_PAYMENT_SEEN;
     step->payment_id = event->payment_id;
-}
-
-static void read_voided(struct arena *arena, const ProtobufCMessage *message,
-                        struct order_step *step)
-{
-    step->event = ORDER_PAYMENT_VOIDED;
-    step->payment_id = ((const Events__PaymentVoidedEvent *)message)->payment_id;
 }
 
 /* The customer finds the payment that waits for it by the order. */
@@ -93,8 +97,8 @@ static const struct {
     {&events__reservation_expired_event__descriptor, read_expired},
     {&events__payment_authorized_event__descriptor, read_authorized},
     {&events__payment_failed_event__descriptor, read_failed},
-    {&events__payment_refunded_event__descriptor, read_refunded},
     {&events__payment_voided_event__descriptor, read_voided},
+    {&events__payment_refunded_event__descriptor, read_refunded},
     {&events__payment_requires_action_event__descriptor, read_requires_action},
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
@@ -103,7 +107,7 @@ enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 static const char *const result_types[] = {"OrderValidationResultEvent", "ReservationExpiredEvent",
                                            0};
 static const char *const payment_types[] = {"PaymentAuthorizedEvent",     "PaymentFailedEvent",
-                                            "PaymentRefundedEvent",       "PaymentVoidedEvent",
+                                            "PaymentVoidedEvent",         "PaymentRefundedEvent",
                                             "PaymentRequiresActionEvent", 0};
 
 /* ---- taking it ---- */

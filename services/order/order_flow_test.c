@@ -75,27 +75,6 @@ TEST(an_order_goes_from_its_stock_to_its_payment_to_its_delivery)
     order_play(goes_well);
 }
 
-static void loses_its_payment(struct call *call, struct stage *stage)
-{
-    Events__PaymentVoidedEvent voided = EVENTS__PAYMENT_VOIDED_EVENT__INIT;
-
-    as(call, "ann", "customer");
-    const char *order_id = create_one(call, stage);
-    EXPECT_OK(tell_stock(call, stage, order_id, true));
-    EXPECT_OK(tell(call, stage, order_id, &voided.base)); /* too early: changes nothing */
-    EXPECT(is_in(call, stage, order_id, "VALIDATED"));
-    EXPECT_OK(tell_paid(call, stage, order_id));
-    EXPECT_OK(tell(call, stage, order_id, &voided.base));
-    const OrderService__Order *order = get(call, stage, order_id);
-    EXPECT(strcmp(order->status, "CANCELLED") == 0);
-    EXPECT(strcmp(order->reason, "PAYMENT_EXPIRED") == 0);
-}
-
-TEST(a_confirmed_order_whose_authorization_is_voided_is_not_sent)
-{
-    order_play(loses_its_payment);
-}
-
 static void goes_badly(struct call *call, struct stage *stage)
 {
     Events__PaymentFailedEvent failure = EVENTS__PAYMENT_FAILED_EVENT__INIT;
@@ -163,6 +142,34 @@ TEST(an_event_that_cannot_be_applied_is_an_error)
 }
 
 /* ---- random histories, through the store ---- */
+
+static void loses_its_payment(struct call *call, struct stage *stage)
+{
+    Events__PaymentVoidedEvent event = EVENTS__PAYMENT_VOIDED_EVENT__INIT;
+
+    as(call, "ann", "customer");
+    const char *order_id = create_one(call, stage), *validated = create_one(call, stage);
+    EXPECT_OK(tell_stock(call, stage, order_id, true));
+    EXPECT_OK(tell_stock(call, stage, validated, true));
+    EXPECT_OK(tell_paid(call, stage, order_id));
+    event.payment_id = TEXT("p1");
+    event.reason = TEXT("PAYMENT_EXPIRED");
+    event.message = TEXT("the authorization has ended");
+    EXPECT_OK(tell(call, stage, order_id, &event.base));
+    EXPECT_OK(tell(call, stage, validated, &event.base));
+    const OrderService__Order *order = get(call, stage, order_id);
+    EXPECT(strcmp(order->status, "CANCELLED") == 0);
+    EXPECT(strcmp(order->reason, "PAYMENT_EXPIRED") == 0);
+    EXPECT(strcmp(order->message, "the authorization has ended") == 0);
+    EXPECT(is_in(call, stage, validated, "VALIDATED")); /* it hears of a failure besides */
+    as(call, "sam", "seller");
+    EXPECT_REFUSED(fulfil(call, stage, order_id), FAILED_PRECONDITION, ORDER_STATE);
+}
+
+TEST(an_order_whose_authorization_is_gone_is_not_delivered)
+{
+    order_play(loses_its_payment);
+}
 
 enum { ORDERS = 12, EVENTS_TOLD = 400 };
 

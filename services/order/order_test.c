@@ -150,9 +150,9 @@ static const char *const expected[ORDER_STATE_COUNT][ORDER_EVENT_COUNT] = {
                          [ORDER_CANCEL] = "CANCELLED",
                          [ORDER_TIME_OUT] = "CANCELLED"},
     [ORDER_CONFIRMED] = {[ORDER_RESERVATION_EXPIRED] = "CANCELLED",
+                         [ORDER_PAYMENT_VOIDED] = "CANCELLED",
                          [ORDER_CANCEL] = "CANCELLED",
                          [ORDER_FULFIL] = "FULFILLED",
-                         [ORDER_PAYMENT_VOIDED] = "CANCELLED",
                          [ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
     [ORDER_FULFILLED] = {[ORDER_PAYMENT_REFUNDED] = "REFUNDED"},
 };

@@ -68,6 +68,8 @@ static const ProtobufCMessage *voided(const struct call *call, const struct paym
     events__payment_voided_event__init(event);
     event->order_id = (char *)payment->order_id;
     event->payment_id = (char *)payment->payment_id;
+    event->reason = (char *)rpc_reason_name(payment->reason);
+    event->message = (char *)payment->message;
     return &event->base;
 }
 

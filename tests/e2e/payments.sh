@@ -185,6 +185,7 @@ payment_becomes requires_capture
 as sam; api POST "/payments/$payment/void" '{}'; expect 403
 as boss; api POST "/payments/$payment/void" '{}'; check "voided" [ "$status" -lt 300 ]
 payment_becomes canceled
+becomes CANCELLED
 
 # ---- at the end ----
 
