@@ -115,6 +115,33 @@ TEST(errors_are_as_the_contract_has_them)
     edge_run(PLAIN, NULL, errors);
 }
 
+/* A store's own words name its file. */
+static void store_errors(struct call *call, struct edge *edge)
+{
+    static const struct {
+        int code, reason, status;
+        const char *name;
+    } failures[] = {
+        {STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, 503, "STORE_BUSY"},
+        {STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, 429, "STORE_FULL"},
+        {STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED, 500, "STORE_DAMAGED"},
+    };
+
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        const char *path = arena_printf(call->arena, "/fail/%d?reason=%d", failures[i].code,
+                                        failures[i].reason);
+        struct reply reply = ask(call, edge, "POST", path, "", "");
+        EXPECT(reply.status == failures[i].status);
+        EXPECT(has(reply.body, failures[i].name));
+        EXPECT(has(reply.body, "\"message\":\"the store ") && has(reply.body, "; request id "));
+    }
+}
+
+TEST(what_a_store_says_of_itself_is_not_for_clients)
+{
+    edge_run(PLAIN, NULL, store_errors);
+}
+
 static void codes(struct call *call, struct edge *edge)
 {
     static const int statuses[] = {0,   499, 500, 400, 504, 404, 409, 403, 429,

@@ -124,6 +124,23 @@ static void write_line(const struct rpc_run *run, struct status st, int64_t elap
               LOG_STR("peer", call_peer(run->call)));
 }
 
+/* What a caller may read: the text of an INTERNAL, and of a store that names its file, is for the
+ * log. */
+static struct status make_public(const struct call *call, struct status st)
+{
+    const char *text = "internal error";
+
+    switch (st.reason) {
+    case ARGOSY__REASON__STORE_BUSY:
+    case ARGOSY__REASON__STORE_FULL: text = "the store takes nothing now; try again later"; break;
+    case ARGOSY__REASON__STORE_DAMAGED: text = "the store is damaged"; break;
+    default:
+        if (st.code != STATUS_INTERNAL) return st;
+    }
+    return status_printf(call->arena, st.code, st.reason, "%s; request id %s", text,
+                         call->trace->request_id);
+}
+
 struct status rpc_run_end(const struct rpc_run *run, struct status st)
 {
     struct arena *arena = run->call->arena;
@@ -137,7 +154,5 @@ struct status rpc_run_end(const struct rpc_run *run, struct status st)
     metric_add(finished_series(run->route, st.code), 1);
     metric_observe_us(run->route->duration, elapsed_us);
     write_line(run, st, elapsed_us);
-    if (st.code != STATUS_INTERNAL) return st;
-    return status_printf(arena, STATUS_INTERNAL, st.reason, "internal error; request id %s",
-                         run->call->trace->request_id);
+    return failed(st) ? make_public(run->call, st) : st;
 }
