@@ -81,6 +81,13 @@ static void tell_failure(const struct call *call, const struct events_consumer *
              LOG_STR("error", st.message ? st.message : ""));
 }
 
+/* The store takes nothing now, and would not take a dead letter either. */
+static bool is_passing(struct status st)
+{
+    return st.reason == ARGOSY__REASON__STORE_BUSY || st.reason == ARGOSY__REASON__STORE_FULL ||
+           st.reason == ARGOSY__REASON__QUEUE_FULL;
+}
+
 /* Tries until it is handled or has failed too often; *ret_outcome says which. Fails only when the
  * shard stops. */
 static struct status try_event(struct call *call, const struct events_consumer *consumer,
@@ -95,7 +102,7 @@ static struct status try_event(struct call *call, const struct events_consumer *
         st = attempt(call, consumer, event, events, &lost);
         if (!failed(st)) break;
         if (failed(call_check(call))) return call_check(call);
-        if (!lost && ++failures >= attempts_max) break;
+        if (!lost && !is_passing(st) && ++failures >= attempts_max) break;
         if (!lost) {
             metric_add(consumer->failed, 1);
             tell_failure(call, consumer, event, st, "events: not handled, trying again");

@@ -50,6 +50,27 @@ TEST(what_fails_is_tried_again_with_growing_pauses_while_its_key_waits)
     play_failing(2, tries_again);
 }
 
+static struct status find_store_full(struct call *call, const struct event *event, void *data)
+{
+    if (failures_left-- > 0)
+        return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, "full");
+    return apply(call, event, data);
+}
+
+static void waits_for_the_store(struct call *call, struct stage *stage)
+{
+    send_events(call, 1, 1, 2);
+    EVENTUALLY(call, seen[0].effects == 2);
+    EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
+}
+
+TEST(a_store_that_is_full_for_a_while_makes_no_dead_letters)
+{
+    failures_left = 4;
+    play(&(struct fixture){.groups = 1, .handle = find_store_full}, few_retries,
+         waits_for_the_store);
+}
+
 /* ---- dead letters ---- */
 
 static struct status list(struct call *call, struct dead_letter **ret_letters, size_t *ret_count)

@@ -436,6 +436,27 @@ TEST(watchers_are_bounded_and_end_with_their_call)
     order_play(bounds_watchers);
 }
 
+static void shares_the_room(struct call *call, struct stage *stage)
+{
+    struct order_watchers *watchers = order_watchers_new(call->arena, call->shard->shards, 1000);
+    struct order_watcher all[ORDER_WATCHERS_OF_CALLER_MAX + 2];
+    int count = 0;
+
+    while (count < ORDER_WATCHERS_OF_CALLER_MAX)
+        EXPECT_OK(order_watch_begin(call, watchers, "o1", "ann@example.com", &all[count++]));
+    EXPECT_REFUSED(order_watch_begin(call, watchers, "o2", "Ann@Example.com", &all[count]),
+                   RESOURCE_EXHAUSTED, QUEUE_FULL);
+    EXPECT_OK(order_watch_begin(call, watchers, "o1", "bob@example.com", &all[count++]));
+    order_watch_end(watchers, &all[0]);
+    EXPECT_OK(order_watch_begin(call, watchers, "o2", "ann@example.com", &all[0]));
+    for (int i = 0; i < count; i++) order_watch_end(watchers, &all[i]);
+}
+
+TEST(no_caller_takes_all_the_room_for_watchers)
+{
+    order_play(shares_the_room);
+}
+
 static void ends_at_draining(struct call *call, struct stage *stage)
 {
     struct spectator spectator = {.stage = stage};

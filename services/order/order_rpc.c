@@ -401,7 +401,8 @@ static struct status watch_order(struct call *call, const OrderService__WatchOrd
 
     st = call_user(call, &watching.user);
     if (failed(st)) return st;
-    st = order_watch_begin(call, service->watchers, request->order_id, &watcher);
+    st = order_watch_begin(call, service->watchers, request->order_id, watching.user.email,
+                           &watcher);
     if (failed(st)) return st;
     st = watch(call, &watching, &watcher);
     order_watch_end(service->watchers, &watcher);

@@ -29,24 +29,42 @@ struct order_watchers *order_watchers_new(struct arena *arena, struct shards *sh
     return watchers;
 }
 
-static uint64_t hash_of(const char *order_id)
+static uint64_t hash_of(const char *text)
 {
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
 
-    for (; *order_id; order_id++) hash = (hash ^ (unsigned char)*order_id) * 0x100000001B3u;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
     return hash;
 }
 
+static int count_of(const struct watched *watched, uint64_t caller)
+{
+    int count = 0;
+
+    for (const struct order_watcher *w = watched->first; w; w = w->next)
+        count += w->caller == caller;
+    return count;
+}
+
 struct status order_watch_begin(struct call *call, struct order_watchers *watchers,
-                                const char *order_id, struct order_watcher *ret_watcher)
+                                const char *order_id, const char *email,
+                                struct order_watcher *ret_watcher)
 {
     struct watched *watched = &watchers->watched[call->shard->index];
+    uint64_t caller = hash_of(str_lower(call->arena, str_of(email)));
 
     if (atomic_load(&watched->count) >= watchers->count_max)
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
                            "too many orders are watched now; ask for it from time to time");
-    *ret_watcher = (struct order_watcher){
-        .hash = hash_of(order_id), .shard = call->shard->index, .next = watched->first};
+    if (count_of(watched, caller) >= ORDER_WATCHERS_OF_CALLER_MAX)
+        return status_make(
+            STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
+            "you watch too many orders now; end some of it, or ask for the list from "
+            "time to time");
+    *ret_watcher = (struct order_watcher){.hash = hash_of(order_id),
+                                          .caller = caller,
+                                          .shard = call->shard->index,
+                                          .next = watched->first};
     if (watched->first) watched->first->previous = ret_watcher;
     watched->first = ret_watcher;
     atomic_fetch_add(&watched->count, 1);

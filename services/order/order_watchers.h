@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who watches an order, and is woken when this process changes it.
  *
- *     st = order_watch_begin(call, watchers, order_id, &watcher);
+ *     st = order_watch_begin(call, watchers, order_id, email, &watcher);
  *     ... read and send, then order_watch_wait(call, &watcher, 1000), again and again ...
  *     order_watch_end(watchers, &watcher);
  *
@@ -16,7 +16,8 @@ struct order_watchers;
 
 struct order_watcher {
     struct fiber_wait wait;
-    uint64_t hash; /* of the order's id */
+    uint64_t hash;   /* of the order's id */
+    uint64_t caller; /* likewise of the address */
     int shard;
     struct order_watcher *next, *previous;
 };
@@ -24,9 +25,14 @@ struct order_watcher {
 /* Room for `max` watchers, an equal part of them on each shard; in the arena. */
 struct order_watchers *order_watchers_new(struct arena *arena, struct shards *shards, int max);
 
-/* RESOURCE_EXHAUSTED (QUEUE_FULL) when there are too many; then there is nothing to end. */
+/* What one caller may have of a shard's room, so that nobody takes it all. */
+enum { ORDER_WATCHERS_OF_CALLER_MAX = 100 };
+
+/* RESOURCE_EXHAUSTED (QUEUE_FULL) when there are too many, in all or of the caller; then there is
+ * nothing to end. */
 struct status order_watch_begin(struct call *call, struct order_watchers *watchers,
-                                const char *order_id, struct order_watcher *ret_watcher);
+                                const char *order_id, const char *email,
+                                struct order_watcher *ret_watcher);
 
 /* Until the order is changed or the time is over: OK. CANCELLED, or DEADLINE_EXCEEDED of the call.
  */
