@@ -107,8 +107,10 @@ static const char *channel_url(struct shop *shop, const char *name)
     const char *url = config_text(shop->config, service_setting(shop->arena, name, "URL"));
     if (url[0]) return url;
     if (member->here || !shop->options.only) return "inproc:";
-    return arena_printf(shop->arena, "grpc://%s",
-                        config_text(shop->config, service_setting(shop->arena, name, "LISTEN")));
+    const char *listen = config_text(shop->config, service_setting(shop->arena, name, "LISTEN"));
+    if (str_ends_with(str_of(listen), STR(":0")))
+        return "inproc:"; /* on a port that nobody knows */
+    return arena_printf(shop->arena, "grpc://%s", listen);
 }
 
 static struct rpc_channel *context_channel(const struct service_context *context, const char *name)
