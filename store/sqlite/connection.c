@@ -71,7 +71,7 @@ static const char writer_setup[] = "PRAGMA journal_mode = WAL;"
                                    "PRAGMA foreign_keys = ON;"
                                    "PRAGMA wal_autocheckpoint = 0;"
                                    "PRAGMA journal_size_limit = 16777216;"
-                                   "PRAGMA cache_size = -8192;"
+                                   "PRAGMA cache_size = -4096;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 
