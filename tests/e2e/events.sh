@@ -38,9 +38,12 @@ check "an unknown topic" bash -c "'$ARGOSY' events tail nothing 2>/dev/null; [ \
 "$ARGOSY" events tail --follow >follow.json &
 follower=$!
 buy
-for _ in $(seq 100); do grep -q "\"key\":\"$order\",\"type\":\"PaymentAuthorizedEvent\"" follow.json && break; sleep 0.1; done
+# The topics are followed side by side, so that any of them may bring the last one.
+followed() { holds --arg order "$order" '[.[] | select(.key == $order) | .type] | sort == ["OrderConfirmedEvent",
+  "OrderCreatedEvent","OrderValidatedEvent","OrderValidationResultEvent","PaymentAuthorizedEvent"]' follow.json 2>/dev/null; }
+for _ in $(seq 100); do followed && break; sleep 0.1; done
 kill $follower; wait $follower 2>/dev/null
-check "what comes is followed" holds --arg order "$order" '[.[] | select(.key == $order)] | length >= 5' follow.json
+check "what comes is followed" followed
 
 # ---- dead letters ----
 
