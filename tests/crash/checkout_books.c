@@ -133,11 +133,16 @@ void books_print(struct books *books)
     printf("\n");
 }
 
-/* What was sold by the orders is what is missing on the shelves. */
+/* What was sold by the orders, and not refunded before it left, is what is missing on the shelves.
+ */
 static bool shelves_agree(struct books *books, long pieces_received, bool aloud)
 {
     long there = number_of(books, "SELECT total(on_hand) FROM product.variants");
-    long sold = number_of(books, "SELECT total(total_minor) FROM orders WHERE state IN (3, 4, 7)") /
+    long sold = number_of(
+                    books,
+                    "SELECT total(total_minor) FROM orders o WHERE state IN (3, 4) OR state = 7 "
+                    "AND EXISTS (SELECT 1 FROM order_history h WHERE h.number = o.number AND "
+                    "to_state = 4)") /
                 BOOKS_PRICE_MINOR;
 
     if (there + sold == pieces_received) return true;

@@ -179,6 +179,17 @@ payment_becomes succeeded
 as ann; api POST "/orders/$order/cancel" '{}'; expect 200
 payment_becomes succeeded '.payments.payments[0].refunded_minor == "3000"'
 
+# Captured, then given back before anything was sent: the lamp is for sale again.
+as sam; api GET "/products/lights/$lamp/stock"; lamps=$(value '.stock.variants[0].available')
+as ann; order pm_card_visa; becomes CONFIRMED
+payment_becomes requires_capture
+available $((lamps - 1))
+as sam; api POST "/payments/$payment/capture" '{}'; check "captured" [ "$status" -lt 300 ]
+payment_becomes succeeded
+refund '{}'; check "given back" [ "$status" -lt 300 ]
+becomes REFUNDED
+available "$lamps"
+
 # An authorization that an admin lets go.
 order pm_card_visa; becomes CONFIRMED
 payment_becomes requires_capture

@@ -119,7 +119,7 @@ struct sim_order {
     struct sim_refund refunds[SIM_MONEY_MAX];
     int refund_count;
     /* Of the last check: */
-    bool was_confirmed;
+    bool was_confirmed, was_fulfilled;
     struct sim_line lines[SIM_LINES_MAX];
     int line_count;
 };

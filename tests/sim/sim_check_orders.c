@@ -37,6 +37,7 @@ static void check_history(struct sim *sim, struct sim_order *order,
                      step->from, step->to, step->event, state);
         state = step->to;
         if (strcmp(state, "CONFIRMED") == 0) order->was_confirmed = true;
+        if (strcmp(state, "FULFILLED") == 0) order->was_fulfilled = true;
     }
     if (strcmp(state, message->status) != 0)
         sim_fail(sim, "order %s is %s, its history ends with %s", order->order_id, message->status,

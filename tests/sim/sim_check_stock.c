@@ -75,14 +75,20 @@ static void check_ledger(struct call *call, struct sim *sim, int number,
                  (long long)reserved);
 }
 
-/* By the orders that were confirmed, and not cancelled since. */
+static bool keeps_its_pieces(const struct sim_order *order)
+{
+    return order->was_fulfilled || strcmp(order->state, "CONFIRMED") == 0;
+}
+
+/* By the orders that were confirmed, and neither cancelled nor refunded before they were fulfilled.
+ */
 static int64_t sold_by_orders(const struct sim *sim, int product)
 {
     int64_t sold = 0;
 
     for (int i = 0; i < sim->order_count; i++) {
         const struct sim_order *order = &sim->orders[i];
-        if (!order->was_confirmed || strcmp(order->state, "CANCELLED") == 0) continue;
+        if (!keeps_its_pieces(order)) continue;
         for (int j = 0; j < order->line_count; j++)
             if (order->lines[j].product == product) sold += order->lines[j].quantity;
     }
