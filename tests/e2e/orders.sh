@@ -246,11 +246,13 @@ expect 200 '.orders.orders | length >= 4' "[.orders.orders[].order_id] | index(\
 
 # ---- watching ----
 
-# Server-Sent Events: as it is, each change, and the end with the order.
+# Server-Sent Events: as it is, each change, and the end with the order. The cookies are a copy: each call rewrites them.
 as ann
+cp "$jar" "$work/watcher.jar"
 order "$(shirt_small)"; expect 201
-curl -sN -b "$jar" -D "$work/events.head" --max-time 20 "$base/orders/$order/events" >"$work/events" 2>"$work/curl.err" &
+curl -sN -b "$work/watcher.jar" -D "$work/events.head" --max-time 20 "$base/orders/$order/events" >"$work/events" 2>"$work/curl.err" &
 watcher=$!
+for _ in $(seq 100); do grep -q '^data' "$work/events" && break; sleep 0.1; done
 becomes VALIDATED
 cancel; expect 200
 wait "$watcher"
