@@ -17,8 +17,9 @@ struct slot {
     int64_t count;
 };
 
+/* All zeros is a valid one, so that a table takes memory only as it fills. */
 struct bucket {
-    atomic_flag busy;
+    atomic_bool busy;
     struct slot slots[BUCKET_SLOTS];
 };
 
@@ -39,7 +40,6 @@ struct rate_table *rate_table_new(size_t slots)
     invariant(table != NULL);
     random_bytes(table->seed, sizeof(table->seed));
     table->mask = count - 1;
-    for (size_t i = 0; i < count; i++) atomic_flag_clear(&table->buckets[i].busy);
     return table;
 }
 
@@ -77,14 +77,14 @@ static uint64_t hash_key(const struct rate_table *table, struct str key, int64_t
 
 static void enter(struct bucket *bucket)
 {
-    for (int spins = 0; atomic_flag_test_and_set_explicit(&bucket->busy, memory_order_acquire);
+    for (int spins = 0; atomic_exchange_explicit(&bucket->busy, true, memory_order_acquire);
          spins++)
         if (spins > SPINS_MAX) sched_yield(); /* its holder was taken off the processor */
 }
 
 static void leave(struct bucket *bucket)
 {
-    atomic_flag_clear_explicit(&bucket->busy, memory_order_release);
+    atomic_store_explicit(&bucket->busy, false, memory_order_release);
 }
 
 /* The slot of the key; or else the one that is best given up, made the key's. */
