@@ -65,15 +65,26 @@ static const char reader_setup[] = "PRAGMA cache_size = -1024;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 
-/* The writer checkpoints by itself, between commits. */
+/* The writer has checkpoints made between its commits. */
 static const char writer_setup[] = "PRAGMA journal_mode = WAL;"
                                    "PRAGMA synchronous = FULL;"
                                    "PRAGMA foreign_keys = ON;"
                                    "PRAGMA wal_autocheckpoint = 0;"
                                    "PRAGMA journal_size_limit = 16777216;"
-                                   "PRAGMA cache_size = -4096;"
+                                   "PRAGMA cache_size = -8192;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
+
+/* What it copies is synced as the log is. */
+static const char checkpointer_setup[] = "PRAGMA journal_mode = WAL;"
+                                         "PRAGMA synchronous = FULL;"
+                                         "PRAGMA wal_autocheckpoint = 0;";
+
+static const char *setup_of(enum connection_role role)
+{
+    if (role == CONNECTION_READER) return reader_setup;
+    return role == CONNECTION_CHECKPOINTER ? checkpointer_setup : writer_setup;
+}
 
 static struct status set_up(struct arena *arena, struct connection *connection,
                             enum connection_role role)
@@ -83,7 +94,7 @@ static struct status set_up(struct arena *arena, struct connection *connection,
 
     sqlite3_busy_timeout(connection->handle,
                          reads ? CONNECTION_READER_BUSY_MS : CONNECTION_WRITER_BUSY_MS);
-    code = sqlite3_exec(connection->handle, reads ? reader_setup : writer_setup, 0, 0, 0);
+    code = sqlite3_exec(connection->handle, setup_of(role), 0, 0, 0);
     if (code == SQLITE_OK && role == CONNECTION_WRITER_VOLATILE)
         code = sqlite3_exec(connection->handle, "PRAGMA synchronous = OFF", 0, 0, 0);
     return code == SQLITE_OK ? status_ok() : connection_error(arena, connection, code);
@@ -92,9 +103,10 @@ static struct status set_up(struct arena *arena, struct connection *connection,
 struct status connection_new(struct arena *arena, const char *path, enum connection_role role,
                              struct connection **ret_connection)
 {
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                (role == CONNECTION_READER ? SQLITE_OPEN_READONLY
-                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    int flags =
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+        (role == CONNECTION_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+        (role == CONNECTION_WRITER || role == CONNECTION_WRITER_VOLATILE ? SQLITE_OPEN_CREATE : 0);
     struct connection *connection = calloc(1, sizeof(*connection));
     struct status st;
     int code;

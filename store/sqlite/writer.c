@@ -7,7 +7,7 @@
  *                                 generation + 1
  *                                 on_commit, if a job asked for it
  *     answered  <---------------- one message to each shard of the group
- *                                 checkpoint, if it is time and nobody waits
+ *                                 checkpoint, if it is time
  *
  * Who commits together pays together. So under load a group pauses until as many jobs wait as the
  * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
@@ -16,9 +16,10 @@
  * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
  * taken under the mutex, so a job is either withdrawn or waited for, never both.
  *
- * Checkpoints copy the log (WAL) back into the file. SQLite would do it inside a COMMIT, while a
- * group waits for its answer; here it is done after the answers, once the log has IDLE pages and
- * nobody waits, or LOADED pages in any case.
+ * Checkpoints copy the log (WAL) back into the file, each page once however often the log has it.
+ * SQLite would do it inside a COMMIT, while a group waits for its answer; here it is done after the
+ * answers, once the log has IDLE pages and nobody has come for QUIET_US, or LOADED pages in any
+ * case: then beside the groups, and only the rest between two of them.
  *
  * In a simulation there is no thread: a timer of the shard takes a group, and later answers it. */
 #include <errno.h>
@@ -31,6 +32,7 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "reasons.pb-c.h"
+#include "store/sqlite/checkpoint.h"
 #include "store/sqlite/group.h"
 
 enum {
@@ -39,7 +41,8 @@ enum {
     PAUSE_JOBS_MIN = 3, /* a smaller group is no load */
     PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
-    CHECKPOINT_LOADED_PAGES = 8000,
+    CHECKPOINT_LOADED_PAGES = 4000,
+    CHECKPOINT_QUIET_US = 20000,
 };
 
 struct writer {
@@ -59,7 +62,7 @@ struct writer {
     size_t group_size;      /* of the group before */
     int64_t group_began_us; /* when that one began */
     int log_pages;          /* in the WAL after the last commit */
-    bool checkpoint_fails;
+    struct checkpoint checkpoint;
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
     struct job *committed; /* a group that is not answered yet */
@@ -206,6 +209,39 @@ static void pause_for_more(struct writer *writer)
     writer->wanted = 1;
 }
 
+/* A long log is copied beside the next groups. What they have added to it meanwhile is little, and
+ * is copied before the one after, so that the log can begin anew. */
+static void checkpoint_from(struct writer *writer, int log_pages)
+{
+    struct checkpoint *checkpoint = &writer->checkpoint;
+
+    if (writer->log_pages < log_pages || checkpoint_is_running(checkpoint)) return;
+    if (writer->log_pages - checkpoint->copied >= CHECKPOINT_LOADED_PAGES && !simulation_is_on() &&
+        checkpoint_start(checkpoint))
+        return;
+    checkpoint_run(checkpoint, writer->connection);
+}
+
+/* Under the mutex, which a checkpoint leaves meanwhile. After one that failed it waits for the next
+ * group. */
+static void wait_for_jobs(struct writer *writer)
+{
+    const struct checkpoint *checkpoint = &writer->checkpoint;
+    struct timespec until;
+
+    while (!writer->first && !writer->stopping) {
+        if (writer->log_pages - checkpoint->copied < CHECKPOINT_IDLE_PAGES || checkpoint->fails) {
+            pthread_cond_wait(&writer->filled, &writer->mutex);
+            continue;
+        }
+        clock_system_in(CHECKPOINT_QUIET_US, &until);
+        if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != ETIMEDOUT) continue;
+        pthread_mutex_unlock(&writer->mutex);
+        checkpoint_from(writer, CHECKPOINT_IDLE_PAGES);
+        pthread_mutex_lock(&writer->mutex);
+    }
+}
+
 /* Waits for jobs and takes them; NULL when the writer stops and none are left. */
 static struct job *take_group(struct writer *writer)
 {
@@ -214,8 +250,7 @@ static struct job *take_group(struct writer *writer)
 
     pthread_mutex_lock(&writer->mutex);
     do {
-        while (!writer->first && !writer->stopping)
-            pthread_cond_wait(&writer->filled, &writer->mutex);
+        wait_for_jobs(writer);
         if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
         /* Those that it paused with may have been withdrawn meanwhile. */
     } while (!writer->first && !writer->stopping);
@@ -242,37 +277,12 @@ static struct job *take_group(struct writer *writer)
     return group;
 }
 
-static bool is_idle(struct writer *writer)
-{
-    bool idle;
-
-    pthread_mutex_lock(&writer->mutex);
-    idle = !writer->first;
-    pthread_mutex_unlock(&writer->mutex);
-    return idle;
-}
-
-/* A passive checkpoint waits for nobody: pages that a reader may still need stay for the next time.
- * A failed one loses nothing, the log only grows; it is told once. */
-static void checkpoint_if_due(struct writer *writer)
-{
-    int pages, copied, code;
-
-    if (writer->log_pages < CHECKPOINT_IDLE_PAGES) return;
-    if (writer->log_pages < CHECKPOINT_LOADED_PAGES && !is_idle(writer)) return;
-    code = sqlite3_wal_checkpoint_v2(writer->connection->handle, 0, SQLITE_CHECKPOINT_PASSIVE,
-                                     &pages, &copied);
-    if (code == SQLITE_OK && pages == copied) writer->log_pages = 0;
-    if (code != SQLITE_OK && code != SQLITE_BUSY && !writer->checkpoint_fails)
-        log_error(0, "store: the checkpoint failed, the log grows until it succeeds",
-                  LOG_STR("file", writer->connection->path),
-                  LOG_STR("error", sqlite3_errstr(code)));
-    writer->checkpoint_fails = code != SQLITE_OK && code != SQLITE_BUSY;
-}
-
 static int note_log_pages(void *data, sqlite3 *handle, const char *schema, int pages)
 {
-    ((struct writer *)data)->log_pages = pages;
+    struct writer *writer = data;
+
+    if (pages < writer->log_pages) writer->checkpoint.copied = 0; /* it has begun anew */
+    writer->log_pages = pages;
     return SQLITE_OK;
 }
 
@@ -284,7 +294,7 @@ static void *write_groups(void *data)
     while ((group = take_group(writer))) {
         run_group(writer, group);
         answer_group(group);
-        checkpoint_if_due(writer);
+        checkpoint_from(writer, CHECKPOINT_LOADED_PAGES);
     }
     return 0;
 }
@@ -298,7 +308,7 @@ static void write_simulated(void *data)
     if (group) {
         writer->committed = 0;
         answer_group(group);
-        checkpoint_if_due(writer);
+        checkpoint_from(writer, writer->first ? CHECKPOINT_LOADED_PAGES : CHECKPOINT_IDLE_PAGES);
     } else if (writer->first) { /* it may have been withdrawn */
         group = writer->committed = take_group(writer);
         run_group(writer, group);
@@ -334,6 +344,7 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
 
     invariant(writer);
     writer->connection = connection;
+    writer->checkpoint.path = connection->path;
     writer->generation = generation;
     arena_init(&writer->arena, 0);
     pthread_mutex_init(&writer->mutex, 0);
@@ -367,6 +378,7 @@ void writer_free(struct writer *writer)
     else
         pthread_join(writer->thread, 0);
 
+    checkpoint_wait(&writer->checkpoint);
     connection_free(writer->connection);
     arena_release(&writer->arena);
     pthread_mutex_destroy(&writer->mutex);

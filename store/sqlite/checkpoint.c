@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/checkpoint.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "observe/log.h"
+
+static int copy(struct connection *connection, int *ret_copied)
+{
+    int pages;
+
+    return sqlite3_wal_checkpoint_v2(connection->handle, 0, SQLITE_CHECKPOINT_PASSIVE, &pages,
+                                     ret_copied);
+}
+
+static void note(struct checkpoint *checkpoint, int code, int copied)
+{
+    bool fails = code != SQLITE_OK && code != SQLITE_BUSY;
+
+    if (fails && !checkpoint->fails)
+        log_error(0, "store: the checkpoint failed, the log grows until it succeeds",
+                  LOG_STR("file", checkpoint->path), LOG_STR("error", sqlite3_errstr(code)));
+    checkpoint->fails = fails;
+    checkpoint->copied = code == SQLITE_OK && copied > 0 ? copied : 0;
+}
+
+static void *run(void *data)
+{
+    struct checkpoint *checkpoint = data;
+    struct connection *connection;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    struct status st = connection_new(&arena, checkpoint->path, CONNECTION_CHECKPOINTER,
+                                      &connection);
+    checkpoint->code = SQLITE_CANTOPEN;
+    if (!failed(st)) {
+        checkpoint->code = copy(connection, &checkpoint->found);
+        connection_free(connection);
+    }
+    arena_release(&arena);
+    atomic_store(&checkpoint->ended, true);
+    return 0;
+}
+
+bool checkpoint_start(struct checkpoint *checkpoint)
+{
+    sigset_t all, before;
+
+    checkpoint->found = 0;
+    atomic_store(&checkpoint->ended, false);
+    sigfillset(&all); /* signals are for the main thread */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    checkpoint->runs = pthread_create(&checkpoint->thread, 0, run, checkpoint) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    if (checkpoint->runs) pthread_setname_np(checkpoint->thread, "checkpoint");
+    return checkpoint->runs;
+}
+
+void checkpoint_wait(struct checkpoint *checkpoint)
+{
+    if (!checkpoint->runs) return;
+    pthread_join(checkpoint->thread, 0);
+    checkpoint->runs = false;
+    note(checkpoint, checkpoint->code, checkpoint->found);
+}
+
+bool checkpoint_is_running(struct checkpoint *checkpoint)
+{
+    if (checkpoint->runs && atomic_load(&checkpoint->ended)) checkpoint_wait(checkpoint);
+    return checkpoint->runs;
+}
+
+void checkpoint_run(struct checkpoint *checkpoint, struct connection *connection)
+{
+    int copied = 0, code = copy(connection, &copied);
+
+    note(checkpoint, code, copied);
+}
