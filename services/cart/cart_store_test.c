@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "rpc/rpc_testing.h"
+#include "rpc/store_suite_testing.h"
 
 enum { TTL_S = 3600 };
 
@@ -15,42 +15,7 @@ static struct status open_sqlite(const struct service_context *context,
                              TTL_S * INT64_C(1000000), ret_store);
 }
 
-static const struct adapter {
-    const char *name;
-    struct status (*open)(const struct service_context *context, struct cart_store **ret_store);
-} adapters[] = {
-    {"sqlite", open_sqlite},
-};
-
-static struct cart_store *store;
-static const struct adapter *adapter;
-
-static struct status start(const struct service_context *context, void **ret_service)
-{
-    *ret_service = 0;
-    return adapter->open(context, &store);
-}
-
-static void stop(void *service)
-{
-    (void)service;
-    store->close(store);
-}
-
-static const struct setting no_settings[] = {{0}};
-static const struct service_module module = {
-    .name = "cart", .settings = no_settings, .store_default = "", .start = start, .stop = stop};
-
-static void for_each_adapter(void (*suite)(struct call *call, struct stage *stage))
-{
-    static const struct stage_plan plan = {.module = &module};
-
-    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
-        adapter = &adapters[i];
-        stage_run(&plan, suite);
-        if (test_failures) printf("  with the adapter %s\n", adapter->name);
-    }
-}
+STORE_SUITE(cart, {"sqlite", open_sqlite});
 
 static const struct cart_limits limits = {.lines_max = 100, .quantity_max = 100000};
 

@@ -3,7 +3,7 @@
 #include "services/payment/payment_store.h"
 
 #include "events.pb-c.h"
-#include "rpc/rpc_testing.h"
+#include "rpc/store_suite_testing.h"
 
 static struct status open_sqlite(const struct service_context *context,
                                  struct payment_store **ret_store)
@@ -12,42 +12,7 @@ static struct status open_sqlite(const struct service_context *context,
         context, arena_printf(context->arena, "%s/payment.db", context->data_dir), ret_store);
 }
 
-static const struct adapter {
-    const char *name;
-    struct status (*open)(const struct service_context *context, struct payment_store **ret_store);
-} adapters[] = {
-    {"sqlite", open_sqlite},
-};
-
-static struct payment_store *store;
-static const struct adapter *adapter;
-
-static struct status start(const struct service_context *context, void **ret_service)
-{
-    *ret_service = 0;
-    return adapter->open(context, &store);
-}
-
-static void stop(void *service)
-{
-    (void)service;
-    store->close(store);
-}
-
-static const struct setting no_settings[] = {{0}};
-static const struct service_module module = {
-    .name = "payment", .settings = no_settings, .store_default = "", .start = start, .stop = stop};
-
-static void for_each_adapter(void (*suite)(struct call *call, struct stage *stage))
-{
-    static const struct stage_plan plan = {.module = &module};
-
-    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
-        adapter = &adapters[i];
-        stage_run(&plan, suite);
-        if (test_failures) printf("  with the adapter %s\n", adapter->name);
-    }
-}
+STORE_SUITE(payment, {"sqlite", open_sqlite});
 
 /* ---- changes ---- */
 
