@@ -8,9 +8,7 @@
 
 static int copy(struct connection *connection, int *ret_copied)
 {
-    int pages;
-
-    return sqlite3_wal_checkpoint_v2(connection->handle, 0, SQLITE_CHECKPOINT_PASSIVE, &pages,
+    return sqlite3_wal_checkpoint_v2(connection->handle, 0, SQLITE_CHECKPOINT_PASSIVE, 0,
                                      ret_copied);
 }
 

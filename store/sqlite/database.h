@@ -5,6 +5,7 @@
  *     writer.c   one thread with the one connection that writes
  *     group.c    the jobs that become one transaction
  *     wal_buffer.c   the writer's log, written in few writes
+ *     checkpoint.c   copies the log back into the file
  *     scanner.c  a lane with a few connections: scans and searches
  *     migrate.c  the schema, at the start
  *     rows.c     statements and their rows, on whichever connection */
