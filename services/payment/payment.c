@@ -133,10 +133,19 @@ static struct status begin_refund_of_rest(struct taking *taking)
     return left_minor > 0 ? refund(taking, left_minor) : status_ok();
 }
 
+/* A refusal is made good by what succeeds after it. What a payment is undone for stays. */
+static void forget_refusal(struct payment *payment)
+{
+    if (payment->wishes & PAYMENT_WISH_UNDO) return;
+    payment->reason = 0;
+    payment->message = "";
+}
+
 static struct status hold(struct taking *taking)
 {
     struct payment *payment = taking->payment;
 
+    forget_refusal(payment);
     payment->authorized_minor = payment->amount_minor;
     payment->expires_us = taking->input->expires_us;
     if (payment->amount_minor > 0)
@@ -200,7 +209,7 @@ static struct status let_go(struct taking *taking)
     if (payment->authorized_minor > 0)
         payment_post_release("void", payment->authorized_minor, new_posting(taking));
     payment->authorized_minor = 0;
-    if (!payment->reason) note_failure(taking);
+    if (!(payment->wishes & PAYMENT_WISH_UNDO) || !payment->reason) note_failure(taking);
     tell(taking, PAYMENT_NEWS_VOIDED);
     return end(taking);
 }
@@ -213,6 +222,7 @@ static struct status take_money(struct taking *taking)
 
     if (payment->amount_minor == 0) amount_minor = rest_minor = 0;
     invariant(rest_minor >= 0);
+    forget_refusal(payment);
     if (amount_minor > 0) payment_post_capture(amount_minor, new_posting(taking));
     if (rest_minor > 0) payment_post_release("release", rest_minor, new_posting(taking));
     payment->captured_minor = amount_minor;
@@ -226,6 +236,7 @@ static struct status give_back(struct taking *taking)
     struct payment *payment = taking->payment;
     int64_t amount_minor = taking->input->amount_minor;
 
+    forget_refusal(payment);
     payment->refunding_minor -= amount_minor;
     payment->refunded_minor += amount_minor;
     invariant(payment->refunding_minor >= 0 && payment->refunded_minor <= payment->captured_minor);
@@ -399,7 +410,9 @@ static void wish(struct taking *taking, unsigned wishes)
     if (!wishes) return;
     taking->payment->wishes |= wishes;
     taking->effects->changed = true;
-    if ((wishes & PAYMENT_WISH_UNDO) && !taking->payment->reason) note_failure(taking);
+    /* One that has ended says why already. */
+    if ((wishes & PAYMENT_WISH_UNDO) && taking->payment->state != PAYMENT_CANCELED)
+        note_failure(taking);
 }
 
 static struct status do_duties(struct taking *taking)

@@ -92,7 +92,7 @@ struct payment {
     int64_t captured_minor;
     int64_t refunded_minor;
     int64_t refunding_minor; /* of refunds that are under way */
-    int reason;              /* of the last failure; 0: none */
+    int reason;              /* of the last failure that nothing has made good; 0: none */
     const char *message;     /* in words */
     int64_t expires_us;      /* of the authorization; 0: none */
     int64_t created_us, updated_us;

@@ -160,6 +160,52 @@ static bool tells(const struct payment_effects *effects, enum payment_news news)
     return false;
 }
 
+static void take_for(struct payment *payment, enum payment_step step, int reason)
+{
+    struct payment_input input = input_of(step);
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    input.reason = reason;
+    CHECK_OK(payment_take(&arena, payment, step, &input, &effects));
+    arena_release(&arena);
+}
+
+TEST(a_refusal_that_was_made_good_is_not_why_a_payment_ends)
+{
+    struct payment payment = payment_in(PAYMENT_NEW);
+
+    take_for(&payment, PAYMENT_ASK_AUTHORIZE, 0);
+    take_for(&payment, PAYMENT_GOT_REFUSED, ARGOSY__REASON__PAYMENT_METHOD_UNKNOWN);
+    CHECK_INT(payment.reason, ==, ARGOSY__REASON__PAYMENT_METHOD_UNKNOWN);
+    take_for(&payment, PAYMENT_ASK_AUTHORIZE, 0);
+    take_for(&payment, PAYMENT_GOT_AUTHORIZED, 0);
+    CHECK_INT(payment.reason, ==, 0);
+    CHECK_STR(payment.message, "");
+    take_for(&payment, PAYMENT_GOT_VOIDED, ARGOSY__REASON__PAYMENT_EXPIRED);
+    CHECK_INT(payment.reason, ==, ARGOSY__REASON__PAYMENT_EXPIRED);
+}
+
+TEST(an_order_that_is_cancelled_after_a_refusal_is_why_its_payment_ends)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+
+    take_for(&payment, PAYMENT_GOT_REFUSED, ARGOSY__REASON__PAYMENT_METHOD_UNKNOWN);
+    take_for(&payment, PAYMENT_ORDER_CANCELLED, ARGOSY__REASON__ORDER_CANCELLED);
+    CHECK(payment.state == PAYMENT_CANCELED);
+    CHECK_INT(payment.reason, ==, ARGOSY__REASON__ORDER_CANCELLED);
+}
+
+TEST(a_declined_payment_stays_declined_when_its_order_is_cancelled)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+
+    take_for(&payment, PAYMENT_GOT_FAILED, ARGOSY__REASON__PAYMENT_DECLINED);
+    take_for(&payment, PAYMENT_ORDER_CANCELLED, ARGOSY__REASON__ORDER_CANCELLED);
+    CHECK_INT(payment.reason, ==, ARGOSY__REASON__PAYMENT_DECLINED);
+}
+
 TEST(a_cancelled_order_is_remembered_while_its_authorization_is_under_way)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZING);
