@@ -167,7 +167,7 @@ static void log_request(const struct call *call, const struct gateway_request *r
 {
     int64_t duration_us = clock_monotonic_us() - request->started_us;
     bool bad = failed(request->outcome) && answer_status(request->outcome) >= 500;
-    bool slow = duration_us >= SLOW_US && !request->gateway->access_log;
+    bool slow = duration_us >= SLOW_US && !request->streams && !request->gateway->access_log;
     enum log_level level = bad || slow ? LOG_WARN : LOG_INFO;
 
     if (!bad && !slow && !request->gateway->access_log) return;

@@ -41,6 +41,7 @@ struct gateway_request {
     struct str body;
     struct str content_type; /* of the body; empty: JSON */
     bool answered;           /* by a plugin */
+    bool streams;            /* lasts for as long as somebody listens */
     size_t sent;             /* bytes of the body */
     struct traffic *traffic; /* what it is counted as */
 };

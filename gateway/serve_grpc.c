@@ -197,5 +197,6 @@ struct status serve_grpc(struct call *call, struct gateway_request *request,
     if (failed(st)) return st;
     if (method && !method->client_streaming && !method->server_streaming)
         return pass_unary(call, &pass, method);
+    request->streams = method != NULL;
     return pass_stream(call, &pass, path);
 }

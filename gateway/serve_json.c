@@ -321,6 +321,7 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     st = rpc_send_raw(call, json.stream, message);
     if (!failed(st)) st = rpc_send_end(call, json.stream);
     if (!failed(st) && json.events) st = fiber_group_start(call, &group, keep_alive, &json);
+    request->streams = true;
     if (!failed(st)) st = send_messages(call, &json);
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);

@@ -264,6 +264,12 @@ as bob; api GET "/orders/$order/events"; check "others can't watch" [ "$status" 
 as ann; api GET "/orders/$order/events"; check "what is final ends at once" [ "$status" = 200 ]
 api GET "/orders/$order/events" '' -H 'Accept: application/x-ndjson'; expect 200 '.order.status == "CANCELLED"'
 
+# Who watches for long has not waited for an answer: nothing was slow.
+order "$(shirt_small)"; expect 201
+curl -sN -b "$jar" --max-time 1.2 "$base/orders/$order/events" >"$work/events" 2>"$work/curl.err"
+cancel; expect 200
+check "a stream that lasts is not told of as slow" bash -c "! cat '$work'/*.log | grep 'request was slow' | grep -q '/events'"
+
 # ---- at the end ----
 
 url=()
