@@ -226,6 +226,22 @@ TEST(server_streams_are_lines_or_events)
     edge_run(PLAIN, NULL, streams);
 }
 
+static void head_of_stream(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "HEAD", "/watch/1000?pause_ms=100", "",
+                             "accept: text/event-stream");
+
+    EXPECT(reply.status == 200 && reply.body[0] == '\0');
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/event-stream"));
+    reply = ask(call, edge, "HEAD", "/watch/5?fail_after=1", "", "");
+    EXPECT(reply.status == 409);
+}
+
+TEST(a_head_of_a_stream_does_not_wait_for_its_end)
+{
+    edge_run(PLAIN, NULL, head_of_stream);
+}
+
 static void event_streams(struct call *call, struct edge *edge)
 {
     struct reply reply = ask(call, edge, "GET", "/watch/1", "", "accept: */*");

@@ -254,6 +254,13 @@ static struct status send_message(struct call *call, struct json_stream *json, s
     return send_event(call, json, false, output_view(&text));
 }
 
+static bool is_head(const struct gateway_request *request)
+{
+    return str_is(request->http->method, "HEAD");
+}
+
+/* Sends what comes, until there is no more; for a HEAD the first of it, which says what a GET would
+ * begin with, is enough. */
 static struct status send_messages(struct call *call, struct json_stream *json)
 {
     const struct http_headers *metadata;
@@ -268,7 +275,7 @@ static struct status send_messages(struct call *call, struct json_stream *json)
         arena_reset(&json->arena);
         st = json->binding->response_raw ? send_raw(call, json, message)
                                          : send_message(call, json, message);
-        if (failed(st)) return st;
+        if (failed(st) || is_head(json->request)) return st;
     }
 }
 
@@ -314,6 +321,7 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     struct fiber_group group = {0};
     struct status st, finished;
 
+    request->streams = true;
     st = rpc_stream_open_raw(call, request->route->channel, binding->method->path, NULL,
                              &json.stream);
     if (failed(st)) return st;
@@ -321,12 +329,11 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     st = rpc_send_raw(call, json.stream, message);
     if (!failed(st)) st = rpc_send_end(call, json.stream);
     if (!failed(st) && json.events) st = fiber_group_start(call, &group, keep_alive, &json);
-    request->streams = true;
     if (!failed(st)) st = send_messages(call, &json);
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);
     finished = rpc_stream_finish(call, json.stream);
-    if (!failed(st)) st = finished;
+    if (!failed(st) && !(json.begun && is_head(request))) st = finished; /* or cut short */
     if (!json.begun && !failed(st)) {
         if (binding->response_raw) request->content_type = STR("application/octet-stream");
         begin_stream(call, &json);
