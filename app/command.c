@@ -56,13 +56,30 @@ static void print_usage(const struct command *command, FILE *out)
     print_options(command_common_options, out);
 }
 
-static void print_overview(FILE *out)
+/* Does the command's name begin with this word and another one? */
+static bool is_in_group(const struct command *command, const char *first)
 {
-    fputs(
-        "Argosy, a shop backend in one program.\n\nUsage: argosy COMMAND [options]\n\nCommands:\n",
-        out);
+    size_t length = strlen(first);
+
+    return strncmp(command->name, first, length) == 0 && command->name[length] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+    for (int i = 0; commands[i]; i++)
+        if (is_in_group(commands[i], word)) return true;
+    return false;
+}
+
+/* All commands, or those of a group ("dlq"). */
+static void print_overview(const char *group, FILE *out)
+{
+    fprintf(out,
+            "Argosy, a shop backend in one program.\n\nUsage: argosy %s%s [options]\n\nCommands:\n",
+            group ? group : "", group ? " COMMAND" : "COMMAND");
     for (int i = 0; commands[i]; i++) {
         char left[64];
+        if (group && !is_in_group(commands[i], group)) continue;
         snprintf(left, sizeof(left), "%s%s%s", commands[i]->name,
                  commands[i]->arguments[0] ? " " : "", commands[i]->arguments);
         fprintf(out, "  %-34s %s\n", left, commands[i]->summary);
@@ -231,25 +248,43 @@ out:
     return code;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* The words name no command: says what could have been meant. */
+static int explain(int argc, char **argv)
+{
+    if (!is_group(argv[1])) {
+        command_error("there is no command '%s'; `argosy --help` lists them", argv[1]);
+    } else if (argc == 2) {
+        print_overview(argv[1], stderr);
+    } else if (is_help(argv[2])) {
+        print_overview(argv[1], stdout);
+        return EXIT_OK;
+    } else {
+        command_error("there is no command '%s %s'; `argosy %s --help` lists them", argv[1],
+                      argv[2], argv[1]);
+    }
+    return EXIT_USAGE;
+}
+
 int command_main(int argc, char **argv)
 {
     int words = 0;
 
     if (argc < 2) {
-        print_overview(stderr);
+        print_overview(NULL, stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_overview(stdout);
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        print_overview(NULL, stdout);
         return EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0) argv[1] = (char[]){"version"};
 
     const struct command *command = find_command(argc, argv, &words);
-    if (!command) {
-        command_error("there is no command '%s'; `argosy --help` lists them", argv[1]);
-        return EXIT_USAGE;
-    }
+    if (!command) return explain(argc, argv);
     return run_command(command, argc - 1 - words, argv + 1 + words);
 }

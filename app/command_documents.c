@@ -74,26 +74,39 @@ const struct command command_man = {
 
 /* ---- completion ---- */
 
-static void print_first_words(void)
+static size_t first_word(int index)
 {
-    const char *before = "";
-
-    for (int i = 0; commands[i]; i++) {
-        size_t length = strcspn(commands[i]->name, " ");
-        if (strncmp(before, commands[i]->name, length) == 0 && strcspn(before, " ") == length)
-            continue;
-        printf("%.*s ", (int)length, commands[i]->name);
-        before = commands[i]->name;
-    }
+    return strcspn(commands[index]->name, " ");
 }
 
-static void print_second_words(const char *first)
+/* Commands that begin with the same word stand together. */
+static bool begins_as_before(int index)
 {
-    size_t length = strlen(first);
+    size_t length = first_word(index);
 
+    return index > 0 && first_word(index - 1) == length &&
+           strncmp(commands[index]->name, commands[index - 1]->name, length) == 0;
+}
+
+static void print_first_words(void)
+{
     for (int i = 0; commands[i]; i++)
-        if (strncmp(commands[i]->name, first, length) == 0 && commands[i]->name[length] == ' ')
-            printf("%s ", commands[i]->name + length + 1);
+        if (!begins_as_before(i)) printf("%.*s ", (int)first_word(i), commands[i]->name);
+}
+
+/* For each word that does not stand alone, those that may follow it. */
+static void print_second_words(void)
+{
+    for (int i = 0; commands[i]; i++) {
+        int length = (int)first_word(i);
+        if (commands[i]->name[length] == '\0') continue;
+        if (!begins_as_before(i))
+            printf("\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = %.*s ]; then\n"
+                   "    words=\"",
+                   length, commands[i]->name);
+        printf("%s ", commands[i]->name + length + 1);
+        if (!commands[i + 1] || !begins_as_before(i + 1)) putchar('"');
+    }
 }
 
 static void print_option_names(const struct command_option *options)
@@ -126,11 +139,9 @@ static int print_completion(const struct command_line *line)
           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
           stdout);
     print_first_words();
-    fputs("\"\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = user ]; then\n    "
-          "words=\"",
-          stdout);
-    print_second_words("user");
-    fputs("\"\n  else\n    case \"${COMP_WORDS[*]:1:2}\" in\n", stdout);
+    putchar('"');
+    print_second_words();
+    fputs("\n  else\n    case \"${COMP_WORDS[*]:1:2}\" in\n", stdout);
     print_cases();
     fputs("    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"

@@ -10,6 +10,13 @@ start_shop
 for command in '' serve routes config import export 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
 done
+for group in stock payments user events dlq; do
+  check "argosy $group --help lists its commands" bash -c "'$ARGOSY' $group --help | grep -q '^  $group [a-z]'"
+  check "argosy $group alone says what may follow" bash -c "'$ARGOSY' $group 2>&1 >none.out | grep -q '^  $group [a-z]' && [ ! -s none.out ]"
+  check "argosy $group is completed" bash -c "source <('$ARGOSY' completion bash); COMP_WORDS=(argosy $group '') COMP_CWORD=2; _argosy
+    [ \"\${COMPREPLY[*]}\" = \"\$('$ARGOSY' $group --help | sed -n 's/^  $group \([a-z]*\) .*/\1/p' | paste -sd' ')\" ]"
+done
+check "a wrong second word is named" bash -c "'$ARGOSY' dlq burn 2>&1 | grep -q \"no command 'dlq burn'\""
 check "version" bash -c "'$ARGOSY' version | grep -q '^argosy '"
 check "config names a setting of each service" bash -c "'$ARGOSY' config | grep -c -E '^(CART_TTL|USER_LISTEN|AUTH_STORE|PRODUCT_URL|GATEWAY_LISTEN)=' | grep -qx 5"
 check "config hides secrets" bash -c "JWT_ACCESS_TOKEN_SECRET=0123456789abcdef0123456789abcdef '$ARGOSY' config | grep -v 0123456789abcdef | grep -q '^JWT_ACCESS_TOKEN_SECRET'"
