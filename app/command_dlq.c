@@ -17,7 +17,7 @@ enum { LETTERS_MAX = 1000 };
 static int with_shop(const struct command_line *line,
                      struct status (*fn)(struct call *call, struct shop *shop, void *data))
 {
-    struct shop_options options = {.shards = 1};
+    struct shop_options options = {.existing = true, .shards = 1};
     struct shop *shop;
 
     struct status st = shop_new(line->arena, line->config, &options, &shop);

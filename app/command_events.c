@@ -125,7 +125,7 @@ static bool read_line(const struct command_line *line, struct tailing *ret_taili
 
 static int events_tail(const struct command_line *line)
 {
-    struct shop_options options = {.shards = 1};
+    struct shop_options options = {.existing = true, .shards = 1};
     struct tailing tailing;
     struct shop *shop;
 

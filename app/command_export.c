@@ -73,7 +73,7 @@ static struct status export_products(struct call *call, struct shop *shop, void 
  */
 static int export_to(const struct command_line *line, struct exporting *exporting)
 {
-    struct shop_options options = {.only = "product", .shards = 1};
+    struct shop_options options = {.only = "product", .existing = true, .shards = 1};
     struct shop *shop;
 
     struct status st = shop_new(line->arena, line->config, &options, &shop);

@@ -76,7 +76,7 @@ static struct status reconcile(struct call *call, struct shop *shop, void *data)
 
 static int payments_reconcile(const struct command_line *line)
 {
-    struct shop_options options = {.only = "payment,bank", .shards = 1};
+    struct shop_options options = {.only = "payment,bank", .existing = true, .shards = 1};
     struct reconciling reconciling = {.json = command_option(line, "json") != 0};
     struct shop *shop;
 

@@ -33,7 +33,7 @@ static struct status check(struct call *call, struct shop *shop, void *data)
 
 static int stock_check(const struct command_line *line)
 {
-    struct shop_options options = {.only = "product", .shards = 1};
+    struct shop_options options = {.only = "product", .existing = true, .shards = 1};
     int64_t differences = 0;
     struct shop *shop;
 

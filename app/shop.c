@@ -149,12 +149,36 @@ static struct status make_directory(struct arena *arena, const char *path)
     return status_ok();
 }
 
+/* Do the settings say that a service of ours is another process's? */
+static bool is_elsewhere(const struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        const struct member *member = &shop->members[i];
+        const char *url = service_setting(shop->arena, member->module->name, "URL");
+        if (member->here && config_text(shop->config, url)[0]) return true;
+    }
+    return false;
+}
+
+/* Whoever only looks at a shop would else find a new one, with nothing wrong in it. */
+static struct status check_existing(const struct shop *shop, const char *path)
+{
+    if (!shop->options.existing || access(path, F_OK) == 0 || is_elsewhere(shop))
+        return status_ok();
+    return status_printf(shop->arena, STATUS_FAILED_PRECONDITION, 0,
+                         "there is no shop in %s; set ARGOSY_DATA_DIR to its data directory, or "
+                         "X_URL settings to where its services are",
+                         path);
+}
+
 static struct status open_ground(struct shop *shop)
 {
     const struct config *config = shop->config;
     struct status st;
 
     const char *data_dir = config_text(config, "ARGOSY_DATA_DIR");
+    st = check_existing(shop, data_dir);
+    if (failed(st)) return st;
     st = make_directory(shop->arena, data_dir);
     if (failed(st)) return st;
 

@@ -20,6 +20,7 @@ struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
     bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen anywhere else */
+    bool existing;      /* refuse to make a data directory: there is a shop already */
     int shards;         /* 0: as the settings say */
 };
 
