@@ -110,7 +110,7 @@ struct payment_store {
     struct status (*list)(struct call *call, struct payment_store *store, const char *user_id,
                           int64_t *before, size_t max, struct payment **ret_payments,
                           size_t *ret_count);
-    /* Oldest first. */
+    /* The newest ones, the oldest of them first. */
     struct status (*list_refunds)(struct call *call, struct payment_store *store,
                                   const char *payment_id, size_t max,
                                   struct payment_refund **ret_refunds, size_t *ret_count);

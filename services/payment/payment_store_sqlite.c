@@ -318,9 +318,9 @@ static struct status list_refunds(struct call *call, struct payment_store *port,
 
     struct status st = sqlite_read(
         call, payment_db(port), &rows,
-        "SELECT refund_id, amount_minor, status, reason, created_us FROM refunds"
+        "SELECT * FROM (SELECT refund_id, amount_minor, status, reason, created_us FROM refunds"
         " WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"
-        " ORDER BY refund_id LIMIT ?",
+        " ORDER BY refund_id DESC LIMIT ?) ORDER BY refund_id",
         "tl", payment_id, (int64_t)max);
     if (failed(st)) return st;
     while (sqlite_next(&rows))

@@ -273,6 +273,27 @@ TEST(an_operation_is_kept_until_it_ends_once)
     for_each_adapter(keeps_operations);
 }
 
+static void lists_newest_refunds(struct call *call, struct stage *stage)
+{
+    static const char *const ids[] = {"op-1", "op-2", "op-3"};
+    struct payment_refund *refunds;
+    size_t count = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        struct script begins = {
+            .to = PAYMENT_CAPTURED, .begins = PAYMENT_REFUND, .operation_id = ids[i]};
+        change_order(call, "o1", 0, 0, begins);
+    }
+    EXPECT_OK(store->list_refunds(call, store, "pay-o1", 2, &refunds, &count));
+    EXPECT(count == 2 && strcmp(refunds[0].refund_id, "op-2") == 0);
+    EXPECT(strcmp(refunds[1].refund_id, "op-3") == 0);
+}
+
+TEST(a_long_list_of_refunds_has_the_newest)
+{
+    for_each_adapter(lists_newest_refunds);
+}
+
 static void keeps_answers(struct call *call, struct stage *stage)
 {
     struct idempotency idempotency = {.scope = "ann@example.com", .key = "k"};
