@@ -124,13 +124,13 @@ static struct status authenticate(struct call *call, const char *email, const ch
 
     st = verify_password(call, password, credentials, &good);
     if (failed(st)) return st;
-    if (!good) {
-        auth_backoff_failed(service->backoff, account, call_peer(call), clock_monotonic_us());
-        return wrong_credentials();
-    }
-    /* Once more: guesses made side by side wait like those made one after another. */
+    /* Once more, and before the password's verdict: guesses made side by side wait like those made
+     * one after another, and must not learn from the answer which of them was right. */
     st = check_backoff(call, account);
+    if (failed(st) || !good)
+        auth_backoff_failed(service->backoff, account, call_peer(call), clock_monotonic_us());
     if (failed(st)) return st;
+    if (!good) return wrong_credentials();
     auth_backoff_succeeded(service->backoff, account, call_peer(call));
 
     if (strcmp(credentials->status, "blocked") == 0)

@@ -159,6 +159,7 @@ TEST(failed_logins_wait_and_a_good_one_forgets_them)
 }
 
 enum { GUESSES = 60 };
+static _Atomic int guesses_judged; /* told that they are wrong */
 
 static void guess(struct call *call, struct stage *stage, int number)
 {
@@ -170,6 +171,7 @@ static void guess(struct call *call, struct stage *stage, int number)
                              &tokens);
     EXPECT(failed(st));
     if (right) EXPECT(st.reason == ARGOSY__REASON__LOGIN_BACKOFF);
+    if (st.reason == ARGOSY__REASON__CREDENTIALS_WRONG) guesses_judged++;
 }
 
 static void guesses_together(struct call *call, struct stage *stage)
@@ -178,12 +180,21 @@ static void guesses_together(struct call *call, struct stage *stage)
         .scheme = PASSWORD_ARGON2ID, .memory_kib = 2048, .passes = 1};
 
     EXPECT(password_hash(&slow, STR("correct horse"), ann.hash));
+    guesses_judged = 0;
     stage_spread(call, stage, GUESSES, guess);
 }
 
 TEST(guesses_made_side_by_side_wait_too)
 {
     auth_play(guesses_together);
+}
+
+TEST(the_right_one_of_guesses_side_by_side_answers_like_the_wrong_ones)
+{
+    auth_play(guesses_together);
+    /* A few may be looked at while the fifth is being counted. */
+    CHECK_INT(guesses_judged, >=, 5);
+    CHECK_INT(guesses_judged, <, 20);
 }
 
 static void upgrades(struct call *call, struct stage *stage)
