@@ -266,12 +266,26 @@ static bool read_claims(struct arena *arena, struct str encoded, struct jwt_clai
     return true;
 }
 
+/* Is it the signature of a key that the token may be signed with? One without a key's id may be of
+ * any: those from before the keys had ids must stay good when a new key goes before theirs. */
+static bool is_signature(const struct jwt_keys *keys, struct str key_id, struct str signed_text,
+                         struct str given)
+{
+    uint8_t mac[HMAC_SHA256_SIZE];
+
+    for (size_t i = 0; i < keys->count; i++) {
+        if (key_id.data && !str_is(key_id, keys->keys[i].id)) continue;
+        hmac_sha256(key_secret(&keys->keys[i]), signed_text, mac);
+        if (str_equal_secret(str_sized(mac, sizeof(mac)), given)) return true;
+    }
+    return false;
+}
+
 /* Checks the header, then the signature over `signed_text`. */
 static struct status check_signature(struct arena *arena, const struct jwt_keys *keys,
                                      struct str header_text, struct str signed_text,
                                      struct str signature)
 {
-    uint8_t mac[HMAC_SHA256_SIZE];
     struct header header;
     struct str given;
 
@@ -283,12 +297,10 @@ static struct status check_signature(struct arena *arena, const struct jwt_keys 
     if (signature.length != MAC_TEXT_SIZE || !base64url_decode(arena, signature, &given))
         return malformed();
 
-    const struct jwt_key *key = header.key_id.data ? find_key(keys, header.key_id) : &keys->keys[0];
-    if (!key)
+    if (header.key_id.data && !find_key(keys, header.key_id))
         return refuse(ARGOSY__REASON__TOKEN_FORGED,
                       "the token is signed with a key that is not ours");
-    hmac_sha256(key_secret(key), signed_text, mac);
-    if (!str_equal_secret(str_sized(mac, sizeof(mac)), given))
+    if (!is_signature(keys, header.key_id, signed_text, given))
         return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token's signature is wrong");
     return status_ok();
 }

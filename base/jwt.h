@@ -3,8 +3,8 @@
  * shop needs them.
  *
  * The algorithm is ours, never the token's: a header that names another is refused before anything
- * else. Keys have ids: a token names its key by `kid`; one without `kid` is tried with the first
- * key. The first key signs. */
+ * else. Keys have ids: a token names its key by `kid`; one without `kid` is tried with all keys.
+ * The first key signs. */
 #ifndef BASE_JWT_H
 #define BASE_JWT_H
 

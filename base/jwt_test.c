@@ -151,6 +151,19 @@ TEST(keys_can_be_rotated)
     CHECK_INT(reason_of(token), ==, ARGOSY__REASON__TOKEN_FORGED);
 }
 
+TEST(giving_the_keys_ids_refuses_no_token_from_before)
+{
+    struct jwt_claims claims = sample("access");
+    const char *error;
+
+    use_keys(KEY);
+    struct str token = jwt_sign(&arena, &keys, &claims);
+    CHECK(jwt_keys_parse(STR("new:" KEY_2 ",old:" KEY), &keys, &error));
+    CHECK_INT(reason_of(token), ==, 0);
+    CHECK(jwt_keys_parse(STR("new:" KEY_2), &keys, &error));
+    CHECK_INT(reason_of(token), ==, ARGOSY__REASON__TOKEN_FORGED);
+}
+
 TEST(times_are_kept)
 {
     use_keys(KEY);
