@@ -9,9 +9,14 @@
 
 enum { US_PER_S = 1000000 };
 
+/* Of the claims alone: the successor that is told again after the keys have rotated is signed by
+ * another key, and still the same. */
 static void hash_token(struct str token, uint8_t ret_hash[AUTH_HASH_SIZE])
 {
-    SHA256((const unsigned char *)token.data, token.length, ret_hash);
+    struct str header, claims = {0};
+
+    if (str_split(&token, '.', &header)) (void)str_split(&token, '.', &claims);
+    SHA256((const unsigned char *)claims.data, claims.length, ret_hash);
 }
 
 /* "family.number" */

@@ -8,8 +8,8 @@
  * is: it ends the session. A token of an older family (the device has logged in anew since) is
  * refused and ends nothing.
  *
- * Tokens are not kept. A signed token is a function of what the session keeps and of the key, so
- * the successor can be told again; what comes in is compared with the hash of the newest. */
+ * Tokens are not kept. A token's claims are a function of what the session keeps, so the successor
+ * can be told again; the claims of what comes in are compared with the hash of the newest's. */
 #ifndef SERVICES_AUTH_AUTH_H
 #define SERVICES_AUTH_AUTH_H
 
@@ -28,7 +28,7 @@ struct session {
     const char *device_id;
     const char *family;           /* a UUID, new with each login */
     int64_t number;               /* of the newest refresh token, from 1 */
-    uint8_t hash[AUTH_HASH_SIZE]; /* SHA-256 of the newest refresh token */
+    uint8_t hash[AUTH_HASH_SIZE]; /* SHA-256 of the newest refresh token's claims */
     int64_t issued_s;             /* of the newest refresh token */
     int64_t expires_s;
     int64_t created_us;          /* the login */
@@ -44,7 +44,7 @@ struct token_policy {
     int64_t grace_us;
 };
 
-/* The newest refresh token of a session, as it was or will be signed. */
+/* The newest refresh token of a session, signed with the first key of now. */
 struct str session_refresh_token(struct arena *arena, const struct token_policy *policy,
                                  const struct session *session);
 

@@ -233,3 +233,24 @@ TEST(a_new_signing_key_logs_nobody_out)
     CHECK_INT(present(&scene, newest(&scene)), ==, REFRESH_ROTATED);
     arena_release(&scene.arena);
 }
+
+TEST(the_successor_told_again_with_a_new_signing_key_is_as_good)
+{
+    struct scene scene;
+    const char *error;
+
+    set_up(&scene);
+    CHECK(jwt_keys_parse(STR("a:first-secret-of-32-bytes-or-more!!"), &scene.refresh_keys, &error));
+    scene.first = newest(&scene);
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_ROTATED);
+    struct str before = newest(&scene);
+    CHECK(jwt_keys_parse(
+        STR("b:second-secret-of-32-bytes-or-more!,a:first-secret-of-32-bytes-or-more!!"),
+        &scene.refresh_keys, &error));
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_REPEATED);
+    struct str again = newest(&scene);
+    CHECK(!str_equal(before, again));
+    CHECK_INT(present(&scene, again), ==, REFRESH_ROTATED);
+    CHECK_INT(present(&scene, before), ==, REFRESH_REPEATED);
+    arena_release(&scene.arena);
+}
