@@ -268,10 +268,11 @@ static struct status refresh_session(const struct call *call, struct session *se
     struct refresh *refresh = data;
 
     /* The password was changed, or the account blocked or deleted, since anyone vouched for this
-     * session. */
+     * session. Credentials may also be older than the session: read before the password was changed
+     * and this device logged in with the new one. */
     const UserService__CustomerCredentialsResponse *credentials = refresh->credentials;
     bool vouched = credentials && strcmp(credentials->status, "blocked") != 0 &&
-                   rpc_timestamp_us(credentials->password_changed_at) ==
+                   rpc_timestamp_us(credentials->password_changed_at) <=
                        session->password_changed_us;
     if (!vouched) {
         session->ended = true;

@@ -387,6 +387,25 @@ TEST(a_blocked_deleted_or_changed_account_ends_its_sessions_at_refresh)
     auth_play(ends_sessions);
 }
 
+static void reads_stale_credentials(struct call *call, struct stage *stage)
+{
+    struct tokens old = ann_logs_in(call, stage, "phone"), tokens;
+
+    ann.password_changed_us++;
+    struct tokens new = ann_logs_in(call, stage, "phone");
+    /* What refreshes read that began before the change. */
+    ann.password_changed_us--;
+    EXPECT_REFUSED(refresh(call, stage, old.refresh, &tokens), UNAUTHENTICATED, TOKEN_REVOKED);
+    EXPECT_OK(refresh(call, stage, new.refresh, &new));
+    ann.password_changed_us++;
+    EXPECT_OK(refresh(call, stage, new.refresh, &new));
+}
+
+TEST(credentials_from_before_a_new_password_end_no_session_from_after)
+{
+    auth_play(reads_stale_credentials);
+}
+
 /* ---- sessions ---- */
 
 static void logs_out(struct call *call, struct stage *stage)

@@ -116,7 +116,10 @@ struct status account_set_password(struct account *account, const char *hash, bo
     if (failed(st)) return st;
 
     account->password_hash = hash;
-    if (!rehash) account->password_changed_us = now_us;
+    if (!rehash)
+        account->password_changed_us = now_us > account->password_changed_us
+                                           ? now_us
+                                           : account->password_changed_us + 1;
     account->updated_us = now_us;
     return status_ok();
 }

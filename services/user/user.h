@@ -54,7 +54,7 @@ struct status account_set_status(struct account *account, const struct user *cal
 struct status account_delete(struct account *account, const struct user *caller, int64_t now_us);
 
 /* Takes a new hash; unless it is only a better hash of the same password, password_changed_us
- * becomes now. */
+ * becomes now, and later than it was whatever the clock says: sessions from before end by it. */
 struct status account_set_password(struct account *account, const char *hash, bool rehash,
                                    int64_t now_us);
 

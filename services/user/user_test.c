@@ -157,6 +157,16 @@ TEST(nothing_changes_a_deleted_account)
     CHECK_INT(account.updated_us, ==, NOW);
 }
 
+TEST(a_new_password_is_later_than_the_old_one_whatever_the_clock_says)
+{
+    struct account account = account_with("customer");
+
+    CHECK_OK(account_set_password(&account, "new", false, NOW - 500));
+    CHECK_INT(account.password_changed_us, ==, NOW + 1);
+    CHECK_OK(account_set_password(&account, "newer", false, NOW + 1));
+    CHECK_INT(account.password_changed_us, ==, NOW + 2);
+}
+
 TEST(a_better_hash_is_no_new_password)
 {
     struct account account = account_with("customer");
