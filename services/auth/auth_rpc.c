@@ -140,8 +140,9 @@ static struct status authenticate(struct call *call, const char *email, const ch
     return status_ok();
 }
 
-/* An old or weak hash is replaced while the password is at hand. Failing at it fails no login: the
- * next one tries again, and a user service of another make may not know the rpc. */
+/* An old or weak hash is replaced while the password is at hand, unless the password itself has
+ * been replaced meanwhile. Failing at it fails no login: the next one tries again, and a user
+ * service of another make may not know the rpc. */
 static void upgrade_hash(struct call *call,
                          const UserService__CustomerCredentialsResponse *credentials,
                          const char *password)
@@ -154,6 +155,7 @@ static void upgrade_hash(struct call *call,
     request.email = credentials->email;
     request.password = (char *)password;
     request.rehash = true;
+    request.if_changed_at = credentials->password_changed_at;
     (void)failed(user_service_set_password(call, service->users, &request, &response));
 }
 
@@ -567,6 +569,7 @@ static struct status change_password(struct call *call,
 
     set.email = credentials->email;
     set.password = request->new_password;
+    set.if_changed_at = credentials->password_changed_at;
     st = user_service_set_password(call, service->users, &set, &done);
     if (st.code == STATUS_INVALID_ARGUMENT)
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "new_password",

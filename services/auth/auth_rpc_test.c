@@ -551,6 +551,29 @@ TEST(a_new_password_ends_all_other_sessions)
     auth_play(changes_passwords);
 }
 
+static void passwords_change_meanwhile(struct call *call, struct stage *stage)
+{
+    const struct password_policy bcrypt = {.scheme = PASSWORD_BCRYPT, .cost = 4};
+    struct tokens tokens;
+
+    /* An old hash, which a login with the old password would make anew. */
+    EXPECT(password_hash(&bcrypt, STR("correct horse"), ann.hash));
+    ann.set_meanwhile = "another horse";
+    EXPECT_OK(login(call, stage, "ann@example.com", "correct horse", "", &tokens));
+    EXPECT(password_verify(STR("another horse"), ann.hash) && ann.rehashes == 0);
+
+    stage_as(call, "ann@example.com", "customer", "phone");
+    ann.set_meanwhile = "third horse";
+    EXPECT_REFUSED(change_password(call, stage, "another horse", "stolen horse"), ABORTED,
+                   VERSION_STALE);
+    EXPECT(password_verify(STR("third horse"), ann.hash));
+}
+
+TEST(an_old_password_checked_too_early_does_not_undo_a_new_one)
+{
+    auth_play(passwords_change_meanwhile);
+}
+
 static void needs_a_user(struct call *call, struct stage *stage)
 {
     AuthService__ListSessionsRequest list = AUTH_SERVICE__LIST_SESSIONS_REQUEST__INIT;

@@ -25,6 +25,7 @@ static struct {
     bool deleted;
     int64_t password_changed_us;
     int rehashes, created;
+    const char *set_meanwhile;       /* once, right after it was asked for: by somebody else */
     enum status_code fail, fail_set; /* what it answers instead */
 } ann = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -38,6 +39,7 @@ static inline void ann_begins(const char *password)
     ann.deleted = false;
     ann.password_changed_us = 1234567;
     ann.rehashes = ann.created = 0;
+    ann.set_meanwhile = 0;
     ann.fail = ann.fail_set = STATUS_OK;
     invariant(password_hash(&ann_hashing, str_of(password), ann.hash));
 }
@@ -60,6 +62,11 @@ static struct status fake_credentials(struct call *call,
     response->role = TEXT(ann.role);
     response->is_deleted = ann.deleted;
     response->password_changed_at = rpc_timestamp(call->arena, ann.password_changed_us);
+    if (ann.set_meanwhile) {
+        invariant(password_hash(&ann_hashing, str_of(ann.set_meanwhile), ann.hash));
+        ann.password_changed_us++;
+        ann.set_meanwhile = 0;
+    }
     pthread_mutex_unlock(&ann.lock);
     return status_ok();
 }
@@ -73,6 +80,12 @@ static struct status fake_set_password(struct call *call,
     if (ann.fail_set) return status_make(ann.fail_set, 0, "the fake is told so");
 
     pthread_mutex_lock(&ann.lock);
+    bool stale = request->if_changed_at &&
+                 rpc_timestamp_us(request->if_changed_at) != ann.password_changed_us;
+    if (stale) {
+        pthread_mutex_unlock(&ann.lock);
+        return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE, "changed meanwhile");
+    }
     invariant(password_hash(&ann_hashing, str_of(request->password), ann.hash));
     if (request->rehash)
         ann.rehashes++;

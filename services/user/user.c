@@ -109,6 +109,13 @@ struct status account_delete(struct account *account, const struct user *caller,
     return status_ok();
 }
 
+struct status account_check_password(const struct account *account, int64_t changed_us)
+{
+    if (account->password_changed_us == changed_us) return status_ok();
+    return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
+                       "the password was changed meanwhile; try again with the new one");
+}
+
 struct status account_set_password(struct account *account, const char *hash, bool rehash,
                                    int64_t now_us)
 {

@@ -58,6 +58,9 @@ struct status account_delete(struct account *account, const struct user *caller,
 struct status account_set_password(struct account *account, const char *hash, bool rehash,
                                    int64_t now_us);
 
+/* ABORTED if the password is no longer the one that was set at `changed_us`. */
+struct status account_check_password(const struct account *account, int64_t changed_us);
+
 /* NOT_FOUND for a deleted account. */
 struct status account_check_exists(const struct account *account);
 

@@ -250,7 +250,7 @@ struct change {
     struct user caller;
     const char *value;
     const UserService__UpdateProfileRequest *profile;
-    bool rehash;
+    const UserService__SetPasswordRequest *password;
     int64_t now_us;
 };
 
@@ -420,15 +420,21 @@ static struct status set_status(struct call *call, const UserService__SetStatusR
 static struct status change_password(const struct call *call, struct account *account, void *data)
 {
     const struct change *change = data;
+    const UserService__SetPasswordRequest *password = change->password;
 
-    return account_set_password(account, change->value, change->rehash, change->now_us);
+    if (password->if_changed_at) {
+        struct status st = account_check_password(account,
+                                                  rpc_timestamp_us(password->if_changed_at));
+        if (failed(st)) return st;
+    }
+    return account_set_password(account, change->value, password->rehash, change->now_us);
 }
 
 static struct status set_password(struct call *call, const UserService__SetPasswordRequest *request,
                                   UserService__SetPasswordResponse *response)
 {
     struct user_service *service = call_service(call);
-    struct change change = {.rehash = request->rehash, .now_us = clock_now_us()};
+    struct change change = {.password = request, .now_us = clock_now_us()};
     struct account *account;
     struct status st;
 

@@ -467,6 +467,43 @@ static void sets_passwords(struct call *call, struct stage *stage)
     EXPECT(after->is_deleted);
 }
 
+static struct status set_password_of(struct call *call, struct stage *stage,
+                                     Google__Protobuf__Timestamp *changed_at, const char *password,
+                                     bool rehash)
+{
+    UserService__SetPasswordRequest request = USER_SERVICE__SET_PASSWORD_REQUEST__INIT;
+    UserService__SetPasswordResponse *response;
+
+    request.email = TEXT("ann@example.com");
+    request.password = TEXT(password);
+    request.rehash = rehash;
+    request.if_changed_at = changed_at;
+    return user_service_set_password(call, stage->inside, &request, &response);
+}
+
+static void keeps_new_password(struct call *call, struct stage *stage)
+{
+    UserService__CustomerCredentialsResponse *before, *after;
+
+    EXPECT_OK(create(call, stage, "ann@example.com"));
+    EXPECT_OK(credentials(call, stage->inside, "ann@example.com", &before));
+    Google__Protobuf__Timestamp *then = before->password_changed_at;
+    EXPECT_OK(set_password_of(call, stage, then, "correct horse", true));
+    EXPECT_OK(set_password_of(call, stage, then, "another horse", false));
+    /* Whoever still has the old password at hand comes too late with it. */
+    EXPECT_REFUSED(set_password_of(call, stage, then, "correct horse", true), ABORTED,
+                   VERSION_STALE);
+    EXPECT_REFUSED(set_password_of(call, stage, then, "third horse", false), ABORTED,
+                   VERSION_STALE);
+    EXPECT_OK(credentials(call, stage->inside, "ann@example.com", &after));
+    EXPECT(password_verify(STR("another horse"), after->password));
+}
+
+TEST(a_better_hash_of_the_old_password_does_not_undo_the_new_one)
+{
+    stage_run(&plan, keeps_new_password);
+}
+
 TEST(a_password_is_set_or_only_hashed_better)
 {
     stage_run(&plan, sets_passwords);
