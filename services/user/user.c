@@ -42,9 +42,21 @@ static bool manages(const struct user *caller, const char *role)
     return rank == RANK_SUPER_ADMIN || (rank == RANK_ADMIN && role_rank(role) < RANK_ADMIN);
 }
 
+/* The caller's role is of the time of their token; of their own account we know better. Nobody
+ * unblocks themselves, or takes a lost role back, while the token lasts. */
+static bool manages_own(const struct account *account)
+{
+    const struct user now = {.email = account->email, .role = account->role, .device_id = ""};
+
+    return strcmp(account->status, "blocked") != 0 && manages(&now, account->role);
+}
+
 struct status account_check_manage(const struct user *caller, const struct account *account)
 {
-    if (manages(caller, account->role)) return status_ok();
+    bool may = manages(caller, account->role);
+
+    if (is_self(caller, account->email)) may = may && manages_own(account);
+    if (may) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
                        "managing this account takes an admin, or a superAdmin if it is an admin's");
 }

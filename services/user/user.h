@@ -39,7 +39,7 @@ int role_rank(const char *role);
 struct status account_check_read(const struct user *caller, const char *email);
 
 /* May `caller` change, block or delete this account? Admins those of customers and sellers,
- * superAdmins all. */
+ * superAdmins all; on their own account only who is that still, and not blocked. */
 struct status account_check_manage(const struct user *caller, const struct account *account);
 
 /* The same, or the account is the caller's own. */

@@ -118,6 +118,24 @@ TEST(blocking_follows_the_table)
     }
 }
 
+TEST(with_a_token_from_before_nobody_unblocks_themselves_or_takes_a_role_back)
+{
+    struct user user = {"owner@EXAMPLE.com", "superAdmin", ""};
+    struct account account = account_with("superAdmin");
+
+    CHECK_OK(account_set_status(&account, &user, "in-progress", LATER));
+    account.status = "blocked";
+    CHECK(failed(account_set_status(&account, &user, "active", LATER)));
+    CHECK(failed(account_set_role(&account, &user, "admin", LATER)));
+    account.status = "active";
+    for (int i = 0; i < ROLES - 1; i++) {
+        account.role = roles[i];
+        CHECK(failed(account_set_role(&account, &user, "superAdmin", LATER)));
+        CHECK_STR(account.role, roles[i]);
+    }
+    CHECK_STR(account.status, "active");
+}
+
 TEST(deleting_follows_the_table_and_ones_own_is_ones_own)
 {
     for (int i = 0; i < ROLES; i++) {
