@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/auth/auth_backoff.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,18 @@ void auth_backoff_free(struct auth_backoff *backoff)
 {
     pthread_mutex_destroy(&backoff->lock);
     free(backoff);
+}
+
+enum { NETWORK_BITS = 64 };
+
+/* Who has one IPv6 address mostly has the other 2^64 of its network too: they count as one. */
+static const char *network_of(const char *address, char ret_text[INET6_ADDRSTRLEN])
+{
+    struct in6_addr ip;
+
+    if (inet_pton(AF_INET6, address, &ip) != 1 || IN6_IS_ADDR_V4MAPPED(&ip)) return address;
+    memset(&ip.s6_addr[NETWORK_BITS / 8], 0, sizeof(ip) - NETWORK_BITS / 8);
+    return inet_ntop(AF_INET6, &ip, ret_text, INET6_ADDRSTRLEN);
 }
 
 /* FNV-1a from a secret seed, over kind, account and address with a separator between. */
@@ -107,6 +120,9 @@ static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, co
 int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address,
                              int64_t now_us)
 {
+    char text[INET6_ADDRSTRLEN];
+
+    address = network_of(address, text);
     pthread_mutex_lock(&backoff->lock);
     int64_t wait_us = wait_of(backoff, &account_from_address, account, address, now_us);
     int64_t address_us = wait_of(backoff, &any_from_address, "", address, now_us);
@@ -129,6 +145,9 @@ static void count(struct auth_backoff *backoff, const struct rule *rule, const c
 void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address,
                          int64_t now_us)
 {
+    char text[INET6_ADDRSTRLEN];
+
+    address = network_of(address, text);
     pthread_mutex_lock(&backoff->lock);
     count(backoff, &account_from_address, account, address, now_us);
     count(backoff, &any_from_address, "", address, now_us);
@@ -146,6 +165,9 @@ static void forget(struct auth_backoff *backoff, const struct rule *rule, const 
 
 void auth_backoff_succeeded(struct auth_backoff *backoff, const char *account, const char *address)
 {
+    char text[INET6_ADDRSTRLEN];
+
+    address = network_of(address, text);
     pthread_mutex_lock(&backoff->lock);
     forget(backoff, &account_from_address, account, address);
     forget(backoff, &account_from_anywhere, account, "");

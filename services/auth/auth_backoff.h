@@ -4,8 +4,10 @@
  * Failures are counted three ways, so that guessing is slow and no stranger can lock anybody out:
  *   - for an account from one address: after 5 the wait doubles from 1 s up to 60 s;
  *   - for one address, whatever the account: after 50 likewise;
- *   - for an account from everywhere: after 100 a wait of 2 s and never more, which slows a
- * distributed guesser and costs the owner two seconds. A good login forgets the account's failures.
+ *   - for an account from everywhere: after 100 a wait of 2 s and never more. That slows a
+ *     distributed guesser; the owner has to find a turn between the guesses.
+ *
+ * An IPv6 address counts as its network of 64 bits. A good login forgets the account's failures.
  * Failures fade: a minute of quiet halves the count. */
 #ifndef SERVICES_AUTH_AUTH_BACKOFF_H
 #define SERVICES_AUTH_AUTH_BACKOFF_H

@@ -68,6 +68,28 @@ TEST(an_address_that_tries_many_accounts_waits_for_all)
     auth_backoff_free(backoff);
 }
 
+TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
+{
+    struct auth_backoff *backoff = auth_backoff_new(1024);
+    char address[64];
+
+    for (int i = 0; i < 5; i++) {
+        snprintf(address, sizeof(address), "2001:db8:0:1::%x", i + 1);
+        fail(backoff, 1, "ann", address, START);
+    }
+    CHECK_INT(auth_backoff_wait_us(backoff, "ann", "2001:db8:0:1:ffff::9", START), ==, SECOND);
+    CHECK_INT(auth_backoff_wait_us(backoff, "ann", "2001:db8:0:2::1", START), ==, 0);
+    auth_backoff_succeeded(backoff, "ann", "2001:db8:0:1::a");
+    CHECK_INT(auth_backoff_wait_us(backoff, "ann", "2001:db8:0:1::1", START), ==, 0);
+
+    /* These are all the IPv4 clients, and what is no address at all. */
+    fail(backoff, 5, "ann", "::ffff:192.0.2.1", START);
+    CHECK_INT(auth_backoff_wait_us(backoff, "ann", "::ffff:192.0.2.2", START), ==, 0);
+    fail(backoff, 5, "ann", "", START);
+    CHECK_INT(auth_backoff_wait_us(backoff, "ann", "", START), ==, SECOND);
+    auth_backoff_free(backoff);
+}
+
 TEST(a_good_login_forgets_the_accounts_failures_but_not_the_addresss)
 {
     struct auth_backoff *backoff = auth_backoff_new(1024);
