@@ -2,8 +2,8 @@
 /* The list of plugins, in the order in which they run, whatever the order in the configuration:
  *
  *     correlation-id          first, so that every answer and every log line has the id
- *     prometheus, file-log    count and log whatever comes of the request, also what is refused
- * below cors                    answers preflights, which carry no token and no body
+ *     prometheus, file-log    count and log whatever comes of the request, refusals below too
+ *     cors                    answers preflights, which carry no token and no body
  *     request-size-limiting   before anything reads the body
  *     rate-limiting           before work is done for the caller, checking of signatures too
  *     auth-token-validator    who asks
@@ -11,8 +11,7 @@
  *     user-context-injector   who asks, for the service
  *     grpc-gateway            makes the call
  *     grpc-cookie-transformer on the way back: cookies that the service sets,
- *     auth-cookie-clearer     and those that are to go; after the former, so that the clearing
- * counts */
+ *     auth-cookie-clearer     and those that are to go; last, so that the clearing counts */
 #include "gateway/plugins/plugins.h"
 
 #include <stdarg.h>

@@ -4,10 +4,12 @@
  *
  *     options        what may stand under `config:`, read into the plugin's own struct
  *     check          looks at the values together; pure
- *     start          loads keys, opens files; once for each place in the configuration where the
- * plugin stands access         before the service is called; a failed status ends the request with
- * it, `answered` with an answer header         when the answer is known and before it leaves: adds
- * headers to it log            after it has left stop           at the end of the process */
+ *     start          loads keys, opens files; once for each place where the plugin stands
+ *     access         before the service is called; a failed status ends the request with it,
+ *                    `answered` with an answer
+ *     header         when the answer is known and before it leaves: adds headers to it
+ *     log            after it has left
+ *     stop           at the end of the process */
 #ifndef GATEWAY_PLUGINS_PLUGINS_H
 #define GATEWAY_PLUGINS_PLUGINS_H
 
