@@ -27,6 +27,11 @@ enum token_state request_token(const struct call *call, struct gateway_request *
     return request->token;
 }
 
+bool request_is_plain_loopback(const struct gateway_request *request)
+{
+    return request->http->listener_loopback && !str_is(request->http->scheme, "https");
+}
+
 struct str request_header(const struct gateway_request *request, const char *name)
 {
     struct str value = http_headers_get(&request->http->headers, name);

@@ -55,6 +55,10 @@ void request_header_add(const struct call *call, struct gateway_request *request
 /* A header of the request; empty if it is not there. */
 struct str request_header(const struct gateway_request *request, const char *name);
 
+/* Did it come by plain HTTP on a listener that is bound to loopback? There curl and browsers would
+ * not send a Secure cookie back. */
+bool request_is_plain_loopback(const struct gateway_request *request);
+
 /* Adds metadata for the service. */
 void request_metadata_add(const struct call *call, struct gateway_request *request, struct str name,
                           struct str value);

@@ -54,9 +54,7 @@ static bool is_bad_token(const struct gateway_request *request)
 
 static void header(const struct call *call, struct gateway_request *request, void *data)
 {
-    bool plain_loopback = request->http->listener_loopback &&
-                          !str_is(request->http->scheme, "https");
-    const char *secure = plain_loopback ? "" : "; Secure";
+    const char *secure = request_is_plain_loopback(request) ? "" : "; Secure";
 
     if (failed(request->outcome) ? !is_bad_token(request) : request->http_status >= 400) return;
     if (!failed(request->outcome) && hands_out_tokens(&request->headers)) return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* grpc-cookie-transformer: `set-cookie` in the answer's metadata becomes Set-Cookie headers.
- * `Secure` is left out only when the request came by plain HTTP on a listener that is bound to
- * loopback: there curl and browsers would otherwise not send the cookie back. */
+ * `Secure` is left out only when the request came by plain HTTP on loopback. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
@@ -10,8 +9,7 @@ static const struct option options[] = {{0}};
 
 static void header(const struct call *call, struct gateway_request *request, void *data)
 {
-    bool plain_loopback = request->http->listener_loopback &&
-                          !str_is(request->http->scheme, "https");
+    bool plain_loopback = request_is_plain_loopback(request);
 
     for (size_t i = 0; i < request->reply.count; i++) {
         const struct http_header *item = &request->reply.items[i];
