@@ -22,11 +22,14 @@ static struct status refused(struct arena *arena, const char *path, const char *
 }
 
 /* Writes a new secret to a file of its own and links it to its name, so that nobody ever reads half
- * of one. Losing the race for the name is fine: then another process has made it. */
+ * of one. The file is named by chance: process ids come again, in a container at every start.
+ * Losing the race for the name is fine: then another process has made it. */
 static struct status make(struct arena *arena, const char *path)
 {
     uint8_t secret[SECRET_SIZE];
-    char *temporary = arena_printf(arena, "%s.%ld", path, (long)getpid());
+    uint64_t number;
+    random_bytes(&number, sizeof(number));
+    char *temporary = arena_printf(arena, "%s.%016llx", path, (unsigned long long)number);
     int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return status_errno(arena, errno, arena_printf(arena, "cannot make %s", temporary));

@@ -76,6 +76,20 @@ TEST(processes_that_race_read_one_secret)
     remove_directory();
 }
 
+TEST(what_a_crashed_process_with_this_id_left_behind_is_in_nobodys_way)
+{
+    const char *text;
+
+    fresh_directory();
+    const char *left = arena_printf(&arena, "%s/key.%ld", directory, (long)getpid());
+    FILE *file = fopen(left, "w");
+    CHECK(file != 0);
+    fclose(file);
+    CHECK_OK(secret_load(&arena, "", directory, "key", &text));
+    CHECK(unlink(left) == 0);
+    remove_directory();
+}
+
 TEST(a_file_that_holds_no_key_or_is_open_to_others_is_refused)
 {
     const char *text;
