@@ -115,12 +115,21 @@ static void roles(struct call *call, struct edge *edge)
     struct reply reply = tell_with(call, edge, "cookie: access-token=%s", good_token(call));
 
     EXPECT(reply.status == 403 && has(reply.body, "ROLE_REQUIRED"));
+    reply = ask(call, edge, "GET", "/tell/a", "", "");
+    EXPECT(reply.status == 401 && has(reply.body, "LOGIN_REQUIRED"));
+}
+
+static void right_role(struct call *call, struct edge *edge)
+{
+    EXPECT(tell_with(call, edge, "cookie: access-token=%s", good_token(call)).status == 200);
 }
 
 TEST(roles_are_asked_for)
 {
     edge_run(WITH("- name: auth-token-validator\n  config: {roles: [admin, superAdmin]}\n"), NULL,
              roles);
+    edge_run(WITH("- name: auth-token-validator\n  config: {roles: [admin, seller]}\n"), NULL,
+             right_role);
 }
 
 static void no_injector(struct call *call, struct edge *edge)
