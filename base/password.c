@@ -109,12 +109,13 @@ bool password_verify(struct str password, const char *hash)
     return argon2id_verify(hash, password.data, password.length) == ARGON2_OK;
 }
 
-bool password_needs_rehash(const struct password_policy *policy, const char *hash)
+bool password_needs_rehash(const struct password_policy *policy, struct str password,
+                           const char *hash)
 {
     struct argon2_parameters p;
 
-    if (policy->scheme == PASSWORD_BCRYPT)
-        return false; /* for use beside systems that know only bcrypt */
+    if (policy->scheme == PASSWORD_BCRYPT) return false;
+    if (is_bcrypt(hash) && password.length > BCRYPT_PASSWORD_MAX) return false;
     if (!argon2_read(hash, &p)) return true;
     return p.memory_kib < policy->memory_kib || p.passes < policy->passes;
 }

@@ -35,8 +35,11 @@ bool password_hash(const struct password_policy *policy, struct str password,
  * that ask for more than 1 GiB or 64 passes. */
 bool password_verify(struct str password, const char *hash);
 
-/* Is the hash of another scheme, or weaker than the policy? Then hash again after the next good
- * login. */
-bool password_needs_rehash(const struct password_policy *policy, const char *hash);
+/* Shall the password, which the hash has just verified, be hashed again: is the hash of another
+ * scheme than argon2id, or weaker than the policy? Not if bcrypt looked at the password's beginning
+ * only, for then its end may be wrong; and never when the policy is bcrypt, which is for use beside
+ * systems that know nothing else. */
+bool password_needs_rehash(const struct password_policy *policy, struct str password,
+                           const char *hash);
 
 #endif

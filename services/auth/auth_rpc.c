@@ -152,7 +152,7 @@ static void upgrade_hash(struct call *call,
     UserService__SetPasswordRequest request = USER_SERVICE__SET_PASSWORD_REQUEST__INIT;
     UserService__SetPasswordResponse *response;
 
-    if (!password_needs_rehash(&service->hashing, credentials->password)) return;
+    if (!password_needs_rehash(&service->hashing, str_of(password), credentials->password)) return;
     request.email = credentials->email;
     request.password = (char *)password;
     request.rehash = true;
