@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For auth_rpc_test.c: a user service in memory that does as it is told, and the calls of a
- * client that keeps its cookies. */
+/* For auth_rpc_test.c and its like: a user service in memory that does as it is told, and the calls
+ * of a client that keeps its cookies. */
 #ifndef SERVICES_AUTH_AUTH_TESTING_H
 #define SERVICES_AUTH_AUTH_TESTING_H
 
