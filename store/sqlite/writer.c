@@ -11,7 +11,7 @@
  *
  * Who commits together pays together. So under load a group pauses until as many jobs wait as the
  * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
- * calls', which nobody waits for, until PAUSE_PATIENT_JOBS do.
+ * calls', which nobody waits for, until PAUSE_PATIENT_JOBS do, or PAUSE_PATIENT_US have passed.
  *
  * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
  * taken under the mutex, so a job is either withdrawn or waited for, never both.
@@ -37,8 +37,9 @@
 
 enum {
     GROUP_MAX = 512,
-    PAUSE_US = 2000,
     PAUSE_JOBS_MIN = 3, /* a smaller group is no load */
+    PAUSE_US = 1000,
+    PAUSE_PATIENT_US = 2000,
     PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 4000,
@@ -192,18 +193,20 @@ static void answer_group(struct job *group)
     }
 }
 
-/* Under the mutex. The clock may be a test's, which jumps: no pause is longer than PAUSE_US. */
+/* Under the mutex. The clock may be a test's, which jumps: no pause is longer than it may be. */
 static void pause_for_more(struct writer *writer)
 {
-    int64_t pause_us = PAUSE_US - (clock_monotonic_us() - writer->group_began_us);
     struct timespec until;
 
-    if (simulation_is_on() || pause_us <= 0 || pause_us > PAUSE_US) return;
-    clock_system_in(pause_us, &until);
+    if (simulation_is_on()) return;
     for (;;) {
-        writer->wanted = writer->group_size;
-        if (writer->urgent == 0) writer->wanted = PAUSE_PATIENT_JOBS;
+        bool patient = writer->urgent == 0;
+        int64_t longest_us = patient ? PAUSE_PATIENT_US : PAUSE_US;
+        int64_t pause_us = longest_us - (clock_monotonic_us() - writer->group_began_us);
+        writer->wanted = patient ? PAUSE_PATIENT_JOBS : writer->group_size;
         if (writer->waiting >= writer->wanted || writer->stopping) break;
+        if (pause_us <= 0 || pause_us > longest_us) break;
+        clock_system_in(pause_us, &until);
         if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != 0) break;
     }
     writer->wanted = 1;
