@@ -103,10 +103,9 @@ static struct status set_up(struct arena *arena, struct connection *connection,
 struct status connection_new(struct arena *arena, const char *path, enum connection_role role,
                              struct connection **ret_connection)
 {
-    int flags =
-        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-        (role == CONNECTION_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-        (role == CONNECTION_WRITER || role == CONNECTION_WRITER_VOLATILE ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                (role == CONNECTION_READER ? SQLITE_OPEN_READONLY
+                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     struct connection *connection = calloc(1, sizeof(*connection));
     struct status st;
     int code;

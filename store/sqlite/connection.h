@@ -30,7 +30,7 @@ enum {
 enum connection_role {
     CONNECTION_WRITER,
     CONNECTION_WRITER_VOLATILE, /* of a database that dies with the process: nothing is synced */
-    CONNECTION_CHECKPOINTER,
+    CONNECTION_CHECKPOINTER,    /* beside the writer; see checkpoint.h */
     CONNECTION_READER,
 };
 

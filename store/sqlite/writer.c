@@ -218,15 +218,17 @@ static void checkpoint_from(struct writer *writer, int log_pages)
 {
     struct checkpoint *checkpoint = &writer->checkpoint;
 
-    if (writer->log_pages < log_pages || checkpoint_is_running(checkpoint)) return;
+    if (checkpoint_is_running(checkpoint)) return;
+    if (checkpoint->copied > writer->log_pages) checkpoint->copied = 0; /* of the log before */
+    if (writer->log_pages < log_pages) return;
     if (writer->log_pages - checkpoint->copied >= CHECKPOINT_LOADED_PAGES && !simulation_is_on() &&
         checkpoint_start(checkpoint))
         return;
     checkpoint_run(checkpoint, writer->connection);
 }
 
-/* Under the mutex, which a checkpoint leaves meanwhile. After one that failed it waits for the next
- * group. */
+/* Under the mutex, which a checkpoint leaves meanwhile. After one that failed there is none until
+ * the log is long. */
 static void wait_for_jobs(struct writer *writer)
 {
     const struct checkpoint *checkpoint = &writer->checkpoint;
@@ -282,10 +284,7 @@ static struct job *take_group(struct writer *writer)
 
 static int note_log_pages(void *data, sqlite3 *handle, const char *schema, int pages)
 {
-    struct writer *writer = data;
-
-    if (pages < writer->log_pages) writer->checkpoint.copied = 0; /* it has begun anew */
-    writer->log_pages = pages;
+    ((struct writer *)data)->log_pages = pages;
     return SQLITE_OK;
 }
 
