@@ -111,9 +111,11 @@ static void end_loop(struct shard *shard, void *data)
     shard->ended = true;
 }
 
-void shard_rouse(struct shard *shard)
+bool shard_rouse(struct shard *shard)
 {
-    if (atomic_exchange(&shard->resting, false)) atomic_fetch_sub(&shard->shards->resting, 1);
+    if (!atomic_exchange(&shard->resting, false)) return false;
+    atomic_fetch_sub(&shard->shards->resting, 1);
+    return true;
 }
 
 /* Counts a shard with nothing left to do among the resting; the last of them ends all loops.

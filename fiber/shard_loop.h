@@ -10,8 +10,9 @@ void shard_messages_run(struct shard *shard);
 /* Drops the messages that never ran. */
 void shard_messages_drop(struct shard *shard);
 
-/* Takes a shard out of the count of those that rest. Any thread. */
-void shard_rouse(struct shard *shard);
+/* Takes a shard out of the count of those that rest; false if it was not in it. Whoever does so
+ * from another thread wakes the loop, so that the shard looks again whether it rests. */
+bool shard_rouse(struct shard *shard);
 
 /* Runs what is due. */
 void shard_timers_run(struct shard *shard);

@@ -3,8 +3,10 @@
  * list at once.
  *
  * The list holds the newest first, so the shard turns it around; that keeps the order of all
- * senders. Only who finds the list empty wakes the loop: the shard empties the list before it runs
- * anything, so a later sender finds it empty again. */
+ * senders. A sender wakes the loop if it finds the list empty, for the shard empties the list before
+ * it runs anything, so a later sender finds it empty again; and if it takes the shard out of the
+ * count of those that rest, for then the one that woke the loop was served before this one looked,
+ * and a shard that is asleep and not counted would keep all the loops from ending. */
 #include "fiber/shard_loop.h"
 
 #include <stdlib.h>
@@ -18,8 +20,8 @@ void shard_post_message(struct shard *shard, struct shard_message *message)
     do {
         message->next = newest;
     } while (!atomic_compare_exchange_weak(&shard->messages, &newest, message));
-    if (atomic_load(&shard->resting)) shard_rouse(shard);
-    if (!newest) uv_async_send(&shard->async);
+    bool roused = atomic_load(&shard->resting) && shard_rouse(shard);
+    if (!newest || roused) uv_async_send(&shard->async);
 }
 
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data)
