@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/money.h"
 #include "reasons.pb-c.h"
 
@@ -336,10 +337,8 @@ static void read_later_row(struct product_reading *reading)
 
 static uint64_t hash_handle(struct str handle)
 {
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    uint64_t hash = hash_bytes(HASH_START, handle);
 
-    for (size_t i = 0; i < handle.length; i++)
-        hash = (hash ^ (uint8_t)handle.data[i]) * 0x100000001b3;
     return hash ? hash : 1;
 }
 

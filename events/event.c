@@ -2,17 +2,15 @@
 #include "events/event.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/uuid.h"
 #include "rpc/rpc_arena.h"
 
-/* FNV-1a; its low bits alone would do, the high ones are folded in so that short keys spread too.
- */
+/* The high bits are folded in so that short keys spread too. */
 int event_partition(const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325;
+    uint64_t hash = hash_fold(hash_bytes(HASH_START, str_of(key)));
 
-    for (const char *c = key; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
-    hash ^= hash >> 32;
     hash ^= hash >> 16;
     return (int)(hash % EVENT_PARTITIONS);
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -20,7 +21,7 @@ static struct {
 
 static void note(uint64_t value)
 {
-    scene.hash = (scene.hash ^ value) * 0x100000001B3u;
+    scene.hash = hash_bytes(scene.hash, str_sized(&value, sizeof(value)));
 }
 
 static void run_play(struct call *call, void *data)

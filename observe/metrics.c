@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "base/status.h"
 #include "observe/process_metrics.h"
@@ -224,16 +225,12 @@ static char *copy_value(const char *value)
     return copy;
 }
 
-static uint32_t hash_values(const char *const *values, int labels)
+static uint64_t hash_values(const char *const *values, int labels)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+    uint64_t hash = HASH_START;
 
-    for (int i = 0; i < labels; i++) {
-        for (const char *byte = values[i]; *byte; byte++)
-            hash = (hash ^ (uint8_t)*byte) * 16777619u;
-        hash = (hash ^ 0xFF) * 16777619u;
-    }
-    return hash;
+    for (int i = 0; i < labels; i++) hash = hash_text(hash, values[i]);
+    return hash_fold(hash);
 }
 
 static struct metric_series *series_new(struct metric_registered *family, const char *const *values)

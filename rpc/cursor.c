@@ -4,17 +4,13 @@
 #include "rpc/cursor.h"
 
 #include "base/encode.h"
+#include "base/hash.h"
 #include "reasons.pb-c.h"
 #include "rpc/rpc_arena.h"
 
 uint64_t rpc_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request)
 {
-    struct str bytes = rpc_pack(arena, request);
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-
-    for (size_t i = 0; i < bytes.length; i++)
-        hash = (hash ^ (unsigned char)bytes.data[i]) * 0x100000001B3u;
-    return hash;
+    return hash_bytes(HASH_START, rpc_pack(arena, request));
 }
 
 char *rpc_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position)

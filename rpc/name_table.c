@@ -2,14 +2,12 @@
 /* A hash table with open addressing, at most half full. */
 #include "rpc/name_table.h"
 
-/* FNV-1a. The names in a table are our own, so nobody can choose them to collide. */
+#include "base/hash.h"
+
+/* The names in a table are our own, so nobody can choose them to collide. */
 static size_t hash(struct str name)
 {
-    uint64_t value = 0xcbf29ce484222325;
-
-    for (size_t i = 0; i < name.length; i++)
-        value = (value ^ (unsigned char)name.data[i]) * 0x100000001b3;
-    return (size_t)(value ^ (value >> 32));
+    return (size_t)hash_fold(hash_bytes(HASH_START, name));
 }
 
 void name_table_init(struct arena *arena, struct name_table *table, size_t count_max)

@@ -2,6 +2,7 @@
 /* Where a path leads. */
 #include "rpc/route.h"
 
+#include "base/hash.h"
 #include "rpc/interceptors.h"
 
 /* One service with its routes. */
@@ -11,13 +12,10 @@ struct rpc_added {
     struct rpc_route routes[];
 };
 
-/* FNV-1a: paths are few, fixed and ours, so nobody can choose colliding ones. */
-static uint32_t hash_path(struct str path)
+/* Paths are few, fixed and ours, so nobody can choose colliding ones. */
+static uint64_t hash_path(struct str path)
 {
-    uint32_t hash = 2166136261u;
-
-    for (size_t i = 0; i < path.length; i++) hash = (hash ^ (uint8_t)path.data[i]) * 16777619u;
-    return hash;
+    return hash_fold(hash_bytes(HASH_START, path));
 }
 
 static void insert(struct rpc_routes *routes, struct rpc_route *route)
@@ -76,7 +74,7 @@ void rpc_routes_add(struct rpc_routes *routes, const struct rpc_schema *schema,
 
 struct rpc_route *rpc_routes_find(const struct rpc_routes *routes, struct str path)
 {
-    uint32_t hash = hash_path(path);
+    uint64_t hash = hash_path(path);
     struct rpc_route *route;
 
     if (!routes->slot_count) return NULL;

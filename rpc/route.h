@@ -23,7 +23,7 @@ struct rpc_route {
     bool everywhere;                      /* served also where only one service is */
     const struct schema_message *request; /* its rules; NULL: not known */
     struct str path;
-    uint32_t hash;
+    uint64_t hash;
     struct metric_series *started, *duration;
     _Atomic(struct metric_series *) finished[STATUS_CODE_COUNT];
 };

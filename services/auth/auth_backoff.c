@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -67,16 +68,13 @@ static const char *network_of(const char *address, char ret_text[INET6_ADDRSTRLE
     return inet_ntop(AF_INET6, &ip, ret_text, INET6_ADDRSTRLEN);
 }
 
-/* FNV-1a from a secret seed, over kind, account and address with a separator between. */
+/* The hash begins from a secret seed, so that nobody can choose addresses that share a counter. */
 static uint64_t key_of(const struct auth_backoff *backoff, const struct rule *rule,
                        const char *account, const char *address)
 {
-    uint64_t hash = backoff->seed ^ (uint64_t)rule->kind;
+    uint64_t hash = hash_text(backoff->seed ^ (uint64_t)rule->kind, account);
 
-    for (const char *c = account; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
-    for (const char *c = address; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
-    hash ^= hash >> 29;
+    hash = hash_fold(hash_text(hash, address));
     return hash ? hash : 1;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "reasons.pb-c.h"
 
 /* The list is its shard's alone; only the number is read by others. */
@@ -29,14 +30,6 @@ struct order_watchers *order_watchers_new(struct arena *arena, struct shards *sh
     return watchers;
 }
 
-static uint64_t hash_of(const char *text)
-{
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
-    return hash;
-}
-
 static int count_of(const struct watched *watched, uint64_t caller)
 {
     int count = 0;
@@ -51,7 +44,7 @@ struct status order_watch_begin(struct call *call, struct order_watchers *watche
                                 struct order_watcher *ret_watcher)
 {
     struct watched *watched = &watchers->watched[call->shard->index];
-    uint64_t caller = hash_of(str_lower(call->arena, str_of(email)));
+    uint64_t caller = hash_text(HASH_START, str_lower(call->arena, str_of(email)));
 
     if (atomic_load(&watched->count) >= watchers->count_max)
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
@@ -61,7 +54,7 @@ struct status order_watch_begin(struct call *call, struct order_watchers *watche
             STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__QUEUE_FULL,
             "you watch too many orders now; end some of it, or ask for the list from "
             "time to time");
-    *ret_watcher = (struct order_watcher){.hash = hash_of(order_id),
+    *ret_watcher = (struct order_watcher){.hash = hash_text(HASH_START, order_id),
                                           .caller = caller,
                                           .shard = call->shard->index,
                                           .next = watched->first};
@@ -118,7 +111,7 @@ void order_watchers_tell(struct order_watchers *watchers, const char *order_id)
         if (atomic_load(&watchers->watched[i].count) == 0) continue;
         struct telling *telling = malloc(sizeof(*telling));
         if (!telling) return; /* they look again by themselves */
-        *telling = (struct telling){watchers, hash_of(order_id)};
+        *telling = (struct telling){watchers, hash_text(HASH_START, order_id)};
         shard_post(shards_at(watchers->shards, i), wake_watchers, telling);
     }
 }

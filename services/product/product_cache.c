@@ -4,6 +4,8 @@
  * then the message with all its texts. */
 #include "services/product/product_cache.h"
 
+#include "base/hash.h"
+
 enum { WAYS = 4 };
 
 struct entry {
@@ -53,13 +55,10 @@ void product_cache_free(struct product_cache *cache)
     free(cache);
 }
 
-/* FNV-1a over the id; the category is compared. */
+/* Of the id alone; the category is compared. */
 static uint64_t hash_of(const char *product_id)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
-
-    for (; *product_id; product_id++) hash = (hash ^ (unsigned char)*product_id) * 0x100000001B3u;
-    return hash ^ hash >> 32;
+    return hash_fold(hash_text(HASH_START, product_id));
 }
 
 static struct slot *set_of(struct product_cache *cache, uint64_t hash)

@@ -8,6 +8,7 @@
 
 #include "app/shop.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "events/events.h"
 #include "fiber/fiber.h"
 #include "fiber/simulation.h"
@@ -42,8 +43,7 @@ void sim_make_key(struct sim *sim, char ret_key[40])
 
 static void note_line(struct sim *sim, const char *line)
 {
-    for (const char *c = line; *c; c++)
-        sim->hash = (sim->hash ^ (uint8_t)*c) * 0x100000001B3u; /* FNV-1a */
+    sim->hash = hash_text(sim->hash, line);
     sim->notes++;
     if (sim->trace) fprintf(stderr, "%s\n", line);
 }
@@ -445,7 +445,7 @@ static struct sim *world_new(uint64_t seed, const struct sim_options *options)
     sim->seed = seed;
     sim->random = seed * 2654435761u + 1;
     sim->trace = options->trace;
-    sim->hash = 0xCBF29CE484222325u;
+    sim->hash = HASH_START;
     make_plan(sim);
     if (options->is_long) lengthen(&sim->plan);
     sim->shop_disk = sim_disk_new("shop", seed + 1);
