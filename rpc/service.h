@@ -51,9 +51,13 @@ struct service_module {
 /* The registry, ended by NULL. */
 extern const struct service_module *const services_registry[];
 
-/* The store's URL of a module with {data} replaced by the data directory: X_STORE or its default.
- */
+/* The store's URL of a module with {data} replaced by the data directory: X_STORE or its default. */
 const char *service_store_url(const struct service_context *context,
                               const struct service_module *module);
+
+/* The file of a module that keeps its data in SQLite: PATH of the URL sqlite:PATH. Another scheme is
+ * INVALID_ARGUMENT (SETTING_INVALID) and names the setting. */
+struct status service_store_path(const struct service_context *context,
+                                 const struct service_module *module, const char **ret_path);
 
 #endif

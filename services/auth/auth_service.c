@@ -53,16 +53,6 @@ static struct status load_keys(const struct service_context *context, const char
     return status_ok();
 }
 
-static struct status open_store(const struct service_context *context,
-                                struct auth_store **ret_store)
-{
-    const char *url = service_store_url(context, &auth_service);
-
-    if (strncmp(url, "sqlite:", 7) == 0) return auth_store_sqlite(context, url + 7, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "AUTH_STORE=%s: the auth service keeps its data in sqlite:PATH", url);
-}
-
 static void read_policy(const struct config *config, struct auth_service *service)
 {
     service->policy = (struct token_policy){
@@ -78,6 +68,7 @@ static void read_policy(const struct config *config, struct auth_service *servic
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct auth_service *service = arena_new(context->arena, struct auth_service);
+    const char *path;
     const char *error;
     struct status st;
 
@@ -87,7 +78,9 @@ static struct status start(const struct service_context *context, void **ret_ser
     if (failed(st)) return st;
     st = load_keys(context, "JWT_REFRESH_TOKEN_SECRET", "jwt-refresh.key", &service->refresh_keys);
     if (failed(st)) return st;
-    st = open_store(context, &service->store);
+    st = service_store_path(context, &auth_service, &path);
+    if (failed(st)) return st;
+    st = auth_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
     read_policy(context->config, service);

@@ -8,21 +8,14 @@ extern const struct service_module bank_service;
 
 static const struct setting settings[] = {{0}};
 
-static struct status open_store(const struct service_context *context,
-                                struct bank_store **ret_store)
-{
-    const char *url = service_store_url(context, &bank_service);
-
-    if (strncmp(url, "sqlite:", 7) == 0) return bank_store_sqlite(context, url + 7, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "BANK_STORE=%s: the test bank keeps its data in sqlite:PATH", url);
-}
-
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct bank_service *service = arena_new(context->arena, struct bank_service);
+    const char *path;
 
-    struct status st = open_store(context, &service->store);
+    struct status st = service_store_path(context, &bank_service, &path);
+    if (failed(st)) return st;
+    st = bank_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
     rpc_server_add(context->server, &bank_service_rpc, &bank_handlers, service);
     *ret_service = service;

@@ -18,23 +18,15 @@ static const struct setting settings[] = {
     {0},
 };
 
-static struct status open_store(const struct service_context *context,
-                                struct cart_store **ret_store)
-{
-    const char *url = service_store_url(context, &cart_service);
-    int64_t ttl_us = config_duration_ms(context->config, "CART_TTL") * US_PER_MS;
-
-    if (strncmp(url, "sqlite:", 7) == 0)
-        return cart_store_sqlite(context, url + 7, ttl_us, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "CART_STORE=%s: the cart service keeps its data in sqlite:PATH", url);
-}
-
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct cart_service *service = arena_new(context->arena, struct cart_service);
+    int64_t ttl_us = config_duration_ms(context->config, "CART_TTL") * US_PER_MS;
+    const char *path;
 
-    struct status st = open_store(context, &service->store);
+    struct status st = service_store_path(context, &cart_service, &path);
+    if (failed(st)) return st;
+    st = cart_store_sqlite(context, path, ttl_us, &service->store);
     if (failed(st)) return st;
     service->products = context->channel(context, "product");
     service->limits = (struct cart_limits){

@@ -22,16 +22,6 @@ static const struct setting settings[] = {
     {0},
 };
 
-static struct status open_store(const struct service_context *context,
-                                struct order_store **ret_store)
-{
-    const char *url = service_store_url(context, &order_service);
-
-    if (strncmp(url, "sqlite:", 7) == 0) return order_store_sqlite(context, url + 7, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "ORDER_STORE=%s: the order service keeps its data in sqlite:PATH", url);
-}
-
 static struct status read_policy(const struct service_context *context, struct order_policy *policy)
 {
     const struct config *config = context->config;
@@ -52,11 +42,14 @@ static struct status read_policy(const struct service_context *context, struct o
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct order_service *service = arena_new(context->arena, struct order_service);
+    const char *path;
     struct status st;
 
     st = read_policy(context, &service->policy);
     if (failed(st)) return st;
-    st = open_store(context, &service->store);
+    st = service_store_path(context, &order_service, &path);
+    if (failed(st)) return st;
+    st = order_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
     service->products = context->channel(context, "product");
     service->carts = context->channel(context, "cart");

@@ -32,17 +32,6 @@ static const struct setting settings[] = {
     {0},
 };
 
-static struct status open_store(const struct service_context *context,
-                                struct payment_store **ret_store)
-{
-    const char *url = service_store_url(context, &payment_service);
-
-    if (strncmp(url, "sqlite:", 7) == 0) return payment_store_sqlite(context, url + 7, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "PAYMENT_STORE=%s: the payment service keeps its data in sqlite:PATH",
-                         url);
-}
-
 static struct status choose_provider(const struct service_context *context,
                                      struct payment_provider **ret_provider)
 {
@@ -68,12 +57,15 @@ static void read_policy(const struct config *config, struct payment_policy *ret_
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct payment_service *service = arena_new(context->arena, struct payment_service);
+    const char *path;
     struct status st;
 
     read_policy(context->config, &service->policy);
     st = choose_provider(context, &service->provider);
     if (failed(st)) return st;
-    st = open_store(context, &service->store);
+    st = service_store_path(context, &payment_service, &path);
+    if (failed(st)) return st;
+    st = payment_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
     service->worker = payment_worker_new(context->arena, context->shards, service);

@@ -22,22 +22,10 @@ static const struct setting settings[] = {
     {0},
 };
 
-static struct status open_store(const struct service_context *context,
-                                struct product_store **ret_store)
-{
-    const char *url = service_store_url(context, &product_service);
-
-    if (str_starts_with(str_of(url), STR("sqlite:")))
-        return product_store_sqlite_open(context->arena, context->shards, url + strlen("sqlite:"),
-                                         ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "PRODUCT_STORE=%s: the product service keeps its data in sqlite:PATH",
-                         url);
-}
-
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct product_service *service = arena_new(context->arena, struct product_service);
+    const char *path;
     size_t cache_size = (size_t)config_integer(context->config, "PRODUCT_CACHE_SIZE");
     struct status st;
     int exponent;
@@ -50,7 +38,9 @@ static struct status start(const struct service_context *context, void **ret_ser
     service->create_rules = schema_message_by_name(context->schema,
                                                    STR("product_service.CreateProductRequest"));
     invariant(service->create_rules != 0);
-    st = open_store(context, &service->store);
+    st = service_store_path(context, &product_service, &path);
+    if (failed(st)) return st;
+    st = product_store_sqlite_open(context->arena, context->shards, path, &service->store);
     if (failed(st)) return st;
 
     service->shard_count = shards_count(context->shards);

@@ -16,25 +16,18 @@ static const struct setting settings[] = {
     {0},
 };
 
-static struct status open_store(const struct service_context *context,
-                                struct user_store **ret_store)
-{
-    const char *url = service_store_url(context, &user_service);
-
-    if (strncmp(url, "sqlite:", 7) == 0) return user_store_sqlite(context, url + 7, ret_store);
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "USER_STORE=%s: the user service keeps its data in sqlite:PATH only", url);
-}
-
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct user_service *service = arena_new(context->arena, struct user_service);
+    const char *path;
     const char *error;
     struct status st;
 
     if (!password_policy_read(context->config, &service->policy, &error))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, error);
-    st = open_store(context, &service->store);
+    st = service_store_path(context, &user_service, &path);
+    if (failed(st)) return st;
+    st = user_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
     events_tidy(context->events, service->store->events);
