@@ -5,7 +5,8 @@
  *     shop_new(arena, config, &options, &shop)   opens stores, starts modules, listens
  *     shop_run(shop)                             serves until SIGTERM or SIGINT, then drains
  *     shop_call(shop, fn, data)                  or: runs one call on it and comes back, for the
- * command line shop_free(shop) */
+ *                                                command line
+ *     shop_free(shop) */
 #ifndef APP_SHOP_H
 #define APP_SHOP_H
 

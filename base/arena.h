@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that lives as long as one piece of work and is freed whole.
  *
- *     arena_init(&arena, limit);  arena_alloc(&arena, n) ...  arena_reset(&arena) ...
- * arena_release(&arena);
+ *     arena_init(&arena, limit);
+ *     arena_alloc(&arena, n) ...  arena_reset(&arena) ...
+ *     arena_release(&arena);
  *
  * A call has one arena. Chunks double from 4 KiB up to 256 KiB and the first is kept over a reset.
  *

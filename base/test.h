@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests register themselves and need no list:
  *
- *     TEST(add_sums_quantities) { ... CHECK(cart->lines == 1); CHECK_INT(cart->quantity, ==, 3);
- * CHECK_STR(name, "x"); }
+ *     TEST(add_sums_quantities)
+ *     {
+ *         CHECK(cart->lines == 1);
+ *         CHECK_INT(cart->quantity, ==, 3);
+ *         CHECK_STR(name, "x");
+ *     }
  *
  * A test program is one *_test.c file linked with `main` from here (TEST_MAIN is defined by this
  * header in the file that includes it, so each test program has exactly one file). Arguments are

@@ -2,8 +2,7 @@
 /* Outbox, inbox, dead letters and idempotency records in a service's own SQLite database: the
  * adapter of events_store.h, and what a service calls inside its jobs.
  *
- *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA,
- * 0};
+ *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA, 0};
  *
  *     static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {

@@ -54,8 +54,7 @@ static inline bool stage_is_wanted(const struct events_subscription *subscriptio
 
 /* Hands one event to the module's subscriptions as the bus would: only if one asks for its type,
  * as a part of the shop, on behalf of nobody. May be repeated with the same event. The last
- * failure.
- */
+ * failure. */
 static inline struct status stage_hand_event(struct call *call, const struct event *event)
 {
     struct status st = status_ok();

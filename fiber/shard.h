@@ -5,7 +5,9 @@
  *     shards_start(shards);            threads run, loops turn
  *     shard_post(shard, fn, data);     from any thread: fn(shard, data) runs on that shard's thread
  *     shards_stop(shards);             fibers are cancelled, hooks run; the loops end once nothing
- * is left to do shards_join(shards); shards_free(shards);
+ *                                      is left to do
+ *     shards_join(shards);
+ *     shards_free(shards);
  *
  * What belongs to a shard (fibers, connections, prepared statements, caches, metrics) is touched on
  * its thread only.

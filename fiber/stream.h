@@ -2,8 +2,8 @@
 /* Byte streams: a TCP connection, or one end of a pipe in memory. They belong to a shard and speak
  * by callbacks; the protocols above turn these into fibers' reads and writes.
  *
- *     listener_new ... on_accept(stream) -> stream_start(stream, &events, owner) -> on_data*,
- * on_end, on_close
+ *     listener_new ... on_accept(stream) -> stream_start(stream, &events, owner)
+ *                                        -> on_data*, on_end, on_close
  *
  * on_close is the last callback and comes once, always later than the stream_close that asked for
  * it; then the stream is freed. */

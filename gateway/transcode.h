@@ -3,9 +3,10 @@
  * proto3 JSON mapping, protobuf.dev/programming-guides/json).
  *
  *     types = transcode_types_new(arena, schema);           at start, once
- *     type = transcode_type(types, method->request);        at start; makes the plan of it and all
- * messages below st = transcode_to_wire(arena, type, json, &out);      any thread, on the request
- * path st = transcode_to_json(arena, type, wire, &out);
+ *     type = transcode_type(types, method->request);        at start; makes the plan of it and of
+ *                                                           all messages below it
+ *     st = transcode_to_wire(arena, type, json, &out);      any thread, on the request path
+ *     st = transcode_to_json(arena, type, wire, &out);
  *
  * Reading: both names of a field are taken, unknown fields and fields given twice are refused, so
  * are two members of a oneof, numbers out of range, NUL and what is not UTF-8 in strings; every

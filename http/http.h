@@ -4,9 +4,10 @@
  * An exchange reads and writes alike on both sides. A server's handler reads the request and writes
  * the response; a client writes the request and reads the response.
  *
- *     server:  http_read_body | http_read*   then   http_respond | (http_begin, http_write*,
- * http_finish) client:  http_client_open, http_write*, http_finish, http_read_head, http_read*,
- * http_trailers
+ *     server:  http_read_body | http_read*
+ *              then http_respond | (http_begin, http_write*, http_finish)
+ *     client:  http_client_open, http_write*, http_finish, http_read_head, http_read*,
+ *              http_trailers
  *
  * Header names are in lower case, as HTTP/2 has them; HTTP/1.1 names are lowered when read.
  * Everything read lives in the call's arena. Header values never hold CR, LF or NUL: what would

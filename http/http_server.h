@@ -2,8 +2,8 @@
 /* The HTTP server: HTTP/1.1 and HTTP/2 cleartext (prior knowledge, RFC 9113 section 3.3) on one
  * port. The first bytes tell which.
  *
- *     http_server_new(options) -> http_server_listen(server, arena, shards, "127.0.0.1:8000") ->
- * http_server_drain -> (shards stop) -> http_server_free
+ *     http_server_new(options) -> http_server_listen(server, arena, shards, "127.0.0.1:8000")
+ *     -> http_server_drain -> (shards stop) -> http_server_free
  *
  * Each request runs its handler on a fiber of its own. Pipelined HTTP/1.1 requests are handled one
  * after the other and their answers share a write. Limits and deadlines are here, so that no

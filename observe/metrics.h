@@ -5,9 +5,10 @@
  * once and kept by who counts. Counting is one addition on a cell of the calling thread, without
  * locks; reading sums the cells.
  *
- *     static struct metric requests = METRIC_COUNTER("argosy_http_requests_total", "HTTP
- * requests.", "route", "status"); struct metric_series *ok = metric_series(&requests, "/products",
- * "200"); metric_add(ok, 1);
+ *     static struct metric requests = METRIC_COUNTER("argosy_http_requests_total",
+ *                                                    "HTTP requests.", "route", "status");
+ *     struct metric_series *ok = metric_series(&requests, "/products", "200");
+ *     metric_add(ok, 1);
  *
  * The number of series of a family is bounded (METRIC_SERIES_MAX): past it everything falls into
  * one series whose labels all read "other". */

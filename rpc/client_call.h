@@ -2,8 +2,8 @@
 /* One gRPC call on one HTTP exchange, seen from the client: its request's head, and what its
  * answer's head, body and trailers mean. Private to rpc/.
  *
- *     client_call_open, http_write*, http_finish, client_call_read_head, (rpc_body_receive*, at its
- * end) client_call_status, client_call_close */
+ *     client_call_open, http_write*, http_finish, client_call_read_head, rpc_body_receive*,
+ *     at its end client_call_status, client_call_close */
 #ifndef RPC_CLIENT_CALL_H
 #define RPC_CLIENT_CALL_H
 

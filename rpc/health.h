@@ -3,8 +3,7 @@
  *
  *     health = rpc_health_new();
  *     rpc_health_add(health, "cart_service.CartService");    before serving starts
- *     rpc_health_set(health, "", false);                     any thread
- */
+ *     rpc_health_set(health, "", false);                     any thread */
 #ifndef RPC_HEALTH_H
 #define RPC_HEALTH_H
 

@@ -2,8 +2,7 @@
 /* grpc.reflection.v1 and v1alpha: what a server has, told from the schema. Private to rpc/.
  *
  *     reflection = rpc_reflection_new(schema);
- *     rpc_reflection_add(reflection, "cart_service.CartService");    before serving starts
- */
+ *     rpc_reflection_add(reflection, "cart_service.CartService");    before serving starts */
 #ifndef RPC_REFLECTION_H
 #define RPC_REFLECTION_H
 

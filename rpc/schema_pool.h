@@ -4,8 +4,7 @@
  *     schema_declare      files, messages and enums get their names            (schema_declare.c)
  *     schema_link         fields get their types, messages their indexes       (schema_link.c)
  *     schema_rules_read   fields get their rules                               (schema_rules.c)
- *     schema_serve        services, methods and their HTTP rules               (schema_serve.c)
- */
+ *     schema_serve        services, methods and their HTTP rules               (schema_serve.c) */
 #ifndef RPC_SCHEMA_POOL_H
 #define RPC_SCHEMA_POOL_H
 

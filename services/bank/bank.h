@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The test bank: what becomes of a charge. Plain values, no I/O.
  *
- *     authorize --> authorized ------ capture --> captured -- refund, refund, ... (at most
- * captured)
+ *     authorize --> authorized ------ capture --> captured -- refund, refund, ...
  *               |        ^     \
  *               |     confirm    void --> voided
  *               |        |      /

@@ -78,65 +78,28 @@ struct auditing {
     "coalesce((SELECT sum(" plus " - " minus ") FROM postings JOIN entries USING (posting)" \
     " WHERE postings.payment = p.payment AND account = '" account_name "'), 0)"
 
+#define HELD BALANCE("debit_minor", "credit_minor", PAYMENT_ACCOUNT_HELD)
+#define SALES BALANCE("credit_minor", "debit_minor", PAYMENT_ACCOUNT_SALES)
+#define REFUNDS BALANCE("debit_minor", "credit_minor", PAYMENT_ACCOUNT_REFUNDS)
+
+static const char audit_query[] =
+    "SELECT " PAYMENT_COLUMNS ","
+    " EXISTS (SELECT 1 FROM operations WHERE operations.payment = p.payment),"
+    " " HELD ", " SALES ", " REFUNDS ","
+    " (SELECT count(*) FROM postings WHERE postings.payment = p.payment"
+    "  AND (SELECT sum(debit_minor) - sum(credit_minor) FROM entries"
+    "       WHERE entries.posting = postings.posting) IS NOT 0)"
+    " FROM payments AS p WHERE payment > ? AND payment <= ? AND state <> ?"
+    " ORDER BY payment LIMIT ?";
+
 static struct status audit_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct auditing *auditing = data;
     struct sqlite_rows rows;
 
     auditing->audits = arena_array(call->arena, struct payment_audit, auditing->max);
-    struct status st = sqlite_query(
-        tx, &rows,
-        "SELECT " PAYMENT_COLUMNS ", EXISTS (SELECT 1 FROM operations WHERE operations.payment = "
-        "p.payment), " BALANCE("debit_minor", "credit_minor", PAYMENT_ACCOUNT_HELD) ", " BALANCE(
-            "credit_minor", "debit_minor",
-            PAYMENT_ACCOUNT_SALES) ", " BALANCE("debit_minor", "credit_minor",
-                                                PAYMENT_ACCOUNT_REFUNDS) ", "
-                                                                         "(SELECT "
-                                                                         "count(*)"
-                                                                         " FROM "
-                                                                         "postings"
-                                                                         " WHERE "
-                                                                         "postings"
-                                                                         ".payment"
-                                                                         " = "
-                                                                         "p."
-                                                                         "payment "
-                                                                         "AND"
-                                                                         " ("
-                                                                         "SELECT "
-                                                                         "sum("
-                                                                         "debit_"
-                                                                         "minor) "
-                                                                         "- "
-                                                                         "sum("
-                                                                         "credit_"
-                                                                         "minor) "
-                                                                         "FROM "
-                                                                         "entries"
-                                                                         "  WHERE "
-                                                                         "entries."
-                                                                         "posting "
-                                                                         "= "
-                                                                         "postings"
-                                                                         ".posting"
-                                                                         ") IS "
-                                                                         "NOT 0)"
-                                                                         " FROM "
-                                                                         "payments"
-                                                                         " AS p "
-                                                                         "WHERE "
-                                                                         "payment "
-                                                                         "> ? AND "
-                                                                         "payment "
-                                                                         "<= ? "
-                                                                         "AND "
-                                                                         "state "
-                                                                         "<> ?"
-                                                                         " ORDER "
-                                                                         "BY "
-                                                                         "payment "
-                                                                         "LIMIT ?",
-        "llil", auditing->after, auditing->to, (int)PAYMENT_BURIED, (int64_t)auditing->max);
+    struct status st = sqlite_query(tx, &rows, audit_query, "llil", auditing->after, auditing->to,
+                                    (int)PAYMENT_BURIED, (int64_t)auditing->max);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         struct payment_audit *audit = &auditing->audits[auditing->count++];

@@ -24,10 +24,8 @@ static const struct setting settings[] = {
      "done.",
      1, 100},
     {"PAYMENT_AUTHORIZE_TIMEOUT", SETTING_DURATION, "5m",
-     "An order waits so long for its authorization even if nobody knows what comes of it; what "
-     "does "
-     "is undone.",
-     1000, 86400000},
+     "How long an order waits for an authorization of unknown outcome; a late one is voided.", 1000,
+     86400000},
     PAYMENT_STRIPE_SETTINGS,
     {0},
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the Stripe provider. Private to services/payment/.
  *
- *     payment_provider_stripe.c   the provider: authorize, confirm, capture, void, refund, find,
- * list payment_stripe_call.c       a request and what its failure means payment_stripe_form.c forms
- * and amounts, as Stripe wants them payment_stripe_answer.c     what its JSON says
+ *     payment_provider_stripe.c   the provider: authorize, confirm, capture, void, refund, find, list
+ *     payment_stripe_call.c       a request, and what its failure means
+ *     payment_stripe_form.c       forms and amounts, as Stripe wants them
+ *     payment_stripe_answer.c     what its JSON says
  *     payment_stripe_webhook.c    signed events */
 #ifndef SERVICES_PAYMENT_PAYMENT_STRIPE_H
 #define SERVICES_PAYMENT_PAYMENT_STRIPE_H

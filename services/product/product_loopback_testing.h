@@ -3,8 +3,7 @@
  * process and over a connection.
  *
  *     in_shop(50, fn);      fn(call, i) on 50 fibers, in a shop of its own
- *     on_both(fn);          fn(call) twice in one shop: `channel` is in process, then the network's
- */
+ *     on_both(fn);          fn(call) twice in one shop: `channel` in process, then over the network */
 #ifndef SERVICES_PRODUCT_PRODUCT_LOOPBACK_TESTING_H
 #define SERVICES_PRODUCT_PRODUCT_LOOPBACK_TESTING_H
 

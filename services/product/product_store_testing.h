@@ -2,8 +2,7 @@
 /* For the suite over the port, which every adapter passes: the table of adapters, and products to
  * begin with.
  *
- *     on_every_store(1, fn);      fn(call, i) on fibers, on a fresh store of every adapter: `store`
- */
+ *     on_every_store(1, fn);   fn(call, i) on fibers, on a fresh store of every adapter: `store` */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_TESTING_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_TESTING_H
 

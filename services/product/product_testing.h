@@ -2,7 +2,7 @@
 /* For the tests of this folder: fibers that play on shards, and requests to begin from.
  *
  *     play(2, 50, fn);      fn(call, i) on 50 fibers, spread over 2 shards; returns when all have
- * ended
+ *                           ended
  *
  * Inside a fiber use EXPECT, not CHECK. */
 #ifndef SERVICES_PRODUCT_PRODUCT_TESTING_H

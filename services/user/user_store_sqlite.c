@@ -29,8 +29,7 @@ static const char *const migrations[] = {
 
 #define COLUMNS                                                                                   \
     "email, name, phone, address, avatar_url, role, status, password_hash, deleted, created_us, " \
-    "updated_us, "                                                                                \
-    "password_changed_us"
+    "updated_us, password_changed_us"
 
 struct sqlite_user_store {
     struct user_store port;

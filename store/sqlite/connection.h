@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection to a database file, with its prepared statements. Used by one thread at a time.
  *
- *     connection_open -> (statement_take -> statement_bind -> sqlite3_step... -> statement_end)* ->
- * connection_close
+ *     connection_open
+ *     -> (statement_take -> statement_bind -> sqlite3_step... -> statement_end)*
+ *     -> connection_close
  *
  * A statement is found again by the address of its text. The address is only the way to it: the
  * text is compared, so a reused address costs a new preparation and nothing else. The table holds

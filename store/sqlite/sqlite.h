@@ -4,17 +4,19 @@
  *
  *     st = sqlite_open(&arena, shards, path, migrations, &db);
  *
- *     static struct status save(const struct call *call, struct sqlite_tx *tx, void *data) { ...
- * sqlite_exec(...) } st = sqlite_write(call, db, save, &cart);       suspends; OK means: committed
- * and on the disk
+ *     static struct status save(const struct call *call, struct sqlite_tx *tx, void *data)
+ *     {
+ *         return sqlite_exec(tx, 0, "UPDATE ...", ...);
+ *     }
+ *     st = sqlite_write(call, db, save, &cart);       suspends; OK means: committed and on the disk
  *
- *     st = sqlite_read(call, db, &rows, "SELECT ... WHERE email = ?", "t", email);   point reads,
- * on the shard itself while (sqlite_next(&rows)) ... sqlite_column_text(...)
+ *     st = sqlite_read(call, db, &rows, "SELECT ... WHERE email = ?", "t", email);
+ *     while (sqlite_next(&rows)) ... sqlite_column_text(...)      point reads, on the shard itself
  *
  * Writers wait in one queue. Whatever waits when the writer thread is free becomes one transaction
  * and one fsync: a job that fails is undone alone, the others commit, and nobody is answered before
- * the commit is durable. A reader of the same process sees a
- * write as soon as sqlite_write has answered.
+ * the commit is durable. A reader of the same process sees a write as soon as sqlite_write has
+ * answered.
  * In a simulation (fiber/simulation.h) writer and scanner work on the shard's thread.
  *
  * Statements are prepared once a connection and found again by the address of their text: pass

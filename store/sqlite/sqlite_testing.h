@@ -3,7 +3,8 @@
  *
  *     scene_open(2, ":memory:", migrations);
  *     scene_play(100, fn);           fn(call, i) on 100 fibers, spread over the shards; returns
- * when all have ended scene_close();
+ *                                    when all have ended
+ *     scene_close();
  *
  * Inside a fiber use EXPECT, not CHECK. */
 #ifndef STORE_SQLITE_SQLITE_TESTING_H
