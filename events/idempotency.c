@@ -86,6 +86,11 @@ struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *respo
     return rpc_pack(arena, response);
 }
 
+struct status idempotency_mark_replayed(const struct call *call)
+{
+    return call_reply_metadata(call, STR("idempotent-replayed"), STR("true"));
+}
+
 struct status idempotency_replay(const struct call *call, struct str answer,
                                  ProtobufCMessage *response)
 {
@@ -97,5 +102,5 @@ struct status idempotency_replay(const struct call *call, struct str answer,
         return status_printf(call->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
                              "the kept answer is no %s", descriptor->name);
     memcpy(response, first, descriptor->sizeof_message);
-    return call_reply_metadata(call, STR("idempotent-replayed"), STR("true"));
+    return idempotency_mark_replayed(call);
 }

@@ -49,4 +49,7 @@ struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *respo
 struct status idempotency_replay(const struct call *call, struct str answer,
                                  ProtobufCMessage *response);
 
+/* Marks the reply as the answer to an earlier request, for what is recognised without a key. */
+struct status idempotency_mark_replayed(const struct call *call);
+
 #endif

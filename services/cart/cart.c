@@ -62,9 +62,12 @@ struct status cart_add(struct arena *arena, struct cart *cart, const struct cart
         return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
                              "a cart takes at most %d different products: remove one first",
                              limits->lines_max);
+    int64_t since = line ? line->since : cart->version + 1;
     if (!line) line = cart_append(arena, cart);
     *line = *added;
     line->quantity = (int)quantity;
+    line->since = since;
+    cart->changed = true;
     return status_ok();
 }
 
@@ -98,6 +101,7 @@ static void remove_line(struct cart *cart, struct cart_line *line)
 {
     size_t after = cart->line_count - (size_t)(line - cart->lines) - 1;
 
+    cart->changed = true;
     memmove(line, line + 1, after * sizeof(*line));
     cart->line_count--;
 }
@@ -114,10 +118,12 @@ struct status cart_set(struct arena *arena, struct cart *cart, const char *produ
     st = check_quantity(arena, quantity, limits);
     if (failed(st)) return st;
 
+    if (line->quantity == quantity) return status_ok();
     if (quantity == 0)
         remove_line(cart, line);
     else
         line->quantity = quantity;
+    cart->changed = true;
     return status_ok();
 }
 
@@ -136,7 +142,32 @@ struct status cart_remove(struct arena *arena, struct cart *cart, const char *pr
 
 void cart_clear(struct cart *cart)
 {
+    cart->changed = cart->changed || cart->line_count > 0;
     cart->line_count = 0;
+}
+
+/* ---- its states, and what was ordered of them ----
+ *
+ * A cart that has expired begins again with version 1, so the time when it was begun belongs to the
+ * name of a state. */
+
+const char *cart_state(struct arena *arena, const struct cart *cart)
+{
+    return arena_printf(arena, "%lld.%lld", (long long)cart->created_us, (long long)cart->version);
+}
+
+/* The version of this cart that the state names: 0 if it is of a cart before this one, INT64_MAX if
+ * it is not known. */
+static int64_t version_of(const struct cart *cart, const char *state)
+{
+    struct str text = str_of(state);
+    size_t dot = str_find(text, '.');
+    int64_t created_us, version;
+
+    if (dot >= text.length || !str_to_i64(str_sized(text.data, dot), &created_us) ||
+        !str_to_i64(str_sized(text.data + dot + 1, text.length - dot - 1), &version))
+        return INT64_MAX;
+    return created_us == cart->created_us ? version : 0;
 }
 
 /* The line that was ordered from. Where the one side names no variant there is only one, so the
@@ -156,20 +187,20 @@ static struct cart_line *find_ordered(struct cart *cart, const struct cart_order
     return only;
 }
 
-bool cart_take_ordered(struct cart *cart, const struct cart_ordered *items, size_t count)
+void cart_take_ordered(struct cart *cart, const char *state, const struct cart_ordered *items,
+                       size_t count)
 {
-    bool changed = false;
+    int64_t ordered = version_of(cart, state);
 
     for (size_t i = 0; i < count; i++) {
         struct cart_line *line = find_ordered(cart, &items[i]);
-        if (!line || items[i].quantity <= 0) continue;
-        changed = true;
+        if (!line || line->since > ordered || items[i].quantity <= 0) continue;
         if (line->quantity <= items[i].quantity)
             remove_line(cart, line);
         else
             line->quantity -= items[i].quantity;
+        cart->changed = true;
     }
-    return changed;
 }
 
 int cart_total_items(const struct cart *cart)

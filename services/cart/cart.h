@@ -36,6 +36,7 @@ struct cart_line {
     const char *currency;
     int64_t unit_amount; /* minor units */
     int quantity;
+    int64_t since; /* the version of the cart that had it first; 0: unknown */
 };
 
 struct cart {
@@ -45,6 +46,7 @@ struct cart {
     int64_t version; /* 0: not kept yet */
     int64_t created_us;
     int64_t updated_us;
+    bool changed; /* since it was read: it is to be kept with the next version */
 };
 
 /* An empty cart. */
@@ -70,6 +72,10 @@ struct status cart_remove(struct arena *arena, struct cart *cart, const char *pr
 
 void cart_clear(struct cart *cart);
 
+/* Names this state of the cart: no other cart, and no other state of this one, has the same name.
+ * An order that is made of it carries the name, and so does the event that confirms the order. */
+const char *cart_state(struct arena *arena, const struct cart *cart);
+
 /* What an order took. */
 struct cart_ordered {
     const char *product_id;
@@ -77,10 +83,12 @@ struct cart_ordered {
     int quantity;
 };
 
-/* Takes what was ordered out of the cart: each line loses its quantity and is gone at 0, what was
- * added since the order was made stays. What the cart does not have any more is no error. False:
- * nothing has changed. */
-bool cart_take_ordered(struct cart *cart, const struct cart_ordered *items, size_t count);
+/* Takes what was ordered out of the cart: each line loses its quantity and is gone at 0. What was
+ * added since the order was made stays, and so does a line that was removed and put in again since
+ * the `state` that was ordered ("": unknown, every line may be meant). What the cart does not have
+ * any more is no error. */
+void cart_take_ordered(struct cart *cart, const char *state, const struct cart_ordered *items,
+                       size_t count);
 
 /* Sum of the quantities. */
 int cart_total_items(const struct cart *cart);

@@ -22,6 +22,8 @@ static void write_line(struct json_writer *json, const struct cart_line *line)
     json_value_i64(json, line->unit_amount);
     json_key(json, STR("quantity"));
     json_value_i64(json, line->quantity);
+    json_key(json, STR("since"));
+    json_value_i64(json, line->since);
     json_object_end(json);
 }
 
@@ -97,6 +99,7 @@ static bool read_line_member(struct reading *reading, struct cart_line *line)
     if (str_is(key, "unit_amount"))
         return read_integer(reading, &line->unit_amount) && line->unit_amount >= 0 &&
                line->unit_amount <= CART_UNIT_AMOUNT_MAX;
+    if (str_is(key, "since")) return read_integer(reading, &line->since);
     if (str_is(key, "quantity")) {
         if (!read_integer(reading, &number) || number < 1 || number > CART_QUANTITY_CAPACITY)
             return false;
@@ -113,7 +116,7 @@ static bool read_line(struct reading *reading)
 
     if (cart->line_count >= CART_LINES_CAPACITY) return false;
     struct cart_line *line = cart_append(reading->arena, cart);
-    *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1};
+    *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1, 0};
     while ((token = json_next(&reading->json)) == JSON_KEY)
         if (!read_line_member(reading, line)) return false;
     return token == JSON_OBJECT_END;

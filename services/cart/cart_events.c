@@ -18,7 +18,8 @@ struct status cart_events_handle(struct call *call, const struct event *event, v
     if (!confirmed->from_cart) return st;
 
     struct cart_ordered *items = arena_array(call->arena, struct cart_ordered, confirmed->n_items);
-    struct cart_order order = {confirmed->user_id, items, confirmed->n_items};
+    struct cart_order order = {confirmed->user_id, confirmed->cart_state, items,
+                               confirmed->n_items};
     for (size_t i = 0; i < confirmed->n_items; i++)
         items[i] = (struct cart_ordered){.product_id = confirmed->items[i]->product_id,
                                          .variant_id = confirmed->items[i]->variant_id,

@@ -107,6 +107,7 @@ void cart_reply(const struct call *call, const struct cart *cart, const char *me
         data->subtotal += money_to_double(data->totals[i]->amount_minor, data->totals[i]->currency);
     data->total_items = cart_total_items(cart);
     data->version = cart->version;
+    data->state = (char *)cart_state(call->arena, cart);
     data->created_at = rpc_timestamp(call->arena, cart->created_us);
     data->updated_at = rpc_timestamp(call->arena, cart->updated_us);
 

@@ -35,6 +35,7 @@ struct cart_change {
 /* What was ordered from a cart. */
 struct cart_order {
     const char *email;
+    const char *state; /* of the cart that was ordered (cart_state); "": unknown */
     const struct cart_ordered *items;
     size_t count;
 };
@@ -43,8 +44,8 @@ struct cart_store {
     /* The cart, or an empty one with version 0. */
     struct status (*load)(struct call *call, struct cart_store *store, const char *email,
                           struct cart *ret_cart);
-    /* Reads, changes and saves with the next version, losing nobody's change; *ret_cart is unset
-     * if the request was here before. ABORTED (CART_CONTENDED) when others were faster too often,
+    /* Reads, changes and saves, losing nobody's change: with the next version if the cart is another
+     * one now (cart.changed). *ret_cart is unset if the request was here before. ABORTED (CART_CONTENDED) when others were faster too often,
      * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*update)(struct call *call, struct cart_store *store, const char *email,
                             const struct cart_change *change, struct cart *ret_cart);

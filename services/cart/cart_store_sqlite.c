@@ -102,8 +102,10 @@ static struct status save(const struct call *call, struct sqlite_tx *tx, struct 
     struct str document;
     struct status st;
 
-    update->cart->version++;
-    update->cart->updated_us = update->now_us;
+    if (update->cart->changed) {
+        update->cart->version++;
+        update->cart->updated_us = update->now_us;
+    }
     st = cart_encode(call->arena, update->cart, &document);
     if (failed(st)) return st;
     st = sqlite_exec(
@@ -131,6 +133,7 @@ static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
     if (failed(st)) return st;
     st = job->change->apply(call, job->update.cart, job->change->data);
     if (failed(st)) return st;
+    if (job->update.cart->version == 0 && !job->update.cart->changed) return status_ok();
     return save(call, tx, &job->update);
 }
 
@@ -193,7 +196,8 @@ static struct status take_job(const struct call *call, struct sqlite_tx *tx, voi
     if (failed(st) || !fresh) return st;
     st = read_for_update(call, tx, &job->update);
     if (failed(st)) return st;
-    if (!cart_take_ordered(job->update.cart, job->order->items, job->order->count)) return st;
+    cart_take_ordered(job->update.cart, job->order->state, job->order->items, job->order->count);
+    if (!job->update.cart->changed) return st;
     return save(call, tx, &job->update);
 }
 

@@ -129,7 +129,7 @@ static struct event event_of(const char *id)
 static struct status take(struct call *call, const char *id, const char *email, int quantity)
 {
     const struct cart_ordered items[] = {{"p", "v", quantity}, {"gone", "v", 1}};
-    const struct cart_order order = {email, items, 2};
+    const struct cart_order order = {email, "", items, 2};
     const struct event event = event_of(id);
 
     return store->take_ordered(call, store, &event, &order);

@@ -176,7 +176,9 @@ static bool take(struct cart *cart, const char *product_id, const char *variant_
 {
     struct cart_ordered item = {product_id, variant_id, quantity};
 
-    return cart_take_ordered(cart, &item, 1);
+    cart->changed = false;
+    cart_take_ordered(cart, "", &item, 1);
+    return cart->changed;
 }
 
 TEST(an_order_takes_its_quantities_and_leaves_what_came_since)
@@ -189,7 +191,9 @@ TEST(an_order_takes_its_quantities_and_leaves_what_came_since)
     CHECK_OK(add(&cart, "p", "v", 2)); /* as ordered */
     CHECK_OK(add(&cart, "q", "v", 8)); /* three more since */
     CHECK_OK(add(&cart, "p", "w", 3)); /* ordered in two lines */
-    CHECK(cart_take_ordered(&cart, items, 4));
+    cart.changed = false;
+    cart_take_ordered(&cart, "", items, 4);
+    CHECK(cart.changed);
     CHECK_INT(cart.line_count, ==, 2);
     CHECK_STR(cart.lines[0].product_id, "q");
     CHECK_INT(cart.lines[0].quantity, ==, 3);
@@ -209,10 +213,60 @@ TEST(an_order_takes_only_what_is_there)
     CHECK(!take(&cart, "p", "w", 1));
     CHECK(!take(&cart, "p", "v", 0));
     CHECK(!take(&cart, "p", "v", -3));
-    CHECK(!cart_take_ordered(&cart, 0, 0));
+    cart.changed = false;
+    cart_take_ordered(&cart, "", 0, 0);
+    CHECK(!cart.changed);
     CHECK_INT(cart.lines[0].quantity, ==, 2);
     CHECK(take(&cart, "p", "v", INT32_MAX));
     CHECK_INT(cart.line_count, ==, 0);
+}
+
+TEST(a_cart_that_was_cleared_and_filled_again_since_its_order_stays)
+{
+    const struct cart_ordered item = {"p", "v", 2};
+    struct cart cart;
+    const char *state;
+
+    set_up(&cart);
+    cart.created_us = 1000;
+    CHECK_OK(add(&cart, "p", "v", 2));
+    cart.version++;
+    state = cart_state(&arena, &cart);
+    CHECK_STR(state, "1000.1");
+    cart_clear(&cart);
+    cart.version++;
+    CHECK_OK(add(&cart, "p", "v", 2));
+    cart.version++;
+    cart.changed = false;
+    cart_take_ordered(&cart, state, &item, 1);
+    CHECK(!cart.changed && cart.line_count == 1);
+
+    /* Neither is one that was begun after the cart that was ordered had expired. */
+    cart_take_ordered(&cart, "999.7", &item, 1);
+    CHECK_INT(cart.line_count, ==, 1);
+    /* An order of the cart as it is now takes the line. */
+    cart_take_ordered(&cart, "1000.3", &item, 1);
+    CHECK(cart.changed && cart.line_count == 0);
+}
+
+TEST(a_request_that_leaves_the_cart_as_it_is_does_not_change_it)
+{
+    struct cart cart;
+
+    set_up(&cart);
+    CHECK_OK(add(&cart, "p", "v", 2));
+    CHECK(cart.changed);
+    cart.changed = false;
+    CHECK_OK(cart_set(&arena, &cart, "p", "v", 2, &limits));
+    CHECK(!cart.changed);
+    CHECK_OK(cart_set(&arena, &cart, "p", "v", 3, &limits));
+    CHECK(cart.changed);
+    cart.changed = false;
+    CHECK_OK(cart_set(&arena, &cart, "p", "v", 0, &limits));
+    CHECK(cart.changed);
+    cart.changed = false;
+    cart_clear(&cart);
+    CHECK(!cart.changed);
 }
 
 TEST(an_order_without_a_variant_means_the_only_one)

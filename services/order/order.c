@@ -138,11 +138,27 @@ static struct status refuse(struct arena *arena, const struct order *order, enum
                          events[event].name, state_names[order->state], could);
 }
 
-static int64_t deadline_of(enum order_state state, int64_t now_us,
+/* Does anybody want to pay it, as far as the order knows? */
+static bool has_payer(const struct order *order)
+{
+    return order->payment_method[0] || order->payment_id[0];
+}
+
+/* How much later an order ends if somebody wants to pay it. */
+static int64_t payer_time_us(const struct order_policy *policy)
+{
+    return policy->payment_timeout_us > policy->method_timeout_us
+               ? policy->payment_timeout_us - policy->method_timeout_us
+               : 0;
+}
+
+static int64_t deadline_of(const struct order *order, int64_t now_us,
                            const struct order_policy *policy)
 {
-    if (state == ORDER_PENDING) return now_us + policy->validation_timeout_us;
-    if (state == ORDER_VALIDATED) return now_us + policy->payment_timeout_us;
+    int64_t payer_us = has_payer(order) ? 0 : payer_time_us(policy);
+
+    if (order->state == ORDER_PENDING) return now_us + policy->validation_timeout_us;
+    if (order->state == ORDER_VALIDATED) return now_us + policy->payment_timeout_us - payer_us;
     return 0;
 }
 
@@ -160,8 +176,9 @@ static void move(struct order *order, const struct rule *rule, const struct orde
 
     order->state = rule->to;
     order->steps++;
-    order->deadline_us = deadline_of(rule->to, step->now_us, policy);
+    order->deadline_us = deadline_of(order, step->now_us, policy);
     turn->reserve_until_us = order->deadline_us + policy->payment_timeout_us;
+    turn->pay_until_us = step->now_us + policy->payment_timeout_us;
     if (order_is_final(rule->to)) {
         order->reason = step->reason ? step->reason : events[step->event].reason;
         order->message = message;
@@ -184,6 +201,8 @@ struct status order_apply(struct arena *arena, struct order *order, const struct
     if (rule && step->event == ORDER_TIME_OUT && step->now_us < order->deadline_us) rule = 0;
 
     if (step->payment_id && step->payment_id[0] && !order->payment_id[0]) {
+        if (order->state == ORDER_VALIDATED && !has_payer(order))
+            order->deadline_us += payer_time_us(policy);
         order->payment_id = step->payment_id;
         turn.changed = true;
     }
@@ -204,6 +223,8 @@ void order_init(struct arena *arena, const char *user_id, int64_t now_us, struct
         .order_id = uuid_new(arena),
         .user_id = user_id,
         .currency = "",
+        .cart_state = "",
+        .client = "",
         .note = "",
         .payment_method = "",
         .payment_id = "",
@@ -233,8 +254,7 @@ static struct order_line *find_line(struct order *order, const struct order_line
     for (size_t i = 0; i < order->line_count; i++) {
         struct order_line *line = &order->lines[i];
         if (strcmp(line->variant_id, wanted->variant_id) == 0 &&
-            strcmp(line->product_id, wanted->product_id) == 0 &&
-            strcmp(line->category, wanted->category) == 0)
+            strcmp(line->product_id, wanted->product_id) == 0)
             return line;
     }
     return 0;
@@ -243,7 +263,8 @@ static struct order_line *find_line(struct order *order, const struct order_line
 static struct status too_large(struct arena *arena, const char *what, long long most)
 {
     return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_TOO_LARGE,
-                         "an order takes at most %lld %s: make several of it", most, what);
+                         "an order takes at most %lld %s: split it into several orders", most,
+                         what);
 }
 
 /* The total with `quantity` more of the line. */
@@ -295,6 +316,14 @@ struct status order_add(struct arena *arena, struct order *order, const struct o
 int64_t order_line_total(const struct order_line *line)
 {
     return line->unit_amount * line->quantity;
+}
+
+int64_t order_pieces(const struct order *order)
+{
+    int64_t pieces = 0;
+
+    for (size_t i = 0; i < order->line_count; i++) pieces += order->lines[i].quantity;
+    return pieces;
 }
 
 const char *order_number_text(struct arena *arena, int64_t number)

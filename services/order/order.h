@@ -58,12 +58,19 @@ enum order_notice {
     ORDER_TELLS_FULFILLED,
 };
 
+/* What may be held unpaid at a time: the orders, their lines, and their pieces. 0: no bound. */
+struct order_bounds {
+    int64_t orders, lines, pieces;
+};
+
 struct order_policy {
     int lines_max;                 /* at most ORDER_LINES_CAPACITY */
     int quantity_max;              /* of one line; at most ORDER_QUANTITY_CAPACITY */
     int64_t validation_timeout_us; /* how long an order waits for its stock */
-    int64_t payment_timeout_us;    /* and then for its payment */
+    int64_t method_timeout_us;     /* then for somebody who wants to pay it */
+    int64_t payment_timeout_us;    /* and for its payment, if somebody does */
     bool captures_on_confirm;      /* else on fulfilment */
+    struct order_bounds of_customer, of_client;
 };
 
 /* A variant of a product, with name and price as they were when it was ordered. */
@@ -96,6 +103,9 @@ struct order {
     int64_t total_minor;
     const char *currency; /* "" without lines */
     bool from_cart;
+    const char *cart_state; /* which state of the cart it is; "": of no cart, or unknown */
+    const char *client;     /* the network address that asked for it; "" if it does not count, and
+                               once it is paid */
     const struct order_address *address; /* NULL: none was given */
     const char *note;
 
@@ -134,6 +144,37 @@ struct status order_add(struct arena *arena, struct order *order, const struct o
 
 int64_t order_line_total(const struct order_line *line);
 
+/* The pieces of all lines. */
+int64_t order_pieces(const struct order *order);
+
+/* Would the customer get the same by either: paid in the same way, sent to the same place, with the
+ * same note? */
+bool order_is_alike(const struct order *order, const struct order *other);
+
+/* What a state of the cart is answered that is another order already: ALREADY_EXISTS
+ * (CART_ORDERED). */
+struct status order_cart_is_ordered(struct arena *arena, const struct order *order);
+
+/* ---- what is held unpaid ---- */
+
+/* The address as one that is counted: an IPv6 address counts as its /64, which is what one customer
+ * of a provider has; an IPv4 address in IPv6 form as itself. "" for one that tells nothing of the
+ * client: none, or this machine's own. */
+const char *order_client_of(struct arena *arena, const char *ip);
+
+/* What somebody holds. */
+struct order_held {
+    int64_t orders, lines, pieces;
+    int64_t until_us; /* when the first of the orders ends by itself; 0: there is none */
+};
+
+/* May a new order be held besides? `whose`: "you have", for the message. RESOURCE_EXHAUSTED
+ * (ORDER_UNPAID_MAX) with the time to try again; FAILED_PRECONDITION (ORDER_TOO_LARGE) if the order
+ * alone is over a bound. */
+struct status order_check_held(struct arena *arena, const struct order *order,
+                               const struct order_held *held, const struct order_bounds *bounds,
+                               const char *whose);
+
 /* "100042": of the row's sequence. */
 const char *order_number_text(struct arena *arena, int64_t number);
 
@@ -156,6 +197,7 @@ struct order_turn {
     struct order_transition transition;
     enum order_notice tells;
     int64_t reserve_until_us; /* of ORDER_TELLS_CREATED */
+    int64_t pay_until_us;     /* of ORDER_TELLS_VALIDATED */
     bool captures;            /* of ORDER_TELLS_CONFIRMED: now, and not on fulfilment */
 };
 

@@ -9,7 +9,7 @@
 #include "services/order/order_service.h"
 
 /* Products asked for at once, and lines that an error names. */
-enum { BATCH_MAX = 200, NAMED_MAX = 16 };
+enum { BATCH_MAX = 200, NAMED_MAX = 16, CART_STATE_MAX = 128 };
 
 /* One line of the request, before anybody was asked about it. */
 struct wanted {
@@ -75,6 +75,16 @@ static void want_items(struct draft *draft)
     }
 }
 
+/* The name of the cart's state. A cart service of another make gives none, but the time of the last
+ * change; "" if not even that: then each request is an order of its own. */
+static const char *state_of(struct arena *arena, const CartService__CartData *cart)
+{
+    if (cart->state[0] && strlen(cart->state) <= CART_STATE_MAX) return cart->state;
+    if (!cart->updated_at) return "";
+    return arena_printf(arena, "%lld.%d", (long long)cart->updated_at->seconds,
+                        (int)cart->updated_at->nanos);
+}
+
 static struct status want_cart(struct draft *draft)
 {
     CartService__GetCartRequest request = CART_SERVICE__GET_CART_REQUEST__INIT;
@@ -104,6 +114,7 @@ static struct status want_cart(struct draft *draft)
         };
     }
     draft->order.from_cart = true;
+    draft->order.cart_state = state_of(call->arena, cart);
     return status_ok();
 }
 
@@ -131,9 +142,7 @@ static struct status read_wanted(struct draft *draft, const struct user *user)
 static bool is_listed(const struct draft *draft, const struct wanted *wanted)
 {
     for (size_t i = 0; i < draft->ref_count; i++)
-        if (strcmp(draft->refs[i]->product_id, wanted->product_id) == 0 &&
-            strcmp(draft->refs[i]->category, wanted->category) == 0)
-            return true;
+        if (strcmp(draft->refs[i]->product_id, wanted->product_id) == 0) return true;
     return false;
 }
 
@@ -181,9 +190,8 @@ static struct status find_product(const struct draft *draft, const struct wanted
 {
     for (size_t i = 0; i < draft->product_count; i++) {
         const ProductService__Product *product = draft->products[i];
-        if (strcmp(product->product_id, wanted->product_id) != 0 ||
-            strcmp(product->category, wanted->category) != 0)
-            continue;
+        /* Its category may be another one by now. */
+        if (strcmp(product->product_id, wanted->product_id) != 0) continue;
         /* A product service of another make may leave the status out. */
         if (product->status[0] && strcmp(product->status, "active") != 0)
             return status_printf(draft->call->arena, STATUS_FAILED_PRECONDITION,
@@ -194,8 +202,7 @@ static struct status find_product(const struct draft *draft, const struct wanted
         return status_ok();
     }
     return status_printf(draft->call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__PRODUCT_NOT_FOUND,
-                         "there is no product %s in %s; order without it", wanted->product_id,
-                         wanted->category);
+                         "there is no product %s; order without it", wanted->product_id);
 }
 
 /* The variant that is meant; NULL for a product of another make, which is its own. */
@@ -345,30 +352,53 @@ static struct status choose_customer(const OrderService__CreateOrderRequest *req
     return status_ok();
 }
 
+/* Is the state of the cart an order already? Then it is answered whatever has become of the
+ * products. */
+static struct status find_earlier(const struct draft *draft, bool *ret_made)
+{
+    const struct order *order = &draft->order;
+    struct order_store *store = draft->service->store;
+    struct order earlier;
+    struct status st;
+
+    *ret_made = false;
+    if (!order->cart_state[0]) return status_ok();
+    st = store->find_of_cart(draft->call, store, order->user_id, order->cart_state, &earlier);
+    *ret_made = !failed(st);
+    return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+}
+
+static struct status price(struct draft *draft)
+{
+    struct status st = get_products(draft);
+
+    for (size_t i = 0; i < draft->wanted_count && !failed(st); i++)
+        st = add_line(draft, &draft->wanted[i]);
+    return failed(st) ? st : check_seen(draft);
+}
+
 struct status order_draft(struct call *call, const OrderService__CreateOrderRequest *request,
-                          const struct user *user, struct order *ret_order)
+                          const struct user *user, struct order *ret_order, bool *ret_made)
 {
     struct draft draft = {.call = call, .service = call_service(call), .request = request};
     const char *customer;
     struct status st;
+    bool made;
 
     st = choose_customer(request, user, &customer);
     if (failed(st)) return st;
     order_init(call->arena, customer, clock_now_us(), &draft.order);
     st = read_wanted(&draft, user);
     if (failed(st)) return st;
-    st = get_products(&draft);
+    st = find_earlier(&draft, &made);
     if (failed(st)) return st;
-    for (size_t i = 0; i < draft.wanted_count; i++) {
-        st = add_line(&draft, &draft.wanted[i]);
-        if (failed(st)) return st;
-    }
-    st = check_seen(&draft);
+    if (!made) st = price(&draft);
     if (failed(st)) return st;
 
     draft.order.address = order_address_of(call->arena, request->shipping_address);
     draft.order.note = request->note;
     draft.order.payment_method = request->payment_method;
     *ret_order = draft.order;
+    *ret_made = made;
     return status_ok();
 }

@@ -267,8 +267,13 @@ static void times_out(struct call *call, struct stage *stage)
 {
     as(call, "ann", "customer");
     const char *pending = create_one(call, stage), *unpaid = create_one(call, stage);
-    const char *paid = create_one(call, stage);
+    const char *paid = create_one(call, stage), *begun = create_one(call, stage);
+    Events__PaymentRequiresActionEvent action = EVENTS__PAYMENT_REQUIRES_ACTION_EVENT__INIT;
 
+    EXPECT_OK(tell_stock(call, stage, begun, true));
+    action.order_id = TEXT(begun);
+    action.payment_id = TEXT("p9");
+    EXPECT_OK(tell(call, stage, begun, &action.base));
     EXPECT_OK(tell_stock(call, stage, unpaid, true));
     EXPECT_OK(tell_stock(call, stage, paid, true));
     EXPECT_OK(tell_paid(call, stage, paid));
@@ -279,8 +284,11 @@ static void times_out(struct call *call, struct stage *stage)
     EXPECT(becomes(call, stage, pending, "CANCELLED"));
     EXPECT(strcmp(get(call, stage, pending)->reason, "ORDER_TIMED_OUT") == 0);
     EXPECT(strcmp(get(call, stage, pending)->history[1]->event, "Timeout") == 0);
-    EXPECT(is_in(call, stage, unpaid, "VALIDATED"));
+    EXPECT(becomes(call, stage, unpaid, "CANCELLED")); /* nobody has said how to pay it */
+    EXPECT(is_in(call, stage, begun, "VALIDATED"));
     stage_pass_s(10 * 60);
+    EXPECT(becomes(call, stage, begun, "CANCELLED"));
+    EXPECT(strcmp(get(call, stage, begun)->message, "it was not paid in time") == 0);
     EXPECT(becomes(call, stage, unpaid, "CANCELLED"));
     EXPECT_OK(tell_paid(call, stage, unpaid)); /* too late */
     EXPECT(is_in(call, stage, unpaid, "CANCELLED"));

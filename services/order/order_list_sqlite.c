@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists, and what the sweep looks for. A page is read backwards along the numbers of a customer's
- * or a seller's orders; its position is the last number. */
+/* Lists, and what the sweep looks for.
+ *
+ * A page is read backwards along the numbers of a customer's or a seller's orders; its position is
+ * the last number. The indexes have these by state, so that a list of one state reads nothing else,
+ * however rare it is; a list of all states merges those of each. */
 #include "reasons.pb-c.h"
 #include "services/order/order_store_sqlite.h"
 
 /* ---- lists ---- */
 
-#define IN_STATE " AND (?3 = 0 OR o.state = ?3) ORDER BY "
+/* The numbers of one list: of the customer or seller ?1, before ?2, at most ?3. */
+#define OF_USER(state) \
+    "SELECT number FROM orders WHERE user_id = ?1 AND state = " state " AND number < ?2"
+#define OF_SELLER(state) \
+    "SELECT number FROM order_sellers WHERE seller = ?1 AND state = " state " AND number < ?2"
+#define OF_ALL(list)                                                              \
+    list("1") " UNION ALL " list("2") " UNION ALL " list("3") " UNION ALL " list( \
+        "4") " UNION ALL " list("5") " UNION ALL " list("6") " UNION ALL " list("7")
+#define NEWEST_FIRST " ORDER BY number DESC LIMIT ?3"
 
-static const char by_user[] = "SELECT " ORDER_COLUMNS ", length(o.document) FROM orders o"
-                              " WHERE o.user_id = ?1 AND o.number < ?2" IN_STATE
-                              "o.number DESC LIMIT ?4";
+/* By whether it is a seller's, and whether it is of one state (?4). */
+static const char *const numbers[2][2] = {
+    {OF_ALL(OF_USER) NEWEST_FIRST, OF_USER("?4") NEWEST_FIRST},
+    {OF_ALL(OF_SELLER) NEWEST_FIRST, OF_SELLER("?4") NEWEST_FIRST},
+};
+static_assert(ORDER_STATE_COUNT == 8, "OF_ALL has all states");
 
-static const char by_seller[] = "SELECT " ORDER_COLUMNS ", length(o.document) FROM order_sellers s"
-                                " CROSS JOIN orders o ON o.number = s.number"
-                                " WHERE s.seller = ?1 AND s.number < ?2" IN_STATE
-                                "s.number DESC LIMIT ?4";
+static const char by_number[] = "SELECT " ORDER_COLUMNS
+                                ", length(o.document) FROM orders o WHERE o.number = ?";
+enum { LENGTH_COLUMN = 19 };
 
-enum { LENGTH_COLUMN = 17 };
+const char *order_sqlite_list_statement(bool of_seller, bool of_state)
+{
+    return numbers[of_seller][of_state];
+}
 
 struct listing {
     const struct order_query *query;
@@ -36,47 +52,67 @@ static struct status read_position(struct str position, int64_t *ret_before)
     return status_ok();
 }
 
-/* A page ends at its limit, or when it has grown large; one row more says that there is a next. */
-static struct status read_page(const struct call *call, struct sqlite_rows *rows,
-                               struct listing *listing)
+static struct status read_numbers(const struct call *call, struct sqlite_tx *tx,
+                                  const struct listing *listing, int64_t **ret_numbers,
+                                  size_t *ret_count)
 {
-    struct order_page *page = &listing->page;
-    size_t limit = (size_t)listing->query->limit;
-    int64_t bytes = 0;
-    bool more = false;
-    struct status st = status_ok();
-
-    page->orders = arena_array(call->arena, struct order, limit);
-    while (!failed(st) && !more && sqlite_next(rows)) {
-        more = page->count == limit || bytes > ORDER_PAGE_BYTES_MAX;
-        if (more) break;
-        st = order_row_read(rows, &page->orders[page->count]);
-        if (!failed(st)) page->count++;
-        bytes += sqlite_column_i64(rows, LENGTH_COLUMN);
-    }
-    sqlite_end(rows);
-    if (failed(st) || failed(rows->status)) return failed(st) ? st : rows->status;
-    if (more)
-        page->next = str_sized(arena_memdup(call->arena, &page->orders[page->count - 1].number,
-                                            sizeof(page->orders[0].number)),
-                               sizeof(page->orders[0].number));
-    return status_ok();
-}
-
-static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct listing *listing = data;
     const struct order_query *query = listing->query;
-    bool of_seller = *query->seller != '\0';
+    bool of_seller = *query->seller != '\0', of_state = query->state != ORDER_NONE;
+    const char *who = of_seller ? query->seller : query->user_id;
+    const char *statement = order_sqlite_list_statement(of_seller, of_state);
+    size_t max = (size_t)query->limit + 1, count = 0;
+    int64_t *found = arena_array(call->arena, int64_t, max);
     struct sqlite_rows rows;
     struct status st;
 
-    listing->page = (struct order_page){0};
-    st = sqlite_query(tx, &rows, of_seller ? by_seller : by_user, "tlii",
-                      of_seller ? query->seller : query->user_id, listing->before,
-                      (int)query->state, query->limit + 1);
+    st = of_state ? sqlite_query(tx, &rows, statement, "tlli", who, listing->before, (int64_t)max,
+                                 (int)query->state)
+                  : sqlite_query(tx, &rows, statement, "tll", who, listing->before, (int64_t)max);
     if (failed(st)) return st;
-    return read_page(call, &rows, listing);
+    while (count < max && sqlite_next(&rows)) found[count++] = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    *ret_numbers = found;
+    *ret_count = count;
+    return rows.status;
+}
+
+static struct status read_order(struct sqlite_tx *tx, int64_t number, struct order *ret_order,
+                                int64_t *ret_bytes)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, by_number, "l", number);
+
+    if (failed(st)) return st;
+    if (!sqlite_next(&rows)) return failed(rows.status) ? rows.status : order_not_found();
+    st = order_row_read(&rows, ret_order);
+    *ret_bytes = sqlite_column_i64(&rows, LENGTH_COLUMN);
+    sqlite_end(&rows);
+    return st;
+}
+
+/* A page ends at its limit, or when it has grown large; one number more says that there is a next. */
+static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct listing *listing = data;
+    struct order_page page = {.count = 0};
+    size_t limit = (size_t)listing->query->limit, count;
+    int64_t bytes = 0, *found;
+    struct status st;
+
+    st = read_numbers(call, tx, listing, &found, &count);
+    if (failed(st)) return st;
+    page.orders = arena_array(call->arena, struct order, limit);
+    while (page.count < count && page.count < limit && bytes <= ORDER_PAGE_BYTES_MAX) {
+        int64_t size;
+        st = read_order(tx, found[page.count], &page.orders[page.count], &size);
+        if (failed(st)) return st;
+        page.count++;
+        bytes += size;
+    }
+    if (page.count < count)
+        page.next = str_sized((const char *)&found[page.count - 1], sizeof(*found));
+    listing->page = page;
+    return status_ok();
 }
 
 struct status order_sqlite_list(struct call *call, struct order_store *port,

@@ -196,7 +196,8 @@ static const ProtobufCMessage *created(struct arena *arena, const struct order *
     return &event->base;
 }
 
-static const ProtobufCMessage *validated(struct arena *arena, const struct order *order)
+static const ProtobufCMessage *validated(struct arena *arena, const struct order *order,
+                                         const struct order_turn *turn)
 {
     Events__OrderValidatedEvent *event = arena_new(arena, Events__OrderValidatedEvent);
 
@@ -207,7 +208,7 @@ static const ProtobufCMessage *validated(struct arena *arena, const struct order
     event->currency = (char *)order->currency;
     event->payment_method = (char *)order->payment_method;
     event->sellers = (char **)order_sellers(arena, order, &event->n_sellers);
-    event->pay_until = rpc_timestamp(arena, order->deadline_us);
+    event->pay_until = rpc_timestamp(arena, turn->pay_until_us);
     return &event->base;
 }
 
@@ -223,6 +224,7 @@ static const ProtobufCMessage *confirmed(struct arena *arena, const struct order
     event->items = item_messages(arena, order);
     event->n_items = order->line_count;
     event->from_cart = order->from_cart;
+    event->cart_state = (char *)order->cart_state;
     event->capture = turn->captures;
     return &event->base;
 }
@@ -255,7 +257,7 @@ const ProtobufCMessage *order_notice(struct arena *arena, const struct order *or
     switch (turn->tells) {
     case ORDER_TELLS_NOBODY: break;
     case ORDER_TELLS_CREATED: return created(arena, order, turn);
-    case ORDER_TELLS_VALIDATED: return validated(arena, order);
+    case ORDER_TELLS_VALIDATED: return validated(arena, order, turn);
     case ORDER_TELLS_CONFIRMED: return confirmed(arena, order, turn);
     case ORDER_TELLS_CANCELLED: return cancelled(arena, order);
     case ORDER_TELLS_FULFILLED: return fulfilled(arena, order);

@@ -5,7 +5,7 @@
 #include "services/order/order_message.h"
 #include "services/order/order_service.h"
 
-enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000 };
+enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3 };
 
 static const char admins[] = "admin superAdmin";
 static const char sellers[] = "seller admin superAdmin";
@@ -96,7 +96,18 @@ static struct str changed_answer(struct arena *arena, const struct order_written
 
 /* ---- making one ---- */
 
-/* Drafts the order and keeps it; what was kept may be the answer to a request that was faster. */
+/* What somebody may hold unpaid is bounded, unless an admin orders for a customer. */
+static void bound(const struct call *call, const struct user *user,
+                  const struct order_service *service, struct order_creation *creation,
+                  struct order *order)
+{
+    if (user_has_role(user, admins)) return;
+    order->client = order_client_of(call->arena, call_peer(call));
+    creation->bounds = &service->policy;
+}
+
+/* Drafts the order and keeps it; what was kept may be the answer to a request that was faster, or
+ * an earlier order of the same state of the cart. */
 static struct status make_order(struct call *call, const OrderService__CreateOrderRequest *request,
                                 const struct user *user, const struct idempotency *idempotency,
                                 struct order_written *ret_written)
@@ -106,14 +117,20 @@ static struct status make_order(struct call *call, const OrderService__CreateOrd
     struct order_turn turn;
     struct order order;
     struct status st;
+    bool made;
 
-    st = order_draft(call, request, user, &order);
+    st = order_draft(call, request, user, &order, &made);
     if (failed(st)) return st;
     step.now_us = order.created_us;
     st = order_apply(call->arena, &order, &step, &service->policy, &turn);
     if (failed(st)) return st;
 
-    const struct order_creation creation = {&order, &turn, idempotency, created_answer};
+    struct order_creation creation = {.order = &order,
+                                      .turn = &turn,
+                                      .idempotency = idempotency,
+                                      .answer = created_answer,
+                                      .is_made = made};
+    bound(call, user, service, &creation, &order);
     return order_create(call, service, &creation, ret_written);
 }
 
@@ -139,11 +156,14 @@ static struct status create_order(struct call *call,
     if (failed(st)) return st;
     if (answer.data) return idempotency_replay(call, answer, &response->base);
 
-    st = make_order(call, request, &user, &idempotency, written);
+    for (int tries = 0; tries < CREATE_TRIES_MAX; tries++) {
+        st = make_order(call, request, &user, &idempotency, written);
+        if (st.code != STATUS_ABORTED) break;
+    }
     if (failed(st)) return st;
     if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
     reply_created(call->arena, written, response);
-    return status_ok();
+    return written->is_earlier ? idempotency_mark_replayed(call) : status_ok();
 }
 
 /* ---- reading ---- */

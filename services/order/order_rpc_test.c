@@ -120,6 +120,63 @@ TEST(an_order_of_the_cart_never_costs_more_than_the_cart_says)
     order_play(orders_cart);
 }
 
+static void orders_cart_once(struct call *call, struct stage *stage)
+{
+    OrderService__CreateOrderRequest request;
+    OrderService__StandardResponse *response;
+    struct keyed keyed;
+    const char *first;
+
+    as(call, "ann", "customer");
+    request_init(&request, "", 0);
+    fake.cart_count = 1;
+    fake.cart[0].quantity = 2;
+    fake.cart[0].seen = 1250;
+    fake.cart_state = "5.3";
+    EXPECT_OK(create(call, stage, &request, &response));
+    first = response->order_create_data->order_id;
+
+    /* The first order is the answer, whatever has become of its products, with a key or without. */
+    fake.goods[0].unit_amount = 5000;
+    fake.goods[0].status = "draft";
+    fake.products_fail = STATUS_UNAVAILABLE;
+    for (int i = 0; i < 3; i++) {
+        key_with(call, i < 2 ? "k1" : "k2", &keyed);
+        EXPECT_OK(order_service_create_order_with(call, stage->inside, &request, &keyed.options,
+                                                  &response));
+        EXPECT(is_replayed(&keyed));
+        EXPECT(strcmp(response->order_create_data->order_id, first) == 0);
+        EXPECT(response->order_create_data->total_minor == 2500);
+    }
+    request.note = TEXT("ring twice");
+    struct status st = create(call, stage, &request, &response);
+    EXPECT_REFUSED(st, ALREADY_EXISTS, CART_ORDERED);
+    EXPECT(strstr(st.message, first) != 0);
+    request.note = TEXT("");
+
+    /* What has failed is ordered again; what the key was answered stays its answer. */
+    fake.products_fail = 0;
+    fake.goods[0].unit_amount = 1250;
+    fake.goods[0].status = "active";
+    EXPECT_OK(cancel(call, stage, first, 0));
+    EXPECT_OK(create(call, stage, &request, &response));
+    EXPECT(strcmp(response->order_create_data->order_id, first) != 0);
+    key_with(call, "k2", &keyed);
+    EXPECT_OK(
+        order_service_create_order_with(call, stage->inside, &request, &keyed.options, &response));
+    EXPECT(strcmp(response->order_create_data->order_id, first) == 0);
+
+    fake.cart_state = "5.4";
+    first = response->order_create_data->order_id;
+    EXPECT_OK(create(call, stage, &request, &response));
+    EXPECT(strcmp(response->order_create_data->order_id, first) != 0);
+}
+
+TEST(one_state_of_the_cart_is_one_order)
+{
+    order_play(orders_cart_once);
+}
+
 static void refuses_forms(struct call *call, struct stage *stage)
 {
     OrderService__OrderItemInput item = item_of("mug", "", 1), *pointers[] = {&item};

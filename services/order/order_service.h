@@ -38,9 +38,10 @@ void order_metrics_set_open(const int64_t counts[ORDER_STATE_COUNT]);
 
 /* ---- making an order of a request: in order_draft.c ---- */
 
-/* The order that the request asks for, at the prices of now, not kept yet. */
+/* The order that the request asks for, at the prices of now, not kept yet. *ret_made: it is of a
+ * state of the cart that is an order already, and nothing was asked about its prices. */
 struct status order_draft(struct call *call, const OrderService__CreateOrderRequest *request,
-                          const struct user *user, struct order *ret_order);
+                          const struct user *user, struct order *ret_order, bool *ret_made);
 
 /* ---- what happens by itself ---- */
 

@@ -29,6 +29,8 @@ struct order_written {
     size_t history_count;
     struct str replayed; /* data: the request was here before, this was its answer; nothing was
                             changed, and `order` is unset */
+    bool is_earlier;     /* the state of the cart had been ordered: `order` is that one, as it is
+                            now, and nothing was changed */
 };
 
 /* What is kept as the answer to a request with a key; on another thread. */
@@ -40,6 +42,10 @@ struct order_creation {
     const struct order_turn *turn;
     const struct idempotency *idempotency;
     order_answer *answer; /* with an idempotency key */
+    /* What its customer and its client may hold unpaid, with this order; NULL: without bounds. */
+    const struct order_policy *bounds;
+    /* The state of the cart was an order already: that is answered, and nothing is made. */
+    bool is_made;
 };
 
 /* A change of an order that was just read. */
@@ -70,7 +76,10 @@ struct order_page {
 };
 
 struct order_store {
-    /* Keeps a new order; its number is filled in. */
+    /* Keeps a new order; its number is filled in. A state of a cart that is an order which did not
+     * fail (it is not REJECTED or CANCELLED) is answered with that order if both are alike, else
+     * ALREADY_EXISTS (CART_ORDERED). ABORTED (CART_CONTENDED) if `is_made` is not true any more.
+     * RESOURCE_EXHAUSTED (ORDER_UNPAID_MAX), FAILED_PRECONDITION (ORDER_TOO_LARGE). */
     struct status (*create)(struct call *call, struct order_store *store,
                             const struct order_creation *creation,
                             struct order_written *ret_written);
@@ -85,6 +94,9 @@ struct order_store {
     /* ORDER_NOT_FOUND. */
     struct status (*find)(struct call *call, struct order_store *store, const char *order_id,
                           struct order *ret_order);
+    /* The order that a state of the customer's cart is, unless it failed. ORDER_NOT_FOUND. */
+    struct status (*find_of_cart)(struct call *call, struct order_store *store, const char *user_id,
+                                  const char *cart_state, struct order *ret_order);
     /* The transitions of an order that was read, the oldest first. */
     struct status (*history)(struct call *call, struct order_store *store,
                              const struct order *order, struct order_transition **ret_history,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Orders in the embedded store. What never changes of an order (lines, address, note) is one
- * document in its row, so that making one is four small statements and moving one three: the row,
- * its history, and the outbox. Indexes are only where something is looked for: by id, by customer,
- * by seller, and the few open ones by state and deadline.
+ * document in its row, so that making one is four small statements and moving one four: the row,
+ * its sellers, its history, and the outbox. Indexes are only where something is looked for: by id,
+ * by customer and state, by seller and state, by the state of the cart, and the few open ones by
+ * state and deadline, and by client while they are not paid.
  *
  * What lists and the sweep read is in order_list_sqlite.c. */
 #include "services/order/order_store_sqlite.h"
@@ -48,6 +49,27 @@ static const char *const migrations[] = {
     "  at_us INTEGER NOT NULL,"
     "  PRIMARY KEY (number, step)) STRICT, WITHOUT ROWID;",
     EVENTS_SQLITE_SCHEMA,
+
+    /* Which state of the cart it is, unless it failed; what it holds while it is not paid; and lists
+       by state, for which order_sellers knows the state, too. */
+    "ALTER TABLE orders ADD COLUMN cart_state TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE orders ADD COLUMN line_count INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE orders ADD COLUMN piece_count INTEGER NOT NULL DEFAULT 0;"
+    "CREATE UNIQUE INDEX orders_of_cart ON orders (user_id, cart_state)"
+    "  WHERE cart_state <> '' AND state NOT IN (5, 6);"
+    "CREATE INDEX orders_unpaid ON orders (client) WHERE client <> '' AND state < 3;"
+    "DROP INDEX orders_by_user;"
+    "CREATE INDEX orders_by_user ON orders (user_id, state);"
+    "ALTER TABLE order_sellers RENAME TO order_sellers_before;"
+    "CREATE TABLE order_sellers ("
+    "  seller TEXT NOT NULL COLLATE NOCASE,"
+    "  state INTEGER NOT NULL,"
+    "  number INTEGER NOT NULL,"
+    "  PRIMARY KEY (seller, state, number)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO order_sellers SELECT s.seller, o.state, s.number"
+    "  FROM order_sellers_before s CROSS JOIN orders o ON o.number = s.number;"
+    "DROP TABLE order_sellers_before;",
     0,
 };
 
@@ -78,6 +100,8 @@ struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_o
         .created_us = sqlite_column_i64(rows, 13),
         .updated_us = sqlite_column_i64(rows, 14),
         .deadline_us = sqlite_column_i64(rows, 15),
+        .cart_state = sqlite_column_text(rows, 17),
+        .client = sqlite_column_text(rows, 18),
     };
     struct status st;
 
@@ -108,6 +132,21 @@ static struct status find(struct call *call, struct order_store *port, const cha
     struct status st;
 
     st = sqlite_read(call, order_sqlite(port)->db, &rows, FIND, "t", order_id);
+    if (failed(st)) return st;
+    return read_found(&rows, ret_order);
+}
+
+#define FIND_OF_CART                                                                  \
+    "SELECT " ORDER_COLUMNS " FROM orders o WHERE o.user_id = ? AND o.cart_state = ?" \
+    " AND o.cart_state <> '' AND o.state NOT IN (5, 6)"
+
+static struct status find_of_cart(struct call *call, struct order_store *port, const char *user_id,
+                                  const char *cart_state, struct order *ret_order)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_read(call, order_sqlite(port)->db, &rows, FIND_OF_CART, "tt", user_id, cart_state);
     if (failed(st)) return st;
     return read_found(&rows, ret_order);
 }
@@ -209,12 +248,13 @@ static struct status insert_order(const struct call *call, struct sqlite_tx *tx,
         tx, &rows,
         "INSERT INTO orders (order_id, user_id, state, steps, total_minor, currency, from_cart,"
         " payment_method, payment_id, reason, message, tracking_number, created_us, updated_us,"
-        " deadline_us, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " RETURNING number",
-        "ttiiltitttttlllb", order->order_id, order->user_id, (int)order->state, order->steps,
+        " deadline_us, document, cart_state, client, line_count, piece_count)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        "ttiiltitttttlllbttll", order->order_id, order->user_id, (int)order->state, order->steps,
         order->total_minor, order->currency, order->from_cart ? 1 : 0, order->payment_method,
         order->payment_id, order->reason, order->message, order->tracking_number, order->created_us,
-        order->updated_us, order->deadline_us, order_document(call->arena, order));
+        order->updated_us, order->deadline_us, order_document(call->arena, order),
+        order->cart_state, order->client, (int64_t)order->line_count, order_pieces(order));
     if (failed(st)) return st;
     if (sqlite_next(&rows)) order->number = sqlite_column_i64(&rows, 0);
     sqlite_end(&rows);
@@ -229,11 +269,78 @@ static struct status insert_sellers(const struct call *call, struct sqlite_tx *t
 
     for (size_t i = 0; i < count; i++) {
         struct status st = sqlite_exec(tx, 0,
-                                       "INSERT INTO order_sellers (seller, number) VALUES (?, ?)",
-                                       "tl", sellers[i], order->number);
+                                       "INSERT INTO order_sellers (seller, state, number)"
+                                       " VALUES (?, ?, ?)",
+                                       "til", sellers[i], (int)order->state, order->number);
         if (failed(st)) return st;
     }
     return status_ok();
+}
+
+/* The order that the state of the cart is already; ORDER_NOT_FOUND. */
+static struct status find_earlier(const struct call *call, struct sqlite_tx *tx,
+                                  const struct order *order, struct order *ret_earlier)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    if (!order->cart_state[0]) return order_not_found();
+    st = sqlite_query(tx, &rows, FIND_OF_CART, "tt", order->user_id, order->cart_state);
+    if (failed(st)) return st;
+    st = read_found(&rows, ret_earlier);
+    if (failed(st) || order_is_alike(order, ret_earlier)) return st;
+    return order_cart_is_ordered(call->arena, ret_earlier);
+}
+
+#define HELD                                                                    \
+    "SELECT count(*), ifnull(sum(line_count), 0), ifnull(sum(piece_count), 0)," \
+    " ifnull(min(deadline_us), 0) FROM orders WHERE "
+
+static struct status read_held(struct sqlite_tx *tx, const char *query, const char *who,
+                               struct order_held *ret_held)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, query, "t", who);
+
+    if (failed(st)) return st;
+    if (sqlite_next(&rows))
+        *ret_held = (struct order_held){sqlite_column_i64(&rows, 0), sqlite_column_i64(&rows, 1),
+                                        sqlite_column_i64(&rows, 2), sqlite_column_i64(&rows, 3)};
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static struct status check_held(const struct call *call, struct sqlite_tx *tx,
+                                const struct order_creation *creation)
+{
+    const struct order *order = creation->order;
+    struct order_held held = {0};
+    struct status st;
+
+    if (!creation->bounds) return status_ok();
+    st = read_held(tx, HELD "user_id = ? AND state IN (1, 2)", order->user_id, &held);
+    if (failed(st)) return st;
+    st = order_check_held(call->arena, order, &held, &creation->bounds->of_customer, "you have");
+    if (failed(st) || !order->client[0]) return st;
+    st = read_held(tx, HELD "client = ? AND client <> '' AND state < 3", order->client, &held);
+    if (failed(st)) return st;
+    return order_check_held(call->arena, order, &held, &creation->bounds->of_client,
+                            "your network address has");
+}
+
+static struct status make_order(const struct call *call, struct sqlite_tx *tx,
+                                const struct order_creation *creation,
+                                struct order_written *written)
+{
+    struct status st;
+
+    st = check_held(call, tx, creation);
+    if (failed(st)) return st;
+    st = insert_order(call, tx, &written->order);
+    if (failed(st)) return st;
+    st = insert_sellers(call, tx, &written->order);
+    if (failed(st)) return st;
+    return write_turn(call, tx, &written->order, &written->turn);
 }
 
 static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -241,17 +348,24 @@ static struct status create_job(const struct call *call, struct sqlite_tx *tx, v
     struct creating *creating = data;
     const struct order_creation *creation = creating->creation;
     struct order_written *written = &creating->written;
+    struct order earlier;
     struct status st;
 
     *written = (struct order_written){.order = *creation->order, .turn = *creation->turn};
     st = begin_request(tx, creation->idempotency, &written->replayed);
     if (failed(st) || written->replayed.data) return st;
 
-    st = insert_order(call, tx, &written->order);
-    if (failed(st)) return st;
-    st = insert_sellers(call, tx, &written->order);
-    if (failed(st)) return st;
-    st = write_turn(call, tx, &written->order, &written->turn);
+    st = find_earlier(call, tx, creation->order, &earlier);
+    if (!failed(st)) {
+        written->order = earlier;
+        written->turn = (struct order_turn){0};
+        written->is_earlier = true;
+    } else if (st.code == STATUS_NOT_FOUND && !creation->is_made) {
+        st = make_order(call, tx, creation, written);
+    } else if (st.code == STATUS_NOT_FOUND) {
+        st = status_make(STATUS_ABORTED, ARGOSY__REASON__CART_CONTENDED,
+                         "the order of this cart has ended just now; order again");
+    }
     if (failed(st)) return st;
     return finish_request(call, tx, creation->idempotency, creation->answer, written);
 }
@@ -278,21 +392,45 @@ struct changing {
     struct order_written written;
 };
 
-static struct status save_order(struct sqlite_tx *tx, const struct order *order)
+static struct status save_sellers(const struct call *call, struct sqlite_tx *tx,
+                                  const struct order *order, enum order_state before)
 {
-    return sqlite_exec(tx, 0,
-                       "UPDATE orders SET state = ?, steps = ?, payment_id = ?, reason = ?,"
-                       " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ?"
-                       " WHERE number = ?",
-                       "iittttlll", (int)order->state, order->steps, order->payment_id,
-                       order->reason, order->message, order->tracking_number, order->updated_us,
-                       order->deadline_us, order->number);
+    size_t count;
+    const char **sellers = order_sellers(call->arena, order, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct status st = sqlite_exec(tx, 0,
+                                       "UPDATE order_sellers SET state = ?"
+                                       " WHERE seller = ? AND state = ? AND number = ?",
+                                       "itil", (int)order->state, sellers[i], (int)before,
+                                       order->number);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+/* Whose network address asked for it is forgotten once it does not count any more. */
+static struct status save_order(const struct call *call, struct sqlite_tx *tx,
+                                const struct order *order, enum order_state before)
+{
+    struct status st = sqlite_exec(
+        tx, 0,
+        "UPDATE orders SET state = ?1, steps = ?, payment_id = ?, reason = ?,"
+        " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ?,"
+        " client = iif(?1 < 3, client, '') WHERE number = ?",
+        "iittttlll", (int)order->state, order->steps, order->payment_id, order->reason,
+        order->message, order->tracking_number, order->updated_us, order->deadline_us,
+        order->number);
+
+    if (failed(st) || order->state == before) return st;
+    return save_sellers(call, tx, order, before);
 }
 
 static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
                                   const struct order_change *change, struct order_written *written)
 {
     struct order *order = &written->order;
+    enum order_state before;
     struct sqlite_rows rows;
     struct status st;
 
@@ -301,10 +439,11 @@ static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
     st = read_found(&rows, order);
     if (failed(st)) return st;
 
+    before = order->state;
     st = change->apply(call, order, change->data, &written->turn);
     if (failed(st) || !written->turn.changed) return st;
 
-    st = save_order(tx, order);
+    st = save_order(call, tx, order, before);
     if (failed(st)) return st;
     return write_turn(call, tx, order, &written->turn);
 }
@@ -378,6 +517,7 @@ struct status order_store_sqlite(const struct service_context *context, const ch
         .update = update,
         .replay = replay,
         .find = find,
+        .find_of_cart = find_of_cart,
         .history = history,
         .list = order_sqlite_list,
         .due = order_sqlite_due,

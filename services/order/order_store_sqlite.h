@@ -20,12 +20,15 @@ static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
 #define ORDER_COLUMNS                                                               \
     "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
     " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
-    " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document"
+    " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document,"    \
+    " o.cart_state, o.client"
 
 /* The current row as an order in the rows' arena. */
 struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order);
 
 /* In order_list_sqlite.c. */
+/* The statement that finds the numbers of a list. */
+const char *order_sqlite_list_statement(bool of_seller, bool of_state);
 struct status order_sqlite_list(struct call *call, struct order_store *port,
                                 const struct order_query *query, struct order_page *ret_page);
 struct status order_sqlite_due(struct call *call, struct order_store *port, int64_t now_us,

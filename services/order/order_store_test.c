@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every adapter of the port promises: each test runs for each adapter of the list below. */
-#include "services/order/order_store.h"
+#include "services/order/order_store_sqlite.h"
 
 #include "events.pb-c.h"
 #include "rpc/store_suite_testing.h"
@@ -16,13 +16,19 @@ static struct status open_sqlite(const struct service_context *context,
 
 STORE_SUITE(order, {"sqlite", open_sqlite});
 
+/* How often a race was won. */
+static _Atomic int moved;
+
 /* ---- orders ---- */
 
 static const struct order_policy policy = {
     .lines_max = 500,
     .quantity_max = 1000,
     .validation_timeout_us = 5 * MINUTE_US,
+    .method_timeout_us = 5 * MINUTE_US,
     .payment_timeout_us = 15 * MINUTE_US,
+    .of_customer = {.orders = 2},
+    .of_client = {.lines = 6},
 };
 
 /* Two lines, of two sellers. */
@@ -348,6 +354,185 @@ TEST(a_page_of_large_orders_ends_early)
     for_each_adapter(ends_large_pages);
 }
 
+/* ---- one order of one state of a cart ---- */
+
+static struct status order_cart(struct call *call, const char *user_id, const char *state,
+                                const char *note, struct order_written *ret_written)
+{
+    struct order_step step = {.event = ORDER_CREATE, .cause = user_id, .now_us = clock_now_us()};
+    struct order_turn turn;
+    struct order order;
+
+    draft(call->arena, user_id, &order);
+    order.cart_state = state;
+    order.note = note;
+    EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
+    const struct order_creation creation = {.order = &order, .turn = &turn};
+    return store->create(call, store, &creation, ret_written);
+}
+
+static void orders_states(struct call *call, struct stage *stage)
+{
+    struct order_written first = {0}, again = {0}, other = {0};
+    struct order found;
+
+    EXPECT_REFUSED(store->find_of_cart(call, store, "ann@example.com", "1.1", &found), NOT_FOUND,
+                   ORDER_NOT_FOUND);
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &first));
+    EXPECT(!first.is_earlier && first.turn.moved);
+    EXPECT_OK(order_cart(call, "Ann@Example.com", "1.1", "", &again));
+    EXPECT(again.is_earlier && !again.turn.changed);
+    EXPECT(strcmp(again.order.order_id, first.order.order_id) == 0);
+    EXPECT_OK(store->find_of_cart(call, store, "ANN@example.com", "1.1", &found));
+    EXPECT(strcmp(found.order_id, first.order.order_id) == 0);
+    EXPECT(strcmp(found.cart_state, "1.1") == 0);
+    EXPECT_REFUSED(order_cart(call, "ann@example.com", "1.1", "ring", &again), ALREADY_EXISTS,
+                   CART_ORDERED);
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.2", "", &other));
+    EXPECT(!other.is_earlier);
+    EXPECT_OK(order_cart(call, "bob@example.com", "1.1", "", &other));
+    EXPECT(!other.is_earlier);
+    for (int i = 0; i < 2; i++) { /* an order that is of no cart */
+        EXPECT_OK(order_cart(call, "ann@example.com", "", "", &other));
+        EXPECT(!other.is_earlier);
+    }
+
+    /* One that has failed can be ordered again. */
+    EXPECT_OK(update(call, first.order.order_id, ORDER_STOCK_REFUSED, &other));
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &again));
+    EXPECT(!again.is_earlier && strcmp(again.order.order_id, first.order.order_id) != 0);
+    EXPECT_OK(update(call, again.order.order_id, ORDER_CANCEL, &other));
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &again));
+    EXPECT(!again.is_earlier);
+    EXPECT_OK(update(call, again.order.order_id, ORDER_STOCK_RESERVED, &other));
+    EXPECT_OK(update(call, again.order.order_id, ORDER_PAYMENT_AUTHORIZED, &other));
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &other));
+    EXPECT(other.is_earlier && other.order.state == ORDER_CONFIRMED);
+}
+
+TEST(a_state_of_a_cart_is_one_order_until_that_fails)
+{
+    for_each_adapter(orders_states);
+}
+
+static void race_to_order(struct call *call, struct stage *stage, int number)
+{
+    struct order_written written = {0};
+
+    EXPECT_OK(order_cart(call, "ann@example.com", "7.7", "", &written));
+    if (!written.is_earlier) moved++;
+}
+
+static void races_for_a_cart(struct call *call, struct stage *stage)
+{
+    moved = 0;
+    stage_spread(call, stage, 64, race_to_order);
+    EXPECT(moved == 1);
+}
+
+TEST(a_cart_that_is_ordered_many_times_at_once_is_one_order)
+{
+    for_each_adapter(races_for_a_cart);
+}
+
+/* ---- what is held unpaid ---- */
+
+static struct status hold(struct call *call, const char *user_id, const char *client,
+                          struct order_written *ret_written)
+{
+    struct order_step step = {.event = ORDER_CREATE, .cause = user_id, .now_us = clock_now_us()};
+    struct order_turn turn;
+    struct order order;
+
+    draft(call->arena, user_id, &order);
+    order.client = client;
+    EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
+    const struct order_creation creation = {.order = &order, .turn = &turn, .bounds = &policy};
+    return store->create(call, store, &creation, ret_written);
+}
+
+static void bounds_what_is_held(struct call *call, struct stage *stage)
+{
+    struct order_written first = {0}, other = {0};
+    struct order found;
+
+    EXPECT_OK(hold(call, "ann@example.com", "192.0.2.1", &first));
+    EXPECT_OK(hold(call, "ann@example.com", "192.0.2.1", &other));
+    struct status st = hold(call, "Ann@example.com", "192.0.2.9", &other);
+    EXPECT_REFUSED(st, RESOURCE_EXHAUSTED, ORDER_UNPAID_MAX);
+    EXPECT(st.details && st.details->retry_after_ms > 200000);
+
+    /* Another account at the same address: two lines each, six in all. */
+    EXPECT_OK(hold(call, "bob@example.com", "192.0.2.1", &other));
+    EXPECT_REFUSED(hold(call, "cid@example.com", "192.0.2.1", &other), RESOURCE_EXHAUSTED,
+                   ORDER_UNPAID_MAX);
+    EXPECT_OK(hold(call, "cid@example.com", "192.0.2.2", &other));
+    EXPECT_OK(hold(call, "dan@example.com", "", &other));
+
+    /* What is paid, or has ended, is not held; and its address is forgotten. */
+    EXPECT_OK(update(call, first.order.order_id, ORDER_STOCK_RESERVED, &other));
+    EXPECT_OK(store->find(call, store, first.order.order_id, &found));
+    EXPECT(strcmp(found.client, "192.0.2.1") == 0);
+    EXPECT_REFUSED(hold(call, "ann@example.com", "", &other), RESOURCE_EXHAUSTED, ORDER_UNPAID_MAX);
+    EXPECT_OK(update(call, first.order.order_id, ORDER_PAYMENT_AUTHORIZED, &other));
+    EXPECT_OK(store->find(call, store, first.order.order_id, &found));
+    EXPECT(strcmp(found.client, "") == 0);
+    EXPECT_OK(hold(call, "ann@example.com", "192.0.2.1", &other));
+}
+
+TEST(what_one_account_or_address_holds_unpaid_is_bounded)
+{
+    for_each_adapter(bounds_what_is_held);
+}
+
+/* ---- the embedded adapter's lists ---- */
+
+struct plan {
+    const char *statement;
+    bool of_state;
+    int indexes; /* how many searches of an index by all that they may use */
+};
+
+static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct plan *plan = data;
+    struct sqlite_rows rows;
+    const char *sql;
+    int64_t none = 0;
+    struct status st;
+
+    sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", plan->statement);
+    st = plan->of_state ? sqlite_query(tx, &rows, sql, "tlli", "", none, none, 1)
+                        : sqlite_query(tx, &rows, sql, "tll", "", none, none);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        const char *detail = sqlite_column_text(&rows, 3);
+        EXPECT(!strstr(detail, "SCAN") && !strstr(detail, "TEMP B-TREE"));
+        if (!strstr(detail, "SEARCH")) continue;
+        EXPECT(strstr(detail,
+                      "USING COVERING INDEX orders_by_user (user_id=? AND state=? AND rowid<?)") ||
+               strstr(detail, "USING PRIMARY KEY (seller=? AND state=? AND number<?)"));
+        plan->indexes++;
+    }
+    return rows.status;
+}
+
+static void explains_lists(struct call *call, struct stage *stage)
+{
+    for (int of_seller = 0; of_seller < 2; of_seller++) {
+        for (int of_state = 0; of_state < 2; of_state++) {
+            struct plan plan = {order_sqlite_list_statement(of_seller, of_state), of_state, 0};
+            EXPECT_OK(sqlite_scan(call, order_sqlite(store)->db, explain, &plan));
+            EXPECT(plan.indexes == (of_state ? 1 : ORDER_STATE_COUNT - 1));
+        }
+    }
+}
+
+TEST(every_list_is_read_from_an_index_by_all_its_filters)
+{
+    for_each_adapter(explains_lists);
+}
+
 /* ---- what waits ---- */
 
 static void waits(struct call *call, struct stage *stage)
@@ -388,7 +573,6 @@ TEST(orders_that_wait_are_counted_and_fall_due)
 enum { ORDERS = 300, CHANGES = 100 };
 
 static const char *contended;
-static _Atomic int moved;
 
 static void race_to_create(struct call *call, struct stage *stage, int number)
 {

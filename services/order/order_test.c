@@ -10,6 +10,7 @@ static const struct order_policy policy = {
     .lines_max = 3,
     .quantity_max = 10,
     .validation_timeout_us = 5 * MINUTE_US,
+    .method_timeout_us = 4 * MINUTE_US,
     .payment_timeout_us = INT64_C(15) * MINUTE_US,
 };
 
@@ -231,6 +232,121 @@ TEST(final_states_are_those_that_nothing_leads_out_of)
     CHECK_INT(order_state_by_name("LOST"), ==, ORDER_NONE);
 }
 
+TEST(an_order_without_a_payment_method_ends_sooner_until_somebody_pays)
+{
+    struct order_step seen = {.event = ORDER_PAYMENT_SEEN, .cause = "e", .payment_id = "p1"};
+    struct order_turn turn;
+    struct order order;
+
+    set_up(&order);
+    CHECK_OK(apply(&order, ORDER_CREATE, 7, &turn));
+    CHECK_INT(turn.reserve_until_us, ==, 7 + INT64_C(20) * MINUTE_US);
+    CHECK_OK(apply(&order, ORDER_STOCK_RESERVED, 1000, &turn));
+    CHECK_INT(order.deadline_us, ==, 1000 + 4 * MINUTE_US);
+    CHECK_INT(turn.pay_until_us, ==, 1000 + INT64_C(15) * MINUTE_US);
+    for (int i = 0; i < 2; i++) { /* the second one says nothing new */
+        seen.now_us = 2000 + i;
+        CHECK_OK(order_apply(&arena, &order, &seen, &policy, &turn));
+        CHECK_INT(order.deadline_us, ==, 1000 + INT64_C(15) * MINUTE_US);
+    }
+}
+
+TEST(an_order_takes_at_least_as_long_as_its_payment_time_says)
+{
+    struct order_policy short_policy = policy;
+    struct order_step step = {.event = ORDER_CREATE, .cause = "ann@example.com", .now_us = 7};
+    struct order_turn turn;
+    struct order order;
+
+    short_policy.payment_timeout_us = 1 * MINUTE_US; /* below that without a method */
+    set_up(&order);
+    CHECK_OK(order_apply(&arena, &order, &step, &short_policy, &turn));
+    step.event = ORDER_STOCK_RESERVED;
+    CHECK_OK(order_apply(&arena, &order, &step, &short_policy, &turn));
+    CHECK_INT(order.deadline_us, ==, 7 + 1 * MINUTE_US);
+}
+
+TEST(an_address_counts_as_what_one_client_has)
+{
+    static const struct {
+        const char *ip, *client;
+    } cases[] = {
+        {"192.0.2.7", "192.0.2.7"},
+        {"::ffff:192.0.2.7", "192.0.2.7"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+        {"2001:db8:1:2::1", "2001:db8:1:2::/64"},
+        {"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+        {"127.0.0.1", ""},
+        {"127.9.9.9", ""},
+        {"::1", ""},
+        {"::ffff:127.0.0.1", ""},
+        {"", ""},
+        {"unix", ""},
+    };
+    struct order order;
+
+    set_up(&order);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_STR(order_client_of(&arena, cases[i].ip), cases[i].client);
+}
+
+TEST(what_is_held_unpaid_has_bounds)
+{
+    const struct order_bounds bounds = {.orders = 2, .lines = 3, .pieces = 10}, none = {0};
+    struct order_held held = {0};
+    struct order order;
+    struct status st;
+
+    set_up(&order);
+    CHECK_OK(add(&order, "p", 4));
+    CHECK_OK(add(&order, "q", 4));
+    CHECK_OK(order_check_held(&arena, &order, &held, &bounds, "you have"));
+    held = (struct order_held){1, 1, 2, 7 + 2500000};
+    CHECK_OK(order_check_held(&arena, &order, &held, &bounds, "you have"));
+    held.pieces = 3;
+    st = order_check_held(&arena, &order, &held, &bounds, "you have");
+    CHECK_INT(st.code, ==, STATUS_RESOURCE_EXHAUSTED);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__ORDER_UNPAID_MAX);
+    CHECK(strstr(st.message, "you have 3 pieces") != 0);
+    CHECK_INT(st.details->retry_after_ms, ==, 2501);
+    held = (struct order_held){1, 2, 0, 0};
+    CHECK_REFUSED(order_check_held(&arena, &order, &held, &bounds, "you have"), RESOURCE_EXHAUSTED,
+                  ORDER_UNPAID_MAX);
+    held = (struct order_held){2, 0, 0, 0};
+    CHECK_REFUSED(order_check_held(&arena, &order, &held, &bounds, "you have"), RESOURCE_EXHAUSTED,
+                  ORDER_UNPAID_MAX);
+    CHECK_OK(order_check_held(&arena, &order, &held, &none, "you have"));
+
+    /* An order that no waiting makes possible says so. */
+    CHECK_OK(add(&order, "q", 6));
+    held = (struct order_held){0};
+    CHECK_REFUSED(order_check_held(&arena, &order, &held, &bounds, "you have"), FAILED_PRECONDITION,
+                  ORDER_TOO_LARGE);
+}
+
+TEST(orders_of_one_cart_are_alike_if_paid_and_sent_alike)
+{
+    const struct order_address here = {"Ann", "1 Way", "", "Town", "1234", "", "DE", "5"};
+    struct order_address there = here;
+    struct order order, other;
+
+    set_up(&order);
+    other = order;
+    CHECK(order_is_alike(&order, &other));
+    other.payment_method = "pm_card_visa";
+    CHECK(!order_is_alike(&order, &other));
+    other = order;
+    other.note = "ring";
+    CHECK(!order_is_alike(&order, &other));
+    other = order;
+    other.address = &here;
+    CHECK(!order_is_alike(&order, &other) && !order_is_alike(&other, &order));
+    order.address = &there;
+    CHECK(order_is_alike(&order, &other));
+    there.phone = "6";
+    CHECK(!order_is_alike(&order, &other));
+}
+
 TEST(a_refusal_names_the_state_and_where_it_could_go)
 {
     struct order_turn turn;
@@ -252,6 +368,7 @@ TEST(deadlines_follow_the_state)
     struct order order;
 
     set_up(&order);
+    order.payment_method = "pm_card_visa";
     CHECK_OK(apply(&order, ORDER_CREATE, 7, &turn));
     CHECK_INT(order.deadline_us, ==, 7 + 5 * MINUTE_US);
     CHECK_INT(turn.reserve_until_us, ==, 7 + INT64_C(20) * MINUTE_US);

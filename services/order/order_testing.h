@@ -31,7 +31,8 @@ static struct {
         int64_t seen; /* the price in the cart */
     } cart[GOODS];
     int cart_count;
-    _Atomic int batches; /* asked for */
+    const char *cart_state; /* NULL: it gives none */
+    _Atomic int batches;    /* asked for */
 } fake;
 
 static inline void fake_begins(void)
@@ -106,6 +107,7 @@ static inline struct status fake_cart(struct call *call, const CartService__GetC
 
     if (fake.cart_fails) return status_make(fake.cart_fails, 0, "the fake is told so");
     cart_service__cart_data__init(data);
+    if (fake.cart_state) data->state = TEXT(fake.cart_state);
     data->items = arena_array(call->arena, CartService__CartItem *, GOODS);
     for (int i = 0; i < fake.cart_count; i++) {
         CartService__CartItem *item = arena_new(call->arena, CartService__CartItem);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be wanted at a time: one order of one state of a cart, and so much that is not paid.
+ *
+ * An order holds stock from the moment when it is made. Whoever does not pay holds it for nothing,
+ * so there is a bound for each customer, and since accounts cost nothing, a larger one for each
+ * network address. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "reasons.pb-c.h"
+#include "services/order/order.h"
+
+enum { US_PER_MS = 1000 };
+
+/* ---- one order of a cart ---- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool is_same_address(const struct order_address *a, const struct order_address *b)
+{
+    if (!a || !b) return a == b;
+    return is_same_text(a->name, b->name) && is_same_text(a->line1, b->line1) &&
+           is_same_text(a->line2, b->line2) && is_same_text(a->city, b->city) &&
+           is_same_text(a->postal_code, b->postal_code) && is_same_text(a->region, b->region) &&
+           is_same_text(a->country, b->country) && is_same_text(a->phone, b->phone);
+}
+
+bool order_is_alike(const struct order *order, const struct order *other)
+{
+    return is_same_text(order->payment_method, other->payment_method) &&
+           is_same_text(order->note, other->note) &&
+           is_same_address(order->address, other->address);
+}
+
+struct status order_cart_is_ordered(struct arena *arena, const struct order *order)
+{
+    return status_printf(arena, STATUS_ALREADY_EXISTS, ARGOSY__REASON__CART_ORDERED,
+                         "the cart as it is has been ordered already, with other details: it is "
+                         "order %s (%s). Pay that order by CreatePayment, or cancel it first",
+                         order->order_id, order_state_name(order->state));
+}
+
+/* ---- whom an address stands for ---- */
+
+static bool is_loopback(const struct in6_addr *address)
+{
+    return IN6_IS_ADDR_LOOPBACK(address) ||
+           (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
+}
+
+const char *order_client_of(struct arena *arena, const char *ip)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    if (inet_pton(AF_INET, ip, &v4) == 1)
+        return ip[0] && (ntohl(v4.s_addr) >> 24) != 127 ? arena_strdup(arena, ip) : "";
+    if (inet_pton(AF_INET6, ip, &v6) != 1 || is_loopback(&v6)) return "";
+    if (IN6_IS_ADDR_V4MAPPED(&v6))
+        return arena_strdup(arena, inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text)));
+    memset(&v6.s6_addr[8], 0, 8);
+    return arena_printf(arena, "%s/64", inet_ntop(AF_INET6, &v6, text, sizeof(text)));
+}
+
+/* ---- what is held unpaid ---- */
+
+struct bound {
+    int64_t most, held, wanted;
+    const char *what;
+};
+
+static struct status over_alone(struct arena *arena, const struct bound *bound)
+{
+    return status_printf(
+        arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_TOO_LARGE,
+        "an order of %lld %s is too large, at most %lld may wait for their payment "
+        "at a time: split it into several orders and pay each of them",
+        (long long)bound->wanted, bound->what, (long long)bound->most);
+}
+
+static struct status over(struct arena *arena, const struct bound *bound,
+                          const struct order_held *held, const char *whose, int64_t now_us)
+{
+    struct status_details *details = arena_new(arena, struct status_details);
+    struct status st = status_printf(
+        arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__ORDER_UNPAID_MAX,
+        "%s %lld %s in orders that are not paid, and at most %lld are kept for a customer without a "
+        "payment: pay or cancel an order first",
+        whose, (long long)bound->held, bound->what, (long long)bound->most);
+
+    details->retry_after_ms = held->until_us > now_us ? (held->until_us - now_us) / US_PER_MS + 1
+                                                      : 1;
+    st.details = details;
+    return st;
+}
+
+struct status order_check_held(struct arena *arena, const struct order *order,
+                               const struct order_held *held, const struct order_bounds *bounds,
+                               const char *whose)
+{
+    const struct bound all[] = {
+        {bounds->orders, held->orders, 1, "orders"},
+        {bounds->lines, held->lines, (int64_t)order->line_count, "products"},
+        {bounds->pieces, held->pieces, order_pieces(order), "pieces"},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        const struct bound *bound = &all[i];
+        if (bound->most == 0 || bound->held + bound->wanted <= bound->most) continue;
+        if (bound->wanted > bound->most) return over_alone(arena, bound);
+        return over(arena, bound, held, whose, order->created_us);
+    }
+    return status_ok();
+}

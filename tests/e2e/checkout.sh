@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The way to the cash desk: a cart that is ordered more than once becomes one order, and nobody holds the shop's stock
+# for nothing.
+. "$(dirname "$0")/shop.sh"
+export ACCESS_TOKEN_EXP_DURATION=2h ORDER_UNPAID_MAX=3 ORDER_ADDRESS_UNPAID_MAX=4
+export ORDER_METHOD_TIMEOUT=4s GATEWAY_TRUSTED_PROXIES=127.0.0.1
+start_shop
+make_account sam seller; make_account boss admin
+sign_up ann; sign_up bob; sign_up cid
+log_in boss; log_in sam
+api POST /products '{"name":"Mug","category":"kitchen","price":12.5,"stock":"100"}'; expect 201
+mug=$(value .product_data.product_id)
+add() { api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":${1-1}}"; expect 200; }
+orders() { api GET /orders; value '.orders.orders | length'; }
+
+# ---- one state of a cart is one order ----
+
+# press TIMES BODY: orders the cart so many times at once; the answers' statuses and orders are in $statuses and $made.
+press() {
+  local i presses=()
+  for i in $(seq "$1"); do
+    curl -sS -X POST -b "$jar" -H 'Content-Type: application/json' -d "$2" -o "$work/press.$i" \
+      -w '%{http_code}\n' --max-time 20 "$base/order" >"$work/press.$i.status" &
+    presses+=($!)
+  done
+  wait "${presses[@]}"
+  statuses=$(cat "$work"/press.*.status | sort | uniq -c | tr -s ' \n' ' ')
+  made=$(jq -r '.order_create_data.order_id // empty' "$work"/press.*[0-9] | sort -u)
+  rm -f "$work"/press.*
+}
+
+log_in ann
+add 2
+press 12 '{}'
+check "all presses are answered alike: $statuses" [ "$statuses" = ' 12 201 ' ]
+check "they are one order" [ "$(wc -w <<<"$made")" = 1 ]
+check "there is one order" [ "$(orders)" = 1 ]
+first=$made
+eventually "/orders/$first" '.order.status == "VALIDATED"'
+api POST /order '{}'; expect 201 ".order_create_data.order_id == \"$first\""
+check "a repeat says so" grep -qi '^idempotent-replayed: true' <<<"$headers"
+api POST /order '{}' -H 'Idempotency-Key: other'; expect 201 ".order_create_data.order_id == \"$first\""
+api POST /order '{"payment_method":"pm_card_visa"}'; expect 409 '.error.reason == "CART_ORDERED"'
+check "it names the order" grep -q "$first" <<<"$body"
+
+# The same quantity again leaves the cart as it is; another one makes it another cart.
+api PUT /cart/update "{\"product_id\":\"$mug\",\"quantity\":2}"; expect 200
+api POST /order '{}'; expect 201 ".order_create_data.order_id == \"$first\""
+
+# What has ended can be ordered again.
+api POST "/orders/$first/cancel" '{}'; expect 200
+press 8 '{"payment_method":"pm_card_visa"}'
+check "there is one order more: $statuses" [ "$(wc -w <<<"$made")" = 1 ]
+check "it is another one" [ "$made" != "$first" ]
+check "there are two orders" [ "$(orders)" = 2 ]
+eventually "/orders/$made" '.order.status == "CONFIRMED"'
+eventually /cart '.cart_data.items == []'
+
+# A cart that was cleared and filled again with the same is another one, and its order leaves the newer one alone.
+add 1
+press 1 '{}'; first=$made
+api DELETE /cart/clear '{}'; expect 200
+add 1
+eventually "/orders/$first" '.order.status == "VALIDATED"'
+api POST /payments "{\"order_id\":\"$first\",\"payment_method\":\"pm_card_visa\"}"
+eventually "/orders/$first" '.order.status == "CONFIRMED"'
+press 3 '{"payment_method":"pm_card_visa"}'
+check "it is one order of its own: $statuses" [ "$(wc -w <<<"$made")" = 1 ]
+check "it is another one" [ "$made" != "$first" ]
+eventually "/orders/$made" '.order.status == "CONFIRMED"'
+eventually /cart '.cart_data.items == []'
+
+# ---- what is held unpaid ----
+
+one() { api POST /order "{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1}" "$@"; }
+from() { one -H "X-Forwarded-For: $1"; }
+log_in bob
+for _ in 1 2 3; do from 198.51.100.7; expect 201; done
+held=$(value .order_create_data.order_id)
+from 198.51.100.8; expect 429 '.error.reason == "ORDER_UNPAID_MAX"'
+check "it says when to try again" grep -qi '^retry-after: [1-9]' <<<"$headers"
+api POST "/orders/$held/cancel" '{}'; expect 200
+from 198.51.100.7; expect 201
+
+# Another account at the same address has what is left there; one behind another address has its own.
+log_in cid
+from 198.51.100.7; expect 201
+from 198.51.100.7; expect 429 '.error.reason == "ORDER_UNPAID_MAX"'
+from 2001:db8::1; expect 201
+from 2001:db8::2; expect 201
+
+# An admin orders for whom it will.
+as boss
+for _ in 1 2 3 4 5; do
+  api POST /order "{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1,\"user_id\":\"cid@example.com\"}"
+  expect 201
+done
+
+# Nobody has said how to pay: it ends soon, and its pieces are for sale again.
+as bob
+eventually /orders '[.orders.orders[].status] | all(. == "CANCELLED")'
+from 198.51.100.7; expect 201
