@@ -88,6 +88,9 @@ static struct status_details *dup_details(struct arena *arena, const struct stat
         violations[i].field = arena_strdup(arena, from->violations[i].field);
         violations[i].description = arena_strdup(arena, from->violations[i].description);
     }
+    if (from->peer_reason) details->peer_reason = arena_strdup(arena, from->peer_reason);
+    if (from->peer_status)
+        details->peer_status = arena_memdup(arena, from->peer_status, from->peer_status_size);
     return details;
 }
 

@@ -45,11 +45,16 @@ struct field_violation {
     const char *description;
 };
 
-/* What some errors carry besides: google.rpc.BadRequest and google.rpc.RetryInfo. */
+/* What some errors carry besides: google.rpc.BadRequest and google.rpc.RetryInfo. An error of a peer
+ * may carry more than we understand, so its details are kept as they came; the other members are
+ * then our reading of them. */
 struct status_details {
     const struct field_violation *violations;
     size_t violation_count;
-    int64_t retry_after_ms; /* 0: not said */
+    int64_t retry_after_ms;  /* 0: not said */
+    const char *peer_reason; /* a reason that reasons.proto does not have; NULL: none */
+    const void *peer_status; /* the bytes of the peer's google.rpc.Status; NULL: none */
+    size_t peer_status_size;
 };
 
 struct [[nodiscard]] status {

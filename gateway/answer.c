@@ -56,11 +56,71 @@ static void put_violations(struct output *out, const struct status_details *deta
     output_byte(out, ']');
 }
 
-struct str answer_error_body(struct arena *arena, struct status st, int http_status)
+/* The type of a detail, of those that the route's service has or, as for the standard ones, the
+ * shop; NULL if it is known to neither. */
+static const struct transcode_type *
+detail_type(struct arena *arena, const struct gateway_request *request, struct str type_url)
+{
+    const struct transcoding *transcoding = request->route ? request->route->transcoding : NULL;
+    const struct rpc_schema *schemas[] = {transcoding ? transcoding->schema : NULL,
+                                          request->gateway->schema};
+    const struct transcode_type *type = NULL;
+
+    for (int i = 0; i < 2 && !type; i++)
+        if (schemas[i])
+            type = transcode_any_type(arena, transcode_types_new(arena, schemas[i]), type_url);
+    return type;
+}
+
+/* A detail as JSON has an Any; one of a type that is not known here keeps its bytes, in base64. */
+static void put_detail(struct output *out, const struct gateway_request *request,
+                       const struct rpc_detail *detail)
+{
+    const struct transcode_type *type = detail_type(out->arena, request, detail->type_url);
+    struct output json;
+    struct str members;
+
+    output_init(&json, out->arena, 2 * detail->value.length + 64);
+    output_str(out, STR("{\"@type\":"));
+    write_string(out, detail->type_url);
+    if (!type || failed(transcode_to_json(out->arena, type, detail->value, &json))) {
+        output_str(out, STR(",\"value\":"));
+        write_string(out, base64_encode(out->arena, detail->value));
+        output_byte(out, '}');
+        return;
+    }
+    members = output_view(&json);
+    if (type->schema->well_known != SCHEMA_ORDINARY) {
+        output_str(out, STR(",\"value\":"));
+        output_str(out, members);
+        output_byte(out, '}');
+        return;
+    }
+    output_byte(out, members.length > 2 ? ',' : '}');
+    if (members.length > 2) output_str(out, str_sized(members.data + 1, members.length - 1));
+}
+
+/* What a peer's error has besides reason and violations; nothing for most errors. */
+static void put_details(struct output *out, const struct gateway_request *request, struct status st)
+{
+    const struct rpc_detail *details;
+    size_t count = rpc_status_peer_details(out->arena, st, &details);
+
+    if (count == 0) return;
+    output_str(out, STR(",\"details\":["));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) output_byte(out, ',');
+        put_detail(out, request, &details[i]);
+    }
+    output_byte(out, ']');
+}
+
+struct str answer_error_body(const struct call *call, const struct gateway_request *request,
+                             struct status st, int http_status)
 {
     struct output out;
 
-    output_init(&out, arena, 512);
+    output_init(&out, call->arena, 512);
     output_str(&out, STR("{\"success\":false,\"message\":"));
     write_string(&out, str_of(public_message(st)));
     output_str(&out, STR(",\"status_code\":"));
@@ -68,9 +128,10 @@ struct str answer_error_body(struct arena *arena, struct status st, int http_sta
     output_str(&out, STR(",\"error\":{\"code\":"));
     write_string(&out, str_of(status_code_name(st.code)));
     output_str(&out, STR(",\"reason\":"));
-    write_string(&out, str_of(rpc_reason_name(st.reason)));
+    write_string(&out, str_of(rpc_status_reason(st)));
     output_str(&out, STR(",\"field_violations\":"));
     put_violations(&out, st.details);
+    put_details(&out, request, st);
     output_str(&out, STR("}}"));
     return output_view(&out);
 }
@@ -120,8 +181,10 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
 
     if (request->http_status == 0) request->http_status = answer_override(&request->reply);
     if (request->http_status == 0) request->http_status = answer_status(st);
-    request->body = answer_error_body(call->arena, st, request->http_status);
-    request->content_type = STR("");
+    request->body = request->plain_errors
+                        ? str_of(arena_printf(call->arena, "%s\n", public_message(st)))
+                        : answer_error_body(call, request, st, request->http_status);
+    request->content_type = request->plain_errors ? STR("text/plain; charset=utf-8") : STR("");
     if (retry_ms > 0) {
         const char *text = arena_printf(call->arena, "%lld",
                                         (long long)((retry_ms + RETRY_ROUNDING_MS) / 1000));

@@ -69,8 +69,9 @@ void answer_grpc(const struct call *call, struct gateway_request *request);
 
 /* The HTTP status of a failure. */
 int answer_status(struct status st);
-/* The error envelope, in the arena. */
-struct str answer_error_body(struct arena *arena, struct status st, int http_status);
+/* The error envelope, in the call's arena. */
+struct str answer_error_body(const struct call *call, const struct gateway_request *request,
+                             struct status st, int http_status);
 
 /* The value of x-http-status in metadata, or 0. */
 int answer_override(const struct http_headers *metadata);

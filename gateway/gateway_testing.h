@@ -89,6 +89,17 @@ static struct status make(struct call *call, const Edge__MakeRequest *request,
     return status_ok();
 }
 
+/* A google.rpc.Status of some other system: ErrorInfo {TOO_FAR, maps.example, {km: 7}}, a
+ * maps.Place, which nobody here knows, and a DebugInfo. */
+static const char foreign_status[] =
+    "\x08\x0b\x12\x03"
+    "far"
+    "\x1aL\x0a(type.googleapis.com/google.rpc.ErrorInfo\x12 \x0a\x07TOO_FAR\x12\x0cmaps.example\x1a\x07\x0a\x02km\x12\x01"
+    "7"
+    "\x1a\x1a\x0a\x14x.example/maps.Place\x12\x02\x08\x05"
+    "\x1a"
+    "3\x0a(type.googleapis.com/google.rpc.DebugInfo\x12\x07\x12\x05stack";
+
 static struct status fail(struct call *call, const Edge__FailRequest *request,
                           Edge__Envelope *response)
 {
@@ -99,6 +110,17 @@ static struct status fail(struct call *call, const Edge__FailRequest *request,
         struct status_details *details = arena_new(call->arena, struct status_details);
         details->retry_after_ms = 1500;
         st.details = details;
+    }
+    if (request->code == STATUS_OUT_OF_RANGE) {
+        struct status_details *details = arena_new(call->arena, struct status_details);
+        details->peer_reason = "TOO_FAR";
+        details->peer_status = foreign_status;
+        details->peer_status_size = sizeof(foreign_status) - 1;
+        st.reason = 0;
+        st.details = details;
+        struct status added = call_reply_metadata(call, STR("x-initial"), STR("1"));
+        if (!failed(added)) added = call_reply_trailer(call, STR("x-trailing"), STR("2"));
+        if (failed(added)) return added;
     }
     return st;
 }
@@ -402,7 +424,7 @@ __attribute__((unused)) static const char *header_of(struct call *call, const st
     return value.data ? arena_strndup(call->arena, value.data, value.length) : "";
 }
 
-static bool has(const char *text, const char *part)
+__attribute__((unused)) static bool has(const char *text, const char *part)
 {
     if (strstr(text, part)) return true;
     printf("  %s\n  lacks %s\n", text, part);

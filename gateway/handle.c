@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/gateway_parts.h"
 #include "observe/log.h"
+#include "rpc/rpc_body.h"
 
 enum { SLOW_US = 1000 * 1000 };
 
@@ -19,14 +20,10 @@ struct plan {
     bool grpc;
 };
 
-static bool is_grpc(const struct http_request *http)
+static bool is_grpc(const struct gateway_request *request)
 {
-    struct str type = http_headers_get(&http->headers, "content-type"),
-               prefix = STR("application/grpc");
-
-    if (!type.data || !str_starts_with(type, prefix)) return false;
-    return type.length == prefix.length || type.data[prefix.length] == '+' ||
-           type.data[prefix.length] == ';';
+    return str_is(request->http->method, "POST") &&
+           rpc_media_of(request_header(request, "content-type")) != RPC_MEDIA_NONE;
 }
 
 static struct route_question ask(const struct gateway_request *request, bool grpc)
@@ -60,21 +57,48 @@ static struct status no_method(const struct call *call, struct gateway_request *
 
 /* ---- where it leads ---- */
 
+/* A path that only gRPC has, asked for in another way. */
+static struct status grpc_only(const struct call *call, struct gateway_request *request)
+{
+    request->plain_errors = true;
+    if (!str_is(request->http->method, "POST")) return no_method(call, request, "POST");
+    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
+                       "this path takes gRPC only: POST application/grpc");
+}
+
+static bool is_grpc_method(const struct gateway_request *request)
+{
+    return name_table_get(&request->gateway->table.methods, request->http->path) != NULL;
+}
+
+/* Is there a route for gRPC, for what may have been meant to be gRPC? */
+static bool has_grpc_route(const struct gateway_request *request)
+{
+    struct route_question question = ask(request, true);
+    bool other_method;
+    size_t matched;
+
+    if (!str_is(request->http->method, "POST") &&
+        rpc_media_of(request_header(request, "content-type")) == RPC_MEDIA_NONE)
+        return false;
+    question.method = STR("POST");
+    return route_table_find(&request->gateway->table, &question, &matched, &other_method) != NULL;
+}
+
 static struct status find_rule(const struct call *call, struct gateway_request *request,
                                struct plan *plan, size_t matched)
 {
     const struct transcoding *transcoding = request->route->transcoding;
     char allow[ROUTER_ALLOW_SIZE];
 
-    if (!transcoding)
-        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
-                           "this route takes gRPC only");
+    if (!transcoding) return grpc_only(call, request);
     plan->json.path = route_upstream_path(call->arena, request->route, request->http->path,
                                           matched);
     switch (router_find(transcoding->router, request->http->method, plan->json.path,
                         &plan->json.match)) {
     case ROUTER_FOUND: break;
-    case ROUTER_NO_PATH: return no_route(request);
+    case ROUTER_NO_PATH:
+        return is_grpc_method(request) ? grpc_only(call, request) : no_route(request);
     case ROUTER_NO_METHOD:
         router_allow(transcoding->router, plan->json.path, allow);
         return no_method(call, request, allow);
@@ -95,6 +119,8 @@ static struct status find_json(const struct call *call, struct gateway_request *
 
     request->route = route_table_find(table, &question, &matched, &other_method);
     if (request->route) return find_rule(call, request, plan, matched);
+    if (!other_method && (is_grpc_method(request) || has_grpc_route(request)))
+        return grpc_only(call, request);
     if (!other_method) return no_route(request);
     route_table_allow(table, &question, allow);
     return no_method(call, request, allow);
@@ -121,6 +147,9 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
     bool other_method;
     size_t matched;
 
+    if (rpc_media_of(request_header(request, "content-type")) != RPC_MEDIA_PROTO)
+        return status_make(STATUS_UNIMPLEMENTED, 0,
+                           "only application/grpc and application/grpc+proto are known here");
     request->route = route_table_find(table, &question, &matched, &other_method);
     if (method) {
         if (!request->route) request->route = method->route;
@@ -220,7 +249,7 @@ void gateway_handle(struct call *call, struct http_exchange *exchange, void *dat
 {
     struct gateway_request request = {
         .gateway = data, .exchange = exchange, .http = http_request(exchange)};
-    struct plan plan = {.grpc = is_grpc(request.http)};
+    struct plan plan = {.grpc = is_grpc(&request)};
 
     begin(call, &request);
     request.outcome = serve(call, &request, &plan);

@@ -23,6 +23,7 @@ struct gateway_request {
     int64_t started_us; /* monotonic */
     size_t body_max;    /* bytes */
     bool preflight;     /* of CORS */
+    bool plain_errors;  /* errors are text: whoever asks here speaks gRPC, and no JSON of ours */
 
     /* Who asks. */
     enum token_state token;

@@ -10,9 +10,11 @@
 
 struct grpc_pass {
     struct gateway_request *request;
+    struct arena *arena; /* of the whole request, which both fibers may use */
     struct rpc_body body;
     struct rpc_stream *stream;
-    struct status upload; /* what sending came to */
+    struct http_headers trailers; /* of the service */
+    struct status upload;         /* why the client's messages could not be read */
     bool begun;
     bool ended; /* by the service */
 };
@@ -79,14 +81,35 @@ static void set_head(const struct call *call, struct gateway_request *request)
     answer_headers(call, request);
 }
 
+static void begin(const struct call *call, struct grpc_pass *pass)
+{
+    if (pass->begun) return;
+    pass->begun = true;
+    set_head(call, pass->request);
+    http_begin(call, pass->request->exchange, 200, &pass->request->headers);
+}
+
+/* Ends the answer. A failure without a head of its own stays unanswered here: its metadata become
+ * headers, for the gateway then answers with trailers only. */
+static void finish(const struct call *call, struct grpc_pass *pass, struct status st)
+{
+    struct gateway_request *request = pass->request;
+
+    if (!pass->begun && failed(st) && request->reply.count == 0) {
+        copy_metadata(call, &request->headers, &pass->trailers);
+        return;
+    }
+    begin(call, pass);
+    http_finish(call, request->exchange, trailers_of(call, st, &pass->trailers));
+}
+
 /* ---- unary ---- */
 
 static struct status pass_unary(struct call *call, struct grpc_pass *pass,
                                 const struct schema_method *method)
 {
     struct gateway_request *request = pass->request;
-    struct http_headers trailers = {0};
-    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
+    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &pass->trailers};
     struct str body, message, response;
     struct status st;
 
@@ -96,37 +119,42 @@ static struct status pass_unary(struct call *call, struct grpc_pass *pass,
     st = rpc_deframe_only(call->arena, &pass->body.deframer, body, &message);
     if (failed(st)) return st;
     st = rpc_call_raw(call, request->route->channel, method->path, message, &options, &response);
-    if (failed(st)) return st;
+    if (failed(st)) {
+        finish(call, pass, st);
+        return st;
+    }
     struct str frame = frame_of(call->arena, response);
     set_head(call, request);
     request->sent = frame.length;
     http_respond_trailers(call, request->exchange, 200, &request->headers, frame,
-                          trailers_of(call, st, &trailers));
+                          trailers_of(call, st, &pass->trailers));
     return st;
 }
 
 /* ---- streams ---- */
 
-/* On a fiber of its own: the client's messages, to the end. */
+/* On a fiber of its own: the client's messages, to the end. When the service takes no more, its
+ * status says why. */
 static void send_upstream(struct call *call, void *data)
 {
     struct grpc_pass *pass = data;
+    struct status st = status_ok();
     struct arena arena;
     struct str message;
 
     arena_init(&arena, 0);
-    for (;;) {
+    while (!failed(st)) {
         arena_reset(&arena);
         pass->upload = rpc_body_receive(call, &arena, &pass->body, &message);
         if (failed(pass->upload) || !message.data) break;
-        pass->upload = rpc_send_raw(call, pass->stream, message);
-        if (failed(pass->upload)) break;
+        st = rpc_send_raw(call, pass->stream, message);
     }
+    pass->upload = status_dup(pass->arena, pass->upload);
     arena_release(&arena);
     if (failed(pass->upload) && !pass->ended)
         rpc_stream_cancel(pass->stream);
-    else if (!failed(pass->upload))
-        pass->upload = rpc_send_end(call, pass->stream);
+    else if (!failed(pass->upload) && !failed(st))
+        st = rpc_send_end(call, pass->stream);
 }
 
 static struct status send_downstream(struct call *call, struct grpc_pass *pass)
@@ -138,16 +166,15 @@ static struct status send_downstream(struct call *call, struct grpc_pass *pass)
     struct status st = rpc_stream_head(call, pass->stream, &metadata);
 
     if (failed(st)) return st;
-    if (metadata) request->reply = *metadata;
+    if (metadata) {
+        copy_metadata(call, &request->reply, metadata);
+        begin(call, pass);
+    }
     arena_init(&arena, 0);
     for (;;) {
         st = rpc_receive_raw(call, pass->stream, &message);
         if (failed(st) || !message.data) break;
-        if (!pass->begun) {
-            set_head(call, request);
-            http_begin(call, request->exchange, 200, &request->headers);
-            pass->begun = true;
-        }
+        begin(call, pass);
         arena_reset(&arena);
         struct str frame = frame_of(&arena, message);
         request->sent += frame.length;
@@ -161,8 +188,7 @@ static struct status send_downstream(struct call *call, struct grpc_pass *pass)
 static struct status pass_stream(struct call *call, struct grpc_pass *pass, const char *path)
 {
     struct gateway_request *request = pass->request;
-    struct http_headers trailers = {0};
-    struct rpc_options options = {.ret_metadata = &request->reply, .ret_trailers = &trailers};
+    struct rpc_options options = {.ret_trailers = &pass->trailers};
     struct fiber_group group = {0};
     struct status st, finished;
 
@@ -178,19 +204,14 @@ static struct status pass_stream(struct call *call, struct grpc_pass *pass, cons
     if (!failed(st)) st = finished;
     if (failed(st) && failed(pass->upload) && pass->upload.code != STATUS_CANCELLED)
         st = pass->upload;
-    if (!pass->begun && failed(st)) return st;
-    if (!pass->begun) {
-        set_head(call, request);
-        http_begin(call, request->exchange, 200, &request->headers);
-    }
-    http_finish(call, request->exchange, trailers_of(call, st, &trailers));
+    finish(call, pass, st);
     return st;
 }
 
 struct status serve_grpc(struct call *call, struct gateway_request *request,
                          const struct schema_method *method)
 {
-    struct grpc_pass pass = {.request = request};
+    struct grpc_pass pass = {.request = request, .arena = call->arena};
     const char *path = method ? method->path : str_dup(call->arena, request->http->path);
     struct status st = prepare(call, &pass);
 

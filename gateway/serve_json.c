@@ -286,7 +286,7 @@ static void end_stream(struct call *call, struct json_stream *json, struct statu
         return;
     }
     if (failed(st) && !failed(call_check(call))) {
-        struct str body = answer_error_body(call->arena, st, answer_status(st));
+        struct str body = answer_error_body(call, json->request, st, answer_status(st));
         struct status sent = send_event(call, json, true, body);
         (void)sent; /* who does not take it is gone */
     }

@@ -71,7 +71,8 @@ struct status rpc_call_raw(struct call *call, struct rpc_channel *channel, const
 struct status rpc_stream_open(struct call *call, struct rpc_channel *channel,
                               const struct rpc_method *method, const struct rpc_options *options,
                               struct rpc_stream **ret_stream);
-/* Initial metadata of the answer; suspends until it is there. */
+/* Initial metadata of the answer, valid until rpc_stream_finish; suspends until it is there. NULL for
+ * an answer that has trailers only. */
 struct status rpc_stream_head(struct call *call, struct rpc_stream *stream,
                               const struct http_headers **ret_metadata);
 struct status rpc_stream_finish(struct call *call, struct rpc_stream *stream);

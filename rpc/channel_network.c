@@ -155,7 +155,7 @@ static struct status client_head(struct call *call, struct rpc_stream *base,
     if (stream->cancelled || !stream->client.exchange) return cancelled();
     st = client_call_read_head(call, &stream->client);
     if (failed(st)) return client_call_failure(call, st);
-    *ret_metadata = stream->client.metadata;
+    *ret_metadata = stream->client.trailers_only ? NULL : stream->client.metadata;
     return status_ok();
 }
 

@@ -145,7 +145,7 @@ struct status client_call_read_head(struct call *call, struct client_call *clien
     client->trailers_only = http_headers_get(headers, "grpc-status").data != NULL;
     if (!client->trailers_only) {
         if (http_status != 200 ||
-            !str_starts_with(http_headers_get(headers, "content-type"), STR("application/grpc")))
+            rpc_media_of(http_headers_get(headers, "content-type")) == RPC_MEDIA_NONE)
             return no_grpc(call->arena, http_status);
         st = rpc_encoding_parse(call->arena, http_headers_get(headers, "grpc-encoding"), &gzip);
         /* The code is the server's word; that it answers so is its fault, not the caller's. */
@@ -161,7 +161,7 @@ struct status client_call_read_head(struct call *call, struct client_call *clien
 static void copy_metadata(struct arena *arena, struct http_headers *to,
                           const struct http_headers *from)
 {
-    for (size_t i = 0; to && from && i < from->count; i++) {
+    for (size_t i = 0; from && i < from->count; i++) {
         const struct http_header *item = &from->items[i];
         struct status full;
 
@@ -179,9 +179,15 @@ struct status client_call_status(const struct call *call, const struct client_ca
                                                                 : http_trailers(client->exchange);
     struct status st;
 
-    if (options && !client->trailers_only)
-        copy_metadata(call->arena, options->ret_metadata, client->metadata);
-    if (options) copy_metadata(call->arena, options->ret_trailers, trailers);
+    if (options && options->ret_metadata) {
+        *options->ret_metadata = (struct http_headers){0};
+        if (!client->trailers_only)
+            copy_metadata(call->arena, options->ret_metadata, client->metadata);
+    }
+    if (options && options->ret_trailers) {
+        *options->ret_trailers = (struct http_headers){0}; /* those of an earlier try are void */
+        copy_metadata(call->arena, options->ret_trailers, trailers);
+    }
     if (trailers && rpc_status_read(call->arena, trailers, &st)) return st;
     return no_grpc(call->arena, client->http_status);
 }

@@ -17,6 +17,20 @@ struct status rpc_body_receive(struct call *call, struct arena *arena, struct rp
     }
 }
 
+enum rpc_media rpc_media_of(struct str content_type)
+{
+    static const struct str prefix = {"application/grpc", 16};
+    struct str type = str_trim(str_sized(content_type.data, str_find(content_type, ';')));
+    struct str codec;
+
+    if (type.length < prefix.length ||
+        !str_equal_nocase(str_sized(type.data, prefix.length), prefix))
+        return RPC_MEDIA_NONE;
+    codec = str_sized(type.data + prefix.length, type.length - prefix.length);
+    if (codec.length == 0 || str_equal_nocase(codec, STR("+proto"))) return RPC_MEDIA_PROTO;
+    return codec.data[0] == '+' ? RPC_MEDIA_OTHER_CODEC : RPC_MEDIA_NONE;
+}
+
 struct status rpc_encoding_parse(struct arena *arena, struct str encoding, bool *ret_gzip)
 {
     bool gzip = str_is(encoding, "gzip");

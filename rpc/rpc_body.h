@@ -18,6 +18,14 @@ struct rpc_body {
 struct status rpc_body_receive(struct call *call, struct arena *arena, struct rpc_body *body,
                                struct str *ret_message);
 
+/* What a content-type says (gRPC over HTTP/2, "Requests"); media types know no case. */
+enum rpc_media {
+    RPC_MEDIA_NONE,        /* not application/grpc */
+    RPC_MEDIA_PROTO,       /* application/grpc or application/grpc+proto */
+    RPC_MEDIA_OTHER_CODEC, /* application/grpc+json and the like, which nobody here reads */
+};
+enum rpc_media rpc_media_of(struct str content_type);
+
 /* "gzip" is true, none and "identity" are false; UNIMPLEMENTED for every other grpc-encoding. */
 struct status rpc_encoding_parse(struct arena *arena, struct str encoding, bool *ret_gzip);
 

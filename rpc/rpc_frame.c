@@ -63,10 +63,9 @@ static struct status check_head(struct arena *arena, const struct rpc_deframer *
     size_t size = frame_size(deframer);
 
     if (deframer->head[0] > 1)
-        return status_make(STATUS_INTERNAL, ARGOSY__REASON__MALFORMED_MESSAGE,
-                           "a gRPC frame has an unknown flag");
+        return status_make(STATUS_INTERNAL, 0, "a gRPC frame has an unknown flag");
     if (deframer->head[0] == 1 && !deframer->gzip)
-        return status_make(STATUS_INTERNAL, ARGOSY__REASON__MALFORMED_MESSAGE,
+        return status_make(STATUS_INTERNAL, 0,
                            "a message is marked as compressed, but no grpc-encoding was announced");
     if (size > deframer->size_max)
         return status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__BODY_TOO_LARGE,
@@ -120,8 +119,7 @@ struct status rpc_deframe(struct arena *arena, struct rpc_deframer *deframer, st
 struct status rpc_deframe_end(const struct rpc_deframer *deframer)
 {
     if (deframer->head_length == 0) return status_ok();
-    return status_make(STATUS_INTERNAL, ARGOSY__REASON__MALFORMED_MESSAGE,
-                       "the body ended inside a message");
+    return status_make(STATUS_INTERNAL, 0, "the body ended inside a message");
 }
 
 struct status rpc_deframe_only(struct arena *arena, struct rpc_deframer *deframer, struct str body,
@@ -136,7 +134,6 @@ struct status rpc_deframe_only(struct arena *arena, struct rpc_deframer *deframe
         if (failed(st)) return st;
     }
     if (!ret_message->data || body.length > 0)
-        return status_make(STATUS_UNIMPLEMENTED, ARGOSY__REASON__MALFORMED_MESSAGE,
-                           "exactly one message is expected here");
+        return status_make(STATUS_UNIMPLEMENTED, 0, "exactly one message is expected here");
     return status_ok();
 }

@@ -32,7 +32,7 @@ struct rpc_deframer {
 /* Takes bytes from the front of *piece until one message is whole; then *ret_message is the message
  * (never with data NULL), decompressed, a view of the piece or in the arena; else data is NULL and
  * the piece is used up. RESOURCE_EXHAUSTED (BODY_TOO_LARGE) for a message over the limit, INTERNAL
- * for a frame that is none. */
+ * for a frame that is none. That gRPC itself is broken has no reason of ours. */
 struct status rpc_deframe(struct arena *arena, struct rpc_deframer *deframer, struct str *piece,
                           struct str *ret_message);
 

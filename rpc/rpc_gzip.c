@@ -39,8 +39,7 @@ static size_t member_size(struct str compressed)
 
 static struct status broken(void)
 {
-    return status_make(STATUS_INTERNAL, ARGOSY__REASON__MALFORMED_MESSAGE,
-                       "a message is marked as gzip and does not decompress");
+    return status_make(STATUS_INTERNAL, 0, "a message is marked as gzip and does not decompress");
 }
 
 struct status rpc_gunzip(struct arena *arena, struct str compressed, size_t max,

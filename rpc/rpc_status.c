@@ -12,12 +12,18 @@
 #define TYPE_PREFIX "type.googleapis.com/"
 
 /* How much of a peer's details is looked at. */
-enum { DETAILS_MAX = 16, VIOLATIONS_MAX = 256, DETAILS_SIZE_MAX = 16 * 1024, DETAIL_KINDS = 3 };
+enum { DETAILS_MAX = 64, VIOLATIONS_MAX = 256, DETAILS_SIZE_MAX = 64 * 1024, DETAIL_KINDS = 3 };
 
 static const struct str code_texts[STATUS_CODE_COUNT] = {
     {"0", 1}, {"1", 1},  {"2", 1},  {"3", 1},  {"4", 1},  {"5", 1},  {"6", 1},  {"7", 1},  {"8", 1},
     {"9", 1}, {"10", 2}, {"11", 2}, {"12", 2}, {"13", 2}, {"14", 2}, {"15", 2}, {"16", 2},
 };
+
+const char *rpc_status_reason(struct status st)
+{
+    if (st.reason == 0 && st.details && st.details->peer_reason) return st.details->peer_reason;
+    return rpc_reason_name(st.reason);
+}
 
 const char *rpc_reason_name(int reason)
 {
@@ -105,6 +111,14 @@ static struct str pack_details(struct arena *arena, struct status st)
     return rpc_pack(arena, &envelope.base);
 }
 
+/* A peer's details go on as they came, with what we do not understand of them. */
+static struct str details_of(struct arena *arena, struct status st)
+{
+    if (st.details && st.details->peer_status)
+        return str_sized(st.details->peer_status, st.details->peer_status_size);
+    return pack_details(arena, st);
+}
+
 /* What we add is always a proper header; it is left out only when a handler filled the trailers to
  * their limit, and grpc-status goes first, so it is there even then. */
 static void add(struct arena *arena, struct http_headers *trailers, struct str name,
@@ -123,20 +137,26 @@ void rpc_status_write(struct arena *arena, struct status st, struct http_headers
     if (st.message && *st.message)
         add(arena, trailers, STR("grpc-message"), encode_message(arena, st.message));
     if (st.reason != 0 || st.details) {
-        struct str text = base64_encode(arena, pack_details(arena, st));
+        struct str text = base64_encode(arena, details_of(arena, st));
         while (text.length > 0 && text.data[text.length - 1] == '=') text.length--;
         add(arena, trailers, STR("grpc-status-details-bin"), text);
     }
+}
+
+static bool is_type(const Google__Protobuf__Any *any, const char *wanted)
+{
+    const char *name = any->type_url ? strrchr(any->type_url, '/') : NULL;
+
+    return name && strcmp(name + 1, wanted) == 0;
 }
 
 /* Decodes a detail if it is of this type and well formed, else NULL. */
 static ProtobufCMessage *read_detail(struct arena *arena, const Google__Protobuf__Any *any,
                                      const ProtobufCMessageDescriptor *descriptor)
 {
-    const char *name = any->type_url ? strrchr(any->type_url, '/') : NULL;
     ProtobufCMessage *message;
 
-    if (!name || strcmp(name + 1, descriptor->name) != 0) return NULL;
+    if (!is_type(any, descriptor->name)) return NULL;
     if (failed(rpc_unpack(arena, descriptor, str_sized(any->value.data, any->value.len), &message)))
         return NULL;
     return message;
@@ -158,13 +178,21 @@ static void read_violations(struct arena *arena, const Google__Rpc__BadRequest *
     details->violation_count = count;
 }
 
-static void read_info(const Google__Rpc__ErrorInfo *info, struct status *st)
+/* The first reason counts, as there should be one; those of other domains, and those that a newer
+ * version of ours has, keep their names. */
+static void read_info(const Google__Rpc__ErrorInfo *info, struct status *st,
+                      struct status_details *details)
 {
-    const ProtobufCEnumValue *value;
+    const ProtobufCEnumValue *value = NULL;
 
-    if (strcmp(info->domain, ERROR_DOMAIN) != 0) return;
-    value = protobuf_c_enum_descriptor_get_value_by_name(&argosy__reason__descriptor, info->reason);
-    if (value) st->reason = value->value;
+    if (st->reason != 0 || details->peer_reason) return;
+    if (strcmp(info->domain, ERROR_DOMAIN) == 0)
+        value = protobuf_c_enum_descriptor_get_value_by_name(&argosy__reason__descriptor,
+                                                             info->reason);
+    if (value)
+        st->reason = value->value;
+    else if (*info->reason)
+        details->peer_reason = info->reason;
 }
 
 static int64_t delay_ms(const Google__Rpc__RetryInfo *retry)
@@ -175,26 +203,65 @@ static int64_t delay_ms(const Google__Rpc__RetryInfo *retry)
     return delay->seconds * 1000 + delay->nanos / 1000000;
 }
 
-/* Takes over what we understand of a peer's details; the rest is passed over. */
+/* Keeps a peer's details, and takes over what we understand of them. */
 static void read_details(struct arena *arena, struct str encoded, struct status *st)
 {
-    struct status_details details = {0};
+    struct status_details *details = arena_new(arena, struct status_details);
     ProtobufCMessage *message, *detail;
     Google__Rpc__Status *envelope;
 
+    if (encoded.length == 0) return;
+    details->peer_status = encoded.data;
+    details->peer_status_size = encoded.length;
+    st->details = details;
     if (failed(rpc_unpack(arena, &google__rpc__status__descriptor, encoded, &message))) return;
     envelope = (Google__Rpc__Status *)message;
     for (size_t i = 0; i < envelope->n_details && i < DETAILS_MAX; i++) {
         const Google__Protobuf__Any *any = envelope->details[i];
         if ((detail = read_detail(arena, any, &google__rpc__error_info__descriptor)))
-            read_info((Google__Rpc__ErrorInfo *)detail, st);
+            read_info((Google__Rpc__ErrorInfo *)detail, st, details);
         else if ((detail = read_detail(arena, any, &google__rpc__bad_request__descriptor)))
-            read_violations(arena, (Google__Rpc__BadRequest *)detail, &details);
+            read_violations(arena, (Google__Rpc__BadRequest *)detail, details);
         else if ((detail = read_detail(arena, any, &google__rpc__retry_info__descriptor)))
-            details.retry_after_ms = delay_ms((Google__Rpc__RetryInfo *)detail);
+            details->retry_after_ms = delay_ms((Google__Rpc__RetryInfo *)detail);
     }
-    if (details.violation_count > 0 || details.retry_after_ms > 0)
-        st->details = arena_memdup(arena, &details, sizeof(details));
+}
+
+/* Is all of the detail in the members of the status? */
+static bool is_told(struct arena *arena, const Google__Protobuf__Any *any, struct status st)
+{
+    const Google__Rpc__ErrorInfo *info;
+
+    if (is_type(any, google__rpc__bad_request__descriptor.name)) return true;
+    if (is_type(any, google__rpc__retry_info__descriptor.name)) return true;
+    info = (Google__Rpc__ErrorInfo *)read_detail(arena, any, &google__rpc__error_info__descriptor);
+    return info && info->n_metadata == 0 && strcmp(info->domain, ERROR_DOMAIN) == 0 &&
+           strcmp(info->reason, rpc_status_reason(st)) == 0;
+}
+
+size_t rpc_status_peer_details(struct arena *arena, struct status st,
+                               const struct rpc_detail **ret_details)
+{
+    struct rpc_detail *details;
+    ProtobufCMessage *message;
+    Google__Rpc__Status *envelope;
+    size_t count = 0;
+
+    if (!st.details || !st.details->peer_status) return 0;
+    if (failed(rpc_unpack(arena, &google__rpc__status__descriptor,
+                          str_sized(st.details->peer_status, st.details->peer_status_size),
+                          &message)))
+        return 0;
+    envelope = (Google__Rpc__Status *)message;
+    details = arena_array(arena, struct rpc_detail, envelope->n_details);
+    for (size_t i = 0; i < envelope->n_details && count < DETAILS_MAX; i++) {
+        const Google__Protobuf__Any *any = envelope->details[i];
+        if (is_type(any, "google.rpc.DebugInfo") || is_told(arena, any, st)) continue;
+        details[count].type_url = str_of(any->type_url ? any->type_url : "");
+        details[count++].value = str_sized(any->value.data, any->value.len);
+    }
+    *ret_details = details;
+    return count;
 }
 
 bool rpc_status_read(struct arena *arena, const struct http_headers *trailers,

@@ -83,7 +83,28 @@ TEST(foreign_trailers_are_taken_as_they_are)
     CHECK(rpc_status_read(&arena, &trailers, &st));
     CHECK_INT(st.code, ==, STATUS_UNKNOWN);
     CHECK_STR(st.message, "broken %zz escape");
-    CHECK(!st.details && st.reason == 0);
+    CHECK(st.details && st.details->violation_count == 0 && st.reason == 0);
+    arena_release(&arena);
+}
+
+/* Details that this program does not understand, and a reason of another system, go on as they
+ * came. */
+TEST(details_of_a_peer_are_kept)
+{
+    arena_init(&arena, 0);
+    static const char encoded[] = "CAkSAm5vGhwKEnguZXhhbXBsZS9zaG9wLkFnZRIGCgR0ZXN0";
+    struct http_headers trailers = {0}, again = {0};
+    const struct rpc_detail *details;
+    struct status st;
+
+    CHECK_OK(http_headers_add(&arena, &trailers, STR("grpc-status"), STR("9")));
+    CHECK_OK(http_headers_add(&arena, &trailers, STR("grpc-status-details-bin"), str_of(encoded)));
+    CHECK(rpc_status_read(&arena, &trailers, &st));
+    st = status_dup(&arena, st);
+    rpc_status_write(&arena, st, &again);
+    CHECK(str_is(http_headers_get(&again, "grpc-status-details-bin"), encoded));
+    CHECK_INT(rpc_status_peer_details(&arena, st, &details), ==, 1);
+    CHECK(str_is(details[0].type_url, "x.example/shop.Age"));
     arena_release(&arena);
 }
 

@@ -79,15 +79,6 @@ static void read_head(const struct http_headers *headers, struct request_head *h
     }
 }
 
-/* application/grpc or application/grpc+proto, with parameters or without. */
-static bool is_grpc(const struct http_request *request, struct str content_type)
-{
-    struct str type = str_trim(str_sized(content_type.data, str_find(content_type, ';')));
-
-    return str_is(request->method, "POST") &&
-           (str_is(type, "application/grpc") || str_is(type, "application/grpc+proto"));
-}
-
 static bool accepts_gzip(struct str list)
 {
     struct str encoding;
@@ -178,7 +169,8 @@ static const struct http_headers *answer_trailers(const struct serving *serving,
     return trailers;
 }
 
-/* An answer that nothing has been sent of: one message (or none) and the status. */
+/* An answer that nothing has been sent of: one message (or none) and the status. A failure without
+ * initial metadata is an answer of trailers only. */
 static void answer(struct serving *serving, struct status st, struct str frame, bool gzip)
 {
     const struct http_headers *trailers = answer_trailers(serving, st);
@@ -186,7 +178,7 @@ static void answer(struct serving *serving, struct status st, struct str frame, 
     struct http_headers *only;
 
     serving->scope.reply_begun = true;
-    if (!failed(st)) {
+    if (!failed(st) || serving->scope.reply_metadata.count > 0) {
         http_respond_trailers(serving->call, serving->exchange, 200, head, frame, trailers);
         return;
     }
@@ -375,6 +367,17 @@ static struct rpc_route *find_route(const struct rpc_server *server, struct str 
     return route;
 }
 
+/* Answers what is no gRPC in the manner of HTTP. */
+static void refuse_http(const struct call *call, struct http_exchange *exchange)
+{
+    static struct http_header allow_items[] = {HEADER("allow", "POST")};
+    static const struct http_headers allow = {allow_items, 1, 1};
+    bool post = str_is(http_request(exchange)->method, "POST");
+
+    http_respond(call, exchange, post ? 415 : 405, post ? NULL : &allow,
+                 STR("gRPC is spoken here: POST application/grpc\n"));
+}
+
 static void serve(struct call *call, struct http_exchange *exchange,
                   const struct rpc_server *server, const char *only)
 {
@@ -383,9 +386,9 @@ static void serve(struct call *call, struct http_exchange *exchange,
     struct rpc_route *route;
 
     read_head(&request->headers, &serving.head);
-    if (!is_grpc(request, serving.head.content_type)) {
-        http_respond(call, exchange, 415, NULL,
-                     STR("gRPC is spoken here: POST application/grpc\n"));
+    if (!str_is(request->method, "POST") ||
+        rpc_media_of(serving.head.content_type) != RPC_MEDIA_PROTO) {
+        refuse_http(call, exchange);
         return;
     }
     route = find_route(server, request->path, only);

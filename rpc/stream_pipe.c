@@ -220,8 +220,7 @@ static struct status receive_only(struct call *call, struct pipe *pipe,
     st = rpc_receive_raw(call, &pipe->callee.stream, &encoded);
     if (failed(st)) return st;
     if (!encoded.data)
-        return status_make(STATUS_UNIMPLEMENTED, ARGOSY__REASON__MALFORMED_MESSAGE,
-                           "exactly one message is expected here");
+        return status_make(STATUS_UNIMPLEMENTED, 0, "exactly one message is expected here");
     st = rpc_unpack(call->arena, route->method->request, encoded, &request);
     if (failed(st)) return st;
     *ret_request = request;
@@ -287,7 +286,7 @@ static struct status caller_head(struct call *call, struct rpc_stream *stream,
         struct status st = fiber_suspend(call, &pipe->head_wait);
         if (failed(st)) return st;
     }
-    *ret_metadata = &pipe->reply_metadata;
+    *ret_metadata = pipe->done && pipe->reply_metadata.count == 0 ? NULL : &pipe->reply_metadata;
     return status_ok();
 }
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gRPC requests that the gateway passes through, and what of a service's errors reaches JSON. */
+#include "gateway/gateway_testing.h"
+
+#include "base/encode.h"
+
+#define HEAD "_format_version: \"3.0\"\n"
+#define SERVICE                                                                               \
+    "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
+    "config: {proto: /kong/edge.proto}\n"
+#define ROUTE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+#define PLAIN HEAD SERVICE ROUTE
+
+/* ---- gRPC ---- */
+
+#define FRAME(bytes)                                   \
+    {                                                  \
+        "\0\0\0\0" bytes, sizeof("\0\0\0\0" bytes) - 1 \
+    }
+
+static struct reply grpc(struct call *call, struct edge *edge, const char *method, struct str body,
+                         const char *headers)
+{
+    return ask_bytes(call, edge, "POST", arena_printf(call->arena, "/edge.Edge/%s", method), body,
+                     arena_printf(call->arena, "content-type: application/grpc%s%s",
+                                  headers[0] ? "\n" : "", headers));
+}
+
+static const char *grpc_status(const struct reply *reply)
+{
+    struct str value = reply->trailers ? http_headers_get(reply->trailers, "grpc-status")
+                                       : (struct str){0};
+
+    if (!value.data) value = http_headers_get(&reply->headers, "grpc-status");
+    return value.data ? value.data : "";
+}
+
+static void passes(struct call *call, struct edge *edge)
+{
+    struct str request = FRAME("\x04\x0a\x02hi"), two = FRAME("\x02\x08\x07\0\0\0\0\x02\x08\x09");
+    struct reply reply = grpc(call, edge, "Tell", request, "x-custom: 2\nx-user-email: eve@x");
+
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "x-custom: 2", 11) != NULL);
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "eve@x", 5) == NULL);
+    EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
+    EXPECT(is(header_of(call, &reply, "x-inside"), "secret"));
+    EXPECT(is(header_of(call, &reply, "idempotent-replayed"), ""));
+    reply = grpc(call, edge, "Tell", request, "idempotency-key: k");
+    EXPECT(memmem(reply.bytes.data, reply.bytes.length, "idempotency-key: k", 18) != NULL);
+    EXPECT(is(header_of(call, &reply, "idempotent-replayed"), "true"));
+
+    reply = grpc(call, edge, "Chat", two, "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(str_equal(reply.bytes, two));
+    reply = grpc(call, edge, "Watch", (struct str)FRAME("\x02\x08\x03"), "");
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0 && reply.bytes.length > 3 * 8);
+
+    reply = grpc(call, edge, "Fail", (struct str)FRAME("\x02\x08\x0a"), "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "10", 2) == 0);
+    reply = grpc(call, edge, "Watch", (struct str)FRAME("\x04\x08\x05\x10\x02"), "");
+    EXPECT(strncmp(grpc_status(&reply), "10", 2) == 0);
+    reply = grpc(call, edge, "Wait", (struct str)FRAME("\x03\x08\x90\x4e"), "grpc-timeout: 20m");
+    EXPECT(strncmp(grpc_status(&reply), "4", 1) == 0);
+    reply = grpc(call, edge, "Tell", STR("\0\0\0"), "");
+    EXPECT(strncmp(grpc_status(&reply), "13", 2) == 0);
+}
+
+TEST(grpc_passes_through)
+{
+    edge_run(PLAIN, NULL, passes);
+}
+
+static void inside_only(struct call *call, struct edge *edge)
+{
+    struct str empty = FRAME("\0");
+    struct reply reply = grpc(call, edge, "Secret", empty, "");
+
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+    reply = grpc(call, edge, "Nope", empty, "");
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", empty,
+                      "content-type: application/grpc-web");
+    EXPECT(reply.status == 415);
+}
+
+TEST(grpc_methods_without_a_rule_are_not_served)
+{
+    edge_run(PLAIN, NULL, inside_only);
+    edge_run(HEAD SERVICE
+             "  routes:\n  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n",
+             NULL, inside_only);
+}
+
+static void inside_only_without_transcoding(struct call *call, struct edge *edge)
+{
+    struct reply reply = grpc(call, edge, "Tell", (struct str)FRAME("\x04\x0a\x02hi"), "");
+
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0);
+    reply = grpc(call, edge, "Secret", (struct str)FRAME("\0"), "");
+    EXPECT(strncmp(grpc_status(&reply), "12", 2) == 0);
+}
+
+TEST(an_internal_rpc_is_not_passed_on_by_a_route_without_grpc_gateway)
+{
+    edge_run(
+        "_format_version: \"3.0\"\nservices:\n- name: edge\n  url: argosy://edge\n  routes:\n"
+        "  - name: all\n    protocols: [grpc]\n    paths: [/edge.Edge]\n    strip_path: false\n",
+        NULL, inside_only_without_transcoding);
+}
+
+static void under_plugins(struct call *call, struct edge *edge)
+{
+    struct str empty = FRAME("\0");
+    struct reply reply = grpc(call, edge, "Tell", empty, "");
+
+    EXPECT(strncmp(grpc_status(&reply), "16", 2) == 0);
+    reply = grpc(call, edge, "Make", (struct str)FRAME("\x04\x0a\x02hi"), "");
+    EXPECT(strncmp(grpc_status(&reply), "0", 1) == 0);
+}
+
+TEST(grpc_goes_through_the_plugins_of_its_rule)
+{
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+                          "  - name: tell\n    paths: [/tell]\n    strip_path: false\n    "
+                          "plugins:\n    - name: auth-token-validator\n",
+             NULL, under_plugins);
+}
+
+/* ---- what the gateway does not know itself ---- */
+
+static void foreign_details(struct call *call, struct edge *edge)
+{
+    struct reply reply = grpc(call, edge, "Fail", (struct str)FRAME("\x02\x08\x0b"), "");
+    struct str details = {0};
+
+    EXPECT(strncmp(grpc_status(&reply), "11", 2) == 0);
+    EXPECT(reply.trailers != NULL);
+    if (reply.trailers) details = http_headers_get(reply.trailers, "grpc-status-details-bin");
+    EXPECT(details.data && base64_decode(call->arena, details, &details));
+    EXPECT(str_equal(details, str_sized(foreign_status, sizeof(foreign_status) - 1)));
+
+    /* Initial metadata stay initial although there is no message. */
+    EXPECT(is(header_of(call, &reply, "x-initial"), "1"));
+    EXPECT(is(header_of(call, &reply, "x-trailing"), ""));
+    if (reply.trailers) EXPECT(str_is(http_headers_get(reply.trailers, "x-trailing"), "2"));
+
+    reply = ask(call, edge, "POST", "/fail/11", "", "");
+    EXPECT(reply.status == 400);
+    EXPECT(is(reply.body,
+              "{\"success\":false,\"message\":\"as you asked\",\"status_code\":400,\"error\":{"
+              "\"code\":\"OUT_OF_RANGE\",\"reason\":\"TOO_FAR\",\"field_violations\":[],"
+              "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
+              "\"reason\":\"TOO_FAR\",\"domain\":\"maps.example\",\"metadata\":{\"km\":\"7\"}},"
+              "{\"@type\":\"x.example/maps.Place\",\"value\":\"CAU=\"}]}}"));
+}
+
+TEST(details_of_any_type_pass_through_the_gateway)
+{
+    edge_run(PLAIN, NULL, foreign_details);
+}
+
+static void other_media(struct call *call, struct edge *edge)
+{
+    struct str request = FRAME("\x04\x0a\x02hi");
+    struct reply reply;
+
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", request,
+                      "content-type: APPLICATION/grpc+Proto;x=1");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", request,
+                      "content-type: application/grpc+json");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "12", 2) == 0);
+    reply = ask_bytes(call, edge, "POST", "/edge.Edge/Tell", request, "content-type: image/png");
+    EXPECT(reply.status == 415);
+    EXPECT(is(header_of(call, &reply, "content-type"), "text/plain; charset=utf-8"));
+    reply = ask_bytes(call, edge, "PUT", "/edge.Edge/Tell", request,
+                      "content-type: application/grpc");
+    EXPECT(reply.status == 405 && is(header_of(call, &reply, "allow"), "POST"));
+}
+
+TEST(only_protobuf_is_passed_through)
+{
+    edge_run(PLAIN, NULL, other_media);
+}
