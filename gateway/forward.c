@@ -71,7 +71,8 @@ void forward_reply(const struct call *call, struct gateway_request *request)
     static const char *const allowed[] = {
         "etag",        "location",         "cache-control",       "last-modified",
         "link",        "content-language", "content-disposition", "retry-after",
-        "deprecation", "sunset",           "idempotent-replayed", NULL};
+        "deprecation", "sunset",           "idempotent-replayed", "content-location",
+        NULL};
 
     for (size_t i = 0; i < request->reply.count; i++) {
         const struct http_header *item = &request->reply.items[i];

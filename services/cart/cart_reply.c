@@ -159,6 +159,7 @@ void cart_reply_compare(CartService__CartData *data, size_t from, size_t count,
             item->unavailable = true;
             continue;
         }
+        item->category = product->category; /* it may have moved since */
         item->unavailable = !has_enough(variant, item->quantity);
         if (price_of(product, variant) == item->unit_amount &&
             strcmp(currency_of(product), item->currency) == 0)

@@ -88,7 +88,8 @@ struct product {
     int64_t updated_us;
 };
 
-/* Where a product lives. */
+/* Where a product lives, or lived when somebody heard of it: its id alone says which product is
+ * meant, whatever its category is by now. The category counts where products are in order. */
 struct product_key {
     const char *category;
     const char *product_id;

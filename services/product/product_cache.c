@@ -55,7 +55,7 @@ void product_cache_free(struct product_cache *cache)
     free(cache);
 }
 
-/* Of the id alone; the category is compared. */
+/* Of the id, which alone says which product it is. */
 static uint64_t hash_of(const char *product_id)
 {
     return hash_fold(hash_text(HASH_START, product_id));
@@ -66,12 +66,10 @@ static struct slot *set_of(struct product_cache *cache, uint64_t hash)
     return &cache->slots[(hash & (cache->set_count - 1)) * WAYS];
 }
 
-static bool is_at(const struct slot *slot, uint64_t hash, const char *category,
-                  const char *product_id)
+static bool is_at(const struct slot *slot, uint64_t hash, const char *product_id)
 {
     return slot->entry && slot->hash == hash &&
-           strcmp(slot->entry->message->product_id, product_id) == 0 &&
-           strcmp(slot->entry->message->category, category) == 0;
+           strcmp(slot->entry->message->product_id, product_id) == 0;
 }
 
 const ProductService__Product *product_cache_find(const struct call *call,
@@ -86,7 +84,7 @@ const ProductService__Product *product_cache_find(const struct call *call,
     set = set_of(cache, hash);
     for (size_t i = 0; i < WAYS; i++) {
         struct slot *slot = &set[i];
-        if (!is_at(slot, hash, key->category, key->product_id)) continue;
+        if (!is_at(slot, hash, key->product_id)) continue;
         if (slot->generation != generation) return 0;
         slot->used = ++cache->clock;
         slot->entry->holders++;
@@ -208,7 +206,7 @@ void product_cache_put(struct product_cache *cache, const ProductService__Produc
     if (cache->set_count == 0 || generation == 0) return;
     set = victim = set_of(cache, hash);
     for (size_t i = 0; i < WAYS; i++) {
-        if (is_at(&set[i], hash, message->category, message->product_id)) {
+        if (is_at(&set[i], hash, message->product_id)) {
             victim = &set[i];
             break;
         }

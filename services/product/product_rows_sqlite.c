@@ -135,8 +135,7 @@ struct status product_row_find(struct sqlite_tx *tx, const struct product_key *k
                                struct product_row *ret_row)
 {
     struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, PRODUCT_BY_PLACE, "tt", key->product_id,
-                                    key->category);
+    struct status st = sqlite_query(tx, &rows, PRODUCT_BY_ID, "t", key->product_id);
 
     return failed(st) ? st : product_row_read(&rows, ret_row);
 }

@@ -2,6 +2,7 @@
 /* The handlers, in the order of proto/product.proto; those of the stock are in product_stock_rpc.c,
  * imports and exports in product_exchange_rpc.c. */
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/number.h"
 #include "reasons.pb-c.h"
 #include "rpc/rpc_arena.h"
@@ -311,6 +312,17 @@ struct status product_load(struct call *call, const struct product_key *key,
     return st;
 }
 
+/* Where the product is by now, if the link is older than its category (RFC 9110, section 8.7). */
+static struct status reply_place(const struct call *call, const char *asked,
+                                 const ProductService__Product *product)
+{
+    if (strcmp(asked, product->category) == 0) return status_ok();
+    struct str category = percent_encode(call->arena, str_of(product->category));
+    const char *path = arena_printf(call->arena, "/products/%.*s/%s", STR_ARGS(category),
+                                    product->product_id);
+    return call_reply_metadata(call, STR("content-location"), str_of(path));
+}
+
 /* One product. This is what shops are asked most, so the way is short: a look into the shard's
  * cache, and only if something was changed since, one read. */
 static struct status get_product_by_id(struct call *call,
@@ -330,6 +342,8 @@ static struct status get_product_by_id(struct call *call,
     product_reply(response, 200, "product found");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT;
     response->product = one_product(call->arena, product);
+    st = reply_place(call, request->category, product);
+    if (failed(st)) return st;
     return reply_etag(call, product->version, product);
 }
 
@@ -443,8 +457,7 @@ static size_t find_cached(const struct call *call,
 
 static bool is_asked(const ProductService__ProductRef *ref, const struct product *product)
 {
-    return strcmp(ref->product_id, product->product_id) == 0 &&
-           strcmp(ref->category, product->category) == 0;
+    return strcmp(ref->product_id, product->product_id) == 0;
 }
 
 /* Several products, in the order in which they were asked for. */

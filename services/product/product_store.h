@@ -98,7 +98,7 @@ struct product_import {
 };
 
 struct product_store {
-    /* NOT_FOUND, PRODUCT_NOT_FOUND. */
+    /* By its id, in whichever category. NOT_FOUND, PRODUCT_NOT_FOUND. */
     struct status (*find)(struct call *call, struct product_store *store,
                           const struct product_key *key, struct product *ret_product);
 

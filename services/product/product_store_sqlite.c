@@ -159,8 +159,7 @@ static struct status find(struct call *call, struct product_store *store,
     struct sqlite_rows rows;
     struct status st;
 
-    st = sqlite_read(call, product_sqlite(store)->db, &rows, PRODUCT_BY_PLACE, "tt",
-                     key->product_id, key->category);
+    st = sqlite_read(call, product_sqlite(store)->db, &rows, PRODUCT_BY_ID, "t", key->product_id);
     if (failed(st)) return st;
     st = product_row_read(&rows, &row);
     if (failed(st)) return st;

@@ -53,9 +53,9 @@ struct product_row {
 struct status product_rows_read(struct sqlite_rows *rows, size_t max,
                                 struct product_row *ret_products, size_t *ret_count);
 
-#define PRODUCT_BY_PLACE                                                                         \
+#define PRODUCT_BY_ID                                                                            \
     "SELECT " PRODUCT_COLUMNS ", 0.0 FROM products p CROSS JOIN variants v ON v.product = p.key" \
-    " WHERE p.product_id = ? AND p.category = ? ORDER BY v.position"
+    " WHERE p.product_id = ? ORDER BY v.position"
 
 /* Reads the only product of the rows. NOT_FOUND if there are none. */
 struct status product_row_read(struct sqlite_rows *rows, struct product_row *ret_row);

@@ -42,8 +42,14 @@ api PATCH "/products/apparel/$id" '{"name":"Stale","version":"1"}'; expect 409 '
 api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "1"'; expect 409
 api PATCH "/products/apparel/$id" '{"name":"Tee"}' -H 'If-Match: "2"'; expect 200 '.updatedProduct.name == "Tee"'
 api PATCH "/products/apparel/$id" '{"new_category":"tops"}'; expect 200 '.updatedProduct.category == "tops"'
-api GET "/products/apparel/$id"; expect 404
+# Its id names it for good: old links find it, and say where it is now.
+api GET "/products/apparel/$id"; expect 200 '.product.product.category == "tops"'
+check "the answer says where it is" [ "$(header content-location)" = "/products/tops/$id" ]
+api HEAD "/products/apparel/$id"; expect 200
+api GET "/products/apparel/$id/stock"; expect 200
+api GET '/products?category=apparel'; expect 200 ".products.products | all(.product_id != \"$id\")"
 api GET "/products/tops/$id"; expect 200 '.product.product.name == "Tee"'
+check "its place needs no word" [ -z "$(header content-location)" ]
 log_in boss
 api PATCH "/products/tops/$id" '{"is_featured":true}'; expect 200 '.updatedProduct.is_featured'
 

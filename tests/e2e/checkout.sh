@@ -71,6 +71,30 @@ check "it is another one" [ "$made" != "$first" ]
 eventually "/orders/$made" '.order.status == "CONFIRMED"'
 eventually /cart '.cart_data.items == []'
 
+# ---- a product that has moved to another category is the same product ----
+
+api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":1}"; expect 200
+as sam; api PATCH "/products/kitchen/$mug" '{"new_category":"gifts & more"}'; expect 200
+as ann
+api GET /cart; expect 200 '.cart_data.items[0].category == "gifts & more"' '.cart_data.items[0].unavailable | not'
+api POST /order '{"payment_method":"pm_card_visa"}'; expect 201
+moved=$(value .order_create_data.order_id)
+eventually "/orders/$moved" '.order.status == "CONFIRMED"' '.order.items[0].category == "gifts & more"'
+api POST /order "{\"items\":[{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1},
+  {\"product_id\":\"$mug\",\"category\":\"gifts & more\",\"quantity\":2}],\"payment_method\":\"pm_card_visa\"}"; expect 201
+moved=$(value .order_create_data.order_id)
+eventually "/orders/$moved" '.order.status == "CONFIRMED"' '[.order.items[].quantity] == [3]'
+api GET "/products/kitchen/$mug"; expect 200 '.product.product.category == "gifts & more"'
+check "the answer says where it is" grep -qi "^content-location: /products/gifts%20%26%20more/$mug" <<<"$headers"
+as sam
+api PATCH "/products/kitchen/$mug" '{"description":"by its old address"}'; expect 200
+api POST "/products/kitchen/$mug/stock" '{"delta":"1"}'; expect 200
+api POST /products '{"name":"Cup","category":"kitchen","price":3}'; expect 201
+cup=$(value .product_data.product_id)
+api PATCH "/products/kitchen/$cup" '{"new_category":"gifts"}'; expect 200
+api DELETE "/products/kitchen/$cup"; expect 200
+api GET "/products/gifts/$cup"; expect 404
+
 # ---- what is held unpaid ----
 
 one() { api POST /order "{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1}" "$@"; }
