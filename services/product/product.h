@@ -86,6 +86,8 @@ struct product {
     int64_t version; /* from 1, one more with each change; stock changes are none */
     int64_t created_us;
     int64_t updated_us;
+    bool is_unpriced; /* of one that a request or a file has made: it names no price at all, all of
+                         them are 0. Not stored */
 };
 
 /* Where a product lives, or lived when somebody heard of it: its id alone says which product is
@@ -131,7 +133,7 @@ struct product_context {
 };
 
 /* A whole new product from a request that its field rules have passed: ids are made, the handle is
- * a slug of the name. INVALID_ARGUMENT names the field. */
+ * a slug of the name. Without any price it is a draft. INVALID_ARGUMENT names the field. */
 struct status product_draft(struct arena *arena,
                             const ProductService__CreateProductRequest *request,
                             const struct product_context *context, struct product *ret_product);
@@ -149,10 +151,14 @@ struct status product_import_draft(struct arena *arena,
                                    const struct product_context *context,
                                    struct product *ret_product);
 
+/* What becomes of a file's product if it is new: without any price it is a draft. */
+void product_import_first(struct product *product);
+
 /* What is there, brought to what a file says (made by product_import_draft); *ret_changed false: it
  * is so already, and *ret_product is not written. Variants are recognised by their options, a
  * single one by being the only one. A quantity counts only if it is another than the file's last:
- * what was sold in between is not put back by giving the same file again. */
+ * what was sold in between is not put back by giving the same file again. A file that names no
+ * price leaves the prices as they are. */
 struct status product_import_merge(struct arena *arena, const struct product *product,
                                    const struct product *file, int64_t now_us,
                                    struct product *ret_product, bool *ret_changed);

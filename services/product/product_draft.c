@@ -86,9 +86,18 @@ static void draft_ids(struct arena *arena, struct product *product)
                                                                       : uuid_new(arena);
 }
 
-struct status product_draft(struct arena *arena,
-                            const ProductService__CreateProductRequest *request,
-                            const struct product_context *context, struct product *ret_product)
+static bool has_priced_variant(const ProductService__CreateProductRequest *request)
+{
+    for (size_t i = 0; i < request->n_variants; i++)
+        if (request->variants[i]->unit_amount_given_case || request->variants[i]->price_given_case)
+            return true;
+    return false;
+}
+
+struct status product_read_request(struct arena *arena,
+                                   const ProductService__CreateProductRequest *request,
+                                   const struct product_context *context,
+                                   struct product *ret_product)
 {
     struct product product = {
         .is_featured = request->is_featured,
@@ -100,13 +109,15 @@ struct status product_draft(struct arena *arena,
     struct product_price_input price = {
         .has_unit_amount = request->unit_amount_given_case != 0,
         .unit_amount = request->unit_amount_given_case != 0 ? request->unit_amount : 0,
-        .has_price = request->price != 0,
-        .price = request->price,
+        .has_price = request->price_given_case != 0,
+        .price = request->price_given_case != 0 ? request->price : 0,
     };
     bool priced = price.has_unit_amount || price.has_price;
-    struct product_pricing pricing = {.given = priced, .known = priced};
+    struct product_pricing pricing = {.given = priced};
     struct status st;
 
+    product.is_unpriced = !priced && !has_priced_variant(request);
+    pricing.known = priced || product.is_unpriced;
     st = draft_texts(arena, request, &product);
     if (failed(st)) return st;
     st = product_read_currency(arena, *request->currency ? request->currency : context->currency,
@@ -121,6 +132,25 @@ struct status product_draft(struct arena *arena,
 
     draft_ids(arena, &product);
     product.handle = product_slug(arena, product.name);
+    *ret_product = product;
+    return status_ok();
+}
+
+struct status product_draft(struct arena *arena,
+                            const ProductService__CreateProductRequest *request,
+                            const struct product_context *context, struct product *ret_product)
+{
+    struct product product;
+    struct status st = product_read_request(arena, request, context, &product);
+
+    if (failed(st)) return st;
+    if (product.is_unpriced && product.status == PRODUCT_ACTIVE) {
+        if (*request->status)
+            return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "price",
+                                "must be given for an active product: 0 makes it free, and without "
+                                "a price it can be a draft");
+        product.status = PRODUCT_DRAFT;
+    }
     *ret_product = product;
     return status_ok();
 }

@@ -24,6 +24,7 @@ static void make_product(struct call *call, struct stage *stage, const char *nam
 
     request.name = (char *)name;
     request.category = (char *)"mugs";
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 5;
     request.stock_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__STOCK_GIVEN_STOCK;
     request.stock = pieces;
@@ -255,6 +256,7 @@ static int import_mug(struct call *call, struct stage *stage, int64_t stock)
 
     mug.name = (char *)"Mug";
     mug.category = (char *)"mugs";
+    mug.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     mug.price = 5;
     mug.stock_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__STOCK_GIVEN_STOCK;
     mug.stock = stock;

@@ -17,6 +17,7 @@ static struct status import_new(struct arena *arena, struct sqlite_tx *tx,
 {
     struct product_cause cause = {"import", item->product.created_by};
 
+    product_import_first(&item->product);
     item->outcome = OUTCOME(CREATED);
     return item->dry_run ? status_ok() : product_row_insert(arena, tx, &item->product, &cause);
 }

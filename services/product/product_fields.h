@@ -46,6 +46,16 @@ struct status product_read_price(struct arena *arena, const struct product_price
                                  const struct product_pricing *pricing, const char *prefix,
                                  int64_t *ret_amount);
 
+/* The product of a request, as product_draft makes it, but active without a price if the request
+ * says so. */
+struct status product_read_request(struct arena *arena,
+                                   const ProductService__CreateProductRequest *request,
+                                   const struct product_context *context,
+                                   struct product *ret_product);
+
+/* Is every variant of it free? */
+bool product_is_free(const struct product *product);
+
 /* The variant that variants[index] describes; `current` is the one that it changes, NULL for a new
  * one. */
 struct status product_read_variant(struct arena *arena, const ProductService__VariantInput *input,

@@ -24,6 +24,7 @@ static struct status create(struct call *call, struct stage *stage, const char *
 
     request.name = TEXT(name);
     request.category = TEXT("mugs");
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 12.5;
     struct status st = product_service_create_product_with(call, stage->inside, &request,
                                                            &keyed->options, &response);

@@ -30,7 +30,7 @@ struct status product_import_draft(struct arena *arena,
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "product", "is required");
     st = check_handle(arena, request->handle);
     if (failed(st)) return st;
-    st = product_draft(arena, request->product, context, &product);
+    st = product_read_request(arena, request->product, context, &product);
     if (failed(st)) return st;
 
     product.handle = arena_strdup(arena, request->handle);
@@ -40,6 +40,11 @@ struct status product_import_draft(struct arena *arena,
     }
     *ret_product = product;
     return status_ok();
+}
+
+void product_import_first(struct product *product)
+{
+    if (product->is_unpriced && product->status == PRODUCT_ACTIVE) product->status = PRODUCT_DRAFT;
 }
 
 /* The stored variant that the file's variant is; NULL if it is new. */
@@ -73,16 +78,31 @@ static bool same_stock(const struct product_stock *a, const struct product_stock
     return a->tracked == b->tracked && a->on_hand == b->on_hand && a->imported == b->imported;
 }
 
+/* What a file that names no price leaves as it is: prices, the currency that they are in, and that
+ * a product which never had any is not for sale. */
+static void keep_prices(const struct product *product, struct product *file)
+{
+    file->currency = product->currency;
+    for (size_t i = 0; i < file->variant_count; i++) {
+        const struct product_variant *current = counterpart(product, file, &file->variants[i]);
+        file->variants[i].unit_amount = current ? current->unit_amount
+                                                : product_unit_amount(product);
+    }
+    if (product_is_free(product) && file->status == PRODUCT_ACTIVE) file->status = product->status;
+}
+
 struct status product_import_merge(struct arena *arena, const struct product *product,
                                    const struct product *file, int64_t now_us,
                                    struct product *ret_product, bool *ret_changed)
 {
-    bool changed = !product_same_content(product, file);
     struct product after = *file;
     struct status st;
+    bool changed;
 
     after.variants = arena_memdup(arena, file->variants,
                                   file->variant_count * sizeof(*file->variants));
+    if (file->is_unpriced) keep_prices(product, &after);
+    changed = !product_same_content(product, &after);
     for (size_t i = 0; i < after.variant_count; i++) {
         struct product_variant *variant = &after.variants[i];
         const struct product_variant *current = counterpart(product, file, variant);

@@ -209,6 +209,28 @@ static struct status patch_pricing(struct arena *arena,
     return status_ok();
 }
 
+bool product_is_free(const struct product *product)
+{
+    for (size_t i = 0; i < product->variant_count; i++)
+        if (product->variants[i].unit_amount != 0) return false;
+    return true;
+}
+
+/* Nobody gives anything away by mistake: a price of 0 may only mean that there was none yet. */
+static struct status check_activation(struct arena *arena,
+                                      const ProductService__UpdateProductRequest *request,
+                                      const struct product *before, const struct product *after,
+                                      const struct product_pricing *pricing)
+{
+    bool activated = before->status != PRODUCT_ACTIVE && after->status == PRODUCT_ACTIVE;
+
+    if (!activated || !product_is_free(after) || pricing->given || all_priced(request))
+        return status_ok();
+    return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "price",
+                        "must be given when a product without a price becomes active; 0 makes it "
+                        "free");
+}
+
 struct status product_patch(struct arena *arena, const struct product *product,
                             const ProductService__UpdateProductRequest *request, int64_t now_us,
                             struct product *ret_product)
@@ -229,6 +251,8 @@ struct status product_patch(struct arena *arena, const struct product *product,
     if (failed(st)) return st;
     st = request->n_variants > 0 ? patch_variants(arena, product, request, &pricing, &after)
                                  : patch_single(arena, request, &pricing, &after);
+    if (failed(st)) return st;
+    st = check_activation(arena, request, product, &after, &pricing);
     if (failed(st)) return st;
 
     after.version++;

@@ -43,12 +43,15 @@ static void check_create_refusals(struct call *call)
                   ARGOSY__REASON__LOGIN_REQUIRED);
     EXPECT_REASON(product_service_create_product(as(call, &customer), channel, request, &response),
                   ARGOSY__REASON__ROLE_REQUIRED);
+    request->price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request->price = 19.999;
     EXPECT_REASON(product_service_create_product(as(call, &seller), channel, request, &response),
                   ARGOSY__REASON__PRICE_TOO_PRECISE);
+    request->price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request->price = -1;
     EXPECT_REASON(product_service_create_product(as(call, &seller), channel, request, &response),
                   ARGOSY__REASON__INVALID_FIELDS);
+    request->price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request->price = 1;
     request->name = (char *)"";
     EXPECT_REASON(product_service_create_product(as(call, &seller), channel, request, &response),

@@ -89,6 +89,7 @@ static void keep_product(struct call *call)
 
     request.name = (char *)"Mug";
     request.category = (char *)"mugs";
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 5;
     request.stock_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__STOCK_GIVEN_STOCK;
     request.stock = 500;

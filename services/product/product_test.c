@@ -26,6 +26,7 @@ static ProductService__CreateProductRequest shirt(void)
     request.name = (char *)"T-Shirt";
     request.description = (char *)"100% cotton";
     request.category = (char *)"apparel";
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 19.99;
     return request;
 }
@@ -106,13 +107,66 @@ TEST(a_price_with_too_many_decimals_is_refused)
 {
     ProductService__CreateProductRequest request = shirt();
 
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 19.999;
     check_draft_refused(&request, ARGOSY__REASON__PRICE_TOO_PRECISE, "price");
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 19.5;
     request.currency = (char *)"JPY";
     check_draft_refused(&request, ARGOSY__REASON__PRICE_TOO_PRECISE, "price");
     request.currency = (char *)"XYZ";
     check_draft_refused(&request, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency");
+}
+
+TEST(a_product_without_any_price_is_a_draft_and_zero_is_said)
+{
+    ProductService__CreateProductRequest request = shirt();
+    struct product product;
+
+    request.price = 0; /* said */
+    product = made(&request);
+    CHECK(product.status == PRODUCT_ACTIVE && product_unit_amount(&product) == 0);
+    request.price_given_case = 0;
+    product = made(&request);
+    CHECK(product.status == PRODUCT_DRAFT && product.is_unpriced);
+    request.status = (char *)"archived";
+    CHECK(made(&request).status == PRODUCT_ARCHIVED);
+    request.status = (char *)"active";
+    check_draft_refused(&request, ARGOSY__REASON__INVALID_FIELDS, "price");
+    request.unit_amount_given_case =
+        PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__UNIT_AMOUNT_GIVEN_UNIT_AMOUNT;
+    request.unit_amount = 0; /* said likewise */
+    CHECK(made(&request).status == PRODUCT_ACTIVE);
+}
+
+TEST(variants_without_any_price_make_a_draft)
+{
+    ProductService__CreateProductRequest request = shirt();
+    VARIANT(small);
+    VARIANT(large);
+    OPTION(size_small, "Size", "S");
+    OPTION(size_large, "Size", "L");
+    ProductService__VariantOption *small_options[] = {&size_small},
+                                  *large_options[] = {&size_large};
+    ProductService__VariantInput *variants[] = {&small, &large};
+    struct product product;
+
+    small.n_options = large.n_options = 1;
+    small.options = small_options;
+    large.options = large_options;
+    request.n_variants = 2;
+    request.variants = variants;
+    request.price_given_case = 0;
+    product = made(&request);
+    CHECK(product.status == PRODUCT_DRAFT && product.is_unpriced);
+
+    small.unit_amount_given_case =
+        PRODUCT_SERVICE__VARIANT_INPUT__UNIT_AMOUNT_GIVEN_UNIT_AMOUNT; /* free, and it says so */
+    check_draft_refused(&request, ARGOSY__REASON__INVALID_FIELDS, "variants[1].price");
+    large.price_given_case = PRODUCT_SERVICE__VARIANT_INPUT__PRICE_GIVEN_PRICE;
+    large.price = 3;
+    product = made(&request);
+    CHECK(product.status == PRODUCT_ACTIVE && product.variants[0].unit_amount == 0);
 }
 
 TEST(texts_that_would_mislead_are_refused)
@@ -194,8 +248,9 @@ TEST(variants_have_prices_of_their_own_or_the_products)
     CHECK(product_find_variant(&product, product.variants[1].variant_id) == &product.variants[1]);
     CHECK(product_find_variant(&product, "") == NULL);
 
-    request.price = 0; /* now one has no price at all */
+    request.price_given_case = 0; /* now one has no price at all */
     check_draft_refused(&request, ARGOSY__REASON__INVALID_FIELDS, "variants[0].price");
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 19.99;
     size_large.value = (char *)"S";
     check_draft_refused(&request, ARGOSY__REASON__INVALID_FIELDS, "variants[1].options");
@@ -270,6 +325,40 @@ TEST(a_patch_changes_what_it_gives_and_nothing_else)
     CHECK_INT(after.version, ==, 2);
     CHECK_INT(after.updated_us, ==, 2000);
     CHECK_INT(after.created_us, ==, 1000);
+}
+
+TEST(a_product_without_a_price_becomes_active_with_one_only)
+{
+    ProductService__CreateProductRequest request = shirt();
+    ProductService__UpdateProductRequest change = patch();
+    struct product before, after;
+
+    request.price_given_case = 0;
+    before = made(&request);
+    change.name_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__NAME_GIVEN_NAME;
+    change.name = (char *)"Shirt";
+    CHECK_OK(try_patch(&before, &change, &after)); /* a draft it may stay */
+    change.status_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__STATUS_GIVEN_STATUS;
+    change.status = (char *)"active";
+    check_refused(try_patch(&before, &change, &after), ARGOSY__REASON__INVALID_FIELDS, "price");
+    change.price_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
+    change.price = 0;
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK(after.status == PRODUCT_ACTIVE && product_unit_amount(&after) == 0);
+    change.price = 7;
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK_INT(product_unit_amount(&after), ==, 700);
+
+    /* One that has a price needs none said again, and a free one that is active may change. */
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
+    request.status = (char *)"draft";
+    before = made(&request);
+    change.price_given_case = 0;
+    CHECK_OK(try_patch(&before, &change, &after));
+    request.price = 0;
+    request.status = (char *)"active";
+    before = made(&request);
+    CHECK_OK(try_patch(&before, &change, &after));
 }
 
 TEST(lists_are_replaced_or_cleared)
@@ -510,11 +599,39 @@ TEST(a_file_that_differs_in_anything_is_a_change)
     CHECK(changed && after.is_featured);
 
     request = shirt();
+    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request.price = 19.98;
     file = from_file(&request, -1);
     CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
     CHECK(changed);
     CHECK_INT(after.variants[0].unit_amount, ==, 1998);
+}
+
+TEST(a_file_without_a_price_makes_a_draft_or_leaves_the_price_as_it_is)
+{
+    ProductService__CreateProductRequest request = shirt();
+    struct product file, there, after;
+    bool changed;
+
+    request.status = (char *)"active"; /* a file says so of everything */
+    there = from_file(&request, -1);
+    product_import_first(&there);
+    CHECK(there.status == PRODUCT_ACTIVE);
+    request.price_given_case = 0;
+    file = from_file(&request, -1);
+    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
+    CHECK(!changed);
+    request.name = (char *)"Shirt";
+    file = from_file(&request, -1);
+    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
+    CHECK(changed && product_unit_amount(&after) == 1999 && after.status == PRODUCT_ACTIVE);
+
+    /* A new one is a draft, and stays it when the same file comes again. */
+    there = file;
+    product_import_first(&there);
+    CHECK(there.status == PRODUCT_DRAFT);
+    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
+    CHECK(!changed);
 }
 
 TEST(handles_stand_in_links)

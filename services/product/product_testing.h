@@ -103,6 +103,7 @@ create_request(struct arena *arena, const char *name, const char *category, doub
     product_service__create_product_request__init(request);
     request->name = (char *)name;
     request->category = (char *)category;
+    request->price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
     request->price = price;
     return request;
 }

@@ -36,6 +36,17 @@ api POST /products '{"name":"X","category":"c","price":100.5,"currency":"JPY"}';
 api POST /products '{"name":"X","category":"c","price":-1}'; expect 400 '.error.field_violations[0].field == "price"'
 api POST /products '{"name":"Tea","category":"c","price":1.234,"currency":"KWD"}'; expect 201 '.product_data.unit_amount == "1234"'
 
+# No price is a draft; 0 is said.
+api POST /products '{"name":"Unpriced","category":"c"}'; expect 201 '.product_data.status == "draft"'
+unpriced=$(value .product_data.product_id)
+api POST /products '{"name":"Gift","category":"c","price":0}'; expect 201 '.product_data.status == "active"' '.product_data.price == 0'
+api POST /products '{"name":"Gift","category":"c","unit_amount":"0"}'; expect 201 '.product_data.status == "active"'
+api POST /products '{"name":"X","category":"c","status":"active"}'; expect 400 '.error.field_violations[0].field == "price"'
+api POST /products '{"name":"X","category":"c","variants":[{"options":[{"name":"A","value":"1"}]},{"options":[{"name":"A","value":"2"}]}]}'
+expect 201 '.product_data.status == "draft"'
+api PATCH "/products/c/$unpriced" '{"status":"active"}'; expect 400 '.error.field_violations[0].field == "price"'
+api PATCH "/products/c/$unpriced" '{"status":"active","price":0}'; expect 200 '.updatedProduct.status == "active"'
+
 # Changing: only what is given; a stale version changes nothing.
 api PATCH "/products/apparel/$id" '{"price":24.5}'; expect 200 '.updatedProduct.price == 24.5' '.updatedProduct.name == "T-Shirt"' '.updatedProduct.version == "2"'
 api PATCH "/products/apparel/$id" '{"name":"Stale","version":"1"}'; expect 409 '.error.reason == "VERSION_STALE"'
