@@ -9,6 +9,7 @@
 #include "app/admin.h"
 #include "app/shop_settings.h"
 #include "events/events.h"
+#include "fiber/descriptors.h"
 #include "fiber/fiber.h"
 #include "fiber/shard.h"
 #include "gateway/gateway.h"
@@ -17,7 +18,15 @@
 #include "rpc/schema.h"
 #include "rpc/service.h"
 
-enum { LISTENERS_MAX = 16, MODULES_MAX = 16 };
+enum {
+    LISTENERS_MAX = 16,
+    MODULES_MAX = 16,
+    /* Descriptors kept from the clients' connections; see share_descriptors. */
+    DESCRIPTORS_KEPT = 32,
+    DESCRIPTORS_A_STORE = 3, /* of a shard's connection to a store, or to another process */
+    CONNECTIONS_LEAST = 16,
+    CONNECTIONS_FEW = 256,
+};
 
 /* One service of the registry, as this process sees it. */
 struct member {
@@ -171,6 +180,32 @@ static struct status check_existing(const struct shop *shop, const char *path)
                          path);
 }
 
+/* What is open now and what is opened later (databases on each shard, the admin port's connections,
+ * calls to other processes, files) is kept from the clients' connections. Asked before the stores
+ * are opened, so that it is this that is said, and once more when all is open. */
+static struct status share_descriptors(struct shop *shop, bool opened)
+{
+    size_t limit = descriptors_raise();
+    size_t shards = (size_t)shards_count(shop->shards), here = 0;
+
+    for (size_t i = 0; i < shop->member_count; i++) here += shop->members[i].here;
+    size_t kept = descriptors_open() + DESCRIPTORS_KEPT + shards * (here * DESCRIPTORS_A_STORE + 2);
+    if (!opened) kept += here * (DESCRIPTORS_A_STORE + shards);
+    if (limit < kept + CONNECTIONS_LEAST)
+        return status_printf(shop->arena, STATUS_FAILED_PRECONDITION,
+                             ARGOSY__REASON__SETTING_INVALID,
+                             "this process may open %zu files and needs %zu at least; raise the "
+                             "limit with ulimit -n (systemd: LimitNOFILE=), or set ARGOSY_SHARDS=1",
+                             limit, kept + CONNECTIONS_LEAST);
+    if (!opened) return status_ok();
+    descriptors_limit_connections(limit - kept);
+    if (limit - kept < CONNECTIONS_FEW)
+        log_warn(0,
+                 "few connections can be open at a time; raise the limit of open files (ulimit -n)",
+                 LOG_INT("connections", (int64_t)(limit - kept)), LOG_INT("files", (int64_t)limit));
+    return status_ok();
+}
+
 static struct status open_ground(struct shop *shop)
 {
     const struct config *config = shop->config;
@@ -194,6 +229,10 @@ static struct status open_ground(struct shop *shop)
                                      : (int)config_integer(config, "ARGOSY_SHARDS");
     shop->shards = shards_new(count);
     if (!shop->shards) return status_errno(shop->arena, errno, "cannot make the event loops");
+    if (shop->options.listen) {
+        st = share_descriptors(shop, false);
+        if (failed(st)) return st;
+    }
 
     struct rpc_server_options options = {
         .schema = shop->schema,
@@ -342,7 +381,7 @@ static struct status listen_admin(struct shop *shop)
     if (strcmp(address, "off") == 0) return status_ok();
     shop->admin = admin_new(shop->arena, check_ready, shop);
     struct http_server_options options = {
-        .name = "admin", .handler = admin_handle, .data = shop->admin};
+        .name = "admin", .handler = admin_handle, .data = shop->admin, .reserved = true};
     return listen_on(shop, "ADMIN_LISTEN", address, &options);
 }
 
@@ -365,6 +404,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
     if (!failed(st) && options->listen) st = listen_services(shop);
     if (!failed(st) && options->listen) st = listen_gateway(shop);
     if (!failed(st) && options->listen) st = listen_admin(shop);
+    if (!failed(st) && options->listen) st = share_descriptors(shop, true);
     if (failed(st)) {
         shop_free(shop);
         return st;

@@ -1,31 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listeners: on every shard a socket of its own for the same address (SO_REUSEPORT), among which
  * the kernel spreads the connections. All sockets are bound and listen before listener_new answers,
- * so its errors are complete; each shard takes its socket over by a message. */
+ * so its errors are complete; each shard takes its socket over by a message.
+ *
+ * libuv only says when a connection waits; accepting is done here. Without a descriptor libuv would
+ * try again and again inside one callback, and its loop would never turn again, not even for a
+ * signal. A socket that cannot accept is not watched for PAUSE_US, and connections wait in the
+ * kernel's queue. */
 #include "fiber/stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "fiber/descriptors.h"
 #include "fiber/stream_kind.h"
 #include "reasons.pb-c.h"
 
-enum { BACKLOG = 4096 };
+enum {
+    BACKLOG = 4096,
+    ACCEPTED_MAX = 64, /* in one turn of the loop */
+    PAUSE_US = 50000,
+};
 
 /* Belongs to its shard once that has taken it over. */
 struct listener_socket {
     struct listener *listener;
-    uv_tcp_t handle;
-    int fd; /* -1 once libuv has it */
+    uv_poll_t handle;
+    int fd; /* -1 once it is closed */
     bool open;
+    bool paused;
+    struct shard_timer resume;
     struct shard_hook hook;
 };
 
 struct listener {
     struct shards *shards;
-    void (*on_accept)(void *owner, struct stream *stream);
+    struct listener_events events;
     void *owner;
     struct sockaddr_storage address;
     char text[ADDRESS_TEXT_SIZE];
@@ -34,14 +47,74 @@ struct listener {
     struct listener_socket sockets[];
 };
 
-static void on_connection(uv_stream_t *server, int error)
-{
-    struct listener_socket *socket = server->data;
-    struct stream *stream;
+static void on_connection(uv_poll_t *handle, int error, int events);
 
-    if (error) return; /* out of descriptors, or the peer went away: libuv goes on */
-    stream = stream_tcp_accept(socket->hook.shard, server, &error);
-    if (stream) socket->listener->on_accept(socket->listener->owner, stream);
+static void watch(struct listener_socket *socket)
+{
+    socket->paused = false;
+    if (uv_poll_start(&socket->handle, UV_READABLE, on_connection) != 0) socket->paused = true;
+}
+
+static void on_resume(void *data)
+{
+    struct listener_socket *socket = data;
+
+    if (socket->open) watch(socket);
+}
+
+/* Nobody can be accepted now. */
+static void pause_socket(struct listener_socket *socket)
+{
+    const struct listener *listener = socket->listener;
+    struct shard *shard = socket->hook.shard;
+
+    socket->paused = true;
+    uv_poll_stop(&socket->handle);
+    shard_timer_start(shard, &socket->resume, shard_now_us(shard) + PAUSE_US, on_resume, socket);
+    if (listener->events.on_full) listener->events.on_full(listener->owner, shard);
+}
+
+/* Accepts one connection; false when none waits or none can be taken. */
+static bool accept_one(struct listener_socket *socket)
+{
+    const struct listener *listener = socket->listener;
+    bool counted = !listener->events.reserved;
+    int error = 0;
+
+    if (counted && !descriptors_take()) {
+        pause_socket(socket);
+        return false;
+    }
+    int fd = accept4(socket->fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        struct stream *stream = stream_tcp_accept(socket->hook.shard, fd, counted, &error);
+        if (stream) listener->events.on_accept(listener->owner, stream);
+        return true;
+    }
+    error = errno;
+    if (counted) descriptors_give();
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+        pause_socket(socket);
+    /* What else accept(2) may say is about the one connection, which is gone. */
+    return error == ECONNABORTED || error == EINTR || error == EPROTO;
+}
+
+static void on_connection(uv_poll_t *handle, int error, int events)
+{
+    struct listener_socket *socket = handle->data;
+
+    (void)error;
+    (void)events;
+    for (int i = 0; i < ACCEPTED_MAX && socket->open && !socket->paused; i++)
+        if (!accept_one(socket)) return;
+}
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    struct listener_socket *socket = handle->data;
+
+    close(socket->fd);
+    socket->fd = -1;
 }
 
 static void close_socket(void *data)
@@ -50,23 +123,23 @@ static void close_socket(void *data)
 
     if (!socket->open) return;
     socket->open = false;
+    shard_timer_stop(&socket->resume);
     shard_hook_remove(&socket->hook);
-    uv_close((uv_handle_t *)&socket->handle, 0);
+    uv_close((uv_handle_t *)&socket->handle, on_socket_closed);
 }
 
 static void take_socket(struct shard *shard, void *data)
 {
     struct listener_socket *socket = data;
 
-    invariant(uv_tcp_init(&shard->loop, &socket->handle) == 0);
-    invariant(uv_tcp_open(&socket->handle, socket->fd) == 0);
-    socket->fd = -1;
+    invariant(uv_poll_init_socket(&shard->loop, &socket->handle, socket->fd) == 0);
     socket->open = true;
     socket->handle.data = socket;
     shard_on_stop(shard, &socket->hook, close_socket, socket);
-    if (atomic_load(&socket->listener->closing) ||
-        uv_listen((uv_stream_t *)&socket->handle, BACKLOG, on_connection) != 0)
+    if (atomic_load(&socket->listener->closing))
         close_socket(socket);
+    else
+        watch(socket);
 }
 
 /* A socket bound to the address; -1 with errno. With `shared`, others may be bound to it too if all
@@ -144,6 +217,15 @@ struct status listener_new(struct arena *arena, struct shards *shards, const cha
                            void (*on_accept)(void *owner, struct stream *stream), void *owner,
                            struct listener **ret_listener)
 {
+    struct listener_events events = {.on_accept = on_accept};
+
+    return listener_open(arena, shards, address, &events, owner, ret_listener);
+}
+
+struct status listener_open(struct arena *arena, struct shards *shards, const char *address,
+                            const struct listener_events *events, void *owner,
+                            struct listener **ret_listener)
+{
     int count = shards_count(shards);
     char host[ADDRESS_HOST_SIZE];
     struct sockaddr_storage parsed;
@@ -160,7 +242,7 @@ struct status listener_new(struct arena *arena, struct shards *shards, const cha
     listener = calloc(1, sizeof(*listener) + (size_t)count * sizeof(listener->sockets[0]));
     invariant(listener != 0);
     listener->shards = shards;
-    listener->on_accept = on_accept;
+    listener->events = *events;
     listener->owner = owner;
     listener->address = parsed;
     listener->count = count;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/test.h"
 #include "fiber/address.h"
+#include "fiber/descriptors.h"
 #include "fiber/fiber.h"
 #include "fiber/stream.h"
 
@@ -431,5 +432,94 @@ TEST(a_closed_listener_takes_no_more_and_leaves_the_open)
     listener_close(closing.listener);
     listener_free(closing.listener);
     shards_free(closing.shards);
+    arena_release(&arena);
+}
+
+/* Opens `count` connections to the port; they stay open until the process ends or they are closed. */
+static void connect_many(int port, int *fds, int count)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < count; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK_INT(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    }
+}
+
+struct scarce {
+    struct listener *listener;
+    struct stream *streams[8];
+    int accepted, full;
+};
+
+static void scarce_on_data(void *owner, const uint8_t *data, size_t size)
+{
+    (void)owner;
+    (void)data;
+    (void)size;
+}
+
+static void scarce_on_nothing(void *owner)
+{
+    (void)owner;
+}
+
+static void scarce_on_close(void *owner, int error)
+{
+    (void)owner;
+    (void)error;
+}
+
+static const struct stream_events scarce_stream = {.on_data = scarce_on_data,
+                                                   .on_end = scarce_on_nothing,
+                                                   .on_drain = scarce_on_nothing,
+                                                   .on_close = scarce_on_close};
+
+static void scarce_on_accept(void *owner, struct stream *stream)
+{
+    struct scarce *scarce = owner;
+
+    stream_start(stream, &scarce_stream, scarce);
+    scarce->streams[scarce->accepted++] = stream;
+}
+
+static void scarce_on_full(void *owner, struct shard *shard)
+{
+    (void)shard;
+    ((struct scarce *)owner)->full++;
+}
+
+static void play_scarce(struct call *call, void *data)
+{
+    struct scarce *scarce = data;
+    int fds[5];
+
+    connect_many(listener_port(scarce->listener), fds, 5);
+    EXPECT(!failed(fiber_sleep(call, 300000)));
+    EXPECT(scarce->accepted == 3);
+    EXPECT(scarce->full > 0 && scarce->full < 30); /* looks again now and then, not all the time */
+    stream_close(scarce->streams[0]);
+    EXPECT(!failed(fiber_sleep(call, 300000)));
+    EXPECT(scarce->accepted == 4);
+    for (int i = 0; i < 5; i++) close(fds[i]);
+    shards_stop(call->shard->shards);
+}
+
+TEST(connections_without_a_descriptor_wait_and_are_accepted_later)
+{
+    struct shards *shards = shards_new(1);
+    struct listener_events events = {.on_accept = scarce_on_accept, .on_full = scarce_on_full};
+    struct scarce scarce = {0};
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    CHECK_OK(listener_open(&arena, shards, "127.0.0.1:0", &events, &scarce, &scarce.listener));
+    descriptors_limit_connections(3);
+    fiber_post(shards_at(shards, 0), play_scarce, 0, &scarce);
+    shards_run(shards);
+    descriptors_limit_connections(SIZE_MAX);
+    listener_free(scarce.listener);
+    shards_free(shards);
     arena_release(&arena);
 }

@@ -77,6 +77,18 @@ void stream_connect_cancel(struct stream_connect *attempt);
 struct status listener_new(struct arena *arena, struct shards *shards, const char *address,
                            void (*on_accept)(void *owner, struct stream *stream), void *owner,
                            struct listener **ret_listener);
+
+/* The same with more to say. At most as many connections are accepted as
+ * descriptors_limit_connections allows (fiber/descriptors.h); who connects meanwhile waits. */
+struct listener_events {
+    void (*on_accept)(void *owner, struct stream *stream);
+    /* Nobody can be accepted for want of descriptors; tried again in a moment. May be NULL. */
+    void (*on_full)(void *owner, struct shard *shard);
+    bool reserved; /* may use the descriptors that are kept back */
+};
+struct status listener_open(struct arena *arena, struct shards *shards, const char *address,
+                            const struct listener_events *events, void *owner,
+                            struct listener **ret_listener);
 /* The address with the real port: "127.0.0.1:8000". */
 const char *listener_address(const struct listener *listener);
 int listener_port(const struct listener *listener);

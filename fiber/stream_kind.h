@@ -45,9 +45,10 @@ void stream_fail(struct stream *stream, int error);
 /* The last: tells the owner and frees. */
 void stream_closed(struct stream *stream);
 
-/* Makes a TCP stream around a connection: accepted by `server`, or the one that `connect` is to
+/* Makes a TCP stream around a connection: one that was accepted (`fd` is taken, also on failure;
+ * `counted`: by descriptors_take, to be given back at the end), or the one that `connect` is to
  * make. */
-struct stream *stream_tcp_accept(struct shard *shard, uv_stream_t *server, int *ret_error);
+struct stream *stream_tcp_accept(struct shard *shard, int fd, bool counted, int *ret_error);
 struct stream *stream_tcp_connect(struct shard *shard, uv_connect_t *request,
                                   const struct sockaddr_storage *address,
                                   uv_connect_cb on_connected, int *ret_error);

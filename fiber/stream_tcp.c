@@ -4,7 +4,9 @@
  * copied and queued. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fiber/descriptors.h"
 #include "fiber/stream_kind.h"
 #include "base/status.h"
 
@@ -18,6 +20,7 @@ struct tcp {
     struct stream stream;
     uv_tcp_t handle;
     uv_shutdown_t shutdown;
+    bool counted; /* its descriptor is one of descriptors_take */
 };
 
 struct queued_write {
@@ -171,6 +174,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct tcp *tcp = handle->data;
 
+    if (tcp->counted) descriptors_give();
     stream_closed(&tcp->stream);
 }
 
@@ -223,14 +227,22 @@ int stream_tcp_connected(struct stream *stream)
     return uv_tcp_nodelay(&tcp->handle, 1);
 }
 
-struct stream *stream_tcp_accept(struct shard *shard, uv_stream_t *server, int *ret_error)
+struct stream *stream_tcp_accept(struct shard *shard, int fd, bool counted, int *ret_error)
 {
     struct tcp *tcp = tcp_new(shard, ret_error);
     int error;
 
-    if (!tcp) return 0;
-    error = uv_accept(server, (uv_stream_t *)&tcp->handle);
-    if (!error) error = stream_tcp_connected(&tcp->stream);
+    if (!tcp) {
+        close(fd);
+        if (counted) descriptors_give();
+        return 0;
+    }
+    tcp->counted = counted;
+    error = uv_tcp_open(&tcp->handle, fd);
+    if (error)
+        close(fd);
+    else
+        error = stream_tcp_connected(&tcp->stream);
     if (!error) return &tcp->stream;
     stream_fail(&tcp->stream, error);
     *ret_error = error;

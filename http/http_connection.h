@@ -42,6 +42,7 @@ struct http_home {
     struct http_pool pool;
     struct http_date date;
     struct shard_timer drain_timer;
+    int64_t full_logged_us; /* when it was last said that there are no descriptors */
     bool draining;
     bool drained;
 };

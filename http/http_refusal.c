@@ -61,6 +61,7 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                                  ENVELOPE(500, "INTERNAL", "REASON_UNSPECIFIED",
                                           "the request was not answered")},
     [HTTP_REFUSED_CONNECTIONS] = {"connections", 503, ""},
+    [HTTP_REFUSED_DESCRIPTORS] = {"descriptors", 503, ""},
     [HTTP_REFUSED_WRITE_TIMEOUT] = {"write_timeout", 408, ""},
     [HTTP_REFUSED_RESETS] = {"resets", 429, ""},
     [HTTP_REFUSED_FLOOD] = {"flood", 429, ""},

@@ -5,9 +5,11 @@
 
 #include <stdatomic.h>
 
+#include "fiber/descriptors.h"
 #include "http/http_connection.h"
+#include "observe/log.h"
 
-enum { LISTENERS_MAX = 8 };
+enum { LISTENERS_MAX = 8, FULL_LOGGED_EVERY_US = 10 * 1000 * 1000 };
 
 static struct metric refused_total = METRIC_COUNTER(
     "argosy_http_refused_total", "Connections and requests that the HTTP server refused.", "server",
@@ -117,6 +119,25 @@ static void on_accept(void *owner, struct stream *stream)
     http_server_accept(owner, stream);
 }
 
+/* The shard has run out of descriptors for connections; said once in a while only. */
+static void on_full(void *owner, struct shard *shard)
+{
+    struct http_server *server = owner;
+    struct http_home *home = &server->homes[shard->index];
+    int64_t now_us = shard_now_us(shard);
+    struct descriptor_stats stats;
+
+    metric_add(server->counters.refused[HTTP_REFUSED_DESCRIPTORS], 1);
+    if (home->full_logged_us && now_us - home->full_logged_us < FULL_LOGGED_EVERY_US) return;
+    home->full_logged_us = now_us;
+    descriptor_stats(&stats);
+    log_warn(0,
+             "no file descriptor is free for another connection: new ones wait; raise the limit of "
+             "open files (ulimit -n)",
+             LOG_STR("server", server->options.name),
+             LOG_INT("connections", (int64_t)stats.connections));
+}
+
 struct status http_server_listen(struct http_server *server, struct arena *arena,
                                  struct shards *shards, const char *address)
 {
@@ -126,7 +147,9 @@ struct status http_server_listen(struct http_server *server, struct arena *arena
         return status_printf(arena, STATUS_RESOURCE_EXHAUSTED, 0,
                              "%s: an HTTP server listens on at most %d addresses",
                              server->options.name, LISTENERS_MAX);
-    struct status st = listener_new(arena, shards, address, on_accept, server, &listener);
+    const struct listener_events events = {
+        .on_accept = on_accept, .on_full = on_full, .reserved = server->options.reserved};
+    struct status st = listener_open(arena, shards, address, &events, server, &listener);
     if (failed(st)) return st;
     server->shards = shards;
     server->listeners[server->listener_count++] = listener;

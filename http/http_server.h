@@ -29,6 +29,7 @@ struct http_server_options {
     const char *name; /* for logs and metrics: "gateway", "cart", "admin" */
     http_handler *handler;
     void *data;
+    bool reserved; /* its connections may use the descriptors that are kept from the others */
     /* 0 takes the default. */
     size_t header_size_max; /* 32 KiB: request line and all headers; past it 431 */
     size_t body_size_max; /* 0: the handler's business. A Content-Length above it is 413 at once */

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Few file descriptors: what cannot serve says so and does not start; what can keeps some back for the admin port and the
+# stores, waits without burning the processor while connections hold the rest, and ends when told to.
+. "$(dirname "$0")/shop.sh"
+status=- body=-
+export ARGOSY_SHARDS=2
+
+listens=(GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0)
+for service in "${services[@]}"; do listens+=("${service^^}_LISTEN=127.0.0.1:0"); done
+(ulimit -n 64 && env "${listens[@]}" "$ARGOSY" serve >"$work/few.out" 2>&1)
+check "64 descriptors do not start" [ $? -ne 0 ]
+check "the limit and the remedy are named" grep -q 'may open 64 files .*ulimit -n' "$work/few.out"
+
+ulimit -n 300
+start_single
+pid=$(cat "$work/shop.pid")
+base=http://$gateway
+check "few connections are warned of" grep -q 'few connections can be open' "$work/shop.log"
+
+mkfifo "$work/hold"
+"$(dirname "$ARGOSY")/tests/idle_connections" "${gateway#*:}" 280 <"$work/hold" >"$work/idle.out" &
+idle=$!
+exec 4>"$work/hold"
+for _ in $(seq 100); do grep -q open "$work/idle.out" && break; sleep 0.1; done
+check "280 connections are open or wait" grep -qx "open 280" "$work/idle.out"
+
+ticks() { awk '{print $14 + $15}' "/proc/$pid/stat"; }
+before=$(ticks)
+sleep 2
+used=$(($(ticks) - before))
+check "waiting takes no processor time ($used ticks of 200)" [ "$used" -lt 20 ]
+check "the admin port answers" curl -sf --max-time 5 -o "$work/metrics" "http://$admin/metrics"
+check "the refusals are counted" grep -q 'argosy_http_refused_total{server="gateway",reason="descriptors"} [1-9]' "$work/metrics"
+check "and logged, at a bounded rate" [ "$(grep -c 'no file descriptor is free' "$work/shop.log")" -le 4 ]
+check "at all" grep -q 'no file descriptor is free' "$work/shop.log"
+
+began=$(date +%s)
+kill -TERM "$pid"
+wait "$pid"
+check "SIGTERM ends it" [ $? -eq 0 ]
+check "in time" [ $(($(date +%s) - began)) -le 12 ]
+pids=()
+exec 4>&-
+wait $idle
