@@ -11,7 +11,12 @@
 #include "observe/log.h"
 #include "rpc/rpc_body.h"
 
-enum { SLOW_US = 1000 * 1000 };
+enum {
+    SLOW_US = 1000 * 1000,
+    /* How much of a refused request's body is waited for, and how long. */
+    REFUSED_BODY_MAX = 64 * 1024,
+    REFUSED_BODY_WITHIN_MS = 2000,
+};
 
 /* What a request turned out to be. */
 struct plan {
@@ -245,6 +250,24 @@ static struct status serve(struct call *call, struct gateway_request *request, s
     return serve_json(call, request, &plan->json);
 }
 
+/* Reads the rest of a request that was refused before its body was read. A stream that is answered
+ * before its end must be reset, and clients that are still sending may report that instead of the
+ * answer. HTTP/1.1 waits in its connection; gRPC clients expect an answer at any time. */
+static void drop_body(struct call *call, const struct gateway_request *request)
+{
+    struct call limited;
+    struct str piece;
+    size_t size = 0;
+
+    if (request->http->version != HTTP_2) return;
+    call_init_child(&limited, call, REFUSED_BODY_WITHIN_MS);
+    while (size < REFUSED_BODY_MAX) {
+        struct status st = http_read(&limited, request->exchange, &piece);
+        if (failed(st) || piece.length == 0) return;
+        size += piece.length;
+    }
+}
+
 void gateway_handle(struct call *call, struct http_exchange *exchange, void *data)
 {
     struct gateway_request request = {
@@ -254,6 +277,7 @@ void gateway_handle(struct call *call, struct http_exchange *exchange, void *dat
     begin(call, &request);
     request.outcome = serve(call, &request, &plan);
     if (!http_responded(exchange)) {
+        if (!plan.grpc && failed(request.outcome)) drop_body(call, &request);
         if (plan.grpc && failed(request.outcome))
             answer_grpc(call, &request);
         else

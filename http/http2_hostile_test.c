@@ -308,6 +308,58 @@ TEST(bounds_slow_clients)
 
 /* Well-formed beginnings, then noise: cut anywhere, mutated anywhere. The server must stand and go
  * on. */
+enum { HEAD_ENDS = NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM };
+
+static bool await_frame(struct call *call, struct peer *peer, uint8_t type)
+{
+    for (int i = 0; i < 2000 && !find_frame(peer, type); i++)
+        EXPECT(!failed(fiber_sleep(call, 1000)));
+    return find_frame(peer, type) != NULL;
+}
+
+static void play_closed_streams(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+
+    /* An identifier that was skipped. */
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 5, head_root);
+    send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 3, head_root);
+    expect_goaway(call, &peer, NGHTTP2_PROTOCOL_ERROR);
+
+    /* A stream that the client has ended, and one that it has reset. */
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 1, head_root);
+    EXPECT(await_frame(call, &peer, NGHTTP2_DATA));
+    send_frame(&peer, NGHTTP2_DATA, 0, 1, STR("more"));
+    expect_goaway(call, &peer, NGHTTP2_STREAM_CLOSED);
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, head_post);
+    send_frame(&peer, NGHTTP2_RST_STREAM, 0, 1, (struct str){"\0\0\0\x08", 4});
+    send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 1, head_post);
+    expect_goaway(call, &peer, NGHTTP2_STREAM_CLOSED);
+
+    /* What was under way when the server answered early is no fault: /large reads no body. */
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_WINDOW_UPDATE, 0, 0, (struct str){"\0\x10\0\0", 4});
+    send_frame(&peer, NGHTTP2_SETTINGS, 0, 0, (struct str){"\0\4\0\x10\0\0", 6});
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, head_large);
+    EXPECT(await_frame(call, &peer, NGHTTP2_RST_STREAM));
+    peer.received.length = 0;
+    send_frame(&peer, NGHTTP2_DATA, 0, 1, STR("more"));
+    send_frame(&peer, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, STR("and the end"));
+    send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 3, head_root);
+    EXPECT(await_frame(call, &peer, NGHTTP2_DATA));
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(frames_of_streams_that_are_no_more_end_the_connection)
+{
+    testing_run(play_closed_streams);
+}
+
 static void play_noise(struct call *call, struct shard *shard)
 {
     struct http_server *server = new_server(&(struct http_server_options){.header_timeout_ms = 50,

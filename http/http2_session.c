@@ -181,6 +181,28 @@ static struct http_exchange *exchange_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+/* Ends the connection over a frame of a stream that the client may not use any more. nghttp2
+ * forgets closed streams and passes over such frames. */
+static bool check_stream(struct http2_session *session, int32_t id)
+{
+    enum http2_id_fault fault;
+
+    if (session->refusal || nghttp2_session_find_stream(session->ng, id)) return true;
+    fault = http2_ids_check(&session->ids, id);
+    if (fault == HTTP2_ID_FINE) return true;
+    session->refusal = HTTP_REFUSED_PROTOCOL;
+    (void)nghttp2_session_terminate_session(
+        session->ng, fault == HTTP2_ID_SKIPPED ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
+    return false;
+}
+
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *frame, void *user_data)
+{
+    (void)ng;
+    if (frame->type == NGHTTP2_HEADERS) (void)check_stream(user_data, frame->stream_id);
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user_data)
 {
     struct http2_session *session = user_data;
@@ -188,6 +210,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     session->headers_open = true;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    http2_ids_open(&session->ids, frame->hd.stream_id);
     struct http_exchange *exchange = session->refusal ? NULL
                                                       : session->role->on_open(session->owner);
     if (!exchange)
@@ -264,7 +287,10 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         if (!ends && frame->hd.length == 0) count_empty(session);
         break;
-    case NGHTTP2_RST_STREAM: count_reset(session); return 0;
+    case NGHTTP2_RST_STREAM:
+        session->reset_id = frame->hd.stream_id;
+        count_reset(session);
+        return 0;
     case NGHTTP2_PRIORITY: count_empty(session); return 0;
     case NGHTTP2_SETTINGS:
         if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) count_empty(session);
@@ -310,10 +336,12 @@ static struct status reset_status(uint32_t error)
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user_data)
 {
+    struct http2_session *session = user_data;
     struct http_exchange *exchange = exchange_of(ng, id);
     struct status reason = status_ok();
+    bool by_peer = id == session->reset_id || nghttp2_session_get_stream_remote_close(ng, id) == 1;
 
-    (void)user_data;
+    if (session->server) http2_ids_close(&session->ids, id, !by_peer);
     if (!exchange) return 0;
     if (error != NGHTTP2_NO_ERROR || !exchange->in.ended) reason = reset_status(error);
     close_exchange(exchange, reason);
@@ -352,6 +380,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
 {
     nghttp2_session_callbacks *callbacks;
     invariant(nghttp2_session_callbacks_new(&callbacks) == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
@@ -415,7 +444,7 @@ void http2_session_free(struct http2_session *session)
     free(session);
 }
 
-bool http2_session_receive(struct http2_session *session, struct str data)
+static bool feed(struct http2_session *session, struct str data)
 {
     session->busy = true;
     ssize_t used = nghttp2_session_mem_recv(session->ng, (const uint8_t *)data.data, data.length);
@@ -427,6 +456,38 @@ bool http2_session_receive(struct http2_session *session, struct str data)
     else
         (void)nghttp2_session_terminate_session(session->ng, NGHTTP2_PROTOCOL_ERROR);
     return false;
+}
+
+/* nghttp2 says nothing of DATA frames whose stream is closed, so their heads are looked at here,
+ * once what stands before them has been taken. */
+static bool check_data_frames(struct http2_session *session, struct str *data)
+{
+    struct str rest = *data, before;
+    bool resets = false;
+    uint8_t type;
+    int32_t id;
+
+    while (http2_frame_walk_next(&session->walk, &rest, &type, &id)) {
+        resets |= type == NGHTTP2_RST_STREAM;
+        if (type != NGHTTP2_DATA) continue;
+        if (!resets && (nghttp2_session_find_stream(session->ng, id) || id > session->ids.last))
+            continue; /* open, or opened by what stands before */
+        before = str_sized(data->data, (size_t)(rest.data - data->data));
+        before.length -= before.length < HTTP2_FRAME_HEAD_SIZE ? before.length
+                                                               : HTTP2_FRAME_HEAD_SIZE;
+        if (before.length > 0 && !feed(session, before)) return false;
+        data->data += before.length;
+        data->length -= before.length;
+        resets = false;
+        if (!check_stream(session, id)) return false;
+    }
+    return true;
+}
+
+bool http2_session_receive(struct http2_session *session, struct str data)
+{
+    if (session->server && !check_data_frames(session, &data)) return false;
+    return data.length == 0 || feed(session, data);
 }
 
 bool http2_session_fill(struct http2_session *session, struct buffer *out, size_t size_max)

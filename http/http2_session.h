@@ -14,6 +14,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/http2_ids.h"
 #include "http/http_exchange.h"
 
 enum {
@@ -65,7 +66,10 @@ struct http2_session {
     bool server;
     struct http_exchange *ready, *ready_last;
     struct http2_bucket resets, empties;
-    enum http_refusal refusal; /* why we end the connection */
+    struct http2_ids ids;         /* of a server: which streams the client has opened */
+    struct http2_frame_walk walk; /* likewise of a server */
+    int32_t reset_id;             /* the stream that the peer reset last */
+    enum http_refusal refusal;    /* why we end the connection */
 };
 
 struct http2_session *http2_session_new(const struct http2_session *template, bool server,

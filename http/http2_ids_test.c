@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+#include "http/http2_ids.h"
+
+TEST(an_identifier_that_was_skipped_is_not_used_later)
+{
+    struct http2_ids ids = {0};
+
+    CHECK_INT(http2_ids_check(&ids, 1), ==, HTTP2_ID_FINE);
+    http2_ids_open(&ids, 5);
+    CHECK_INT(http2_ids_check(&ids, 1), ==, HTTP2_ID_SKIPPED);
+    CHECK_INT(http2_ids_check(&ids, 3), ==, HTTP2_ID_SKIPPED);
+    CHECK_INT(http2_ids_check(&ids, 7), ==, HTTP2_ID_FINE);
+    http2_ids_open(&ids, INT32_MAX);
+    CHECK_INT(http2_ids_check(&ids, INT32_MAX - 2), ==, HTTP2_ID_SKIPPED);
+    CHECK_INT(http2_ids_check(&ids, 5), ==, HTTP2_ID_FINE); /* too long ago to say */
+}
+
+TEST(who_closed_a_stream_decides_what_may_follow)
+{
+    struct http2_ids ids = {0};
+
+    http2_ids_open(&ids, 1);
+    http2_ids_open(&ids, 3);
+    http2_ids_close(&ids, 1, true);
+    http2_ids_close(&ids, 3, false);
+    CHECK_INT(http2_ids_check(&ids, 1), ==, HTTP2_ID_FINE);
+    CHECK_INT(http2_ids_check(&ids, 3), ==, HTTP2_ID_ENDED);
+}
+
+TEST(places_are_used_again)
+{
+    struct http2_ids ids = {0};
+
+    for (int32_t id = 1; id < 20 * HTTP2_IDS_KEPT; id += 2) {
+        http2_ids_open(&ids, id);
+        http2_ids_close(&ids, id, id % 3 == 0);
+        CHECK_INT(http2_ids_check(&ids, id), ==, id % 3 == 0 ? HTTP2_ID_FINE : HTTP2_ID_ENDED);
+    }
+    http2_ids_open(&ids, ids.last + 4);
+    CHECK_INT(http2_ids_check(&ids, ids.last - 2), ==, HTTP2_ID_SKIPPED);
+    CHECK_INT(http2_ids_check(&ids, ids.last - 2 * HTTP2_IDS_KEPT), ==, HTTP2_ID_FINE);
+}
+
+/* However the bytes are cut. */
+TEST(heads_of_frames_are_found)
+{
+    static const char bytes[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\3\0\1\0\0\1\5abc"
+                                "\0\0\4\3\0\200\0\0\7xyzw";
+    static const struct {
+        uint8_t type;
+        int32_t id;
+    } wanted[] = {{4, 0}, {0, 261}, {3, 7}};
+    uint8_t type;
+    int32_t id;
+
+    for (size_t step = 1; step < sizeof(bytes); step++) {
+        struct http2_frame_walk walk = {0};
+        size_t found = 0;
+        for (size_t at = 0; at < sizeof(bytes) - 1; at += step) {
+            size_t left = sizeof(bytes) - 1 - at;
+            struct str rest = str_sized(bytes + at, left < step ? left : step);
+            while (http2_frame_walk_next(&walk, &rest, &type, &id)) {
+                CHECK(found < 3 && type == wanted[found].type && id == wanted[found].id);
+                found++;
+            }
+        }
+        CHECK_INT(found, ==, 3);
+    }
+}
