@@ -87,7 +87,9 @@ check "user role" bash -c "env ${url[*]} '$ARGOSY' user role root@example.com ad
 check "user list" bash -c "env ${url[*]} '$ARGOSY' user list --role admin | grep -q root@example.com"
 log_in root; expect 200
 
-# SIGTERM drains.
-stop_shop
+# SIGTERM drains, and more signals change nothing but its pace, up to the very end.
 name=$([ "$FORM" = fleet ] && echo gateway || echo shop)
+pid=$(cat "$work/$name.pid")
+while kill "$pid" 2>/dev/null && [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ]; do :; done
+stop_shop
 check "it stopped in good order" grep -q '"stopped"' "$work/$name.log"
