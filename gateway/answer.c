@@ -147,6 +147,28 @@ void answer_headers(const struct call *call, struct gateway_request *request)
             route->chain[i]->plugin->header(call, request, route->chain[i]->config);
 }
 
+/* Who may keep the answer. What depends on who asks, changes something or hands out a cookie is
+ * nobody's to keep, unless the service itself has said who may. A route that may be asked with a
+ * token and without gives different answers to one URL, so caches have to look at what tells them
+ * apart. */
+static bool is_for_everybody(const struct gateway_request *request)
+{
+    struct str method = request->http->method;
+
+    if (!(str_is(method, "GET") || str_is(method, "HEAD"))) return false;
+    if (request->http_status >= 400 || http_headers_get(&request->headers, "set-cookie").data)
+        return false;
+    return request->token == TOKEN_UNREAD || request->token == TOKEN_ABSENT;
+}
+
+void answer_cache_rules(const struct call *call, struct gateway_request *request)
+{
+    if (!http_headers_get(&request->headers, "cache-control").data && !is_for_everybody(request))
+        request_header_set(call, request, STR("cache-control"), STR("no-store"));
+    if (request->route && request->route->token_keys)
+        request_header_add(call, request, STR("vary"), STR("authorization, cookie"));
+}
+
 /* Does If-None-Match have the tag (RFC 9110, section 13.1.2: weak comparison)? */
 static bool is_known_tag(struct str list, struct str tag)
 {
@@ -203,6 +225,7 @@ void answer_json(const struct call *call, struct gateway_request *request)
     }
     forward_reply(call, request);
     answer_headers(call, request);
+    answer_cache_rules(call, request);
     if (request->body.length > 0)
         request_header_set(call, request, STR("content-type"),
                            request->content_type.length > 0 ? request->content_type

@@ -30,13 +30,29 @@ TEST(secure_is_taken_out_of_cookies)
     arena_release(&arena);
 }
 
-static const char *client(const char *trusted, const char *peer, const char *forwarded)
+static struct http_headers lines;
+
+static void add_line(const char *name, const char *value)
+{
+    CHECK_OK(http_headers_add(&arena, &lines, str_of(name), str_of(value)));
+}
+
+static struct origin origin(const char *trusted, const char *peer)
 {
     struct proxies proxies;
+    struct origin found;
     struct str bad;
 
     CHECK(proxies_parse(str_of(trusted), &proxies, &bad));
-    return proxies_client(&proxies, &arena, peer, str_of(forwarded));
+    proxies_origin(&proxies, &arena, peer, &lines, &found);
+    lines = (struct http_headers){0};
+    return found;
+}
+
+static const char *client(const char *trusted, const char *peer, const char *forwarded)
+{
+    add_line("x-forwarded-for", forwarded);
+    return origin(trusted, peer).client;
 }
 
 TEST(clients_behind_proxies)
@@ -53,6 +69,51 @@ TEST(clients_behind_proxies)
               "2001:db8::5");
     CHECK_STR(client("172.16.0.0/12", "172.32.0.1", "2.2.2.2"), "172.32.0.1");
     CHECK_STR(client("127.0.0.1", "loopback", "2.2.2.2"), "loopback");
+    arena_release(&arena);
+}
+
+TEST(forwarded_for_in_two_lines_is_one_list)
+{
+    arena_init(&arena, 0);
+    add_line("x-forwarded-for", "6.6.6.6");
+    add_line("accept", "x");
+    add_line("x-forwarded-for", "1.2.3.4, 10.2.2.2");
+    CHECK_STR(origin("10.0.0.0/8", "10.1.1.1").client, "1.2.3.4");
+    add_line("x-forwarded-for", "6.6.6.6, 1.2.3.4");
+    add_line("x-forwarded-for", "10.2.2.2,,");
+    add_line("x-forwarded-for", ", ,");
+    CHECK_STR(origin("10.0.0.0/8", "10.1.1.1").client, "1.2.3.4");
+    arena_release(&arena);
+}
+
+TEST(forwarded_addresses_may_have_ports)
+{
+    arena_init(&arena, 0);
+    CHECK_STR(client("10.0.0.0/8", "10.1.1.1", "2.2.2.2:4711, 10.2.2.2:80"), "2.2.2.2");
+    CHECK_STR(client("10.0.0.0/8", "10.1.1.1", "[2001:db8::5]:4711"), "2001:db8::5");
+    CHECK_STR(client("10.0.0.0/8", "::ffff:10.1.1.1", "[2001:DB8::5]"), "2001:db8::5");
+    CHECK_STR(client("10.0.0.0/8", "10.1.1.1", "2.2.2.2, unknown"), "10.1.1.1");
+    arena_release(&arena);
+}
+
+static bool https(const char *peer, const char *forwarded, const char *proto)
+{
+    add_line("x-forwarded-for", forwarded);
+    add_line("x-forwarded-proto", proto);
+    return origin("10.0.0.0/8", peer).https;
+}
+
+TEST(a_trusted_proxy_says_that_the_client_speaks_https)
+{
+    arena_init(&arena, 0);
+    CHECK(https("10.1.1.1", "2.2.2.2", "https"));
+    CHECK(https("10.1.1.1", "2.2.2.2", "HTTPS"));
+    CHECK(https("10.1.1.1", "", "https"));
+    CHECK(!https("1.1.1.1", "2.2.2.2", "https"));
+    CHECK(!https("10.1.1.1", "2.2.2.2", "http"));
+    CHECK(!https("10.1.1.1", "2.2.2.2", "https, http")); /* the first is the client's own */
+    CHECK(https("10.1.1.1", "2.2.2.2, 10.2.2.2", "https, http"));
+    CHECK(https("10.1.1.1", "2.2.2.2, 10.2.2.2", "https"));
     arena_release(&arena);
 }
 

@@ -62,6 +62,9 @@ void forward_reply(const struct call *call, struct gateway_request *request);
 /* Runs the plugins' header functions; once, before the answer begins. */
 void answer_headers(const struct call *call, struct gateway_request *request);
 
+/* Cache-Control and Vary of an answer in HTTP's own manner; after answer_headers. */
+void answer_cache_rules(const struct call *call, struct gateway_request *request);
+
 /* Sends what the request has come to: its body, or its failed outcome as an error. */
 void answer_json(const struct call *call, struct gateway_request *request);
 /* The failed outcome in gRPC's manner. */

@@ -383,6 +383,9 @@ static void forwarded(struct call *call, struct edge *edge)
                              "x-forwarded-for: 6.6.6.6, 1.2.3.4, 10.9.9.9");
 
     EXPECT(has(reply.body, "\"client_ip\":\"1.2.3.4\""));
+    reply = ask(call, edge, "GET", "/tell/a", "",
+                "x-forwarded-for: 6.6.6.6\nx-forwarded-for: 1.2.3.4:4711");
+    EXPECT(has(reply.body, "\"client_ip\":\"1.2.3.4\""));
     reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: nonsense");
     EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
 }

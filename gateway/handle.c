@@ -229,9 +229,13 @@ static void begin(struct call *call, struct gateway_request *request)
     request->traffic = &gateway->no_route;
     request->user = (struct user){"", "", ""};
     request->client_ip = http->peer;
-    if (gateway->proxies.count > 0)
-        request->client_ip = proxies_client(&gateway->proxies, call->arena, http->peer,
-                                            http_headers_get(&http->headers, "x-forwarded-for"));
+    request->https = str_is(http->scheme, "https");
+    if (gateway->proxies.count > 0) {
+        struct origin origin;
+        proxies_origin(&gateway->proxies, call->arena, http->peer, &http->headers, &origin);
+        request->client_ip = origin.client;
+        request->https = request->https || origin.https;
+    }
     request->preflight = str_is(http->method, "OPTIONS") &&
                          http_headers_get(&http->headers, "origin").data &&
                          http_headers_get(&http->headers, "access-control-request-method").data;

@@ -1,36 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/proxies.h"
 
-#include <arpa/inet.h>
+#include "base/ip.h"
 
-enum { ADDRESS_TEXT_MAX = 64, BITS_MAX = 128, BITS_OF_V4 = 96 };
-
-static bool parse_address(struct str text, uint8_t ret_address[16], bool *ret_v4)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    char copy[ADDRESS_TEXT_MAX];
-
-    if (text.length == 0 || text.length >= sizeof(copy)) return false;
-    memcpy(copy, text.data, text.length);
-    copy[text.length] = '\0';
-    *ret_v4 = inet_pton(AF_INET, copy, ret_address + 12) == 1;
-    if (*ret_v4) memcpy(ret_address, mapped, sizeof(mapped));
-    return *ret_v4 || inet_pton(AF_INET6, copy, ret_address) == 1;
-}
+enum { BITS_MAX = 128, BITS_OF_V4 = 96 };
 
 static bool parse_network(struct str text, struct proxy_network *ret_network)
 {
     size_t slash = str_find(text, '/');
     int64_t bits = BITS_MAX;
-    bool v4;
+    struct ip ip;
 
-    if (!parse_address(str_sized(text.data, slash), ret_network->address, &v4)) return false;
+    if (!ip_parse(str_sized(text.data, slash), &ip)) return false;
+    bool v4 = ip.v4 && str_find(str_sized(text.data, slash), ':') == slash;
     if (slash < text.length) {
         if (!str_to_i64(str_sized(text.data + slash + 1, text.length - slash - 1), &bits))
             return false;
         if (bits < 0 || bits > (v4 ? BITS_MAX - BITS_OF_V4 : BITS_MAX)) return false;
         if (v4) bits += BITS_OF_V4;
     }
+    memcpy(ret_network->address, ip.bytes, sizeof(ip.bytes));
     ret_network->bits = (int)bits;
     return true;
 }
@@ -57,32 +46,67 @@ static bool is_within(const struct proxy_network *network, const uint8_t address
     return rest == 0 || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
 }
 
-static bool is_trusted(const struct proxies *proxies, struct str text)
+static bool is_trusted(const struct proxies *proxies, const struct ip *ip)
 {
-    uint8_t address[16];
-    bool v4;
-
-    if (!parse_address(text, address, &v4)) return false;
     for (int i = 0; i < proxies->count; i++)
-        if (is_within(&proxies->networks[i], address)) return true;
+        if (is_within(&proxies->networks[i], ip->bytes)) return true;
     return false;
 }
 
-const char *proxies_client(const struct proxies *proxies, struct arena *arena, const char *peer,
-                           struct str forwarded_for)
-{
-    const char *client = peer;
-    uint8_t address[16];
-    bool v4;
+/* Reads a header that is a list from its end: field lines of one name are one list (RFC 9110,
+ * section 5.3), and empty elements do not count (5.6.1). */
+struct list_from_end {
+    const struct http_headers *headers;
+    const char *name;
+    size_t line;     /* lines before this one are still to be read */
+    struct str left; /* what is left of the line that is being read */
+};
 
-    while (proxies->count > 0 && forwarded_for.length > 0 && is_trusted(proxies, str_of(client))) {
-        size_t comma = forwarded_for.length;
-        while (comma > 0 && forwarded_for.data[comma - 1] != ',') comma--;
-        struct str last = str_trim(
-            str_sized(forwarded_for.data + comma, forwarded_for.length - comma));
-        if (!parse_address(last, address, &v4)) break;
-        client = str_dup(arena, last);
-        forwarded_for.length = comma > 0 ? comma - 1 : 0;
+static bool list_previous(struct list_from_end *list, struct str *ret_element)
+{
+    for (;;) {
+        while (list->left.length == 0) {
+            if (list->line == 0) return false;
+            const struct http_header *header = &list->headers->items[--list->line];
+            if (str_is(header->name, list->name)) list->left = header->value;
+        }
+        size_t comma = list->left.length;
+        while (comma > 0 && list->left.data[comma - 1] != ',') comma--;
+        *ret_element = str_trim(str_sized(list->left.data + comma, list->left.length - comma));
+        list->left.length = comma > 0 ? comma - 1 : 0;
+        if (ret_element->length > 0) return true;
     }
-    return client;
+}
+
+/* The scheme that was told to the proxy that the client itself spoke to: each of `hops` proxies has
+ * added one, or the nearest has set the only one. */
+static bool is_https(const struct http_headers *headers, int hops)
+{
+    struct list_from_end list = {headers, "x-forwarded-proto", headers->count, {0}};
+    struct str scheme = {0}, element;
+
+    for (int i = 0; i < hops && list_previous(&list, &element); i++) scheme = element;
+    return str_equal_nocase(scheme, STR("https"));
+}
+
+void proxies_origin(const struct proxies *proxies, struct arena *arena, const char *peer,
+                    const struct http_headers *headers, struct origin *ret_origin)
+{
+    struct list_from_end list = {headers, "x-forwarded-for", headers->count, {0}};
+    struct origin origin = {.client = peer};
+    struct str element;
+    struct ip ip;
+    int hops = 0;
+
+    bool trusted = ip_parse(str_of(peer), &ip) && is_trusted(proxies, &ip);
+    while (trusted) {
+        hops++;
+        if (!list_previous(&list, &element) || !ip_parse_node(element, &ip)) break;
+        char *text = arena_alloc(arena, IP_TEXT_SIZE);
+        ip_format(&ip, text);
+        origin.client = text;
+        trusted = is_trusted(proxies, &ip);
+    }
+    origin.https = is_https(headers, hops);
+    *ret_origin = origin;
 }

@@ -29,7 +29,7 @@ enum token_state request_token(const struct call *call, struct gateway_request *
 
 bool request_is_plain_loopback(const struct gateway_request *request)
 {
-    return request->http->listener_loopback && !str_is(request->http->scheme, "https");
+    return request->http->listener_loopback && !request->https;
 }
 
 struct str request_header(const struct gateway_request *request, const char *name)

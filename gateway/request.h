@@ -20,6 +20,7 @@ struct gateway_request {
     const struct http_request *http;
     const struct gateway_route *route; /* NULL: no route */
     const char *client_ip;
+    bool https;         /* the client speaks HTTPS, to us or to a trusted proxy */
     int64_t started_us; /* monotonic */
     size_t body_max;    /* bytes */
     bool preflight;     /* of CORS */
@@ -56,7 +57,8 @@ void request_header_add(const struct call *call, struct gateway_request *request
 /* A header of the request; empty if it is not there. */
 struct str request_header(const struct gateway_request *request, const char *name);
 
-/* Did it come by plain HTTP on a listener that is bound to loopback? There curl and browsers would
+/* Did it come by plain HTTP, also to the proxies before us, on a listener that is bound to
+ * loopback? There curl and browsers would
  * not send a Secure cookie back. */
 bool request_is_plain_loopback(const struct gateway_request *request);
 

@@ -180,7 +180,9 @@ static void begin_stream(const struct call *call, struct json_stream *json)
     forward_reply(call, request);
     answer_headers(call, request);
     request_header_set(call, request, STR("content-type"), type);
-    request_header_set(call, request, STR("cache-control"), STR("no-cache"));
+    answer_cache_rules(call, request);
+    if (!http_headers_get(&request->headers, "cache-control").data)
+        request_header_set(call, request, STR("cache-control"), STR("no-cache"));
     http_begin(call, request->exchange, 200, &request->headers);
 }
 

@@ -59,7 +59,7 @@ struct http_request {
         path; /* still percent-encoded, without the query; starts with / (or is * for OPTIONS) */
     struct str query;     /* without the ?; empty if none */
     struct str authority; /* Host or :authority */
-    struct str scheme;    /* http or https: how it came to this listener */
+    struct str scheme;    /* http or https: as HTTP/2 says, else how it came here */
     struct http_headers headers;
     enum http_version version;
     const char *peer;       /* IP address as text */

@@ -49,6 +49,8 @@ static void on_pseudo_header(struct http_exchange *exchange, struct str name, st
         request->target = value;
     else if (str_is(name, ":authority"))
         request->authority = value;
+    else if (str_is(name, ":scheme") && str_is(value, "https"))
+        request->scheme = STR("https");
 }
 
 static void on_header(struct http_exchange *exchange, struct str name, struct str value)

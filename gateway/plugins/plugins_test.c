@@ -103,6 +103,25 @@ static void optional(struct call *call, struct edge *edge)
     EXPECT(reply.status == 200 && has(reply.body, "ann@example.com"));
 }
 
+static void kept(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/tell/a", "", "");
+
+    EXPECT(reply.status == 200 && is(header_of(call, &reply, "cache-control"), ""));
+    EXPECT(is(header_of(call, &reply, "vary"), "authorization, cookie"));
+    reply = tell_with(call, edge, "cookie: access-token=%s", good_token(call));
+    EXPECT(reply.status == 200 && is(header_of(call, &reply, "cache-control"), "no-store"));
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}", "");
+    EXPECT(reply.status == 201 && is(header_of(call, &reply, "cache-control"), "no-store"));
+    reply = ask(call, edge, "GET", "/nope", "", "");
+    EXPECT(reply.status == 404 && is(header_of(call, &reply, "cache-control"), "no-store"));
+}
+
+TEST(what_depends_on_who_asks_is_not_stored)
+{
+    edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n"), NULL, kept);
+}
+
 TEST(an_optional_token_must_be_good_if_it_is_there)
 {
     edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n- name: "
@@ -236,6 +255,29 @@ static void limited(struct call *call, struct edge *edge)
 TEST(rate_limiting_counts_and_tells)
 {
     edge_run(WITH("- name: rate-limiting\n  config: {day: 3}\n"), NULL, limited);
+}
+
+static int from(struct call *call, struct edge *edge, const char *address)
+{
+    return ask(call, edge, "GET", "/tell/a", "",
+               arena_printf(call->arena, "x-forwarded-for: %s", address))
+        .status;
+}
+
+static void by_network(struct call *call, struct edge *edge)
+{
+    EXPECT(from(call, edge, "2001:db8:1:2::1") == 200);
+    EXPECT(from(call, edge, "2001:db8:1:2:3::1") == 429);
+    EXPECT(from(call, edge, "2001:db8:1:3::1") == 200);
+    EXPECT(from(call, edge, "192.0.2.1") == 200);
+    EXPECT(from(call, edge, "192.0.2.2") == 200);
+}
+
+TEST(rate_limiting_counts_an_ipv6_network_as_one)
+{
+    static const char *const settings[] = {"GATEWAY_TRUSTED_PROXIES=127.0.0.1", NULL};
+
+    edge_run(WITH("- name: rate-limiting\n  config: {day: 1}\n"), settings, by_network);
 }
 
 static void by_header(struct call *call, struct edge *edge)

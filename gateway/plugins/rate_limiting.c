@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate-limiting: so many requests a second, minute, hour or day of each client, who is told apart
- * by ip, credential (the user's e-mail address; without one by ip) or a header. Counted in fixed
+ * by ip (of IPv6 the network of 64 bits), credential (the user's e-mail address; without one by ip) or a header. Counted in fixed
  * windows over all threads of the process, exact also under bursts; each place in the configuration
  * counts for itself.
  *
  * Answers say what is left: RateLimit-Limit, -Remaining and -Reset of the window that is nearest to
  * its end of the limit, and past it 429 with Retry-After. */
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/number.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/rate_table.h"
@@ -86,7 +87,9 @@ static struct str client_key(const struct call *call, struct gateway_request *re
         manner = "c";
     }
     if (value.length == 0) {
-        value = str_of(request->client_ip);
+        char *party = arena_alloc(call->arena, IP_TEXT_SIZE);
+        ip_party(request->client_ip, party);
+        value = str_of(party);
         manner = "i";
     }
     return str_of(arena_printf(call->arena, "%s%.*s", manner, STR_ARGS(value)));

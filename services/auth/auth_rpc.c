@@ -3,19 +3,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/password_rules.h"
 #include "rpc/timestamp.h"
 #include "services/auth/auth_service.h"
 #include "user.rpc.h"
 
-enum { US_PER_S = 1000000, US_PER_MS = 1000 };
+enum { US_PER_S = 1000000 };
 
 /* ---- credentials ---- */
-
-static struct status wrong_credentials(void)
-{
-    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__CREDENTIALS_WRONG,
-                       "the address or the password is wrong; check both");
-}
 
 /* The user service refuses no caller of ours and no field that kept our rules: if it does, the
  * fleet is set up wrongly, and that is no business of the one who logs in. */
@@ -50,89 +45,23 @@ static struct status get_credentials(struct call *call, const char *email,
     return status_ok();
 }
 
-struct verify_job {
-    struct auth_service *service;
-    struct str password;
-    const char *hash; /* NULL: there is no account */
-    bool good;
-};
-
-/* Somebody without an account costs one verification too: hashing with the same parameters costs
- * the same. What is hashed is no matter; the password itself might be refused at once, as bcrypt
- * does with long ones. */
-static void verify_in_lane(void *data)
-{
-    struct verify_job *job = data;
-    char decoy[PASSWORD_HASH_SIZE];
-
-    if (job->hash) {
-        job->good = password_verify(job->password, job->hash);
-    } else {
-        (void)password_hash(&job->service->hashing, STR("nobody's password"), decoy);
-        job->good = false;
-    }
-}
-
-static struct status verify_password(struct call *call, const char *password,
-                                     const UserService__CustomerCredentialsResponse *credentials,
-                                     bool *ret_good)
-{
-    struct auth_service *service = call_service(call);
-    struct verify_job *job = arena_new(call->arena, struct verify_job);
-
-    job->service = service;
-    job->password = str_of(password);
-    job->hash = credentials ? credentials->password : 0;
-    struct status st = lane_run(call, service->passwords, verify_in_lane, job);
-    if (failed(st)) return st;
-    *ret_good = job->good;
-    return status_ok();
-}
-
-static struct status check_backoff(struct call *call, const char *account)
-{
-    struct auth_service *service = call_service(call);
-    int64_t wait_us = auth_backoff_wait_us(service->backoff, account, call_peer(call),
-                                           clock_monotonic_us());
-
-    if (wait_us == 0) return status_ok();
-    struct status_details *details = arena_new(call->arena, struct status_details);
-    details->retry_after_ms = (wait_us + US_PER_MS - 1) / US_PER_MS;
-    struct status st = status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED,
-                                     ARGOSY__REASON__LOGIN_BACKOFF,
-                                     "too many failed logins; try again in %lld s",
-                                     (long long)(wait_us + US_PER_S - 1) / US_PER_S);
-    st.details = details;
-    return st;
-}
-
-/* Who logs in: back-off, look-up, password, status. All ways to fail but the last answer alike and
+/* Who logs in: look-up, back-off and password, status. All ways to fail but the last answer alike and
  * cost alike. */
 static struct status authenticate(struct call *call, const char *email, const char *password,
                                   UserService__CustomerCredentialsResponse **ret_credentials)
 {
     struct auth_service *service = call_service(call);
-    const char *account = str_lower(call->arena, str_of(email));
+    struct password_trial trial = {
+        .policy = &service->hashing, .email = email, .password = password};
     UserService__CustomerCredentialsResponse *credentials;
-    bool good = false;
     struct status st;
-
-    st = check_backoff(call, account);
-    if (failed(st)) return st;
 
     st = get_credentials(call, email, &credentials);
     if (failed(st)) return st;
 
-    st = verify_password(call, password, credentials, &good);
+    trial.hash = credentials ? credentials->password : 0;
+    st = passwords_check(call, service->passwords, &trial);
     if (failed(st)) return st;
-    /* Once more, and before the password's verdict: guesses made side by side wait like those made
-     * one after another, and must not learn from the answer which of them was right. */
-    st = check_backoff(call, account);
-    if (failed(st) || !good)
-        auth_backoff_failed(service->backoff, account, call_peer(call), clock_monotonic_us());
-    if (failed(st)) return st;
-    if (!good) return wrong_credentials();
-    auth_backoff_succeeded(service->backoff, account, call_peer(call));
 
     if (strcmp(credentials->status, "blocked") == 0)
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED,
@@ -567,6 +496,12 @@ static struct status change_password(struct call *call,
     if (strcmp(request->current_password, request->new_password) == 0)
         return status_field(call->arena, ARGOSY__REASON__PASSWORD_SAME, "new_password",
                             "is the one you have already");
+
+    const char *objection = password_objection(str_of(request->new_password),
+                                               str_of(credentials->email));
+    if (objection)
+        return status_field(call->arena, ARGOSY__REASON__PASSWORD_WEAK, "new_password", "%s",
+                            objection);
 
     set.email = credentials->email;
     set.password = request->new_password;

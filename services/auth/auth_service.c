@@ -7,13 +7,7 @@
 #include "base/password_policy.h"
 #include "base/secret.h"
 
-enum {
-    VERIFY_THREADS = 2,
-    VERIFY_QUEUE_MAX = 128,
-    BACKOFF_ENTRIES = 65536,
-    US_PER_MS = 1000,
-    MS_PER_S = 1000
-};
+enum { US_PER_MS = 1000, MS_PER_S = 1000 };
 
 extern const struct service_module auth_service;
 
@@ -85,8 +79,7 @@ static struct status start(const struct service_context *context, void **ret_ser
 
     read_policy(context->config, service);
     service->users = context->channel(context, "user");
-    service->passwords = lane_new("password-verify", VERIFY_THREADS, VERIFY_QUEUE_MAX);
-    service->backoff = auth_backoff_new(BACKOFF_ENTRIES);
+    service->passwords = passwords_open();
     rpc_server_add(context->server, &auth_service_rpc, &auth_handlers, service);
     *ret_service = service;
     return status_ok();
@@ -96,8 +89,7 @@ static void stop(void *data)
 {
     struct auth_service *service = data;
 
-    lane_free(service->passwords);
-    auth_backoff_free(service->backoff);
+    passwords_close(service->passwords);
     service->store->close(service->store);
     jwt_keys_wipe(&service->access_keys);
     jwt_keys_wipe(&service->refresh_keys);

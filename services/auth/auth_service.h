@@ -4,16 +4,13 @@
 #define SERVICES_AUTH_AUTH_SERVICE_H
 
 #include "auth.rpc.h"
-#include "base/password.h"
-#include "fiber/lane.h"
-#include "services/auth/auth_backoff.h"
+#include "rpc/passwords.h"
 #include "services/auth/auth_store.h"
 
 struct auth_service {
     struct auth_store *store;
     struct rpc_channel *users;
-    struct lane *passwords; /* verifying; bounded, so that logins never starve reads */
-    struct auth_backoff *backoff;
+    struct passwords *passwords;
     struct jwt_keys access_keys, refresh_keys;
     struct token_policy policy;
     struct password_policy hashing; /* weaker hashes are made again at login */

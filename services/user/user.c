@@ -22,14 +22,14 @@ int role_rank(const char *role)
     return -1;
 }
 
-static bool is_self(const struct user *caller, const char *email)
+bool account_is_own(const struct user *caller, const char *email)
 {
     return caller->email[0] && strcasecmp(caller->email, email) == 0;
 }
 
 struct status account_check_read(const struct user *caller, const char *email)
 {
-    if (is_self(caller, email) || role_rank(caller->role) >= RANK_ADMIN) return status_ok();
+    if (account_is_own(caller, email) || role_rank(caller->role) >= RANK_ADMIN) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
                        "this account is somebody else's; log in as its owner or as an admin");
 }
@@ -55,7 +55,7 @@ struct status account_check_manage(const struct user *caller, const struct accou
 {
     bool may = manages(caller, account->role);
 
-    if (is_self(caller, account->email)) may = may && manages_own(account);
+    if (account_is_own(caller, account->email)) may = may && manages_own(account);
     if (may) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
                        "managing this account takes an admin, or a superAdmin if it is an admin's");
@@ -63,7 +63,7 @@ struct status account_check_manage(const struct user *caller, const struct accou
 
 struct status account_check_delete(const struct user *caller, const struct account *account)
 {
-    if (is_self(caller, account->email)) return status_ok();
+    if (account_is_own(caller, account->email)) return status_ok();
     return account_check_manage(caller, account);
 }
 

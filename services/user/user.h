@@ -35,6 +35,9 @@ const char *account_key(struct arena *arena, const char *email);
 /* customer 0, seller 1, admin 2, superAdmin 3; -1 for no role of ours. */
 int role_rank(const char *role);
 
+/* Is the account with this address the caller's own? */
+bool account_is_own(const struct user *caller, const char *email);
+
 /* May `caller` read `email`'s account? Their own, and admins everyone's: else NOT_OWNER. */
 struct status account_check_read(const struct user *caller, const char *email);
 

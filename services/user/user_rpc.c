@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/password_rules.h"
 #include "rpc/timestamp.h"
 #include "services/user/user_service.h"
 
@@ -27,61 +28,26 @@ static void fill_customer(const struct call *call, const struct account *account
 
 /* ---- passwords ---- */
 
-struct hash_job {
-    const struct password_policy *policy;
-    struct str password;
-    char hash[PASSWORD_HASH_SIZE];
-    bool done;
-};
-
-static void hash_in_lane(void *data)
+/* Is a new password one that may be taken? */
+static struct status check_new_password(const struct call *call, const char *password,
+                                        const char *email)
 {
-    struct hash_job *job = data;
+    const char *objection = password_objection(str_of(password), str_of(email));
 
-    job->done = password_hash(job->policy, job->password, job->hash);
+    if (!objection) return status_ok();
+    return status_field(call->arena, ARGOSY__REASON__PASSWORD_WEAK, "password", "%s", objection);
 }
 
-static struct status hash_password(struct call *call, const char *password, const char **ret_hash)
+static struct status check_password(struct call *call, const struct account *account,
+                                    const char *password)
 {
     struct user_service *service = call_service(call);
-    struct hash_job *job = arena_new(call->arena, struct hash_job);
+    struct password_trial trial = {.policy = &service->policy,
+                                   .email = account->email,
+                                   .password = password,
+                                   .hash = account->password_hash};
 
-    job->policy = &service->policy;
-    job->password = str_of(password);
-    struct status st = lane_run(call, service->passwords, hash_in_lane, job);
-    if (failed(st)) return st;
-    if (!job->done)
-        return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "password",
-                            "cannot be hashed; with bcrypt it may have 72 bytes at most");
-    *ret_hash = job->hash;
-    return status_ok();
-}
-
-struct verify_job {
-    struct str password;
-    const char *hash;
-    bool good;
-};
-
-static void verify_in_lane(void *data)
-{
-    struct verify_job *job = data;
-
-    job->good = password_verify(job->password, job->hash);
-}
-
-static struct status verify_password(struct call *call, const char *password, const char *hash,
-                                     bool *ret_good)
-{
-    struct user_service *service = call_service(call);
-    struct verify_job *job = arena_new(call->arena, struct verify_job);
-
-    job->password = str_of(password);
-    job->hash = hash;
-    struct status st = lane_run(call, service->passwords, verify_in_lane, job);
-    if (failed(st)) return st;
-    *ret_good = job->good;
-    return status_ok();
+    return passwords_check(call, service->passwords, &trial);
 }
 
 /* ---- signing up ---- */
@@ -133,6 +99,8 @@ static struct status sign_up_once(struct call *call,
                                   &ret_once->replayed);
 }
 
+/* Whether it is the same request depends on the password, so asking is a guess like any other, and
+ * backs off like one. */
 static struct status replay_created(struct call *call,
                                     const UserService__CreateCustomerRequest *request,
                                     struct str answer,
@@ -141,13 +109,12 @@ static struct status replay_created(struct call *call,
     struct user_service *service = call_service(call);
     struct account *account;
     struct status st;
-    bool good;
 
     st = service->store->find(call, service->store, request->email, &account);
     if (failed(st)) return st;
-    st = verify_password(call, request->password, account->password_hash, &good);
+    st = check_password(call, account, request->password);
+    if (st.reason == ARGOSY__REASON__CREDENTIALS_WRONG) return idempotency_key_reused();
     if (failed(st)) return st;
-    if (!good) return idempotency_key_reused();
 
     st = idempotency_replay(call, answer, &response->base);
     if (failed(st)) return st;
@@ -177,7 +144,10 @@ static struct status create_customer(struct call *call,
     if (failed(st)) return st;
     if (once.replayed.data) return replay_created(call, request, once.replayed, response);
 
-    st = hash_password(call, request->password, &account.password_hash);
+    st = check_new_password(call, request->password, request->email);
+    if (failed(st)) return st;
+    st = passwords_hash(call, service->passwords, &service->policy, request->password,
+                        &account.password_hash);
     if (failed(st)) return st;
 
     account.updated_us = account.created_us;
@@ -251,6 +221,7 @@ struct change {
     const char *value;
     const UserService__UpdateProfileRequest *profile;
     const UserService__SetPasswordRequest *password;
+    const int64_t *proven_us; /* password_changed_us of the password that the owner has proven */
     int64_t now_us;
 };
 
@@ -258,7 +229,33 @@ static struct status change_deleted(const struct call *call, struct account *acc
 {
     const struct change *change = data;
 
+    if (change->proven_us) {
+        struct status st = account_check_password(account, *change->proven_us);
+        if (failed(st)) return st;
+    }
     return account_delete(account, &change->caller, change->now_us);
+}
+
+/* Who deletes the own account proves to be its owner, and not somebody who has found an open
+ * browser or a token. */
+static struct status prove_owner(struct call *call,
+                                 const UserService__DeleteCustomerRequest *request,
+                                 int64_t *ret_changed_us)
+{
+    struct user_service *service = call_service(call);
+    struct account *account;
+    struct status st;
+
+    if (!request->password[0])
+        return status_field(call->arena, ARGOSY__REASON__PASSWORD_REQUIRED, "password",
+                            "is needed to delete your own account; send it in the body, as "
+                            "{\"password\": \"...\"}");
+    st = service->store->find(call, service->store, request->email, &account);
+    if (!failed(st)) st = account_check_exists(account);
+    if (!failed(st)) st = check_password(call, account, request->password);
+    if (failed(st)) return st;
+    *ret_changed_us = account->password_changed_us;
+    return status_ok();
 }
 
 static struct status delete_customer(struct call *call,
@@ -276,6 +273,13 @@ static struct status delete_customer(struct call *call,
     /* Before the look-up, so that a stranger can't learn which addresses have accounts. */
     st = account_check_read(&change.caller, request->email);
     if (failed(st)) return st;
+
+    int64_t proven_us;
+    if (account_is_own(&change.caller, request->email)) {
+        st = prove_owner(call, request, &proven_us);
+        if (failed(st)) return st;
+        change.proven_us = &proven_us;
+    }
 
     st = service->store->update(call, service->store, request->email,
                                 &(struct account_change){change_deleted, &change}, &account);
@@ -441,7 +445,11 @@ static struct status set_password(struct call *call, const UserService__SetPassw
     st = call_require_peer(call);
     if (failed(st)) return st;
 
-    st = hash_password(call, request->password, &change.value);
+    /* A better hash of a password that is there already is no new password. */
+    if (!request->rehash) st = check_new_password(call, request->password, request->email);
+    if (failed(st)) return st;
+    st = passwords_hash(call, service->passwords, &service->policy, request->password,
+                        &change.value);
     if (failed(st)) return st;
 
     return service->store->update(call, service->store, request->email,

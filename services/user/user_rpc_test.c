@@ -51,12 +51,14 @@ static struct status get(struct call *call, struct stage *stage, const char *ema
     return user_service_get_customer_by_email(call, stage->inside, &request, ret_customer);
 }
 
+/* With the password of `ann`, which all have at first. */
 static struct status delete_account(struct call *call, struct stage *stage, const char *email)
 {
     UserService__DeleteCustomerRequest request = USER_SERVICE__DELETE_CUSTOMER_REQUEST__INIT;
     UserService__DeleteCustomerResponse *response;
 
     request.email = TEXT(email);
+    request.password = TEXT("correct horse");
     return user_service_delete_customer(call, stage->inside, &request, &response);
 }
 
@@ -456,6 +458,7 @@ static void sets_passwords(struct call *call, struct stage *stage)
     EXPECT(password_verify(STR("another horse"), after->password));
     EXPECT(rpc_timestamp_us(before->password_changed_at) <
            rpc_timestamp_us(after->password_changed_at));
+    EXPECT_OK(set_password(call, stage->inside, "ann@example.com", "correct horse", false));
 
     stage_as(call, "ann@example.com", "customer", "");
     EXPECT_OK(delete_account(call, stage, "ann@example.com"));

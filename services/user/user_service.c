@@ -7,8 +7,6 @@
 #include "base/password_policy.h"
 #include "events/events.h"
 
-enum { HASH_THREADS = 2, HASH_QUEUE_MAX = 128 };
-
 extern const struct service_module user_service;
 
 static const struct setting settings[] = {
@@ -31,7 +29,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     if (failed(st)) return st;
 
     events_tidy(context->events, service->store->events);
-    service->passwords = lane_new("password-hash", HASH_THREADS, HASH_QUEUE_MAX);
+    service->passwords = passwords_open();
     rpc_server_add(context->server, &user_service_rpc, &user_handlers, service);
     *ret_service = service;
     return status_ok();
@@ -41,7 +39,7 @@ static void stop(void *data)
 {
     struct user_service *service = data;
 
-    lane_free(service->passwords);
+    passwords_close(service->passwords);
     service->store->close(service->store);
 }
 

@@ -3,14 +3,13 @@
 #ifndef SERVICES_USER_USER_SERVICE_H
 #define SERVICES_USER_USER_SERVICE_H
 
-#include "base/password.h"
-#include "fiber/lane.h"
+#include "rpc/passwords.h"
 #include "services/user/user_store.h"
 #include "user.rpc.h"
 
 struct user_service {
     struct user_store *store;
-    struct lane *passwords; /* hashing; bounded, so that sign-ups never starve reads */
+    struct passwords *passwords;
     struct password_policy policy;
 };
 

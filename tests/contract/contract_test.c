@@ -40,7 +40,7 @@ static const struct fixed_rpc rpcs[] = {
     {"/user_service.UserService/GetCustomers", "GetCustomersRequest", "GetCustomersResponse", "GET",
      "/customers", ""},
     {"/user_service.UserService/DeleteCustomer", "DeleteCustomerRequest", "DeleteCustomerResponse",
-     "DELETE", "/customers/{email}", ""},
+     "DELETE", "/customers/{email}", "*"}, /* ours: the body may have a password */
     {"/user_service.UserService/GetCustomerCredentials", "GetCustomerCredentialsRequest",
      "CustomerCredentialsResponse", 0, 0, 0},
     {"/product_service.ProductService/CreateProduct", "CreateProductRequest", "StandardResponse",

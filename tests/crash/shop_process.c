@@ -160,7 +160,7 @@ void shop_sign_up(int port, const char *email, const char *role)
 
     if (!peer) shop_give_up("no memory");
     http_peer_init(peer, port);
-    snprintf(text, sizeof(text), "{\"name\":\"x\",\"email\":\"%s\",\"password\":\"secret\"}",
+    snprintf(text, sizeof(text), "{\"name\":\"x\",\"email\":\"%s\",\"password\":\"secret-word\"}",
              email);
     if (http_peer_call(peer, "POST", "/users", text) != 201) shop_give_up("cannot sign up");
     http_peer_close(peer);
@@ -176,8 +176,8 @@ void shop_log_in(struct http_peer *peer, int port, const char *email)
     char body[256];
 
     http_peer_init(peer, port);
-    snprintf(body, sizeof(body), "{\"email\":\"%s\",\"password\":\"secret\",\"device_id\":\"%s\"}",
-             email, email);
+    snprintf(body, sizeof(body),
+             "{\"email\":\"%s\",\"password\":\"secret-word\",\"device_id\":\"%s\"}", email, email);
     if (http_peer_call(peer, "POST", "/auth/login", body) != 200) shop_give_up("cannot log in");
     const char *token = strstr(peer->body, start);
     if (!token) shop_give_up("the login answers without a token");

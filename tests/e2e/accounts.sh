@@ -118,6 +118,13 @@ api DELETE /customers/bob@example.com; expect 404
 jar=
 log_in bob; expect 401
 
+# Deleting the own account takes the password once more.
+api POST /users '{"name":"Eve","email":"eve@example.com","password":"password1"}'; expect 400 '.error.reason == "PASSWORD_WEAK"'
+sign_up eve; log_in eve; expect 200
+api DELETE /customers/eve@example.com; expect 400 '.error.reason == "PASSWORD_REQUIRED"'
+api DELETE /customers/eve@example.com '{"password":"wrong"}'; expect 401 '.error.reason == "CREDENTIALS_WRONG"'
+api DELETE /customers/eve@example.com '{"password":"secret-eve"}'; expect 200
+
 # Guessing is slowed down, from this address.
 jar=
 for _ in $(seq 20); do

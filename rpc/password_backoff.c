@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/auth/auth_backoff.h"
+#include "rpc/password_backoff.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/ip.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -29,20 +29,20 @@ struct counter {
     int64_t last_us;
 };
 
-struct auth_backoff {
+struct password_backoff {
     pthread_mutex_t lock; /* logins are rare beside everything else, and hold it for nanoseconds */
     uint64_t seed;        /* nobody can aim at another's counter */
     size_t mask;
     struct counter counters[];
 };
 
-struct auth_backoff *auth_backoff_new(int entries)
+struct password_backoff *password_backoff_new(int entries)
 {
     size_t count = NEIGHBOURS;
 
     while (count < (size_t)entries) count *= 2;
-    struct auth_backoff *backoff = calloc(1, sizeof(*backoff) +
-                                                 (count + NEIGHBOURS) * sizeof(struct counter));
+    struct password_backoff *backoff = calloc(1, sizeof(*backoff) +
+                                                     (count + NEIGHBOURS) * sizeof(struct counter));
     invariant(backoff);
     pthread_mutex_init(&backoff->lock, 0);
     random_bytes(&backoff->seed, sizeof(backoff->seed));
@@ -50,26 +50,13 @@ struct auth_backoff *auth_backoff_new(int entries)
     return backoff;
 }
 
-void auth_backoff_free(struct auth_backoff *backoff)
+void password_backoff_free(struct password_backoff *backoff)
 {
     pthread_mutex_destroy(&backoff->lock);
     free(backoff);
 }
 
-enum { NETWORK_BITS = 64 };
-
-/* Who has one IPv6 address mostly has the other 2^64 of its network too: they count as one. */
-static const char *network_of(const char *address, char ret_text[INET6_ADDRSTRLEN])
-{
-    struct in6_addr ip;
-
-    if (inet_pton(AF_INET6, address, &ip) != 1 || IN6_IS_ADDR_V4MAPPED(&ip)) return address;
-    memset(&ip.s6_addr[NETWORK_BITS / 8], 0, sizeof(ip) - NETWORK_BITS / 8);
-    return inet_ntop(AF_INET6, &ip, ret_text, INET6_ADDRSTRLEN);
-}
-
-/* The hash begins from a secret seed, so that nobody can choose addresses that share a counter. */
-static uint64_t key_of(const struct auth_backoff *backoff, const struct rule *rule,
+static uint64_t key_of(const struct password_backoff *backoff, const struct rule *rule,
                        const char *account, const char *address)
 {
     uint64_t hash = hash_text(backoff->seed ^ (uint64_t)rule->kind, account);
@@ -79,7 +66,7 @@ static uint64_t key_of(const struct auth_backoff *backoff, const struct rule *ru
 }
 
 /* The counter of a key, or NULL if `make` is false and there is none. */
-static struct counter *find(struct auth_backoff *backoff, uint64_t key, bool make)
+static struct counter *find(struct password_backoff *backoff, uint64_t key, bool make)
 {
     struct counter *near = &backoff->counters[key & backoff->mask], *oldest = near;
 
@@ -99,8 +86,8 @@ static uint32_t faded(const struct counter *counter, int64_t now_us)
     return halvings > 31 ? 0 : counter->failures >> halvings;
 }
 
-static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, const char *account,
-                       const char *address, int64_t now_us)
+static int64_t wait_of(struct password_backoff *backoff, const struct rule *rule,
+                       const char *account, const char *address, int64_t now_us)
 {
     const struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
     if (!counter) return 0;
@@ -115,12 +102,13 @@ static int64_t wait_of(struct auth_backoff *backoff, const struct rule *rule, co
     return left_us > 0 ? left_us : 0;
 }
 
-int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, const char *address,
-                             int64_t now_us)
+int64_t password_backoff_wait_us(struct password_backoff *backoff, const char *account,
+                                 const char *address, int64_t now_us)
 {
-    char text[INET6_ADDRSTRLEN];
+    char party[IP_TEXT_SIZE];
 
-    address = network_of(address, text);
+    ip_party(address, party);
+    address = party;
     pthread_mutex_lock(&backoff->lock);
     int64_t wait_us = wait_of(backoff, &account_from_address, account, address, now_us);
     int64_t address_us = wait_of(backoff, &any_from_address, "", address, now_us);
@@ -131,7 +119,7 @@ int64_t auth_backoff_wait_us(struct auth_backoff *backoff, const char *account, 
     return account_us > wait_us ? account_us : wait_us;
 }
 
-static void count(struct auth_backoff *backoff, const struct rule *rule, const char *account,
+static void count(struct password_backoff *backoff, const struct rule *rule, const char *account,
                   const char *address, int64_t now_us)
 {
     struct counter *counter = find(backoff, key_of(backoff, rule, account, address), true);
@@ -140,12 +128,13 @@ static void count(struct auth_backoff *backoff, const struct rule *rule, const c
     counter->last_us = now_us;
 }
 
-void auth_backoff_failed(struct auth_backoff *backoff, const char *account, const char *address,
-                         int64_t now_us)
+void password_backoff_failed(struct password_backoff *backoff, const char *account,
+                             const char *address, int64_t now_us)
 {
-    char text[INET6_ADDRSTRLEN];
+    char party[IP_TEXT_SIZE];
 
-    address = network_of(address, text);
+    ip_party(address, party);
+    address = party;
     pthread_mutex_lock(&backoff->lock);
     count(backoff, &account_from_address, account, address, now_us);
     count(backoff, &any_from_address, "", address, now_us);
@@ -153,7 +142,7 @@ void auth_backoff_failed(struct auth_backoff *backoff, const char *account, cons
     pthread_mutex_unlock(&backoff->lock);
 }
 
-static void forget(struct auth_backoff *backoff, const struct rule *rule, const char *account,
+static void forget(struct password_backoff *backoff, const struct rule *rule, const char *account,
                    const char *address)
 {
     struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
@@ -161,11 +150,13 @@ static void forget(struct auth_backoff *backoff, const struct rule *rule, const 
     if (counter) *counter = (struct counter){0};
 }
 
-void auth_backoff_succeeded(struct auth_backoff *backoff, const char *account, const char *address)
+void password_backoff_succeeded(struct password_backoff *backoff, const char *account,
+                                const char *address)
 {
-    char text[INET6_ADDRSTRLEN];
+    char party[IP_TEXT_SIZE];
 
-    address = network_of(address, text);
+    ip_party(address, party);
+    address = party;
     pthread_mutex_lock(&backoff->lock);
     forget(backoff, &account_from_address, account, address);
     forget(backoff, &account_from_anywhere, account, "");

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Common passwords are variations of few words. So a password is reduced first: lower case, digits
+ * and signs that stand for letters read as these, and what was put before and behind taken away.
+ * What is left is looked up among the words; rows of keys, of the alphabet and of repetitions are
+ * recognised as such. */
+#include "base/password_rules.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { REDUCED_MAX = 64, STEP_SHARE = 3 };
+
+static const char *const common_words[] = {
+    "aaron",         "abc",
+    "access",        "admin",
+    "administrator", "adobe",
+    "alexander",     "amanda",
+    "andrea",        "andrew",
+    "angel",         "anthony",
+    "apple",         "asdf",
+    "asdfgh",        "asdfghjkl",
+    "ashley",        "azerty",
+    "babygirl",      "bailey",
+    "barcelona",     "baseball",
+    "basketball",    "batman",
+    "benjamin",      "biteme",
+    "buster",        "butterfly",
+    "changeme",      "charlie",
+    "cheese",        "chelsea",
+    "chocolate",     "computer",
+    "cookie",        "corvette",
+    "dallas",        "daniel",
+    "default",       "demo",
+    "diamond",       "dragon",
+    "elizabeth",     "eminem",
+    "flower",        "football",
+    "freedom",       "friends",
+    "fuckyou",       "garfield",
+    "george",        "ginger",
+    "guest",         "hannah",
+    "hello",         "helloworld",
+    "hockey",        "hunter",
+    "iloveu",        "iloveyou",
+    "internet",      "jennifer",
+    "jessica",       "jesus",
+    "johnson",       "jordan",
+    "joseph",        "joshua",
+    "justin",        "killer",
+    "letmein",       "letmeinnow",
+    "liverpool",     "login",
+    "london",        "love",
+    "lovely",        "loveme",
+    "maggie",        "manchester",
+    "martin",        "master",
+    "matrix",        "matthew",
+    "maverick",      "mercedes",
+    "merlin",        "michael",
+    "michelle",      "michigan",
+    "midnight",      "monkey",
+    "mustang",       "naruto",
+    "nicole",        "nothing",
+    "oracle",        "pass",
+    "passwd",        "passw",
+    "password",      "passwort",
+    "patrick",       "pepper",
+    "phoenix",       "pokemon",
+    "porsche",       "princess",
+    "purple",        "qazwsx",
+    "qazwsxedc",     "qwer",
+    "qwerty",        "qwertyuiop",
+    "qwertz",        "ranger",
+    "raymond",       "richard",
+    "robert",        "root",
+    "rosebud",       "samantha",
+    "samsung",       "secret",
+    "shadow",        "shop",
+    "soccer",        "spiderman",
+    "starwars",      "steelers",
+    "summer",        "sunshine",
+    "superman",      "superstar",
+    "taylor",        "temp",
+    "temporary",     "test",
+    "tester",        "testing",
+    "thomas",        "thunder",
+    "tigger",        "trustno",
+    "trustnoone",    "user",
+    "victoria",      "welcome",
+    "whatever",      "william",
+    "winter",        "yankees",
+    "zaq",           "zxcvbn",
+    "zxcvbnm",       "autumn",
+    "spring",        "passwordpassword",
+    "motdepasse",    "contrasena",
+    "kennwort",      "wachtwoord",
+    "parola",        "senha",
+    "geheim",        "hallo",
+    "schatz",
+};
+
+static const char *const rows[] = {
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890123456789",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "azertyuiop",
+    "yxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "q1w2e3r4t5y6u7i8o9p0",
+    "qazwsxedcrfvtgbyhnujm",
+    "147258369",
+    "789456123",
+    "741852963",
+};
+
+/* Characters, as people count them: bytes that do not go on with one. */
+static size_t count_characters(struct str text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.length; i++) count += ((uint8_t)text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static char letter_of(char c)
+{
+    switch (c) {
+    case '0': return 'o';
+    case '1':
+    case '!':
+    case '|': return 'i';
+    case '3': return 'e';
+    case '4':
+    case '@': return 'a';
+    case '5':
+    case '$': return 's';
+    case '7': return 't';
+    default: return (char)tolower((unsigned char)c);
+    }
+}
+
+static bool is_common(struct str word)
+{
+    for (size_t i = 0; i < sizeof(common_words) / sizeof(common_words[0]); i++)
+        if (str_is(word, common_words[i])) return true;
+    return false;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || ((uint8_t)c & 0x80);
+}
+
+/* A common word, perhaps spelt with other signs, perhaps with digits and signs around it. */
+static bool is_variation(struct str password)
+{
+    size_t begin = 0, end = password.length;
+    char reduced[REDUCED_MAX];
+
+    if (password.length > REDUCED_MAX) return false;
+    for (size_t i = 0; i < password.length; i++) reduced[i] = letter_of(password.data[i]);
+    for (;;) {
+        if (is_common(str_sized(reduced + begin, end - begin))) return true;
+        if (end > begin && !is_letter(password.data[end - 1]))
+            end--;
+        else if (begin < end && !is_letter(password.data[begin]))
+            begin++;
+        else
+            return false;
+    }
+}
+
+/* Is `part` in a row, forwards or backwards? */
+static bool is_in_row(const char *part, size_t length)
+{
+    char forwards[REDUCED_MAX + 1], backwards[REDUCED_MAX + 1];
+
+    for (size_t i = 0; i < length; i++) {
+        forwards[i] = (char)tolower((unsigned char)part[i]);
+        backwards[length - 1 - i] = forwards[i];
+    }
+    forwards[length] = backwards[length] = '\0';
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strstr(rows[i], forwards) || strstr(rows[i], backwards)) return true;
+    return false;
+}
+
+/* Only pieces of rows, of three characters at least: "12345678", "abcd1234", "qwerty123". */
+static bool is_row(struct str password)
+{
+    size_t at = 0;
+
+    if (password.length > REDUCED_MAX) return false;
+    while (at < password.length) {
+        size_t length = password.length - at;
+        while (length >= STEP_SHARE && !is_in_row(password.data + at, length)) length--;
+        if (length < STEP_SHARE) return false;
+        at += length;
+    }
+    return true;
+}
+
+/* One short piece again and again: "aaaaaaaa", "abcabcabc", "12121212". */
+static bool is_repetition(struct str password)
+{
+    for (size_t size = 1; size <= 4 && size * 2 <= password.length; size++) {
+        size_t i = size;
+        while (i < password.length && password.data[i] == password.data[i - size]) i++;
+        if (i == password.length) return true;
+    }
+    return false;
+}
+
+/* The part of an address before its @, if it is long enough to mean anything. */
+static bool is_of_address(struct str password, struct str email)
+{
+    struct str local = str_sized(email.data, str_find(email, '@'));
+    size_t end = password.length;
+
+    if (email.length == 0) return false;
+    if (str_equal_nocase(password, email)) return true;
+    for (;;) {
+        if (str_equal_nocase(str_sized(password.data, end), local)) return true;
+        if (end == 0 || is_letter(password.data[end - 1])) return false;
+        end--;
+    }
+}
+
+const char *password_objection(struct str password, struct str email)
+{
+    if (count_characters(password) < PASSWORD_CHARACTERS_MIN)
+        return "must have at least 8 characters; several words are easy to remember";
+    if (is_of_address(password, email))
+        return "is taken from your address, and would be tried first; choose another";
+    if (is_repetition(password) || is_row(password) || is_variation(password))
+        return "is one of those that are tried first; choose another, such as several words";
+    return 0;
+}

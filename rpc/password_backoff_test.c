@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/password_backoff.h"
+
+#include <pthread.h>
+
+#include "base/test.h"
+
+#define SECOND INT64_C(1000000)
+#define START (1000 * SECOND)
+
+static void fail(struct password_backoff *backoff, int times, const char *account,
+                 const char *address, int64_t now_us)
+{
+    for (int i = 0; i < times; i++) password_backoff_failed(backoff, account, address, now_us);
+}
+
+TEST(five_failures_are_free_then_the_wait_doubles_to_a_minute)
+{
+    static const int64_t waits_s[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+    struct password_backoff *backoff = password_backoff_new(1024);
+
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    fail(backoff, 4, "ann", "1.1.1.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    for (size_t i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++) {
+        fail(backoff, 1, "ann", "1.1.1.1", START);
+        CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==,
+                  waits_s[i] * SECOND);
+    }
+    password_backoff_free(backoff);
+}
+
+TEST(the_wait_passes)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+
+    fail(backoff, 7, "ann", "1.1.1.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 4 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START + SECOND), ==, 3 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START + 4 * SECOND), ==, 0);
+    password_backoff_free(backoff);
+}
+
+TEST(a_stranger_locks_nobody_out)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+
+    fail(backoff, 99, "ann", "6.6.6.6", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "6.6.6.6", START), ==, 60 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    fail(backoff, 10000, "ann", "6.6.6.6", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 2 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "bob", "1.1.1.1", START), ==, 0);
+    password_backoff_free(backoff);
+}
+
+TEST(an_address_that_tries_many_accounts_waits_for_all)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+    char account[16];
+
+    for (int i = 0; i < 50; i++) {
+        CHECK_INT(password_backoff_wait_us(backoff, "ann", "6.6.6.6", START), ==, 0);
+        snprintf(account, sizeof(account), "user%d", i);
+        fail(backoff, 1, account, "6.6.6.6", START);
+    }
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "6.6.6.6", START), ==, SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    password_backoff_free(backoff);
+}
+
+TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+    char address[64];
+
+    for (int i = 0; i < 5; i++) {
+        snprintf(address, sizeof(address), "2001:db8:0:1::%x", i + 1);
+        fail(backoff, 1, "ann", address, START);
+    }
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:1:ffff::9", START), ==, SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:2::1", START), ==, 0);
+    password_backoff_succeeded(backoff, "ann", "2001:db8:0:1::a");
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:1::1", START), ==, 0);
+
+    /* These are all the IPv4 clients, and what is no address at all. */
+    fail(backoff, 5, "ann", "::ffff:192.0.2.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "::ffff:192.0.2.2", START), ==, 0);
+    fail(backoff, 5, "ann", "", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "", START), ==, SECOND);
+    password_backoff_free(backoff);
+}
+
+TEST(a_good_login_forgets_the_accounts_failures_but_not_the_addresss)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+
+    fail(backoff, 20, "ann", "1.1.1.1", START);
+    password_backoff_succeeded(backoff, "ann", "1.1.1.1");
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    fail(backoff, 4, "ann", "1.1.1.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
+    fail(backoff, 26, "bob", "1.1.1.1", START);
+    password_backoff_succeeded(backoff, "bob", "1.1.1.1");
+    CHECK_INT(password_backoff_wait_us(backoff, "cid", "1.1.1.1", START), ==, SECOND);
+    password_backoff_free(backoff);
+}
+
+TEST(failures_fade)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+    int64_t later = START + 60 * SECOND;
+
+    fail(backoff, 12, "ann", "1.1.1.1", START);
+    fail(backoff, 1, "ann", "1.1.1.1", later); /* 12 are 6 after a minute, and this one */
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", later), ==, 4 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", later + 3600 * SECOND), ==, 0);
+    fail(backoff, 5, "ann", "1.1.1.1", later + 36000 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", later + 36000 * SECOND), ==,
+              SECOND);
+    password_backoff_free(backoff);
+}
+
+TEST(a_full_table_forgets_the_longest_quiet)
+{
+    struct password_backoff *backoff = password_backoff_new(1);
+    char account[16];
+
+    for (int i = 0; i < 10000; i++) {
+        snprintf(account, sizeof(account), "user%d", i);
+        fail(backoff, 1, account, account, START + i);
+    }
+    fail(backoff, 5, "ann", "1.1.1.1", START + 20000);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START + 20000), ==, SECOND);
+    password_backoff_free(backoff);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, FAILURES = 2000 };
+
+static void *hammer(void *data)
+{
+    struct password_backoff *backoff = data;
+
+    for (int i = 0; i < FAILURES; i++) {
+        password_backoff_failed(backoff, "ann", "1.1.1.1", START);
+        (void)password_backoff_wait_us(backoff, "ann", "1.1.1.1", START);
+        password_backoff_succeeded(backoff, "bob", "1.1.1.1");
+    }
+    return 0;
+}
+
+TEST(threads_may_count_together)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], 0, hammer, backoff) == 0);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], 0);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 60 * SECOND);
+    password_backoff_free(backoff);
+}
