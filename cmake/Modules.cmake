@@ -48,6 +48,21 @@ function(argosy_test source)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()
 
+# argosy_tests_beside(<service> <test>...): these tests of other services are linked with `service` too, and are left
+# out where the registry does not list it.
+function(argosy_tests_beside service)
+  foreach(test ${ARGN})
+    if(NOT TARGET ${test})
+      continue() # its own service is not there
+    elseif(TARGET argosy_services_${service})
+      target_link_libraries(${test} PRIVATE argosy_services_${service})
+    else()
+      set_target_properties(${test} PROPERTIES EXCLUDE_FROM_ALL ON)
+      set_tests_properties(${test} PROPERTIES DISABLED ON)
+    endif()
+  endforeach()
+endfunction()
+
 # The services of services/registry, one folder each, and the table of them that app/ reads.
 function(argosy_services folder)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})

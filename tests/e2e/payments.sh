@@ -206,6 +206,8 @@ url=()
 done
 check "the stock's books are right" env "${url[@]}" "$ARGOSY" stock check
 check "payments, ledger and bank agree" env "${url[@]}" "$ARGOSY" payments reconcile
+check "and it says so" bash -c "env ${url[*]-} '$ARGOSY' payments reconcile | grep -qx '0 differences'"
+check "in JSON there is a line for each difference" [ -z "$(env "${url[@]}" "$ARGOSY" payments reconcile --json)" ]
 bank() { sqlite3 "$ARGOSY_DATA_DIR/bank.db" "$1"; }
 check "no order is charged twice" [ "$(bank "SELECT count(*) FROM (SELECT 1 FROM charges WHERE status NOT IN ('declined')
   GROUP BY reference HAVING count(*) > 1)")" = 0 ]
