@@ -3,6 +3,8 @@
  * back-off and better hashes. */
 #include "services/auth/auth_testing.h"
 
+#include <time.h>
+
 static void logs_in(struct call *call, struct stage *stage)
 {
     struct tokens tokens = {"", "", ""};
@@ -73,26 +75,36 @@ TEST(an_unknown_address_answers_like_a_wrong_password)
     auth_play(answers_alike);
 }
 
-/* The shortest of a few tries: others may keep the machine busy. */
-static int64_t shortest_us(struct call *call, struct stage *stage, const char *email,
-                           const char *password)
+/* What this process has computed, on all of its threads. Time on the clock would also count what
+ * other processes compute meanwhile. */
+static int64_t processor_us(void)
 {
-    int64_t shortest = INT64_MAX;
+    struct timespec spent;
+
+    EXPECT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0);
+    return (int64_t)spent.tv_sec * 1000000 + spent.tv_nsec / 1000;
+}
+
+/* The least processor time of a few tries. */
+static int64_t cost_us(struct call *call, struct stage *stage, const char *email,
+                       const char *password)
+{
+    int64_t least = INT64_MAX;
     struct tokens tokens;
 
     for (int i = 0; i < 4; i++) {
-        int64_t began_us = clock_monotonic_us();
+        int64_t began_us = processor_us();
         EXPECT(failed(login(call, stage, email, password, "", &tokens)));
-        int64_t took_us = clock_monotonic_us() - began_us;
-        if (took_us < shortest) shortest = took_us;
+        int64_t spent_us = processor_us() - began_us;
+        if (spent_us < least) least = spent_us;
     }
-    return shortest;
+    return least;
 }
 
 static void expect_equal_cost(struct call *call, struct stage *stage, const char *password)
 {
-    int64_t wrong_us = shortest_us(call, stage, "ann@example.com", password);
-    int64_t unknown_us = shortest_us(call, stage, "bob@example.com", password);
+    int64_t wrong_us = cost_us(call, stage, "ann@example.com", password);
+    int64_t unknown_us = cost_us(call, stage, "bob@example.com", password);
 
     EXPECT(wrong_us < 2 * unknown_us && unknown_us < 2 * wrong_us);
 }
