@@ -36,7 +36,7 @@ static const struct jwt_key *find_key(const struct jwt_keys *keys, struct str id
 static const char *add_key(struct jwt_keys *keys, struct str id, struct str secret)
 {
     if (keys->count == JWT_KEYS_MAX) return "there are more than 8 keys";
-    if (secret.length < JWT_KEY_SIZE_MIN) return "a key has fewer than 32 characters";
+    if (secret.length == 0) return "a key is empty";
     if (secret.length > JWT_KEY_SIZE_MAX) return "a key has more than 256 characters";
     if (find_key(keys, id)) return "two keys have one id";
 
@@ -72,6 +72,19 @@ bool jwt_keys_parse(struct str text, struct jwt_keys *ret_keys, const char **ret
     return !error;
 }
 
+bool jwt_keys_of_secret(struct str secret, struct jwt_keys *ret_keys, const char **ret_error)
+{
+    struct jwt_keys keys = {0};
+    const char *error = add_key(&keys, (struct str){0}, secret);
+
+    if (error)
+        *ret_error = error;
+    else
+        *ret_keys = keys;
+    jwt_keys_wipe(&keys);
+    return !error;
+}
+
 void jwt_keys_wipe(struct jwt_keys *keys)
 {
     secret_wipe(keys, sizeof(*keys));
@@ -80,6 +93,22 @@ void jwt_keys_wipe(struct jwt_keys *keys)
 static struct str key_secret(const struct jwt_key *key)
 {
     return str_sized(key->secret, key->size);
+}
+
+bool jwt_keys_are_short(const struct jwt_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (keys->keys[i].size < JWT_KEY_SIZE_SAFE) return true;
+    return false;
+}
+
+bool jwt_keys_overlap(const struct jwt_keys *one, const struct jwt_keys *other)
+{
+    for (size_t i = 0; i < one->count; i++)
+        for (size_t j = 0; j < other->count; j++)
+            if (str_equal_secret(key_secret(&one->keys[i]), key_secret(&other->keys[j])))
+                return true;
+    return false;
 }
 
 static struct str header_json(struct arena *arena, const struct jwt_key *key)
@@ -97,6 +126,7 @@ static void write_claims(const struct jwt_claims *claims, struct buffer *out)
     json_object(&json);
     json_member(&json, "Email", claims->email);
     json_member(&json, "Role", claims->role);
+    json_member(&json, "DeviceId", claims->device_id);
     json_member(&json, "device_id", claims->device_id);
     json_key(&json, STR("exp"));
     json_value_i64(&json, claims->expires_s);
@@ -229,12 +259,22 @@ static bool read_header(struct arena *arena, struct str encoded, struct header *
     return true;
 }
 
+/* It stands under two names; two that differ would be believed differently by different readers. */
+static bool read_device_id(struct part *part, enum json_token value, struct jwt_claims *claims)
+{
+    struct str before = claims->device_id;
+
+    if (!part_text(part, value, &claims->device_id)) return false;
+    return !before.data || str_equal(before, claims->device_id);
+}
+
 static bool read_claim(struct part *part, struct str name, enum json_token value,
                        struct jwt_claims *claims, int64_t *not_before_s)
 {
     if (str_is(name, "Email")) return part_text(part, value, &claims->email);
     if (str_is(name, "Role")) return part_text(part, value, &claims->role);
-    if (str_is(name, "device_id")) return part_text(part, value, &claims->device_id);
+    if (str_is(name, "DeviceId") || str_is(name, "device_id"))
+        return read_device_id(part, value, claims);
     if (str_is(name, "typ")) return part_text(part, value, &claims->type);
     if (str_is(name, "jti")) return part_text(part, value, &claims->id);
     if (str_is(name, "exp")) return part_time(part, value, &claims->expires_s);
@@ -322,7 +362,7 @@ struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struc
     if (failed(st)) return st;
 
     if (!read_claims(arena, body, &claims, &not_before_s)) return malformed();
-    if (claims.type.data ? !str_is(claims.type, type) : strcmp(type, "access") != 0)
+    if (claims.type.data ? !str_is(claims.type, type) : keys->shared)
         return refuse(ARGOSY__REASON__TOKEN_WRONG_TYPE, "the token is for another purpose");
     if (now_s >= claims.expires_s)
         return refuse(ARGOSY__REASON__TOKEN_EXPIRED, "the token has expired");

@@ -15,7 +15,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
-enum { JWT_KEYS_MAX = 8, JWT_KEY_SIZE_MIN = 32, JWT_KEY_SIZE_MAX = 256, JWT_SIZE_MAX = 4096 };
+enum { JWT_KEYS_MAX = 8, JWT_KEY_SIZE_SAFE = 32, JWT_KEY_SIZE_MAX = 256, JWT_SIZE_MAX = 4096 };
 
 struct jwt_key {
     char id[32];
@@ -26,15 +26,24 @@ struct jwt_key {
 struct jwt_keys {
     struct jwt_key keys[JWT_KEYS_MAX]; /* the first signs, all verify */
     size_t count;
+    bool shared; /* tokens for other purposes are signed with them too: none without typ is taken */
 };
 
-/* Reads "secret" or "id:secret[,id:secret...]"; a secret shorter than 32 bytes is refused.
- * `ret_error` is static. */
+/* Reads "secret" or "id:secret[,id:secret...]", each secret of 1 to 256 bytes. `ret_error` is
+ * static. */
 bool jwt_keys_parse(struct str text, struct jwt_keys *ret_keys, const char **ret_error);
+/* Takes the whole text as one secret without an id, colons and commas included. */
+bool jwt_keys_of_secret(struct str secret, struct jwt_keys *ret_keys, const char **ret_error);
 void jwt_keys_wipe(struct jwt_keys *keys);
 
-/* The claims of the contract: Email, Role, device_id, exp; and typ ("access", "refresh"), iat, jti
- * of ours. */
+/* Is one of the secrets shorter than the 32 bytes that RFC 7518, section 3.2, asks of HS256? Such
+ * keys are taken, because the existing system is shipped with one, and are worth a warning. */
+bool jwt_keys_are_short(const struct jwt_keys *keys);
+/* Is one secret among both? */
+bool jwt_keys_overlap(const struct jwt_keys *one, const struct jwt_keys *other);
+
+/* The claims of the contract: Email, Role, DeviceId (and, as our tokens have always had it,
+ * device_id), exp, iat; and typ ("access", "refresh") and jti of ours. */
 struct jwt_claims {
     struct str email;
     struct str role;
@@ -50,7 +59,8 @@ struct str jwt_sign(struct arena *arena, const struct jwt_keys *keys,
                     const struct jwt_claims *claims);
 
 /* Verifies signature, algorithm, expiry (at `now_s`, no leeway) and that `typ` is `type`. A token
- * without typ, as the existing system makes them, passes as "access" when `type` is "access".
+ * without typ, as the existing system makes them, is what its key is for; it is refused if the
+ * keys are shared.
  * Claims are views or in the arena. UNAUTHENTICATED with one of the reasons TOKEN_MALFORMED,
  * TOKEN_FORGED, TOKEN_EXPIRED, TOKEN_WRONG_TYPE. */
 struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struct str token,

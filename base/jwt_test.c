@@ -186,11 +186,79 @@ TEST(types_do_not_stand_in_for_one_another)
     use_keys(KEY);
     struct str refresh = jwt_sign(&arena, &keys, &claims), plain = token_of(HEADER, CLAIMS);
     CHECK_INT(reason_of(refresh), ==, ARGOSY__REASON__TOKEN_WRONG_TYPE);
-    CHECK_INT(reason_of(plain), ==, 0);
-    CHECK_INT(jwt_verify(&arena, &keys, plain, "refresh", NOW_S, &read).reason, ==,
-              ARGOSY__REASON__TOKEN_WRONG_TYPE);
     CHECK_INT(reason_of(token_of(HEADER, "{\"Email\":\"a\",\"exp\":2e9,\"typ\":\"\"}")), ==,
               ARGOSY__REASON__TOKEN_WRONG_TYPE);
+
+    /* One without typ is what its key is for, unless the key is for both. */
+    CHECK_INT(reason_of(plain), ==, 0);
+    CHECK_OK(jwt_verify(&arena, &keys, plain, "refresh", NOW_S, &read));
+    keys.shared = true;
+    CHECK_INT(reason_of(plain), ==, ARGOSY__REASON__TOKEN_WRONG_TYPE);
+    CHECK_INT(jwt_verify(&arena, &keys, plain, "refresh", NOW_S, &read).reason, ==,
+              ARGOSY__REASON__TOKEN_WRONG_TYPE);
+    keys.shared = false;
+}
+
+TEST(the_device_is_read_under_either_name)
+{
+    struct jwt_claims claims;
+    const char *const device = "{\"Email\":\"a\",\"exp\":2e9,\"DeviceId\":\"d-7\"}";
+
+    use_keys(KEY);
+    CHECK_OK(jwt_verify(&arena, &keys, token_of(HEADER, device), "access", NOW_S, &claims));
+    CHECK(str_is(claims.device_id, "d-7"));
+    CHECK_INT(reason_of(token_of(HEADER, "{\"Email\":\"a\",\"exp\":2e9,\"DeviceId\":\"d\","
+                                         "\"device_id\":\"e\"}")),
+              ==, ARGOSY__REASON__TOKEN_MALFORMED);
+}
+
+TEST(our_tokens_carry_the_claims_that_the_existing_system_reads)
+{
+    struct jwt_claims claims = sample("access");
+    struct str rest, header, body, json;
+
+    claims.email = STR("ann@example.com");
+    use_keys(KEY);
+    rest = jwt_sign(&arena, &keys, &claims);
+    CHECK(str_split(&rest, '.', &header) && str_split(&rest, '.', &body));
+    CHECK(base64url_decode(&arena, body, &json));
+    CHECK(str_starts_with(json, STR("{\"Email\":\"ann@example.com\",\"Role\":\"seller\","
+                                    "\"DeviceId\":\"phone\",\"device_id\":\"phone\",\"exp\":")));
+}
+
+TEST(a_short_secret_is_taken_and_told)
+{
+    const char *error;
+
+    CHECK(jwt_keys_parse(STR("very very secret access token"), &keys, &error));
+    CHECK(jwt_keys_are_short(&keys));
+    CHECK(jwt_keys_parse(STR("a:" KEY ",b:short"), &keys, &error));
+    CHECK(jwt_keys_are_short(&keys));
+    use_keys(KEY);
+    CHECK(!jwt_keys_are_short(&keys));
+}
+
+TEST(a_whole_text_can_be_one_secret)
+{
+    const char *error;
+
+    CHECK(jwt_keys_of_secret(STR("a:b,c:d"), &keys, &error));
+    CHECK_INT(keys.count, ==, 1);
+    CHECK_STR(keys.keys[0].id, "");
+    CHECK(str_is(str_sized(keys.keys[0].secret, keys.keys[0].size), "a:b,c:d"));
+    CHECK(!jwt_keys_of_secret(STR(""), &keys, &error));
+}
+
+TEST(keys_that_share_a_secret_are_found)
+{
+    struct jwt_keys other;
+    const char *error;
+
+    CHECK(jwt_keys_parse(STR("a:" KEY_2 ",b:" KEY), &other, &error));
+    use_keys(KEY);
+    CHECK(jwt_keys_overlap(&keys, &other));
+    CHECK(jwt_keys_parse(STR("a:" KEY_2), &other, &error));
+    CHECK(!jwt_keys_overlap(&keys, &other));
 }
 
 TEST(the_algorithm_is_ours)
@@ -343,8 +411,7 @@ TEST(keys_are_read_or_refused)
 {
     static const char *const bad[] = {
         "",
-        "short",
-        "id:short",
+        "id:",
         ":" KEY,
         "a b:" KEY,
         "a:" KEY ",",

@@ -249,12 +249,6 @@ static bool take_back(struct lane *lane, struct lane_job *job)
 
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data)
 {
-    return lane_run_interruptible(call, lane, fn, 0, data);
-}
-
-struct status lane_run_interruptible(struct call *call, struct lane *lane, void (*fn)(void *data),
-                                     void (*interrupt)(void *data), void *data)
-{
     struct lane_job job = {.fn = fn, .data = data, .shard = call->shard};
     struct status st;
 
@@ -270,7 +264,6 @@ struct status lane_run_interruptible(struct call *call, struct lane *lane, void 
         if (!failed(st)) continue;
         if (job.finished) break;
         if (take_back(lane, &job)) return st;
-        if (interrupt) interrupt(data);
         while (!job.finished) fiber_suspend_uncancellable(call, &job.wait);
     }
     return status_ok();

@@ -35,9 +35,10 @@ const struct setting gateway_settings[] = {
      0},
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
-     "which the first signs; "
-     "without it <data>/jwt-access.key, made at the first start.",
+     "which the first signs; without it <data>/jwt-access.key, made at the first start.",
      0, 0},
+    {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
+     "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
     {0},
 };
 
@@ -231,9 +232,8 @@ static void print_route(struct arena *arena, const struct route_table *table,
 
     for (size_t i = 0; transcoding && i < transcoding->count; i++) {
         const struct binding *binding = transcoding->routes[i].binding;
-        const char *path = route_public_path(arena, table, route, binding);
-        if (!path) continue;
-        fprintf(out, "%-7s %-40s %-48s %-10s ", binding->http->method, path,
+        if (!route_serves(arena, table, route, binding)) continue;
+        fprintf(out, "%-7s %-40s %-48s %-10s ", binding->http->method, binding->http->pattern,
                 binding->method->path + 1, service_target(route));
         print_chain(out, route);
         lines++;

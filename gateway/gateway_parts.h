@@ -33,7 +33,6 @@ struct gateway {
 struct json_target {
     const struct transcoding_route *rule; /* NULL: there is none */
     struct router_match match;
-    struct str path; /* as the rules see it */
 };
 
 /* ---- serving ---- */

@@ -5,7 +5,7 @@
 #define SERVICE                                                                               \
     "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
     "config: {proto: /kong/edge.proto}\n"
-#define ROUTE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+#define ROUTE "  routes:\n  - {name: all, paths: [/]}\n"
 #define PLAIN HEAD SERVICE ROUTE
 
 static void calls(struct call *call, struct edge *edge)
@@ -427,7 +427,7 @@ TEST(bad_configurations_stop_the_start)
 TEST(routes_are_printed)
 {
     struct edge edge = {0};
-    const char *text = HEAD SERVICE "  routes:\n  - {name: all, paths: [/api]}\n"
+    const char *text = HEAD SERVICE "  routes:\n  - {name: all, paths: [/tell]}\n"
                                     "  - {name: raw, paths: [/x.Y/], protocols: [grpc]}\n"
                                     "plugins:\n- name: prometheus\n- name: correlation-id\n";
     struct service_context context = edge_prepare(&edge, text, NULL);
@@ -440,23 +440,26 @@ TEST(routes_are_printed)
     if (failed(st)) printf("  %s\n", st.message);
     EXPECT(!failed(st));
     EXPECT(has(printed, "METHOD  PATH"));
-    EXPECT(has(printed, "GET     /api/tell/{name}"));
+    EXPECT(has(printed, "GET     /tell/{name}"));
     EXPECT(has(printed, "edge.Edge/Tell"));
     EXPECT(has(printed, "correlation-id, prometheus, grpc-gateway\n"));
     free(printed);
     edge_release(&edge);
 }
 
-static void stripped(struct call *call, struct edge *edge)
+static void not_stripped(struct call *call, struct edge *edge)
 {
-    struct reply reply = ask(call, edge, "GET", "/api/tell/x", "", "");
+    struct reply reply = ask(call, edge, "GET", "/tell/x", "", "");
 
     EXPECT(reply.status == 200 && has(reply.body, "\"name\":\"x\""));
-    reply = ask(call, edge, "GET", "/tell/x", "", "");
+    reply = ask(call, edge, "GET", "/tell/tell/x", "", "");
     EXPECT(reply.status == 404);
 }
 
-TEST(routes_strip_their_paths)
+TEST(grpc_gateway_compares_the_path_as_it_was_sent_whatever_strip_path_says)
 {
-    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/api]}\n", NULL, stripped);
+    edge_run(HEAD SERVICE "  routes:\n  - {name: tell, paths: [/tell], strip_path: true}\n", NULL,
+             not_stripped);
+    edge_run(HEAD SERVICE "  routes:\n  - {name: tell, paths: ['~/tell/[^/]+']}\n", NULL,
+             not_stripped);
 }

@@ -81,31 +81,28 @@ static bool has_grpc_route(const struct gateway_request *request)
 {
     struct route_question question = ask(request, true);
     bool other_method;
-    size_t matched;
 
     if (!str_is(request->http->method, "POST") &&
         rpc_media_of(request_header(request, "content-type")) == RPC_MEDIA_NONE)
         return false;
     question.method = STR("POST");
-    return route_table_find(&request->gateway->table, &question, &matched, &other_method) != NULL;
+    return route_table_find(&request->gateway->table, &question, &other_method) != NULL;
 }
 
 static struct status find_rule(const struct call *call, struct gateway_request *request,
-                               struct plan *plan, size_t matched)
+                               struct plan *plan)
 {
     const struct transcoding *transcoding = request->route->transcoding;
     char allow[ROUTER_ALLOW_SIZE];
 
     if (!transcoding) return grpc_only(call, request);
-    plan->json.path = route_upstream_path(call->arena, request->route, request->http->path,
-                                          matched);
-    switch (router_find(transcoding->router, request->http->method, plan->json.path,
+    switch (router_find(transcoding->router, request->http->method, request->http->path,
                         &plan->json.match)) {
     case ROUTER_FOUND: break;
     case ROUTER_NO_PATH:
         return is_grpc_method(request) ? grpc_only(call, request) : no_route(request);
     case ROUTER_NO_METHOD:
-        router_allow(transcoding->router, plan->json.path, allow);
+        router_allow(transcoding->router, request->http->path, allow);
         return no_method(call, request, allow);
     }
     plan->json.rule = plan->json.match.target;
@@ -120,10 +117,9 @@ static struct status find_json(const struct call *call, struct gateway_request *
     struct route_question question = ask(request, false);
     char allow[ROUTER_ALLOW_SIZE];
     bool other_method;
-    size_t matched;
 
-    request->route = route_table_find(table, &question, &matched, &other_method);
-    if (request->route) return find_rule(call, request, plan, matched);
+    request->route = route_table_find(table, &question, &other_method);
+    if (request->route) return find_rule(call, request, plan);
     if (!other_method && (is_grpc_method(request) || has_grpc_route(request)))
         return grpc_only(call, request);
     if (!other_method) return no_route(request);
@@ -150,12 +146,11 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
     struct grpc_method *method = (struct grpc_method *)(uintptr_t)name_table_get(
         &table->methods, request->http->path);
     bool other_method;
-    size_t matched;
 
     if (rpc_media_of(request_header(request, "content-type")) != RPC_MEDIA_PROTO)
         return status_make(STATUS_UNIMPLEMENTED, 0,
                            "only application/grpc and application/grpc+proto are known here");
-    request->route = route_table_find(table, &question, &matched, &other_method);
+    request->route = route_table_find(table, &question, &other_method);
     if (method) {
         if (!request->route) request->route = method->route;
         request->traffic = &method->traffic;
@@ -225,6 +220,7 @@ static void begin(struct call *call, struct gateway_request *request)
     const struct http_request *http = request->http;
 
     request->started_us = clock_monotonic_us();
+    request->upstream_us = -1;
     request->body_max = gateway->body_max;
     request->traffic = &gateway->no_route;
     request->user = (struct user){"", "", ""};
@@ -250,8 +246,11 @@ static struct status serve(struct call *call, struct gateway_request *request, s
     if (request->answered) return status_ok();
     if (failed(st)) return st;
     if (failed(refused)) return refused;
-    if (plan->grpc) return serve_grpc(call, request, plan->method);
-    return serve_json(call, request, &plan->json);
+    int64_t began_us = clock_monotonic_us();
+    st = plan->grpc ? serve_grpc(call, request, plan->method)
+                    : serve_json(call, request, &plan->json);
+    request->upstream_us = clock_monotonic_us() - began_us;
+    return st;
 }
 
 /* Reads the rest of a request that was refused before its body was read. A stream that is answered

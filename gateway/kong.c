@@ -162,7 +162,6 @@ static struct status read_plugins(const struct kong_reader *reader, const struct
 struct route_entry {
     const char *name, *service;
     struct texts paths, methods, hosts, protocols;
-    bool strip_path;
     int64_t regex_priority;
     const struct yaml_value *plugins;
 };
@@ -176,10 +175,10 @@ static const struct option route_options[] = {
     {"methods", OPTION_TEXTS, ENTRY(methods)},
     {"hosts", OPTION_TEXTS, ENTRY(hosts)},
     {"protocols", OPTION_TEXTS, ENTRY(protocols), "http,https", .choices = route_protocols},
-    {"strip_path", OPTION_BOOLEAN, ENTRY(strip_path), "true"},
     {"regex_priority", OPTION_INTEGER, ENTRY(regex_priority), "0", .min = INT32_MIN,
      .max = INT32_MAX},
     {"plugins", OPTION_TREE, ENTRY(plugins)},
+    {"strip_path", OPTION_IGNORED},
     {"preserve_host", OPTION_IGNORED},
     {"https_redirect_status_code", OPTION_IGNORED},
     {"path_handling", OPTION_IGNORED},
@@ -206,10 +205,6 @@ static struct status read_paths(const struct kong_reader *reader, const struct r
         if (!kong_path_parse(reader->source.arena, str_of(text->text), path, &error))
             return wrong(reader, text->line, "the path %s cannot be used: %s", text->text, error);
         path->line = text->line;
-        if (path->kind == KONG_REGEX && route->strip_path)
-            return wrong(reader, text->line,
-                         "the path %s cannot be stripped: say `strip_path: false` for its route",
-                         text->text);
     }
     return status_ok();
 }
@@ -239,7 +234,6 @@ static struct status make_route(const struct kong_reader *reader, const struct y
     route->name = entry->name;
     route->methods = entry->methods;
     route->hosts = entry->hosts;
-    route->strip_path = entry->strip_path;
     route->regex_priority = entry->regex_priority;
     route->line = value->line;
     read_protocols(&entry->protocols, route);
@@ -284,7 +278,7 @@ static struct status read_routes(const struct kong_reader *reader, const struct 
 /* ---- services ---- */
 
 struct service_entry {
-    const char *name, *url, *protocol, *host, *path;
+    const char *name, *url, *protocol, *host;
     int64_t port, read_timeout;
     bool enabled;
     const struct yaml_value *routes, *plugins;
@@ -298,7 +292,6 @@ static const struct option service_options[] = {
     {"protocol", OPTION_TEXT, ENTRY(protocol), .choices = service_protocols},
     {"host", OPTION_TEXT, ENTRY(host)},
     {"port", OPTION_INTEGER, ENTRY(port), .min = 1, .max = 65535},
-    {"path", OPTION_TEXT, ENTRY(path), ""},
     {"read_timeout", OPTION_INTEGER, ENTRY(read_timeout), .min = 1, .max = INT32_MAX},
     {"enabled", OPTION_BOOLEAN, ENTRY(enabled), "true"},
     {"routes", OPTION_TREE, ENTRY(routes)},
@@ -337,7 +330,7 @@ static struct status read_address(const struct kong_reader *reader, int line,
 {
     const char *url = entry->url;
 
-    if (url && (entry->protocol || entry->host || entry->port > 0 || entry->path[0]))
+    if (url && (entry->protocol || entry->host || entry->port > 0))
         return wrong(reader, line,
                      "service %s has a url and parts of one besides; say it in one way",
                      entry->name);
@@ -355,8 +348,6 @@ static struct status read_address(const struct kong_reader *reader, int line,
         return wrong(reader, line,
                      "the url %s cannot be used; known are argosy://SERVICE and grpc://HOST:PORT",
                      url);
-    if (entry->path[0] && entry->path[0] != '/')
-        return wrong(reader, line, "the path %s of a service must begin with /", entry->path);
     return status_ok();
 }
 
@@ -371,7 +362,6 @@ static struct status read_service(const struct kong_reader *reader, const struct
     if (find_service(reader->kong, entry.name))
         return wrong(reader, value->line, "there are two services \"%s\"", entry.name);
     service->name = entry.name;
-    service->path = entry.path;
     service->timeout_ms = entry.read_timeout;
     service->enabled = entry.enabled;
     service->line = value->line;

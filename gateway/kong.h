@@ -6,7 +6,8 @@
  * Of names that Kong has and that mean nothing here, these are taken and have no effect: id, tags,
  * created_at, updated_at, retries, connect_timeout, write_timeout, preserve_host,
  * https_redirect_status_code, path_handling, request_buffering, response_buffering, instance_name,
- * and protocols of a plugin. */
+ * and protocols of a plugin. strip_path has none either, because JSON requests go through
+ * grpc-gateway, which in Kong too compares its rules with the path as the client sent it. */
 #ifndef GATEWAY_KONG_H
 #define GATEWAY_KONG_H
 
@@ -28,7 +29,6 @@ struct kong_service {
     const char *name;
     const char *shop;    /* "cart" of argosy://cart; NULL for others */
     const char *address; /* "grpc://host:port" of others */
-    const char *path;    /* goes before the path of a request; "" : nothing */
     int64_t timeout_ms;  /* read_timeout; -1: not said */
     int line;
     bool enabled;
@@ -56,7 +56,6 @@ struct kong_route {
     struct kong_path *paths;
     size_t path_count;
     bool http, grpc; /* its protocols */
-    bool strip_path;
     int64_t regex_priority;
     int line;
     struct kong_plugin *plugins;
@@ -75,8 +74,8 @@ struct kong {
 struct status kong_read(struct arena *arena, const char *file, struct str text,
                         const struct kong **ret_kong);
 
-/* Does the path fit? Then *ret_length is how much of it (of a regex: 0). Pure. */
-bool kong_path_matches(const struct kong_path *path, struct str request, size_t *ret_length);
+/* Does the path fit? Pure. */
+bool kong_path_matches(const struct kong_path *path, struct str request);
 
 /* Prepares one of a route's paths; `ret_error` is static or in the arena. */
 bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret_path,

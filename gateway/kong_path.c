@@ -86,7 +86,7 @@ bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret
 }
 
 /* Whole segments, `:name` for any one that is not empty. */
-static bool match_segments(struct str pattern, struct str request, size_t *ret_length)
+static bool match_segments(struct str pattern, struct str request)
 {
     struct str pattern_rest = str_sized(pattern.data + 1, pattern.length - 1), part, segment;
     struct str rest;
@@ -97,18 +97,16 @@ static bool match_segments(struct str pattern, struct str request, size_t *ret_l
         if (!str_split(&rest, '/', &segment)) return false;
         bool variable = part.length > 1 && part.data[0] == ':';
         if (variable ? segment.length == 0 : !str_equal(part, segment)) return false;
-        *ret_length = (size_t)(segment.data + segment.length - request.data);
     }
     return true;
 }
 
-bool kong_path_matches(const struct kong_path *path, struct str request, size_t *ret_length)
+bool kong_path_matches(const struct kong_path *path, struct str request)
 {
     switch (path->kind) {
-    case KONG_PREFIX: *ret_length = path->text.length; return str_starts_with(request, path->text);
-    case KONG_SEGMENTS: return match_segments(path->text, request, ret_length);
+    case KONG_PREFIX: return str_starts_with(request, path->text);
+    case KONG_SEGMENTS: return match_segments(path->text, request);
     default:
-        *ret_length = 0;
         return str_starts_with(request, path->literal) &&
                schema_pattern_matches(path->pattern, request);
     }

@@ -44,7 +44,8 @@ struct gateway_request {
     struct str content_type; /* of the body; empty: JSON */
     bool answered;           /* by a plugin */
     bool streams;            /* lasts for as long as somebody listens */
-    size_t sent;             /* bytes of the body */
+    size_t received, sent;   /* bytes of the bodies */
+    int64_t upstream_us;     /* in the service and on the way there; -1: it was not called */
     struct traffic *traffic; /* what it is counted as */
 };
 

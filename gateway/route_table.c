@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/token_keys.h"
+#include "gateway/traffic.h"
 
 /* A route by one of its paths (NULL: it has none). */
 struct route_entry {
@@ -46,7 +47,11 @@ static void init_route(struct arena *arena, const struct kong *kong, const struc
     if (from) add_plugins(route, from->plugins);
     if (from) add_plugins(route, from->service->plugins);
     add_plugins(route, kong->plugins);
-    if (from && from->service->timeout_ms > 0) route->timeout_ms = from->service->timeout_ms;
+    if (!from) return;
+    if (from->service->timeout_ms > 0) route->timeout_ms = from->service->timeout_ms;
+    route->traffic = arena_new(arena, struct kong_traffic);
+    route->traffic->service = from->service->name;
+    route->traffic->route = from->name;
 }
 
 static int attributes(const struct kong_route *route)
@@ -156,60 +161,41 @@ static bool takes_method(const struct kong_route *route, const struct route_ques
 }
 
 /* Does it fit in all but the method? */
-static bool takes_place(const struct route_entry *entry, const struct route_question *question,
-                        size_t *ret_matched)
+static bool takes_place(const struct route_entry *entry, const struct route_question *question)
 {
     const struct kong_route *route = entry->route->kong;
 
-    *ret_matched = 0;
     if (question->grpc ? !route->grpc : !route->http) return false;
-    if (entry->path && !kong_path_matches(entry->path, question->path, ret_matched)) return false;
+    if (entry->path && !kong_path_matches(entry->path, question->path)) return false;
     return takes_host(route, question->host);
 }
 
 const struct gateway_route *route_table_find(const struct route_table *table,
                                              const struct route_question *question,
-                                             size_t *ret_matched, bool *ret_other_method)
+                                             bool *ret_other_method)
 {
     *ret_other_method = false;
     for (size_t i = 0; i < table->entry_count; i++) {
         const struct route_entry *entry = &table->entries[i];
-        if (takes_method(entry->route->kong, question) && takes_place(entry, question, ret_matched))
+        if (takes_method(entry->route->kong, question) && takes_place(entry, question))
             return entry->route;
     }
     for (size_t i = 0; i < table->entry_count && !*ret_other_method; i++)
-        *ret_other_method = takes_place(&table->entries[i], question, ret_matched);
+        *ret_other_method = takes_place(&table->entries[i], question);
     return NULL;
 }
 
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE])
 {
-    size_t matched;
-
     ret_allow[0] = '\0';
     for (size_t i = 0; i < table->entry_count; i++) {
         const struct route_entry *entry = &table->entries[i];
-        if (!takes_place(entry, question, &matched)) continue;
+        if (!takes_place(entry, question)) continue;
         const struct texts *methods = &entry->route->kong->methods;
         for (size_t m = 0; m < methods->count; m++)
             router_allow_add(ret_allow, methods->items[m].text);
     }
-}
-
-struct str route_upstream_path(struct arena *arena, const struct gateway_route *route,
-                               struct str path, size_t matched)
-{
-    const char *before = route->kong->service->path;
-    struct str rest = path;
-
-    if (!route->kong->strip_path && !before[0]) return path;
-    if (route->kong->strip_path) rest = str_sized(path.data + matched, path.length - matched);
-    size_t before_length = strlen(before);
-    if (before_length > 0 && before[before_length - 1] == '/') before_length--;
-    const char *slash = rest.length > 0 && rest.data[0] == '/' ? "" : "/";
-    return str_of(
-        arena_printf(arena, "%.*s%s%.*s", (int)before_length, before, slash, STR_ARGS(rest)));
 }
 
 /* ---- which rules are served where ---- */
@@ -229,33 +215,18 @@ static struct str sample_path(struct arena *arena, const struct path_template *t
     return str_of(path[0] ? path : "/");
 }
 
-const char *route_public_path(struct arena *arena, const struct route_table *table,
-                              const struct gateway_route *route, const struct binding *binding)
+bool route_serves(struct arena *arena, const struct route_table *table,
+                  const struct gateway_route *route, const struct binding *binding)
 {
     const struct kong_route *kong = route->kong;
-    struct str sample = sample_path(arena, &binding->template), shown = binding->template.text;
-    struct str before = str_of(kong->service->path);
+    struct route_question question = {
+        .host = kong->hosts.count ? str_of(kong->hosts.items[0].text) : STR(""),
+        .path = sample_path(arena, &binding->template),
+        .method = str_of(binding->http->method),
+    };
     bool other_method;
-    size_t matched;
 
-    if (before.length > 0 && before.data[before.length - 1] == '/') before.length--;
-    if (!str_starts_with(sample, before) || !str_starts_with(shown, before)) return NULL;
-    sample = str_sized(sample.data + before.length, sample.length - before.length);
-    shown = str_sized(shown.data + before.length, shown.length - before.length);
-    for (size_t i = 0; i < (kong->path_count ? kong->path_count : 1); i++) {
-        struct str prefix = {0};
-        if (kong->strip_path && kong->path_count && kong->paths[i].kind == KONG_PREFIX)
-            prefix = kong->paths[i].text;
-        if (prefix.length > 0 && prefix.data[prefix.length - 1] == '/') prefix.length--;
-        struct route_question question = {
-            .host = kong->hosts.count ? str_of(kong->hosts.items[0].text) : STR(""),
-            .path = str_of(arena_printf(arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(sample))),
-            .method = str_of(binding->http->method),
-        };
-        if (route_table_find(table, &question, &matched, &other_method) == route)
-            return arena_printf(arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(shown));
-    }
-    return NULL;
+    return route_table_find(table, &question, &other_method) == route;
 }
 
 static void add_method(struct route_table *table, const struct gateway_route *route,
@@ -300,8 +271,7 @@ void route_table_finish(struct arena *arena, struct route_table *table)
         const struct gateway_route *route = &table->routes[i];
         for (size_t r = 0; route->transcoding && r < route->transcoding->count; r++) {
             const struct transcoding_route *rule = &route->transcoding->routes[r];
-            if (route_public_path(&scratch, table, route, rule->binding))
-                add_method(table, route, rule);
+            if (route_serves(&scratch, table, route, rule->binding)) add_method(table, route, rule);
         }
     }
     arena_release(&scratch);

@@ -18,6 +18,7 @@
 #include "gateway/transcoding.h"
 #include "rpc/name_table.h"
 
+struct kong_traffic;
 struct rpc_channel;
 
 struct gateway_route {
@@ -27,6 +28,7 @@ struct gateway_route {
     const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it takes gRPC only */
     bool events;                           /* likewise: streams are Server-Sent Events */
     const struct jwt_keys *token_keys;     /* of its auth-token-validator; NULL: none */
+    struct kong_traffic *traffic;          /* what its requests are counted as; NULL: nothing */
     struct rpc_channel *channel;
     int64_t timeout_ms; /* 0: the gateway's */
 };
@@ -63,23 +65,17 @@ struct route_question {
     bool grpc;
 };
 
-/* The route, or NULL; then *ret_other_method tells whether there is one with other methods.
- * *ret_matched: how much of the path the route's path is. */
+/* The route, or NULL; then *ret_other_method tells whether there is one with other methods. */
 const struct gateway_route *route_table_find(const struct route_table *table,
                                              const struct route_question *question,
-                                             size_t *ret_matched, bool *ret_other_method);
+                                             bool *ret_other_method);
 
 /* The methods of the routes that take the path otherwise: "GET, HEAD". */
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE]);
 
-/* The path that the service's rules see: stripped, and behind the service's own path. */
-struct str route_upstream_path(struct arena *arena, const struct gateway_route *route,
-                               struct str path, size_t matched);
-
-/* The path under which the route has a rule's template, or NULL when it leads elsewhere. In the
- * arena. */
-const char *route_public_path(struct arena *arena, const struct route_table *table,
-                              const struct gateway_route *route, const struct binding *binding);
+/* Does a request for the rule go by this route? */
+bool route_serves(struct arena *arena, const struct route_table *table,
+                  const struct gateway_route *route, const struct binding *binding);
 
 #endif

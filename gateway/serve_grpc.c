@@ -116,6 +116,7 @@ static struct status pass_unary(struct call *call, struct grpc_pass *pass,
     call_limit(call, request->route->timeout_ms);
     st = http_read_body(call, request->exchange, RPC_FRAME_HEAD_SIZE + request->body_max, &body);
     if (failed(st)) return st;
+    request->received = body.length;
     st = rpc_deframe_only(call->arena, &pass->body.deframer, body, &message);
     if (failed(st)) return st;
     st = rpc_call_raw(call, request->route->channel, method->path, message, &options, &response);
@@ -147,6 +148,7 @@ static void send_upstream(struct call *call, void *data)
         arena_reset(&arena);
         pass->upload = rpc_body_receive(call, &arena, &pass->body, &message);
         if (failed(pass->upload) || !message.data) break;
+        pass->request->received += RPC_FRAME_HEAD_SIZE + message.length;
         st = rpc_send_raw(call, pass->stream, message);
     }
     pass->upload = status_dup(pass->arena, pass->upload);

@@ -8,7 +8,7 @@
 #define SERVICE                                                                               \
     "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
     "config: {proto: /kong/edge.proto}\n"
-#define ROUTE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+#define ROUTE "  routes:\n  - {name: all, paths: [/]}\n"
 #define PLAIN HEAD SERVICE ROUTE
 
 /* ---- gRPC ---- */
@@ -87,9 +87,8 @@ static void inside_only(struct call *call, struct edge *edge)
 TEST(grpc_methods_without_a_rule_are_not_served)
 {
     edge_run(PLAIN, NULL, inside_only);
-    edge_run(HEAD SERVICE
-             "  routes:\n  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n",
-             NULL, inside_only);
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], protocols: [http, grpc]}\n", NULL,
+             inside_only);
 }
 
 static void inside_only_without_transcoding(struct call *call, struct edge *edge)
@@ -103,10 +102,9 @@ static void inside_only_without_transcoding(struct call *call, struct edge *edge
 
 TEST(an_internal_rpc_is_not_passed_on_by_a_route_without_grpc_gateway)
 {
-    edge_run(
-        "_format_version: \"3.0\"\nservices:\n- name: edge\n  url: argosy://edge\n  routes:\n"
-        "  - name: all\n    protocols: [grpc]\n    paths: [/edge.Edge]\n    strip_path: false\n",
-        NULL, inside_only_without_transcoding);
+    edge_run("_format_version: \"3.0\"\nservices:\n- name: edge\n  url: argosy://edge\n  routes:\n"
+             "  - name: all\n    protocols: [grpc]\n    paths: [/edge.Edge]\n",
+             NULL, inside_only_without_transcoding);
 }
 
 static void under_plugins(struct call *call, struct edge *edge)
@@ -121,8 +119,8 @@ static void under_plugins(struct call *call, struct edge *edge)
 
 TEST(grpc_goes_through_the_plugins_of_its_rule)
 {
-    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
-                          "  - name: tell\n    paths: [/tell]\n    strip_path: false\n    "
+    edge_run(HEAD SERVICE "  routes:\n  - {name: all, paths: [/]}\n"
+                          "  - name: tell\n    paths: [/tell]\n    "
                           "plugins:\n    - name: auth-token-validator\n",
              NULL, under_plugins);
 }

@@ -62,6 +62,7 @@ static struct status make_message(struct call *call, struct gateway_request *req
     struct status st = read_body(call, request, binding->body_raw, &body);
 
     if (failed(st)) return st;
+    request->received = body.length;
     output_init(&wire, call->arena, body.length + CAPACITY_MIN);
     st = binding_request(call->arena, binding, &parameters, body, &wire);
     if (!failed(st) && call->arena->exhausted)

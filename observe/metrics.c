@@ -36,12 +36,17 @@ static const int64_t bucket_bounds_us[] = {50,     100,     250,     500,     10
 static const char *const bucket_labels[] = {
     "5e-05", "0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
     "0.1",   "0.25",   "0.5",     "1",      "2.5",   "5",      "10",    "30",   "+Inf"};
+static const char *const bucket_labels_ms[] = {
+    "0.05", "0.1", "0.25", "0.5",  "1",    "2.5",  "5",     "10",    "25",  "50",
+    "100",  "250", "500",  "1000", "2500", "5000", "10000", "30000", "+Inf"};
 enum {
     BUCKETS = sizeof(bucket_labels) / sizeof(bucket_labels[0]),
     HISTOGRAM_CELLS = BUCKETS + 1, /* the last one is the sum in microseconds */
 };
 _Static_assert(BUCKETS == sizeof(bucket_bounds_us) / sizeof(bucket_bounds_us[0]) + 1,
                "a label a bucket");
+_Static_assert(BUCKETS == sizeof(bucket_labels_ms) / sizeof(bucket_labels_ms[0]),
+               "and one in milliseconds");
 
 struct metric_series {
     const struct metric *metric;
@@ -396,16 +401,21 @@ static void put_name(struct buffer *out, const struct metric_series *series, con
 
 static void put_histogram(struct buffer *out, const struct metric_series *series)
 {
+    bool milliseconds = series->metric->milliseconds;
+    const char *const *labels = milliseconds ? bucket_labels_ms : bucket_labels;
     uint64_t total = 0, sum_us;
 
     for (uint32_t i = 0; i < BUCKETS; i++) {
         total += cell_sum(series->cell + i);
-        put_name(out, series, "_bucket", bucket_labels[i]);
+        put_name(out, series, "_bucket", labels[i]);
         buffer_printf(out, "%" PRIu64 "\n", total);
     }
     sum_us = cell_sum(series->cell + BUCKETS);
     put_name(out, series, "_sum", 0);
-    buffer_printf(out, "%" PRIu64 ".%06" PRIu64 "\n", sum_us / 1000000, sum_us % 1000000);
+    if (milliseconds)
+        buffer_printf(out, "%" PRIu64 ".%03" PRIu64 "\n", sum_us / 1000, sum_us % 1000);
+    else
+        buffer_printf(out, "%" PRIu64 ".%06" PRIu64 "\n", sum_us / 1000000, sum_us % 1000000);
     put_name(out, series, "_count", 0);
     buffer_printf(out, "%" PRIu64 "\n", total);
 }

@@ -30,6 +30,7 @@ struct metric {
     const char *name;
     const char *help;
     enum metric_kind kind;
+    bool milliseconds;                     /* of histograms: exported in ms instead of seconds */
     const char *labels[METRIC_LABELS_MAX]; /* label names, NULL-terminated if fewer */
     struct metric_registered *registered;  /* filled at the first use */
 };
@@ -42,6 +43,12 @@ struct metric {
 #define METRIC_GAUGE(n, h, ...) METRIC_FAMILY(n, h, METRIC_KIND_GAUGE, __VA_ARGS__)
 /* Of durations in seconds: buckets from 50 µs to 30 s, about three a decade. */
 #define METRIC_DURATION(n, h, ...) METRIC_FAMILY(n, h, METRIC_KIND_HISTOGRAM, __VA_ARGS__)
+/* The same in milliseconds, for names that others have chosen. */
+#define METRIC_DURATION_MS(n, h, ...)                                                  \
+    {                                                                                  \
+        .name = (n), .help = (h), .kind = METRIC_KIND_HISTOGRAM, .milliseconds = true, \
+        __VA_OPT__(.labels = {__VA_ARGS__})                                            \
+    }
 
 /* The series for these label values, one `const char *` for each label of the family. Takes a lock:
  * keep the answer, which lives until the process ends. */

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth-token-validator: lets through only who has a good access token, from `Authorization: Bearer`
  * or the cookie `access-token`; with `optional` also who has none at all; with `roles` only who has
- * one of them. The services check roles again: this one is for turning away early. */
+ * one of them. The services check roles again: this one is for turning away early.
+ *
+ * Tokens are verified with `jwt_secret`, as the existing system's configuration has it, or else with
+ * the keys of JWT_ACCESS_TOKEN_SECRET. */
 #include "base/secret.h"
 #include "gateway/token_keys.h"
 #include "gateway/request.h"
+#include "observe/log.h"
 
 struct auth_token_validator {
     bool optional;
     struct texts roles;
+    const char *jwt_secret; /* NULL: the setting's */
     struct jwt_keys keys;
 };
 
@@ -16,6 +21,7 @@ struct auth_token_validator {
 static const struct option options[] = {
     {"optional", OPTION_BOOLEAN, OPTION(optional), "false"},
     {"roles", OPTION_TEXTS, OPTION(roles)},
+    {"jwt_secret", OPTION_TEXT, OPTION(jwt_secret)},
     {0},
 };
 
@@ -24,18 +30,51 @@ const struct jwt_keys *auth_token_keys(const void *config)
     return &((const struct auth_token_validator *)config)->keys;
 }
 
-static struct status start(const struct plugin_context *context, void *data)
+static struct status read_setting(const struct plugin_context *context, struct jwt_keys *ret_keys)
 {
-    struct auth_token_validator *config = data;
     const char *text, *error;
     struct status st = secret_load(context->arena,
                                    config_text(context->settings, "JWT_ACCESS_TOKEN_SECRET"),
                                    context->data_dir, "jwt-access.key", &text);
 
     if (failed(st)) return st;
-    if (!jwt_keys_parse(str_of(text), &config->keys, &error))
+    if (!jwt_keys_parse(str_of(text), ret_keys, &error))
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID, "JWT_ACCESS_TOKEN_SECRET: %s", error);
+    return status_ok();
+}
+
+/* Does the setting for refresh tokens, if this process has it, name one of the keys? */
+static bool sign_refresh_tokens(const struct config *settings, const struct jwt_keys *keys)
+{
+    const char *text = config_text(settings, "JWT_REFRESH_TOKEN_SECRET"), *error;
+    struct jwt_keys refresh_keys;
+
+    if (!jwt_keys_parse(str_of(text), &refresh_keys, &error)) return false;
+    bool overlap = jwt_keys_overlap(keys, &refresh_keys);
+    jwt_keys_wipe(&refresh_keys);
+    return overlap;
+}
+
+static struct status start(const struct plugin_context *context, void *data)
+{
+    struct auth_token_validator *config = data;
+    const char *error;
+    struct status st = status_ok();
+
+    if (!config->jwt_secret)
+        st = read_setting(context, &config->keys);
+    else if (!jwt_keys_of_secret(str_of(config->jwt_secret), &config->keys, &error))
+        st = plugin_error(context, &plugin_auth_token_validator, "jwt_secret: %s", error);
+    if (failed(st)) return st;
+    config->keys.shared = sign_refresh_tokens(context->settings, &config->keys);
+    if (jwt_keys_are_short(&config->keys))
+        log_warn(0,
+                 "the secret that access tokens are verified with is shorter than 32 bytes and may "
+                 "be guessed; `openssl rand -hex 32` makes a better one",
+                 LOG_STR("setting", config->jwt_secret ? "jwt_secret of auth-token-validator"
+                                                       : "JWT_ACCESS_TOKEN_SECRET"),
+                 LOG_INT("line", context->line));
     return status_ok();
 }
 

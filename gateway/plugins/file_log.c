@@ -12,10 +12,11 @@
 #include "fiber/lane.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
+#include "gateway/route_table.h"
 #include "gateway/traffic.h"
 #include "observe/metrics.h"
 
-enum { LINE_MAX_SIZE = 16 * 1024, QUEUE_MAX = 4096, FILE_MODE = 0640 };
+enum { LINE_MAX_SIZE = 16 * 1024, QUEUE_MAX = 4096, FILE_MODE = 0640, US_PER_MS = 1000 };
 
 struct file_log {
     const char *path;
@@ -78,30 +79,78 @@ static void write_line(void *data)
     free(line);
 }
 
+static void member_i64(struct json_writer *writer, const char *name, int64_t value)
+{
+    json_key(writer, str_of(name));
+    json_value_i64(writer, value);
+}
+
+/* The query may hold what is nobody's business, and so may most headers: they stay out. */
+static void format_request(const struct call *call, const struct gateway_request *request,
+                           struct json_writer *writer)
+{
+    json_key(writer, STR("request"));
+    json_object(writer);
+    json_member(writer, "id", str_of(call->trace->request_id));
+    json_member(writer, "method", request->http->method);
+    json_member(writer, "uri", request->http->path);
+    member_i64(writer, "size", (int64_t)request->received);
+    json_key(writer, STR("headers"));
+    json_object(writer);
+    json_member(writer, "host", request->http->authority);
+    json_member(writer, "user-agent", request_header(request, "user-agent"));
+    json_object_end(writer);
+    json_object_end(writer);
+}
+
+/* In milliseconds, as Kong has them: of the request, `proxy` is the service's part (-1: it was not
+ * called) and `kong` the gateway's. */
+static void format_latencies(const struct gateway_request *request, struct json_writer *writer)
+{
+    int64_t request_us = clock_monotonic_us() - request->started_us;
+    int64_t proxy_us = request->upstream_us;
+
+    json_key(writer, STR("latencies"));
+    json_object(writer);
+    member_i64(writer, "request", request_us / US_PER_MS);
+    member_i64(writer, "proxy", proxy_us < 0 ? -1 : proxy_us / US_PER_MS);
+    member_i64(writer, "kong", (request_us - (proxy_us < 0 ? 0 : proxy_us)) / US_PER_MS);
+    json_object_end(writer);
+}
+
+static void format_name(struct json_writer *writer, const char *what, const char *name)
+{
+    json_key(writer, str_of(what));
+    json_object(writer);
+    json_member(writer, "name", str_of(name));
+    json_object_end(writer);
+}
+
+/* The members are those of Kong's own lines, as far as there is something to say; `rule`,
+ * `duration_us` and `user` are ours. */
 static void format_line(const struct call *call, const struct gateway_request *request,
                         struct buffer *text)
 {
+    const struct kong_route *route = request->route ? request->route->kong : NULL;
     struct json_writer writer;
-    char time[CLOCK_TEXT_SIZE];
 
-    clock_format(clock_now_us(), time);
     json_writer_init(&writer, text);
     json_object(&writer);
-    json_member(&writer, "time", str_of(time));
-    json_member(&writer, "request_id", str_of(call->trace->request_id));
+    member_i64(&writer, "started_at",
+               (clock_now_us() - (clock_monotonic_us() - request->started_us)) / US_PER_MS);
     json_member(&writer, "client_ip", str_of(request->client_ip));
-    json_member(&writer, "method", request->http->method);
-    json_member(&writer, "path",
-                request->http->path); /* the query may hold what is nobody's business */
-    json_member(&writer, "route", str_of(request->traffic->route));
-    json_key(&writer, STR("status"));
-    json_value_i64(&writer, request->http_status);
-    json_key(&writer, STR("bytes"));
-    json_value_u64(&writer, request->sent);
-    json_key(&writer, STR("duration_us"));
-    json_value_i64(&writer, clock_monotonic_us() - request->started_us);
+    format_request(call, request, &writer);
+    json_key(&writer, STR("response"));
+    json_object(&writer);
+    member_i64(&writer, "status", request->http_status);
+    member_i64(&writer, "size", (int64_t)request->sent);
+    json_object_end(&writer);
+    format_latencies(request, &writer);
+    if (route) format_name(&writer, "route", route->name);
+    if (route) format_name(&writer, "service", route->service->name);
+    json_member(&writer, "rule", str_of(request->traffic->route));
+    member_i64(&writer, "duration_us", clock_monotonic_us() - request->started_us);
     json_member(&writer, "user", str_of(request->user.email ? request->user.email : ""));
-    json_member(&writer, "user_agent", request_header(request, "user-agent"));
     json_object_end(&writer);
     buffer_append_byte(text, '\n');
 }

@@ -8,7 +8,7 @@
 #define SERVICE                                                                               \
     "services:\n- name: edge\n  url: argosy://edge\n  plugins:\n  - name: grpc-gateway\n    " \
     "config: {proto: edge.proto}\n"
-#define ROUTE SERVICE "  routes:\n  - {name: all, paths: [/], strip_path: false}\n"
+#define ROUTE SERVICE "  routes:\n  - {name: all, paths: [/]}\n"
 #define WITH(plugins) HEAD "plugins:\n" plugins ROUTE
 
 enum { VALID_S = 300 };
@@ -90,6 +90,51 @@ static void tokens(struct call *call, struct edge *edge)
 TEST(auth_token_validator_lets_good_tokens_through)
 {
     edge_run(WITH(AUTH), NULL, tokens);
+}
+
+#define OLD_SECRET "very very secret: of 28 byte"
+
+static void old_tokens(struct call *call, struct edge *edge)
+{
+    struct reply reply = tell_with(call, edge, "cookie: access-token=%s",
+                                   token_as(call, "x:" OLD_SECRET, "", VALID_S));
+
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* of a key with an id */
+    struct jwt_keys keys;
+    const char *error;
+    EXPECT(jwt_keys_of_secret(STR(OLD_SECRET), &keys, &error));
+    struct jwt_claims claims = {.email = STR("ann@example.com"),
+                                .role = STR("seller"),
+                                .expires_s = clock_now_us() / 1000000 + VALID_S};
+    struct str token = jwt_sign(call->arena, &keys, &claims);
+    reply = tell_with(call, edge, "cookie: access-token=%s", str_dup(call->arena, token));
+    EXPECT(reply.status == 200 && has(reply.body, "\"email\":\"ann@example.com\""));
+    reply = tell_with(call, edge, "cookie: access-token=%s", good_token(call));
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* of the setting's key */
+}
+
+TEST(tokens_are_verified_with_the_secret_in_the_configuration)
+{
+    edge_run(WITH("- name: auth-token-validator\n  config: {jwt_secret: '" OLD_SECRET
+                  "'}\n- name: user-context-injector\n"),
+             NULL, old_tokens);
+}
+
+static void old_refresh_tokens(struct call *call, struct edge *edge)
+{
+    struct reply reply = tell_with(call, edge, "cookie: access-token=%s",
+                                   token_as(call, EDGE_SECRET, "", VALID_S));
+
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_WRONG_TYPE"));
+    reply = tell_with(call, edge, "cookie: access-token=%s", good_token(call));
+    EXPECT(reply.status == 200);
+}
+
+TEST(a_token_without_typ_is_refused_where_one_key_signs_access_and_refresh_tokens)
+{
+    static const char *const settings[] = {"JWT_REFRESH_TOKEN_SECRET=" EDGE_SECRET, NULL};
+
+    edge_run(WITH(AUTH), settings, old_refresh_tokens);
 }
 
 static void optional(struct call *call, struct edge *edge)
@@ -467,11 +512,15 @@ TEST(file_log_writes_a_line_for_each_request)
     fclose(file);
     unlink(log_path);
     text[size] = '\0';
-    CHECK(
-        has(text,
-            "\"method\":\"GET\",\"path\":\"/tell/a\",\"route\":\"/tell/{name}\",\"status\":400,"));
-    CHECK(has(text, "\"user_agent\":\"t\\\"est\"}\n"));
-    CHECK(has(text, "\"path\":\"/nope\",\"route\":\"none\",\"status\":404,"));
+    /* The members that shippers made for Kong's lines read. */
+    CHECK(has(text, "\"client_ip\":\""));
+    CHECK(has(text, "\"method\":\"GET\",\"uri\":\"/tell/a\","));
+    CHECK(has(text, "\"user-agent\":\"t\\\"est\"}},\"response\":{\"status\":400,"));
+    CHECK(has(text, "\"latencies\":{\"request\":"));
+    CHECK(has(text, "\"route\":{\"name\":\"all\"},\"service\":{\"name\":\"edge\"},"
+                    "\"rule\":\"/tell/{name}\","));
+    CHECK(has(text, "\"uri\":\"/nope\","));
+    CHECK(has(text, "\"response\":{\"status\":404,"));
     CHECK(strstr(text, "secret") == NULL);
 }
 
@@ -496,6 +545,15 @@ static void counted(struct call *call, struct edge *edge)
         "argosy_gateway_request_duration_seconds_count{route=\"/tell/{name}\",method=\"GET\"}"));
     EXPECT(
         has(text.data, "argosy_gateway_answer_bytes_total{route=\"/tell/{name}\",method=\"GET\"}"));
+    /* Under Kong's names, for dashboards that were made for it. */
+    EXPECT(has(text.data, "kong_http_requests_total{service=\"edge\",route=\"all\",code=\"200\","
+                          "source=\"service\"}"));
+    EXPECT(has(text.data,
+               "kong_request_latency_ms_bucket{service=\"edge\",route=\"all\",le=\"1000\"}"));
+    EXPECT(has(text.data, "kong_upstream_latency_ms_count{service=\"edge\",route=\"all\"}"));
+    EXPECT(has(text.data, "kong_kong_latency_ms_count{service=\"edge\",route=\"all\"}"));
+    EXPECT(has(text.data, "kong_bandwidth_bytes{service=\"edge\",route=\"all\","
+                          "direction=\"egress\"}"));
     buffer_release(&text);
 }
 

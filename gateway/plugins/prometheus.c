@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prometheus: counts requests and their durations by route, for the admin port's /metrics. Kong's
- * switches are known; statuses and latencies are always counted, upstreams and consumers are not
- * Kong's here and have metrics of their own. */
+/* prometheus: counts requests and their durations for the admin port's /metrics, by the rules'
+ * templates under our names and by the configuration's routes under Kong's, so that dashboards made
+ * for Kong show something. Kong's switches are known; statuses and latencies are always counted,
+ * consumers and the health of upstreams never. */
 #include "base/clock.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
+#include "gateway/route_table.h"
 #include "gateway/traffic.h"
 
 struct prometheus {
@@ -28,10 +30,18 @@ static void log_request(const struct call *call, const struct gateway_request *r
 {
     const struct prometheus *config = data;
     struct traffic *traffic = request->traffic;
+    struct kong_count count = {.http_status = request->http_status,
+                               .duration_us = clock_monotonic_us() - request->started_us,
+                               .upstream_us = request->upstream_us,
+                               .received = request->received,
+                               .sent = request->sent};
 
-    traffic_count(traffic, request->http_status, clock_monotonic_us() - request->started_us);
+    traffic_count(traffic, request->http_status, count.duration_us);
     if (config->bandwidth_metrics)
         metric_add(metric_series(&bytes_total, traffic->route, traffic->method), request->sent);
+    if (!request->route) return;
+    kong_traffic_count(request->route->traffic, &count);
+    if (config->bandwidth_metrics) kong_traffic_count_bytes(request->route->traffic, &count);
 }
 
 extern const struct plugin plugin_prometheus;

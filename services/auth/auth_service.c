@@ -6,6 +6,7 @@
 
 #include "base/password_policy.h"
 #include "base/secret.h"
+#include "observe/log.h"
 
 enum { US_PER_MS = 1000, MS_PER_S = 1000 };
 
@@ -14,8 +15,7 @@ extern const struct service_module auth_service;
 static const struct setting settings[] = {
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
-     "which the first signs; "
-     "without it <data>/jwt-access.key, made at the first start.",
+     "which the first signs; without it <data>/jwt-access.key, made at the first start.",
      0, 0},
     {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
@@ -44,6 +44,12 @@ static struct status load_keys(const struct service_context *context, const char
     if (!jwt_keys_parse(str_of(text), ret_keys, &error))
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID, "%s: %s", setting, error);
+    if (jwt_keys_are_short(ret_keys))
+        log_warn(
+            0,
+            "a secret that tokens are signed with is shorter than 32 bytes and may be guessed; "
+            "`openssl rand -hex 32` makes a better one",
+            LOG_STR("setting", setting));
     return status_ok();
 }
 
@@ -72,6 +78,8 @@ static struct status start(const struct service_context *context, void **ret_ser
     if (failed(st)) return st;
     st = load_keys(context, "JWT_REFRESH_TOKEN_SECRET", "jwt-refresh.key", &service->refresh_keys);
     if (failed(st)) return st;
+    service->refresh_keys.shared = service->access_keys.shared = jwt_keys_overlap(
+        &service->access_keys, &service->refresh_keys);
     st = service_store_path(context, &auth_service, &path);
     if (failed(st)) return st;
     st = auth_store_sqlite(context, path, &service->store);
