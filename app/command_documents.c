@@ -79,7 +79,8 @@ static size_t first_word(int index)
     return strcspn(commands[index]->name, " ");
 }
 
-/* Commands that begin with the same word stand together. */
+/* Commands that begin with the same word stand together, one of that word alone behind the others.
+ */
 static bool begins_as_before(int index)
 {
     size_t length = first_word(index);
@@ -105,7 +106,8 @@ static void print_second_words(void)
                    "    words=\"",
                    length, commands[i]->name);
         printf("%s ", commands[i]->name + length + 1);
-        if (!commands[i + 1] || !begins_as_before(i + 1)) putchar('"');
+        bool more = commands[i + 1] && begins_as_before(i + 1) && commands[i + 1]->name[length];
+        if (!more) putchar('"');
     }
 }
 

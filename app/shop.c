@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "app/admin.h"
+#include "app/restore.h"
 #include "app/shop_settings.h"
 #include "events/events.h"
 #include "fiber/descriptors.h"
@@ -215,6 +216,7 @@ static struct status open_ground(struct shop *shop)
     st = check_existing(shop, data_dir);
     if (failed(st)) return st;
     st = make_directory(shop->arena, data_dir);
+    if (!failed(st)) st = restore_check_finished(shop->arena, data_dir);
     if (failed(st)) return st;
 
     st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), data_dir,

@@ -17,6 +17,9 @@
 #include "store/sqlite/connection.h"
 #include "store/sqlite/sqlite.h"
 
+/* In the header of each of our files: "Argo". */
+enum { SQLITE_APPLICATION_ID = 0x4172676F };
+
 struct writer;
 struct scanner;
 

@@ -5,15 +5,13 @@
 #include "reasons.pb-c.h"
 #include "store/sqlite/database.h"
 
-enum { APPLICATION_ID = 0x4172676F }; /* "Argo" */
-
 static struct status check_owner(struct arena *arena, struct connection *connection)
 {
     int64_t id, tables;
     struct status st;
 
     st = connection_read_i64(arena, connection, "PRAGMA application_id", &id);
-    if (failed(st) || id == APPLICATION_ID) return st;
+    if (failed(st) || id == SQLITE_APPLICATION_ID) return st;
     st = connection_read_i64(arena, connection, "SELECT count(*) FROM sqlite_schema", &tables);
     if (failed(st) || tables == 0) return st;
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
@@ -41,7 +39,7 @@ static struct status apply(struct arena *arena, struct connection *connection, i
 {
     const char *record = arena_printf(arena,
                                       "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                                      (int)APPLICATION_ID, number);
+                                      (int)SQLITE_APPLICATION_ID, number);
     int code = sqlite3_exec(connection->handle, text, 0, 0, 0);
     struct status st;
 

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Backups of a shop under load: each is restored, and its books agree. Then what must be refused.
+source "$(dirname "$0")/shop.sh"
+# One buyer orders more than somebody else may.
+export ORDER_UNPAID_MAX=1000 ORDER_UNPAID_LINES_MAX=1000 ORDER_ADDRESS_UNPAID_MAX=1000
+start_shop
+
+backups=$work/backups
+argosy() { env ARGOSY_LOG=error "$@"; }
+
+# ---- a shop under whole checkouts ----
+
+make_account seller seller
+sign_up ann
+log_in seller
+api POST /products '{"name":"Lamp","category":"light","unit_amount":"1000","currency":"USD","stock":"1000000"}'
+expect 201
+lamp=$(value .product_data.product_id)
+api POST /products '{"name":"Rug","category":"light","unit_amount":"2500","currency":"USD","stock":"40"}'
+expect 201
+rug=$(value .product_data.product_id)
+log_in ann
+
+# One buyer: orders by every way, with curl's own loop so that the load is of requests and not of processes.
+buy() {
+  local method=pm_card_visa product=$lamp number=0
+  while [ -e "$work/buying" ]; do
+    for method in pm_card_visa pm_card_visa pm_card_chargeDeclined pm_card_authenticationRequired; do
+      product=$lamp
+      [ $((number % 5)) -eq 0 ] && product=$rug
+      number=$((number + 1))
+      echo "next"
+      echo "url = $base/order"
+      echo "data = \"{\\\"category\\\":\\\"light\\\",\\\"product_id\\\":\\\"$product\\\",\\\"payment_method\\\":\\\"$method\\\"}\""
+      echo 'header = "Content-Type: application/json"'
+      echo 'output = /dev/null'
+      echo "cookie = $work/ann.jar"
+    done >"$work/buyer$1.config"
+    for _ in 1 2 3 4 5; do cat "$work/buyer$1.config"; done | tail -n +2 | curl -sS -K - 2>/dev/null
+  done
+}
+touch "$work/buying"
+for buyer in 1 2 3 4; do buy $buyer & buyers[buyer]=$!; done
+sleep 1
+
+for round in 1 2 3 4; do
+  check "backup $round under load" argosy "$ARGOSY" backup "$backups" >"$work/backup.$round"
+  sleep 0.5
+done
+rm "$work/buying"
+wait "${buyers[@]}"
+cat "$work"/backup.*
+mapfile -t made < <(ls "$backups")
+check "four backups" [ "${#made[@]}" -eq 4 ]
+check "others may read nothing" [ -z "$(find "$backups" -perm /077)" ]
+for backup in "${made[@]}"; do
+  check "$backup is whole" argosy "$ARGOSY" backup verify "$backups/$backup" >/dev/null
+done
+
+# ---- what a running shop refuses ----
+
+check_refusal() {
+  local description=$1 words=$2
+  shift 2
+  if argosy "$@" >"$work/refused" 2>&1; then bad "$description: not refused"; return; fi
+  if grep -q "$words" "$work/refused"; then ok; else bad "$description: $(cat "$work/refused")"; fi
+}
+check_refusal "a shop that runs" "in use by process" "$ARGOSY" restore "$backups" --force
+api GET /products
+expect 200
+stop_shop
+
+# ---- each is restored, and comes to rest ----
+
+# books: the books of the shop that runs agree, and nobody waits for anything.
+books() {
+  local urls=()
+  if [ "$FORM" = fleet ]; then
+    urls=(PRODUCT_URL="grpc://$(address product product)" PAYMENT_URL="grpc://$(address payment payment)")
+  fi
+  argosy "${urls[@]}" "$ARGOSY" stock check >"$work/books" 2>&1 &&
+    argosy "${urls[@]}" "$ARGOSY" payments reconcile >>"$work/books" 2>&1
+}
+letters() {
+  local file total=0
+  for file in "$ARGOSY_DATA_DIR"/*.db; do
+    total=$((total + $(sqlite3 "$file" 'SELECT count(*) FROM dead_letters' 2>/dev/null || echo 0)))
+  done
+  echo $total
+}
+# Orders whose next step is the shop's own: pending ones that have a method and wait for no confirmation.
+under_way() {
+  sqlite3 "file:$ARGOSY_DATA_DIR/order.db?mode=ro" 'SELECT count(*) FROM orders WHERE state IN (1, 2)'
+}
+orders=()
+for backup in "${made[@]}"; do
+  export ARGOSY_DATA_DIR=$work/restored.$backup
+  check "restore of $backup" argosy "$ARGOSY" restore "$backups/$backup" >/dev/null
+  check "the keys are private" [ "$(stat -c %a "$ARGOSY_DATA_DIR/fleet.key")" = 600 ]
+  check "nothing is left over" [ -z "$(find "$ARGOSY_DATA_DIR" -mindepth 1 -name '*restor*')" ]
+  start_shop
+  orders+=("$(sqlite3 "file:$ARGOSY_DATA_DIR/order.db?mode=ro" 'SELECT count(*) FROM orders')")
+  before=$(under_way)
+  for _ in $(seq 100); do
+    now=$(under_way)
+    books && [ "$now" = "$before" ] && break
+    before=$now
+    sleep 0.2
+  done
+  check "the books of $backup: $(cat "$work/books")" books
+  check "no differences" [ "$(grep -c '\b0 differences' "$work/books")" -ge 1 ]
+  check "no dead letters in $backup" [ "$(letters)" = 0 ]
+  # Who had a session before still has it, and may order.
+  as ann
+  api POST /order "{\"category\":\"light\",\"product_id\":\"$lamp\",\"payment_method\":\"pm_card_visa\"}"
+  expect 201
+  eventually "/orders/$(value .order_create_data.order_id)" '.order.status == "CONFIRMED"'
+  stop_shop
+done
+echo "orders in the backups: ${orders[*]}"
+check "the load went on from backup to backup" [ "${orders[0]}" -gt 0 ]
+for i in 1 2 3; do check "and on" [ "${orders[i]}" -gt "${orders[i - 1]}" ]; done
+
+# ---- a shop that does not run ----
+
+check "backup of a stopped shop" argosy "$ARGOSY" backup "$backups" --keep 2 >"$work/stopped"
+check "two are left" [ "$(ls "$backups" | wc -l)" -eq 2 ]
+newest=$backups/$(ls "$backups" | tail -1)
+touch "$backups/.20200101T000000.000Z.partial"
+mkdir "$backups/20300101T000000.000Z" # no manifest: no backup
+check "the newest is found" grep -q "$newest" <(argosy "$ARGOSY" backup verify "$backups")
+
+check_refusal "a data directory that is not empty" "is there already" "$ARGOSY" restore "$backups"
+echo old >"$ARGOSY_DATA_DIR/mine.txt"
+check "restore by force" argosy "$ARGOSY" restore "$backups" --force >/dev/null
+check "what was there is moved away" [ "$(cat "$ARGOSY_DATA_DIR"/before-restore-*/mine.txt)" = old ]
+check "the old databases too" [ -e "$(echo "$ARGOSY_DATA_DIR"/before-restore-*/order.db)" ]
+
+export ARGOSY_DATA_DIR=$work/elsewhere
+damage() { rm -rf "$work/damaged"; cp -a "$newest" "$work/damaged"; }
+refused_copy() {
+  check_refusal "$1 (verify)" "$2" "$ARGOSY" backup verify "$work/damaged"
+  check_refusal "$1 (restore)" "$2" "$ARGOSY" restore "$work/damaged"
+  check "nothing was made for it" [ ! -e "$ARGOSY_DATA_DIR/order.db" ]
+}
+damage; rm "$work/damaged/order.db"
+refused_copy "a missing database" "order.db"
+damage; printf x | dd of="$work/damaged/product.db" bs=1 seek=5000 conv=notrunc status=none
+refused_copy "a changed byte" "product.db is not what was written"
+damage; truncate -s -1 "$work/damaged/jwt-access.key"
+refused_copy "a short key" "jwt-access.key is not what was written"
+damage; sed -i 's/^time .*/time 2020-01-01T00:00:00Z/' "$work/damaged/manifest"
+refused_copy "a changed manifest" "another checksum"
+damage; head -c 100 "$newest/manifest" >"$work/damaged/manifest"
+refused_copy "half a manifest" "damaged"
+damage; rm "$work/damaged/manifest"
+refused_copy "no manifest" "no whole backup"
+
+# Manifests of programs that are not there yet, with checksums that are right.
+seal() { echo "end $(sha256sum <"$work/damaged/manifest" | cut -d' ' -f1)" >>"$work/damaged/manifest"; }
+damage; sed -i -e '/^end /d' -e 's/^argosy-backup 1/argosy-backup 2/' "$work/damaged/manifest"; seal
+refused_copy "a newer format" "has format 2"
+damage; sed -i -e '/^end /d' -e 's/^program .*/program 999.0.0/' "$work/damaged/manifest"; seal
+refused_copy "a newer program" "made by argosy 999.0.0"
+damage; sqlite3 "$work/damaged/cart.db" 'PRAGMA user_version = 999' >/dev/null; rm -f "$work"/damaged/*-wal "$work"/damaged/*-shm
+sum=$(sha256sum <"$work/damaged/cart.db" | cut -d' ' -f1)
+sed -i -e '/^end /d' -e "s/^database cart.db .*/database cart.db 999 $(stat -c %s "$work/damaged/cart.db") $sum/" "$work/damaged/manifest"; seal
+check_refusal "a newer schema" "made by a newer program" "$ARGOSY" restore "$work/damaged"
+check "nothing was made for it" [ ! -e "$ARGOSY_DATA_DIR/order.db" ]
+damage; sed -i -e '/^end /d' -e 's/^key fleet.key/key ..\/fleet.key/' "$work/damaged/manifest"; seal
+refused_copy "a name that leads out" "line that is none"
+
+# A shop does not start on half a restore, and a restore by force mends it.
+mkdir -p "$ARGOSY_DATA_DIR"
+echo moving >"$ARGOSY_DATA_DIR/restore.unfinished"
+check_refusal "half a restore" "did not come to its end" "$ARGOSY" serve
+check "restored again" argosy "$ARGOSY" restore "$newest" --force >/dev/null
+check "the mark is gone" [ ! -e "$ARGOSY_DATA_DIR/restore.unfinished" ]
+
+# ---- a backup that is killed leaves nothing that looks whole ----
+
+# It takes some milliseconds only, so a kill may come too late, and is tried again.
+for _ in $(seq 50); do
+  rm -rf "$work/killed"
+  "$ARGOSY" backup "$work/killed" >/dev/null 2>&1 & victim=$!
+  for _ in $(seq 2000); do compgen -G "$work/killed/.*.partial" >/dev/null && break; done
+  kill -9 $victim 2>/dev/null
+  wait $victim 2>/dev/null
+  compgen -G "$work/killed/.*.partial" >/dev/null && break
+done
+check "a backup was killed half way" compgen -G "$work/killed/.*.partial" >/dev/null
+check_refusal "a killed backup" "no whole backup" "$ARGOSY" restore "$work/killed"
+check "the next one tidies up" argosy "$ARGOSY" backup "$work/killed" >/dev/null
+check "and is whole" argosy "$ARGOSY" backup verify "$work/killed" >/dev/null
+check "nothing else is left" [ "$(ls -A "$work/killed" | wc -l)" -eq 1 ]
