@@ -154,17 +154,123 @@ static void play_floods(struct call *call, struct shard *shard)
     EXPECT(peer_await_end(call, &peer));
     peer_close(call, &peer);
 
-    /* PINGs of a client that reads: many, each answered. */
-    open_session(&peer, shard, server);
-    for (int i = 0; i < 500; i++) send_frame(&peer, NGHTTP2_PING, 0, 0, STR("12345678"));
-    EXPECT(peer_await(call, &peer, "") && !failed(fiber_sleep(call, 20000)) && !peer.ended);
-    peer_close(call, &peer);
     EXPECT(testing_end_server(call, server, 3000));
 }
 
 TEST(ends_floods_calmly)
 {
     testing_run(play_floods);
+}
+
+/* Frames of one kind without end, over one stream that is open, or one that has ended. */
+static void expect_flood_ends(struct call *call, struct peer *peer, uint8_t type, uint8_t flags,
+                              struct str payload)
+{
+    for (int i = 0; i < 10000 && peer->stream; i++) {
+        send_frame(peer, type, flags, type == NGHTTP2_SETTINGS ? 0 : 1, payload);
+        if (i % 500 == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    expect_goaway(call, peer, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void play_empty_frames(struct call *call, struct shard *shard)
+{
+    static const struct {
+        uint8_t type, flags;
+        struct str payload;
+    } kinds[] = {
+        {NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, {"\3\0\0\0", 4}},
+        {NGHTTP2_WINDOW_UPDATE, 0, {"\0\0\0\1", 4}},
+        {NGHTTP2_PRIORITY, 0, {"\0\0\0\0\1", 5}},
+        {0x42, 0, {"", 0}}, /* a type that nobody knows */
+    };
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        open_session(&peer, shard, server);
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, head_post);
+        expect_flood_ends(call, &peer, kinds[i].type, kinds[i].flags, kinds[i].payload);
+    }
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(ends_floods_of_frames_that_carry_nothing)
+{
+    testing_run(play_empty_frames);
+}
+
+static void play_pings(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+
+    open_session(&peer, shard, server);
+    for (int i = 0; i < 100 && peer.stream; i++) {
+        send_frame(&peer, NGHTTP2_PING, 0, 0, STR("12345678"));
+        EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    EXPECT(peer_await_end(call, &peer));
+    EXPECT(memmem(peer.received.data, peer.received.length, "too_many_pings", 14) != NULL);
+    peer_close(call, &peer);
+
+    /* A client that measures its link with each answer is right to. */
+    open_session(&peer, shard, server);
+    for (uint32_t i = 0; i < 100 && peer.stream; i++) {
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+                   1 + 2 * i, head_root);
+        send_frame(&peer, NGHTTP2_PING, 0, 0, STR("12345678"));
+        EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    EXPECT(!peer.ended && !find_frame(&peer, NGHTTP2_GOAWAY));
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(calms_clients_that_ping_too_often)
+{
+    testing_run(play_pings);
+}
+
+/* A header of 3.9 kB goes into the table, and blocks of 60,000 bytes then name it again and again:
+ * 234 MB decoded. */
+static void play_bomb(struct call *call, struct shard *shard)
+{
+    enum { ENTRY = 3900, REFERENCES = 60000, PART = 16000 };
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+    char *entry = arena_alloc(call->arena, 16 + ENTRY);
+    char *references = arena_alloc(call->arena, REFERENCES);
+    int64_t before_us = clock_monotonic_us();
+
+    memcpy(entry, head_root.data, head_root.length);
+    memcpy(entry + head_root.length, "\x40\1x\x7f\xbd\x1d", 6); /* 3900 = 127 + 61 + 29 * 128 */
+    memset(entry + head_root.length + 6, 'v', ENTRY);
+    memset(references, 0xbe, REFERENCES); /* 62: the newest of the table */
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+               str_sized(entry, head_root.length + 6 + ENTRY));
+    for (uint32_t i = 1; i < 200 && peer.stream; i++) {
+        /* 63: the authority of the first request. */
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1 + 2 * i,
+                   STR("\x82\x86\x84\xbf"));
+        for (size_t sent = 0; sent < REFERENCES; sent += PART) {
+            size_t size = REFERENCES - sent < PART ? REFERENCES - sent : PART;
+            send_frame(&peer, NGHTTP2_CONTINUATION,
+                       sent + size == REFERENCES ? NGHTTP2_FLAG_END_HEADERS : 0, 1 + 2 * i,
+                       str_sized(references + sent, size));
+        }
+        EXPECT(!failed(fiber_sleep(call, 100)));
+    }
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+    /* 200 blocks, each looked at whole, take ten seconds. */
+    EXPECT(clock_monotonic_us() - before_us < 3000000);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(ends_header_blocks_that_decode_to_much_more)
+{
+    testing_run(play_bomb);
 }
 
 static void play_malformed(struct call *call, struct shard *shard)

@@ -55,32 +55,3 @@ enum http2_id_fault http2_ids_check(const struct http2_ids *ids, int32_t id)
     if (!get(ids->used, id)) return HTTP2_ID_SKIPPED;
     return get(ids->passed_over, id) ? HTTP2_ID_FINE : HTTP2_ID_ENDED;
 }
-
-static size_t take(struct str *rest, size_t wanted)
-{
-    size_t size = rest->length < wanted ? rest->length : wanted;
-
-    rest->data += size;
-    rest->length -= size;
-    return size;
-}
-
-bool http2_frame_walk_next(struct http2_frame_walk *walk, struct str *rest, uint8_t *ret_type,
-                           int32_t *ret_id)
-{
-    const uint8_t *head = walk->head;
-
-    walk->passed += take(rest, HTTP2_PREFACE_SIZE - walk->passed);
-    walk->left -= take(rest, walk->left);
-    while (rest->length > 0 && walk->head_length < HTTP2_FRAME_HEAD_SIZE) {
-        walk->head[walk->head_length++] = (uint8_t)*rest->data;
-        take(rest, 1);
-    }
-    if (walk->head_length < HTTP2_FRAME_HEAD_SIZE) return false;
-    walk->head_length = 0;
-    walk->left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
-    *ret_type = head[3];
-    *ret_id = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                        (uint32_t)head[7] << 8 | head[8]);
-    return true;
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What nghttp2 forgets: which stream identifiers a client has used, and frames that name streams
- * which are no more (RFC 9113, sections 5.1 and 5.1.1). Private to http/; pure.
+/* What nghttp2 forgets: which stream identifiers a client has used (RFC 9113, sections 5.1 and
+ * 5.1.1). Private to http/; pure.
  *
  * A client may still have sent frames of a stream that we reset, so those are passed over. Frames of
  * a stream that the client itself ended, or of an identifier that it skipped, break the protocol.
@@ -10,8 +10,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "base/str.h"
 
 enum { HTTP2_IDS_KEPT = 512 };
 
@@ -32,21 +30,5 @@ void http2_ids_close(struct http2_ids *ids, int32_t id, bool by_us);
 
 /* What a frame is that names a stream which is not open. FINE for one that may be opened. */
 enum http2_id_fault http2_ids_check(const struct http2_ids *ids, int32_t id);
-
-/* ---- the heads of the frames in a client's bytes ---- */
-
-enum { HTTP2_FRAME_HEAD_SIZE = 9, HTTP2_PREFACE_SIZE = 24 };
-
-/* All zeros is a connection's begin. */
-struct http2_frame_walk {
-    size_t passed; /* bytes of the preface */
-    size_t left;   /* bytes of the frame's payload */
-    uint8_t head[HTTP2_FRAME_HEAD_SIZE];
-    size_t head_length;
-};
-
-/* Takes bytes from the front of *rest until a frame's head is whole; false when they are used up. */
-bool http2_frame_walk_next(struct http2_frame_walk *walk, struct str *rest, uint8_t *ret_type,
-                           int32_t *ret_id);
 
 #endif

@@ -41,32 +41,3 @@ TEST(places_are_used_again)
     CHECK_INT(http2_ids_check(&ids, ids.last - 2), ==, HTTP2_ID_SKIPPED);
     CHECK_INT(http2_ids_check(&ids, ids.last - 2 * HTTP2_IDS_KEPT), ==, HTTP2_ID_FINE);
 }
-
-/* However the bytes are cut. */
-TEST(heads_of_frames_are_found)
-{
-    static const char bytes[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-                                "\0\0\0\4\0\0\0\0\0"
-                                "\0\0\3\0\1\0\0\1\5abc"
-                                "\0\0\4\3\0\200\0\0\7xyzw";
-    static const struct {
-        uint8_t type;
-        int32_t id;
-    } wanted[] = {{4, 0}, {0, 261}, {3, 7}};
-    uint8_t type;
-    int32_t id;
-
-    for (size_t step = 1; step < sizeof(bytes); step++) {
-        struct http2_frame_walk walk = {0};
-        size_t found = 0;
-        for (size_t at = 0; at < sizeof(bytes) - 1; at += step) {
-            size_t left = sizeof(bytes) - 1 - at;
-            struct str rest = str_sized(bytes + at, left < step ? left : step);
-            while (http2_frame_walk_next(&walk, &rest, &type, &id)) {
-                CHECK(found < 3 && type == wanted[found].type && id == wanted[found].id);
-                found++;
-            }
-        }
-        CHECK_INT(found, ==, 3);
-    }
-}

@@ -9,9 +9,20 @@ enum {
      * stream than to serve it (CVE-2023-44487, CVE-2025-8671). */
     RESETS_BURST = 1000,
     RESETS_PER_SECOND = 200,
-    /* Frames that carry nothing: SETTINGS, PRIORITY, empty DATA. */
+    /* Frames that carry nothing: SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and CONTINUATION,
+     * types that nobody knows. A frame of data that we send pays for EMPTIES_EARNED, since it is
+     * right to open the window for it. */
     EMPTIES_BURST = 2000,
     EMPTIES_PER_SECOND = 500,
+    EMPTIES_EARNED = 4,
+    /* PING: keepalive comes every ten seconds or so; measuring the link comes with data, and each
+     * frame of ours that answers somebody pays for one. */
+    PINGS_BURST = 20,
+    PINGS_PER_SECOND = 1,
+    /* Decoded bytes of a header block at which it is not even looked at any more: a block of small
+     * references to one large entry of the table is cheap to send. It counts as many resets. */
+    HEADER_BLOCK_MAX = 1024 * 1024,
+    HEADER_BLOCK_RESETS = 100,
     /* nghttp2's own limit of resets must not strike first: it says INTERNAL_ERROR. */
     LIBRARY_RESETS = 100000,
     HEADER_OVERHEAD = 32, /* of each header, as SETTINGS_MAX_HEADER_LIST_SIZE counts it */
@@ -174,6 +185,35 @@ static void count_empty(struct http2_session *session)
         calm(session, HTTP_REFUSED_FLOOD);
 }
 
+/* gRPC's clients know this text and ping less often afterwards. */
+static void count_ping(struct http2_session *session)
+{
+    static const char text[] = "too_many_pings";
+
+    if (!session->server || session->refusal) return;
+    if (spend(session, &session->pings, PINGS_BURST, PINGS_PER_SECOND)) return;
+    (void)nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(session->ng),
+                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text, sizeof(text) - 1);
+    calm(session, HTTP_REFUSED_PINGS);
+}
+
+/* We have sent a frame of an answer. */
+static void earn(struct http2_session *session, bool data)
+{
+    if (data && session->empties.tokens < EMPTIES_BURST) session->empties.tokens += EMPTIES_EARNED;
+    if (session->pings.tokens < PINGS_BURST) session->pings.tokens++;
+}
+
+/* Counts what carries nothing, whether the library takes notice of it or not. */
+static void count_frame(struct http2_session *session, const struct http2_frame_seen *seen)
+{
+    if (seen->type == NGHTTP2_PING && !(seen->flags & NGHTTP2_FLAG_ACK))
+        count_ping(session);
+    else if (http2_frame_is_empty(seen))
+        count_empty(session);
+}
+
 /* ---- nghttp2's callbacks ---- */
 
 static struct http_exchange *exchange_of(nghttp2_session *ng, int32_t id)
@@ -209,6 +249,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     session->headers_open = true;
+    session->block_size = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     http2_ids_open(&session->ids, frame->hd.stream_id);
     struct http_exchange *exchange = session->refusal ? NULL
@@ -228,6 +269,11 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
 
     (void)flags;
+    session->block_size += name_length + value_length + HEADER_OVERHEAD;
+    if (session->server && session->block_size > HEADER_BLOCK_MAX) {
+        for (int i = 0; i < HEADER_BLOCK_RESETS; i++) count_reset(session);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     if (!exchange || exchange->h2.left || exchange->h2.refusal) return 0;
     exchange->h2.header_size += name_length + value_length + HEADER_OVERHEAD;
     if (exchange->h2.header_size > session->header_size_max) {
@@ -284,16 +330,10 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         session->headers_open = false;
         if (exchange) finish_headers(session, exchange);
         break;
-    case NGHTTP2_DATA:
-        if (!ends && frame->hd.length == 0) count_empty(session);
-        break;
+    case NGHTTP2_DATA: break;
     case NGHTTP2_RST_STREAM:
         session->reset_id = frame->hd.stream_id;
         count_reset(session);
-        return 0;
-    case NGHTTP2_PRIORITY: count_empty(session); return 0;
-    case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) count_empty(session);
         return 0;
     case NGHTTP2_GOAWAY: session->going_away = true; return 0;
     default: return 0;
@@ -357,6 +397,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+    earn(session, frame->hd.type == NGHTTP2_DATA);
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
     if (!exchange) return 0;
@@ -428,6 +469,7 @@ struct http2_session *http2_session_new(const struct http2_session *template, bo
     invariant(session);
     *session = *template;
     session->server = server;
+    session->frames.skip = HTTP2_PREFACE_SIZE;
     int error = server ? nghttp2_session_server_new2(&session->ng, callbacks, session, option)
                        : nghttp2_session_client_new2(&session->ng, callbacks, session, option);
     invariant(error == 0);
@@ -458,19 +500,20 @@ static bool feed(struct http2_session *session, struct str data)
     return false;
 }
 
-/* nghttp2 says nothing of DATA frames whose stream is closed, so their heads are looked at here,
- * once what stands before them has been taken. */
-static bool check_data_frames(struct http2_session *session, struct str *data)
+/* Looks at the frames' heads before the library does. It says nothing of DATA frames whose stream is
+ * closed, so those are checked once what stands before them has been taken. */
+static bool check_frames(struct http2_session *session, struct str *data)
 {
     struct str rest = *data, before;
+    struct http2_frame_seen seen;
     bool resets = false;
-    uint8_t type;
-    int32_t id;
 
-    while (http2_frame_walk_next(&session->walk, &rest, &type, &id)) {
-        resets |= type == NGHTTP2_RST_STREAM;
-        if (type != NGHTTP2_DATA) continue;
-        if (!resets && (nghttp2_session_find_stream(session->ng, id) || id > session->ids.last))
+    while (http2_frames_next(&session->frames, &rest, &seen)) {
+        count_frame(session, &seen);
+        resets |= seen.type == NGHTTP2_RST_STREAM;
+        if (seen.type != NGHTTP2_DATA) continue;
+        if (!resets &&
+            (nghttp2_session_find_stream(session->ng, seen.id) || seen.id > session->ids.last))
             continue; /* open, or opened by what stands before */
         before = str_sized(data->data, (size_t)(rest.data - data->data));
         before.length -= before.length < HTTP2_FRAME_HEAD_SIZE ? before.length
@@ -479,14 +522,14 @@ static bool check_data_frames(struct http2_session *session, struct str *data)
         data->data += before.length;
         data->length -= before.length;
         resets = false;
-        if (!check_stream(session, id)) return false;
+        if (!check_stream(session, seen.id)) return false;
     }
     return true;
 }
 
 bool http2_session_receive(struct http2_session *session, struct str data)
 {
-    if (session->server && !check_data_frames(session, &data)) return false;
+    if (session->server && !check_frames(session, &data)) return false;
     return data.length == 0 || feed(session, data);
 }
 

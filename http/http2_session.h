@@ -14,6 +14,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/http2_frames.h"
 #include "http/http2_ids.h"
 #include "http/http_exchange.h"
 
@@ -65,11 +66,12 @@ struct http2_session {
     uint64_t progress; /* DATA frames sent and streams closed */
     bool server;
     struct http_exchange *ready, *ready_last;
-    struct http2_bucket resets, empties;
-    struct http2_ids ids;         /* of a server: which streams the client has opened */
-    struct http2_frame_walk walk; /* likewise of a server */
-    int32_t reset_id;             /* the stream that the peer reset last */
-    enum http_refusal refusal;    /* why we end the connection */
+    struct http2_bucket resets, empties, pings;
+    struct http2_ids ids;       /* of a server: which streams the client has opened */
+    struct http2_frames frames; /* likewise of a server: the heads of what the client sends */
+    int32_t reset_id;           /* the stream that the peer reset last */
+    size_t block_size;          /* of the header block that is read, decoded */
+    enum http_refusal refusal;  /* why we end the connection */
 };
 
 struct http2_session *http2_session_new(const struct http2_session *template, bool server,

@@ -65,6 +65,7 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSED_WRITE_TIMEOUT] = {"write_timeout", 408, ""},
     [HTTP_REFUSED_RESETS] = {"resets", 429, ""},
     [HTTP_REFUSED_FLOOD] = {"flood", 429, ""},
+    [HTTP_REFUSED_PINGS] = {"pings", 429, ""},
     [HTTP_REFUSED_PROTOCOL] = {"protocol", 400, ""},
 };
 

@@ -29,6 +29,7 @@ enum http_refusal {
     HTTP_REFUSED_WRITE_TIMEOUT,
     HTTP_REFUSED_RESETS,   /* too many streams opened and reset */
     HTTP_REFUSED_FLOOD,    /* too many frames that carry nothing */
+    HTTP_REFUSED_PINGS,    /* keepalive too often */
     HTTP_REFUSED_PROTOCOL, /* an HTTP/2 connection error */
     HTTP_REFUSAL_COUNT,
 };
