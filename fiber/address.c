@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 
 bool address_split(const char *text, char ret_host[ADDRESS_HOST_SIZE], uint16_t *ret_port)
@@ -114,4 +115,14 @@ void address_format(const struct sockaddr_storage *address, char ret_text[ADDRES
     }
     inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, ip, sizeof(ip));
     snprintf(ret_text, ADDRESS_TEXT_SIZE, "[%s]:%u", ip, port);
+}
+
+uint64_t address_owner(const char *ip)
+{
+    enum { NETWORK_SIZE = 8 }; /* bytes */
+    struct in6_addr address;
+
+    if (!strchr(ip, ':') || inet_pton(AF_INET6, ip, &address) != 1)
+        return hash_text(HASH_START, ip);
+    return hash_bytes(HASH_START, str_sized(&address, NETWORK_SIZE));
 }

@@ -28,6 +28,9 @@ bool address_is_loopback(const struct sockaddr_storage *address);
 
 /* The IP address alone; an IPv4 address inside IPv6 (::ffff:1.2.3.4) as IPv4. */
 void address_format_ip(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_SIZE]);
+/* A number for whom an IP address as text stands for: itself, or for IPv6 its network of 64 bits,
+ * which mostly has one owner. Any other text stands for itself. */
+uint64_t address_owner(const char *ip);
 /* host:port. */
 void address_format(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_SIZE]);
 

@@ -69,3 +69,11 @@ TEST(reads_and_writes_ip_addresses)
     CHECK(!address_from_ip("1.2.3", 1, &address));
     CHECK(!address_from_ip("", 1, &address));
 }
+
+TEST(an_ipv6_network_has_one_owner)
+{
+    CHECK(address_owner("2001:db8::1") == address_owner("2001:db8:0:0:ffff::2"));
+    CHECK(address_owner("2001:db8::1") != address_owner("2001:db8:0:1::1"));
+    CHECK(address_owner("192.0.2.1") != address_owner("192.0.2.2"));
+    CHECK(address_owner("192.0.2.1") == address_owner("192.0.2.1"));
+}

@@ -26,7 +26,7 @@ struct fiber;
 struct shard;
 struct rpc_scope; /* rpc/: identity, metadata, the service; NULL outside an rpc */
 
-enum { CALL_NO_DEADLINE = 0 };
+enum { CALL_NO_DEADLINE = 0, CALL_NO_CALLER = 0 };
 
 struct call {
     struct arena *arena;
@@ -35,6 +35,7 @@ struct call {
     struct call *parent;       /* NULL for the first on its fiber */
     const struct trace *trace; /* never NULL */
     struct rpc_scope *scope;
+    uint64_t caller;     /* whose work it is, for fair shares of what is scarce; CALL_NO_CALLER */
     int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
     bool cancelled;
     bool patient; /* nobody waits for it: its writes may wait a little to share a commit */

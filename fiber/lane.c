@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lanes: a queue of jobs under a lock, and threads that are made while jobs wait and none is free.
+/* Lanes: queues of jobs under a lock, and threads that are made while jobs wait and none is free.
  * In a simulation a timer of the shard stands for the threads, and takes one job at a time.
+ *
+ * Each caller whose jobs wait has a queue of its own, and the threads take a job from each in turn.
+ * When the lane is full, a caller with fewer jobs than the one with the most takes the place of the
+ * latest of these, so that nobody fills a lane for the others.
  *
  * A job of lane_run lies on the waiting fiber's stack. While it queues, the fiber may take it out
  * again; once a thread has it, the fiber stays until the thread's message comes back. */
@@ -15,19 +19,29 @@
 #include "fiber/simulation.h"
 #include "reasons.pb-c.h"
 
-enum { LANE_THREADS_MAX = 64 };
+enum { LANE_THREADS_MAX = 64, RETRY_AFTER_MS = 1000 };
 
 struct lane_job {
     void (*fn)(void *data);
     void *data;
+    struct lane_queue *queue;
     struct lane_job *next, *previous;
-    bool begun;
+    bool begun;     /* or displaced: it is in no queue any more */
+    bool displaced; /* by a job of a caller with fewer */
 
     /* Of lane_run: who waits. `shard` NULL: nobody does, and the job was allocated. */
     struct shard *shard;
     struct shard_message message;
     struct fiber_wait wait;
     bool finished; /* on the shard's thread */
+};
+
+/* The jobs of one caller that wait. */
+struct lane_queue {
+    uint64_t caller;
+    struct lane_job *first, *last;
+    size_t waiting;
+    struct lane_queue *next, *previous;
 };
 
 struct lane {
@@ -38,7 +52,7 @@ struct lane {
 
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t job_waits;
-    struct lane_job *first, *last;
+    struct lane_queue *first, *last; /* the first one's turn is next; none is empty */
     size_t waiting, running, idle;
     uint64_t finished, refused;
     bool ending;
@@ -69,29 +83,111 @@ struct lane *lane_new(const char *name, int threads, int queue_max)
     return lane;
 }
 
-static void append(struct lane *lane, struct lane_job *job)
+static void append_queue(struct lane *lane, struct lane_queue *queue)
 {
-    job->next = 0;
-    job->previous = lane->last;
+    queue->next = 0;
+    queue->previous = lane->last;
     if (lane->last)
-        lane->last->next = job;
+        lane->last->next = queue;
     else
-        lane->first = job;
-    lane->last = job;
+        lane->first = queue;
+    lane->last = queue;
+}
+
+static void remove_queue(struct lane *lane, struct lane_queue *queue)
+{
+    if (queue->previous)
+        queue->previous->next = queue->next;
+    else
+        lane->first = queue->next;
+    if (queue->next)
+        queue->next->previous = queue->previous;
+    else
+        lane->last = queue->previous;
+}
+
+static struct lane_queue *find_queue(struct lane *lane, uint64_t caller)
+{
+    struct lane_queue *queue = lane->first;
+
+    while (queue && queue->caller != caller) queue = queue->next;
+    return queue;
+}
+
+/* There are at most as many queues as jobs that wait, so looking through them is short. */
+static bool append(struct lane *lane, struct lane_job *job, uint64_t caller)
+{
+    struct lane_queue *queue = find_queue(lane, caller);
+
+    if (!queue) {
+        queue = calloc(1, sizeof(*queue));
+        if (!queue) return false;
+        queue->caller = caller;
+        append_queue(lane, queue);
+    }
+    job->queue = queue;
+    job->next = 0;
+    job->previous = queue->last;
+    if (queue->last)
+        queue->last->next = job;
+    else
+        queue->first = job;
+    queue->last = job;
+    queue->waiting++;
     lane->waiting++;
+    return true;
 }
 
 static void remove_job(struct lane *lane, struct lane_job *job)
 {
+    struct lane_queue *queue = job->queue;
+
     if (job->previous)
         job->previous->next = job->next;
     else
-        lane->first = job->next;
+        queue->first = job->next;
     if (job->next)
         job->next->previous = job->previous;
     else
-        lane->last = job->previous;
+        queue->last = job->previous;
     lane->waiting--;
+    if (--queue->waiting > 0) return;
+    remove_queue(lane, queue);
+    free(queue);
+}
+
+/* The next job, and its caller's turn is over. */
+static struct lane_job *take_first(struct lane *lane)
+{
+    struct lane_queue *queue = lane->first;
+    struct lane_job *job = queue->first;
+
+    if (queue->waiting > 1) {
+        remove_queue(lane, queue);
+        append_queue(lane, queue);
+    }
+    remove_job(lane, job);
+    job->begun = true;
+    return job;
+}
+
+/* Makes room in a full lane for a job of this caller, at the cost of whoever has the most. Jobs
+ * that nobody waits for keep their places: there is nobody to tell. */
+static bool displace(struct lane *lane, uint64_t caller)
+{
+    const struct lane_queue *own = find_queue(lane, caller);
+    struct lane_queue *longest = 0;
+
+    for (struct lane_queue *queue = lane->first; queue; queue = queue->next)
+        if (queue->last->shard && (!longest || queue->waiting > longest->waiting)) longest = queue;
+    if (!longest || longest->waiting <= (own ? own->waiting : 0) + 1) return false;
+
+    struct lane_job *job = longest->last;
+    remove_job(lane, job);
+    job->begun = job->displaced = true;
+    lane->refused++;
+    shard_post_message(job->shard, &job->message);
+    return true;
 }
 
 static void on_finished(struct shard *shard, void *data)
@@ -115,10 +211,8 @@ static void run_job(struct lane_job *job)
 /* With the lock held, which is given back while the job runs. */
 static void run_first(struct lane *lane)
 {
-    struct lane_job *job = lane->first;
+    struct lane_job *job = take_first(lane);
 
-    remove_job(lane, job);
-    job->begun = true;
     lane->running++;
     pthread_mutex_unlock(&lane->lock);
 
@@ -216,20 +310,20 @@ void lane_free(struct lane *lane)
 
 /* Queues the job, or says that the lane is full. Jobs that an idle thread is about to take do not
  * count as waiting. */
-static bool enqueue(struct lane *lane, struct lane_job *job)
+static bool enqueue(struct lane *lane, struct lane_job *job, uint64_t caller)
 {
     size_t threads_free;
     bool fits;
 
     pthread_mutex_lock(&lane->lock);
     threads_free = (size_t)lane->threads_max - lane->running;
-    fits = !lane->ending && lane->waiting < lane->queue_max + threads_free;
-    if (fits) {
-        append(lane, job);
+    fits = !lane->ending &&
+           (lane->waiting < lane->queue_max + threads_free || displace(lane, caller)) &&
+           append(lane, job, caller);
+    if (fits)
         call_worker(lane);
-    } else {
+    else
         lane->refused++;
-    }
     pthread_mutex_unlock(&lane->lock);
     return fits;
 }
@@ -247,6 +341,18 @@ static bool take_back(struct lane *lane, struct lane_job *job)
     return queued;
 }
 
+static struct status lane_is_full(struct call *call, const struct lane *lane)
+{
+    struct status_details *details = arena_new(call->arena, struct status_details);
+    struct status st = status_printf(
+        call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__LANE_FULL,
+        "too much work waits in the lane %s; try again later", lane->name);
+
+    details->retry_after_ms = RETRY_AFTER_MS;
+    st.details = details;
+    return st;
+}
+
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data)
 {
     struct lane_job job = {.fn = fn, .data = data, .shard = call->shard};
@@ -255,9 +361,7 @@ struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *da
     job.message = (struct shard_message){.fn = on_finished, .data = &job};
     st = call_check(call);
     if (failed(st)) return st;
-    if (!enqueue(lane, &job))
-        return status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__LANE_FULL,
-                             "too much work waits in the lane %s; try again later", lane->name);
+    if (!enqueue(lane, &job, call->caller)) return lane_is_full(call, lane);
 
     while (!job.finished) {
         st = fiber_suspend(call, &job.wait);
@@ -266,7 +370,7 @@ struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *da
         if (take_back(lane, &job)) return st;
         while (!job.finished) fiber_suspend_uncancellable(call, &job.wait);
     }
-    return status_ok();
+    return job.displaced ? lane_is_full(call, lane) : status_ok();
 }
 
 bool lane_post(struct lane *lane, void (*fn)(void *data), void *data)
@@ -276,7 +380,7 @@ bool lane_post(struct lane *lane, void (*fn)(void *data), void *data)
     if (!job) return false;
     job->fn = fn;
     job->data = data;
-    if (enqueue(lane, job)) return true;
+    if (enqueue(lane, job, CALL_NO_CALLER)) return true;
     free(job);
     return false;
 }

@@ -4,8 +4,9 @@
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard goes on. A full lane answers RESOURCE_EXHAUSTED at once (reason
- * LANE_FULL). In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
+ * The fiber waits, its shard goes on. Callers (call->caller) take turns, however many jobs each has.
+ * A full lane answers RESOURCE_EXHAUSTED (reason LANE_FULL): at once, or, for whoever has the most
+ * jobs that wait, when another caller comes. In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H
 

@@ -132,6 +132,85 @@ TEST(a_full_lane_refuses_at_once)
     run(1, 2, fill);
 }
 
+/* Somebody's job: notes when it ran among all, or why it did not. */
+struct turn {
+    uint64_t caller;
+    int place; /* from 1; 0: it did not run */
+    struct status status;
+};
+
+static int turns_taken;
+
+static void take_turn(void *data)
+{
+    ((struct turn *)data)->place = ++turns_taken;
+}
+
+static void wait_for_turn(struct call *call, void *data)
+{
+    struct turn *turn = data;
+
+    call->caller = turn->caller;
+    turn->status = lane_run(call, lane, take_turn, turn);
+}
+
+static void take_turns(struct call *call)
+{
+    struct gate gate = GATE_CLOSED;
+    struct fiber_group group = {0};
+    struct turn turns[] = {
+        {.caller = 1}, {.caller = 1}, {.caller = 1}, {.caller = 2}, {.caller = 3}};
+
+    turns_taken = 0;
+    EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
+    await_entry(call, &gate);
+    for (int i = 0; i < 5; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &turns[i])));
+    open_gate(&gate);
+    fiber_group_wait(call, &group);
+    EXPECT(turns[0].place == 1 && turns[3].place == 2 && turns[4].place == 3);
+    EXPECT(turns[1].place == 4 && turns[2].place == 5);
+}
+
+TEST(callers_take_turns_however_many_jobs_each_has)
+{
+    run(1, 8, take_turns);
+}
+
+static void fill_and_share(struct call *call)
+{
+    struct gate gate = GATE_CLOSED;
+    struct fiber_group group = {0};
+    struct turn greedy[4] = {{.caller = 1}, {.caller = 1}, {.caller = 1}, {.caller = 1}};
+    struct turn other[3] = {{.caller = 2}, {.caller = 2}, {.caller = 2}};
+    struct turn late = {.caller = 1};
+
+    turns_taken = 0;
+    EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
+    await_entry(call, &gate);
+    for (int i = 0; i < 4; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &greedy[i])));
+    for (int i = 0; i < 3; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &other[i])));
+    EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &late)));
+    /* Two places each: the greedy one's latest had to go, and nobody gets a third. */
+    EXPECT(late.status.reason == ARGOSY__REASON__LANE_FULL && late.place == 0);
+    EXPECT(other[2].status.reason == ARGOSY__REASON__LANE_FULL);
+    open_gate(&gate);
+    fiber_group_wait(call, &group);
+    EXPECT(!failed(greedy[0].status) && !failed(greedy[1].status));
+    EXPECT(!failed(other[0].status) && !failed(other[1].status));
+    for (int i = 2; i < 4; i++) {
+        EXPECT(greedy[i].status.reason == ARGOSY__REASON__LANE_FULL && greedy[i].place == 0);
+        EXPECT(greedy[i].status.details->retry_after_ms > 0);
+    }
+}
+
+TEST(a_full_lane_takes_from_who_has_the_most)
+{
+    run(1, 4, fill_and_share);
+}
+
 static void forbidden(void *data)
 {
     EXPECT(false);

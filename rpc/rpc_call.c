@@ -3,6 +3,8 @@
 #include "rpc/rpc_scope.h"
 
 #include "base/encode.h"
+#include "base/hash.h"
+#include "fiber/address.h"
 
 void rpc_scope_init(struct rpc_scope *scope)
 {
@@ -40,6 +42,13 @@ void rpc_scope_new(struct call *call, const struct user *user, const struct http
     scope->client_ip = or_empty(client_ip);
     scope->outgoing = metadata;
     call->scope = scope;
+    call->caller = rpc_scope_caller(scope);
+}
+
+uint64_t rpc_scope_caller(const struct rpc_scope *scope)
+{
+    if (*scope->user.email) return hash_text(HASH_START, scope->user.email);
+    return *scope->client_ip ? address_owner(scope->client_ip) : CALL_NO_CALLER;
 }
 
 void call_user_optional(const struct call *call, struct user *ret_user)

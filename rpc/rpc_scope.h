@@ -36,6 +36,9 @@ void rpc_scope_init(struct rpc_scope *scope);
 void rpc_scope_inherit(struct rpc_scope *scope, const struct rpc_scope *caller,
                        const struct rpc_options *options);
 
+/* Whose work it is: the account if it is known, else who owns the address; see call->caller. */
+uint64_t rpc_scope_caller(const struct rpc_scope *scope);
+
 /* Copies metadata that a caller or handler gave; INVALID_ARGUMENT for names that
  * belong to HTTP, gRPC or to the call's own identity and trace. */
 struct status rpc_metadata_append(struct arena *arena, struct http_headers *to,

@@ -106,6 +106,7 @@ static void identify(struct serving *serving, const struct http_request *request
     if (head->role.length > 0) scope->user.role = str_dup(arena, head->role);
     if (head->device_id.length > 0) scope->user.device_id = str_dup(arena, head->device_id);
     if (head->client_ip.length > 0) scope->client_ip = str_dup(arena, head->client_ip);
+    serving->call->caller = rpc_scope_caller(scope);
 }
 
 static struct status prepare(struct serving *serving)
@@ -395,6 +396,7 @@ static void serve(struct call *call, struct http_exchange *exchange,
     rpc_scope_init(&serving.scope);
     serving.scope.metadata[0] = &request->headers;
     serving.scope.client_ip = request->peer;
+    call->caller = rpc_scope_caller(&serving.scope);
     rpc_run_begin(&serving.run, call, route, &serving.scope);
     if (!route->handler)
         answer(&serving, rpc_run_end(&serving.run, rpc_invoke(call, route, NULL, NULL, NULL)),

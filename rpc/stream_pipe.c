@@ -253,6 +253,7 @@ static void serve(struct call *call, void *data)
 
     pipe->serving = call;
     call->deadline_us = pipe->caller.stream.deadline_us;
+    call->caller = rpc_scope_caller(&pipe->scope);
     rpc_run_begin(&run, call, pipe->route, &pipe->scope);
     rpc_run_limit(&run, 0, pipe->server->options.deadline_max_ms);
     st = rpc_run_end(&run, run_handler(call, pipe));

@@ -491,11 +491,12 @@ static struct status change_password(struct call *call,
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    st = authenticate(call, user.email, request->current_password, &credentials);
-    if (failed(st)) return st;
+    /* The cheap question before the dear one; the answer says nothing about the password. */
     if (strcmp(request->current_password, request->new_password) == 0)
         return status_field(call->arena, ARGOSY__REASON__PASSWORD_SAME, "new_password",
-                            "is the one you have already");
+                            "is the same as `current_password`");
+    st = authenticate(call, user.email, request->current_password, &credentials);
+    if (failed(st)) return st;
 
     const char *objection = password_objection(str_of(request->new_password),
                                                str_of(credentials->email));
