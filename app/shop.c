@@ -444,9 +444,6 @@ const char *shop_gateway_address(const struct shop *shop)
 
 static void stop_serving(struct shop *shop)
 {
-    for (size_t i = 0; i < 2; i++)
-        if (!uv_is_closing((uv_handle_t *)&shop->signals[i]))
-            uv_close((uv_handle_t *)&shop->signals[i], 0);
     shards_stop(shop->shards);
 }
 
@@ -499,6 +496,23 @@ void shop_start_work(struct shop *shop)
     events_start(shop->events);
 }
 
+/* The loops have ended and the stores are still to be closed, which a signal must not cut short:
+ * from here on it is ignored. It is blocked in between, because libuv gives the signal its default
+ * action back. */
+static void end_signals(struct shop *shop, const int numbers[2])
+{
+    sigset_t both, before;
+
+    sigemptyset(&both);
+    for (size_t i = 0; i < 2; i++) sigaddset(&both, numbers[i]);
+    pthread_sigmask(SIG_BLOCK, &both, &before);
+    for (size_t i = 0; i < 2; i++) {
+        uv_close((uv_handle_t *)&shop->signals[i], 0);
+        signal(numbers[i], SIG_IGN);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
@@ -508,12 +522,14 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
         uv_signal_init(&first->loop, &shop->signals[i]);
         shop->signals[i].data = shop;
         uv_signal_start(&shop->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&shop->signals[i]); /* they stay to the end and do not hold it up */
     }
     shop->on_ready = on_ready;
     shop->ready_data = data;
     if (on_ready) fiber_post(first, run_on_ready, 0, shop);
     shop_start_work(shop);
     shards_run(shop->shards);
+    end_signals(shop, numbers);
 }
 
 /* ---- one call, for the command line ---- */

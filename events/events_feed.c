@@ -151,6 +151,7 @@ static struct status read_some(struct call *call, struct events_feed *feed, int6
     struct status st = events_source_read(&reading, feed->source, after, wait_ms, &events, &count,
                                           &read);
     if (failed(st)) {
+        feed->dirty = true; /* what is there was not read, and no commit may follow to say so */
         st = status_dup(call->arena, st);
     } else {
         choose_groups(feed, after);

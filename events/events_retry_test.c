@@ -71,6 +71,46 @@ TEST(a_store_that_is_full_for_a_while_makes_no_dead_letters)
          waits_for_the_store);
 }
 
+/* ---- a log that cannot be read ---- */
+
+static struct status (*true_read)(struct call *call, struct events_store *store, const char *topic,
+                                  int64_t after, size_t max, struct event **ret_events,
+                                  size_t *ret_count, int64_t *ret_after);
+
+static struct status fail_to_read(struct call *call, struct events_store *store, const char *topic,
+                                  int64_t after, size_t max, struct event **ret_events,
+                                  size_t *ret_count, int64_t *ret_after)
+{
+    if (failures_left-- > 0)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, "busy");
+    return true_read(call, store, topic, after, max, ret_events, ret_count, ret_after);
+}
+
+/* Nothing else is committed meanwhile, and the keeper looks once a second only. */
+static void reads_again(struct call *call, struct stage *stage)
+{
+    enum { TIMES = 6, EACH_US = 500000 };
+    int64_t begun_us;
+
+    send_events(call, 1, 1, 1);
+    EVENTUALLY(call, seen[0].effects == 1);
+    true_read = fixture.store->read;
+    fixture.store->read = fail_to_read;
+    begun_us = clock_monotonic_us();
+    for (int i = 1; i <= TIMES; i++) {
+        failures_left = 1;
+        send_events(call, 1, i + 1, 1);
+        EVENTUALLY(call, seen[0].effects == i + 1);
+        EXPECT_OK(fiber_sleep(call, 10000)); /* the feed has seen its own commit of the effect */
+    }
+    EXPECT(clock_monotonic_us() - begun_us < TIMES * EACH_US);
+}
+
+TEST(a_read_that_failed_is_tried_again_after_its_pause)
+{
+    play(&(struct fixture){.groups = 1, .handle = apply}, few_retries, reads_again);
+}
+
 /* ---- dead letters ---- */
 
 static struct status list(struct call *call, struct dead_letter **ret_letters, size_t *ret_count)

@@ -355,6 +355,12 @@ static struct status lane_is_full(struct call *call, const struct lane *lane)
 
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data)
 {
+    return lane_run_interruptible(call, lane, fn, 0, data);
+}
+
+struct status lane_run_interruptible(struct call *call, struct lane *lane, void (*fn)(void *data),
+                                     void (*interrupt)(void *data), void *data)
+{
     struct lane_job job = {.fn = fn, .data = data, .shard = call->shard};
     struct status st;
 
@@ -368,6 +374,7 @@ struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *da
         if (!failed(st)) continue;
         if (job.finished) break;
         if (take_back(lane, &job)) return st;
+        if (interrupt) interrupt(data);
         while (!job.finished) fiber_suspend_uncancellable(call, &job.wait);
     }
     return job.displaced ? lane_is_full(call, lane) : status_ok();

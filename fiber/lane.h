@@ -27,6 +27,12 @@ void lane_free(struct lane *lane);
  * still queues, deadline and cancellation take it out of the queue. */
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data);
 
+/* The same for work that can be asked to end early: once the deadline or cancellation finds fn at
+ * work, interrupt(data) is called once on the shard, and then fn is waited for. It runs beside fn
+ * and must not wait. */
+struct status lane_run_interruptible(struct call *call, struct lane *lane, void (*fn)(void *data),
+                                     void (*interrupt)(void *data), void *data);
+
 /* Queues fn(data) from any thread, and nobody waits for it; false if the lane is full. */
 bool lane_post(struct lane *lane, void (*fn)(void *data), void *data);
 

@@ -218,6 +218,39 @@ TEST(keeps_to_the_peers_concurrent_streams)
     testing_run(play_concurrency);
 }
 
+static void play_lost_turn(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(&(struct http_server_options){.streams_max = 1});
+    struct http_client *client = connect_pair(shard, server);
+    struct asker first = {.client = client, .path = "/a"}, second = first;
+    struct fiber_group cancelled = {0}, next = {0};
+    struct http_exchange *exchange;
+    const struct http_headers *headers;
+    struct call patience;
+    struct str body;
+    int http_status = 0;
+
+    EXPECT(ask(call, client, "/a", STR(""), &body) == 200); /* SETTINGS have come */
+    call_init_child(&patience, call, 3000);
+    EXPECT(!failed(open_get(call, client, "/sleep", true, &exchange)));
+    EXPECT(!failed(fiber_group_start(&patience, &cancelled, ask_one, &first)));
+    EXPECT(!failed(fiber_group_start(&patience, &next, ask_one, &second)));
+    EXPECT(!failed(http_read_head(call, exchange, &http_status, &headers)));
+    /* The free stream is offered later in this turn, to the first in the line. */
+    fiber_group_cancel(&cancelled);
+    fiber_group_wait(call, &next);
+    fiber_group_wait(call, &cancelled);
+    EXPECT(http_status == 200 && first.good == 0 && second.good == 1);
+    http_client_close(exchange);
+    http_client_free(client);
+    EXPECT(testing_end_server(call, server, 2000));
+}
+
+TEST(a_call_cancelled_in_the_turn_that_wakes_it_passes_its_stream_on)
+{
+    testing_run(play_lost_turn);
+}
+
 static void play_resets(struct call *call, struct shard *shard)
 {
     struct http_server *server = new_server(NULL);

@@ -84,7 +84,9 @@ static struct status wait_in_line(struct call *call, struct http_client *client)
     client->waiting++;
     struct status st = fiber_suspend(call, &waiter.wait);
     client->waiting--;
-    /* A wake that came too late for this one is somebody else's. */
+    /* A call that was woken, and cancelled or late before it ran, is told of the wake alone. It
+     * cannot use its turn, so the next in the line gets it. */
+    if (!failed(st)) st = call_check(call);
     if (failed(st) && !waiter.linked) wake_waiters(client, 1);
     remove_waiter(client, &waiter);
     return st;
@@ -297,6 +299,7 @@ struct status http_client_open(struct call *call, struct http_client *client,
     st = client_link_open(client->link, exchange, request, authority, end);
     if (failed(st)) {
         on_link_unused(client, exchange);
+        drop_link(client, client->link); /* its identifiers are used up: the next call connects */
         return st;
     }
     *exchange->h2.guard = exchange;

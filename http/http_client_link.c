@@ -250,9 +250,12 @@ struct status client_link_open(struct client_link *link, struct http_exchange *e
     count += http2_put_headers(nva + count, &request->headers);
     int32_t id = nghttp2_submit_request(link->session->ng, NULL, nva, count, end ? NULL : &provider,
                                         exchange);
-    if (id < 0)
+    if (id < 0) {
+        link->session->going_away = true;
+        schedule(link);
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
                            "the connection takes no more requests");
+    }
     http2_exchange_bind(link->session, exchange, id);
     exchange->responded = true;
     exchange->has_body = !end;

@@ -189,12 +189,12 @@ static void carry_out(struct call *call, struct payment_run *run)
 
 /* ---- fibers ---- */
 
-static void run_free(struct call *call, struct payment_run *run)
+static void run_free(struct shard *shard, struct payment_run *run)
 {
     if (run->waiter) {
         run->waiter->run = 0;
         run->waiter->done = true;
-        fiber_wake(call->shard, &run->waiter->wait);
+        fiber_wake(shard, &run->waiter->wait);
     }
     free(run);
 }
@@ -218,7 +218,7 @@ static void run_fiber(struct call *call, void *data)
     for (; run; run = take_queued(of_shard)) {
         call->patient = !run->waiter;
         if (!call_is_cancelled(call)) carry_out(call, run);
-        run_free(call, run);
+        run_free(call->shard, run);
         arena_reset(call->arena);
     }
     of_shard->running--;
@@ -243,8 +243,9 @@ static void start_run(struct shard *shard, const struct trace *trace, struct pay
         of_shard->queued++;
         return;
     }
-    if (run->waiter) run->waiter->run = 0;
-    free(run);
+    /* Too many run and wait here. The sweeper takes the operation up when its lease has ended; who
+     * asked for it is told at once that it goes on. */
+    run_free(shard, run);
 }
 
 static struct payment_run *run_new(struct payment_worker *worker, const char *operation_id)

@@ -9,7 +9,7 @@
 enum {
     SCAN_THREADS = 2,
     SCAN_QUEUE_MAX = 256,
-    SCAN_STEPS = 4096, /* of SQLite's machine, between two looks at the deadline */
+    SCAN_STEPS = 4096, /* of SQLite's machine, between two looks whether it is over */
 };
 
 struct scanner {
@@ -26,6 +26,7 @@ struct scan {
     sqlite_scan_job *job;
     void *data;
     struct status status;
+    atomic_bool abandoned; /* nobody wants its answer any more */
 };
 
 struct scanner *scanner_new(const char *path)
@@ -70,10 +71,19 @@ static void give_back(struct scanner *scanner, struct connection *connection)
     pthread_mutex_unlock(&scanner->mutex);
 }
 
-static int is_expired(void *data)
+static void abandon(void *data)
 {
-    const struct call *call = data;
+    struct scan *scan = data;
 
+    atomic_store_explicit(&scan->abandoned, true, memory_order_relaxed);
+}
+
+static int is_over(void *data)
+{
+    const struct scan *scan = data;
+    const struct call *call = &scan->call;
+
+    if (atomic_load_explicit(&scan->abandoned, memory_order_relaxed)) return 1;
     return call->deadline_us != CALL_NO_DEADLINE && clock_monotonic_us() >= call->deadline_us;
 }
 
@@ -84,7 +94,7 @@ static struct status scan_on(struct scan *scan, struct connection *connection)
 
     st = connection_run(tx.arena, connection, "BEGIN");
     if (failed(st)) return st;
-    sqlite3_progress_handler(connection->handle, SCAN_STEPS, is_expired, &scan->call);
+    sqlite3_progress_handler(connection->handle, SCAN_STEPS, is_over, scan);
     st = scan->job(&scan->call, &tx, scan->data);
     sqlite3_progress_handler(connection->handle, 0, 0, 0);
     connection_end_all(connection);
@@ -110,7 +120,9 @@ struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job 
     struct status st;
 
     database_lend_call(call, &scan.call);
-    st = lane_run(call, db->scanner->lane, run_scan, &scan);
+    st = lane_run_interruptible(call, db->scanner->lane, run_scan, abandon, &scan);
     database_return_call(call, &scan.call);
+    if (!failed(st) && atomic_load_explicit(&scan.abandoned, memory_order_relaxed))
+        st = call_check(call); /* SQLite only says that it was interrupted */
     return failed(st) ? st : scan.status;
 }

@@ -117,7 +117,7 @@ struct status sqlite_read(const struct call *call, struct sqlite *db, struct sql
 
 /* For scans and searches: the job runs in the database's reader lane, on a connection of the lane
  * and in one read transaction, while the fiber waits; for `call` see sqlite_job. The call's
- * deadline interrupts a running statement: DEADLINE_EXCEEDED. */
+ * deadline and its cancellation interrupt a running statement: DEADLINE_EXCEEDED, CANCELLED. */
 typedef struct status sqlite_scan_job(const struct call *call, struct sqlite_tx *tx, void *data);
 struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data);
 

@@ -450,6 +450,28 @@ static void check_scan(struct call *call, int number)
     EXPECT(str_is(text, "a+b+c"));
 }
 
+static void scan_for_ever(struct call *call, void *data)
+{
+    expect_status(sqlite_scan(call, scene.db, count_for_ever, 0), STATUS_CANCELLED, 0);
+}
+
+static void cancel_scan(struct call *call, int number)
+{
+    struct fiber_group group = {0};
+    char *text;
+
+    EXPECT_OK(fiber_group_start(call, &group, scan_for_ever, 0));
+    EXPECT_OK(fiber_sleep(call, 20000)); /* a thread has it by now */
+    fiber_group_cancel(&group);
+    fiber_group_wait(call, &group);
+    EXPECT_OK(sqlite_scan(call, scene.db, collect, &text));
+}
+
+TEST(a_cancelled_scan_ends_at_once)
+{
+    play(cancel_scan);
+}
+
 TEST(scans_see_commits_cannot_write_and_end_at_the_deadline)
 {
     play(check_scan);
