@@ -6,20 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The codes by their number of decimals, each five bytes with its space. */
+/* The codes by their number of decimals, each four bytes with its space: what "List one" of ISO
+ * 4217:2015 has with amendments 1 to 180 (180: Bulgaria's euro, of 1 January 2026), without the
+ * metals, the units of account and the codes for tests, which have no minor unit. */
 static const char *const currencies[] = {
     [0] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF ",
     [1] = "",
-    [2] = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD "
-          "BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP "
-          "ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR "
-          "JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU "
-          "MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR "
-          "RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
-          "TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWL ",
+    [2] = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP "
+          "BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB "
+          "EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES "
+          "KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR "
+          "MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD "
+          "RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP "
+          "TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG ",
     [3] = "BHD IQD JOD KWD LYD OMR TND ",
     [4] = "CLF UYW ",
 };
+
+/* Withdrawn since the edition of 2015, with what took their place. */
+static const struct {
+    const char *code;
+    int exponent;
+    const char *successor;
+} withdrawn[] = {
+    {"ANG", 2, "XCG"}, {"BGN", 2, "EUR"}, {"BYR", 0, "BYN"}, {"CUC", 2, "CUP"}, {"HRK", 2, "EUR"},
+    {"MRO", 2, "MRU"}, {"SLL", 2, "SLE"}, {"STD", 2, "STN"}, {"VEF", 2, "VES"}, {"ZWL", 2, "ZWG"},
+};
+enum { WITHDRAWN_COUNT = sizeof(withdrawn) / sizeof(withdrawn[0]) };
+
+const char *money_successor(const char *currency)
+{
+    for (size_t i = 0; i < WITHDRAWN_COUNT; i++)
+        if (strcmp(withdrawn[i].code, currency) == 0) return withdrawn[i].successor;
+    return 0;
+}
 
 bool money_exponent(const char *currency, int *ret_exponent)
 {
@@ -32,6 +52,11 @@ bool money_exponent(const char *currency, int *ret_exponent)
             *ret_exponent = order[i];
             return true;
         }
+    }
+    for (size_t i = 0; i < WITHDRAWN_COUNT; i++) {
+        if (strcmp(withdrawn[i].code, currency) != 0) continue;
+        *ret_exponent = withdrawn[i].exponent;
+        return true;
     }
     return false;
 }

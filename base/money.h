@@ -7,9 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How many decimals the currency has (JPY 0, USD 2, KWD 3); false if ISO 4217 knows no such code.
+/* How many decimals the currency has (JPY 0, USD 2, KWD 3), also one that was withdrawn, in which
+ * there may be amounts; false if ISO 4217 (2015, with its amendments up to 180) knows no such code.
  */
 bool money_exponent(const char *currency, int *ret_exponent);
+
+/* The currency that took the place of one that was withdrawn ("EUR" for "BGN"); NULL: it is not. */
+const char *money_successor(const char *currency);
 
 /* The amount in minor units. The decimal number that is meant is the shortest one that reads as
  * this double; false if it has more decimals than `exponent`, or is not within 0 to 1e9. */

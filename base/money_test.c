@@ -24,6 +24,28 @@ TEST(currencies_have_their_decimals)
     CHECK_INT(exponent_of(""), ==, -1);
 }
 
+TEST(the_list_is_that_of_amendment_180)
+{
+    static const char *const withdrawn[][2] = {
+        {"ANG", "XCG"}, {"BGN", "EUR"}, {"CUC", "CUP"}, {"HRK", "EUR"}, {"SLL", "SLE"},
+        {"STD", "STN"}, {"VEF", "VES"}, {"MRO", "MRU"}, {"ZWL", "ZWG"}, {"BYR", "BYN"},
+    };
+
+    CHECK_INT(exponent_of("XCG"), ==, 2);
+    CHECK_INT(exponent_of("ZWG"), ==, 2);
+    CHECK_INT(exponent_of("XAD"), ==, 2);
+    CHECK_INT(exponent_of("VED"), ==, 2);
+    CHECK_INT(exponent_of("UYW"), ==, 4);
+    CHECK_INT(exponent_of("XAU"), ==, -1); /* gold has no minor unit */
+    CHECK_INT(exponent_of("BYR"), ==, 0);
+    for (size_t i = 0; i < sizeof(withdrawn) / sizeof(withdrawn[0]); i++) {
+        CHECK(exponent_of(withdrawn[i][0]) >= 0); /* amounts in it can be read */
+        CHECK_STR(money_successor(withdrawn[i][0]), withdrawn[i][1]);
+        CHECK(exponent_of(withdrawn[i][1]) >= 0 && !money_successor(withdrawn[i][1]));
+    }
+    CHECK(!money_successor("USD") && !money_successor("XYZ") && !money_successor(""));
+}
+
 static int64_t minor_of(double amount, int exponent)
 {
     int64_t minor;

@@ -151,8 +151,9 @@ struct status product_import_draft(struct arena *arena,
                                    const struct product_context *context,
                                    struct product *ret_product);
 
-/* What becomes of a file's product if it is new: without any price it is a draft. */
-void product_import_first(struct product *product);
+/* What becomes of a file's product if it is new: without any price it is a draft. CURRENCY_UNKNOWN
+ * for a currency that was withdrawn. */
+struct status product_import_first(struct arena *arena, struct product *product);
 
 /* What is there, brought to what a file says (made by product_import_draft); *ret_changed false: it
  * is so already, and *ret_product is not written. Variants are recognised by their options, a

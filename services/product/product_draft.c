@@ -143,6 +143,7 @@ struct status product_draft(struct arena *arena,
     struct product product;
     struct status st = product_read_request(arena, request, context, &product);
 
+    if (!failed(st)) st = product_check_currency(arena, product.currency);
     if (failed(st)) return st;
     if (product.is_unpriced && product.status == PRODUCT_ACTIVE) {
         if (*request->status)

@@ -17,8 +17,9 @@ static struct status import_new(struct arena *arena, struct sqlite_tx *tx,
 {
     struct product_cause cause = {"import", item->product.created_by};
 
-    product_import_first(&item->product);
-    item->outcome = OUTCOME(CREATED);
+    item->status = product_import_first(arena, &item->product);
+    item->outcome = failed(item->status) ? OUTCOME(REFUSED) : OUTCOME(CREATED);
+    if (failed(item->status)) return status_ok();
     return item->dry_run ? status_ok() : product_row_insert(arena, tx, &item->product, &cause);
 }
 

@@ -118,6 +118,15 @@ struct status product_read_currency(struct arena *arena, const char *currency,
     return status_ok();
 }
 
+struct status product_check_currency(struct arena *arena, const char *currency)
+{
+    const char *successor = money_successor(currency);
+
+    if (!successor) return status_ok();
+    return status_field(arena, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency",
+                        "%s was withdrawn from ISO 4217; %s took its place", currency, successor);
+}
+
 /* As the field rules of unit_amount have it. */
 #define PRODUCT_UNIT_AMOUNT_MAX 100000000000LL
 

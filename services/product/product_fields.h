@@ -41,6 +41,9 @@ struct status product_read_tags(struct arena *arena, char *const *items, size_t 
 /* Fills in currency and exponent. CURRENCY_UNKNOWN. */
 struct status product_read_currency(struct arena *arena, const char *currency,
                                     struct product_pricing *ret_pricing);
+/* May a price be given in it from now on? CURRENCY_UNKNOWN for one that was withdrawn: what has a
+ * price in it keeps that. */
+struct status product_check_currency(struct arena *arena, const char *currency);
 /* PRICE_TOO_PRECISE. `prefix` stands before the field's name: "" or "variants[3].". */
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
                                  const struct product_pricing *pricing, const char *prefix,

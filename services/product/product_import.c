@@ -42,9 +42,10 @@ struct status product_import_draft(struct arena *arena,
     return status_ok();
 }
 
-void product_import_first(struct product *product)
+struct status product_import_first(struct arena *arena, struct product *product)
 {
     if (product->is_unpriced && product->status == PRODUCT_ACTIVE) product->status = PRODUCT_DRAFT;
+    return product_check_currency(arena, product->currency);
 }
 
 /* The stored variant that the file's variant is; NULL if it is new. */
@@ -102,6 +103,10 @@ struct status product_import_merge(struct arena *arena, const struct product *pr
     after.variants = arena_memdup(arena, file->variants,
                                   file->variant_count * sizeof(*file->variants));
     if (file->is_unpriced) keep_prices(product, &after);
+    if (strcmp(after.currency, product->currency) != 0) {
+        st = product_check_currency(arena, after.currency);
+        if (failed(st)) return st;
+    }
     changed = !product_same_content(product, &after);
     for (size_t i = 0; i < after.variant_count; i++) {
         struct product_variant *variant = &after.variants[i];

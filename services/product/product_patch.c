@@ -173,6 +173,8 @@ static struct status patch_currency(struct arena *arena,
                                     const struct product_pricing *pricing, struct product *product)
 {
     if (strcmp(pricing->currency, product->currency) == 0) return status_ok();
+    struct status st = product_check_currency(arena, pricing->currency);
+    if (failed(st)) return st;
     if (!pricing->given && !all_priced(request))
         return status_field(
             arena, ARGOSY__REASON__INVALID_FIELDS, "currency",

@@ -35,6 +35,12 @@ static struct status start(const struct service_context *context, void **ret_ser
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID,
                              "PRODUCT_CURRENCY=%s is no currency of ISO 4217", service->currency);
+    if (money_successor(service->currency))
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__SETTING_INVALID,
+                             "PRODUCT_CURRENCY=%s was withdrawn from ISO 4217; %s took its place. "
+                             "Prices that there are keep their currency",
+                             service->currency, money_successor(service->currency));
     service->create_rules = schema_message_by_name(context->schema,
                                                    STR("product_service.CreateProductRequest"));
     invariant(service->create_rules != 0);

@@ -269,6 +269,8 @@ TEST(variants_have_prices_of_their_own_or_the_products)
 }
 
 /* Two sizes, at 19.99 and 24.50. */
+static struct product from_file(ProductService__CreateProductRequest *request, int64_t stock);
+
 static struct product two_sizes(void)
 {
     ProductService__CreateProductRequest request = shirt();
@@ -415,6 +417,40 @@ TEST(another_currency_needs_another_price)
     CHECK_OK(try_patch(&before, &change, &after));
     CHECK_STR(after.currency, "JPY");
     CHECK_INT(after.variants[0].unit_amount, ==, 2500);
+}
+
+TEST(a_withdrawn_currency_keeps_its_prices_and_takes_no_new_ones)
+{
+    ProductService__CreateProductRequest request = shirt();
+    ProductService__UpdateProductRequest change = patch();
+    struct product before, after, file;
+    bool changed;
+
+    before = made(&request);
+    before.currency = "BGN"; /* as it was made before 2026 */
+    change.price_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
+    change.price = 15;
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK_INT(product_unit_amount(&after), ==, 1500);
+    change.currency_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__CURRENCY_GIVEN_CURRENCY;
+    change.currency = (char *)"ANG";
+    check_refused(try_patch(&before, &change, &after), ARGOSY__REASON__CURRENCY_UNKNOWN,
+                  "currency");
+    change.currency = (char *)"EUR";
+    CHECK_OK(try_patch(&before, &change, &after));
+    request.currency = (char *)"BGN";
+    check_draft_refused(&request, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency");
+
+    /* A file that was exported with it changes nothing; a new product has none. */
+    file = from_file(&request, -1);
+    before.handle = "shirt";
+    CHECK_OK(product_import_merge(&arena, &before, &file, 2000, &after, &changed));
+    CHECK(!changed);
+    check_refused(product_import_first(&arena, &file), ARGOSY__REASON__CURRENCY_UNKNOWN,
+                  "currency");
+    before.currency = "USD";
+    check_refused(product_import_merge(&arena, &before, &file, 2000, &after, &changed),
+                  ARGOSY__REASON__CURRENCY_UNKNOWN, "currency");
 }
 
 TEST(given_variants_change_add_and_remove)
@@ -615,7 +651,7 @@ TEST(a_file_without_a_price_makes_a_draft_or_leaves_the_price_as_it_is)
 
     request.status = (char *)"active"; /* a file says so of everything */
     there = from_file(&request, -1);
-    product_import_first(&there);
+    CHECK_OK(product_import_first(&arena, &there));
     CHECK(there.status == PRODUCT_ACTIVE);
     request.price_given_case = 0;
     file = from_file(&request, -1);
@@ -628,7 +664,7 @@ TEST(a_file_without_a_price_makes_a_draft_or_leaves_the_price_as_it_is)
 
     /* A new one is a draft, and stays it when the same file comes again. */
     there = file;
-    product_import_first(&there);
+    CHECK_OK(product_import_first(&arena, &there));
     CHECK(there.status == PRODUCT_DRAFT);
     CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
     CHECK(!changed);
