@@ -5,6 +5,9 @@
 #include "app/shop.h"
 #include "product.rpc.h"
 
+/* All books of a large shop, at the lowest priority. */
+enum { CHECK_TIMEOUT_MS = 3600 * 1000 };
+
 static void print_difference(const ProductService__StockDifference *difference)
 {
     printf("product %s, variant %s: %s is %lld, but by %s %lld\n", difference->product_id,
@@ -16,10 +19,11 @@ static struct status check(struct call *call, struct shop *shop, void *data)
 {
     ProductService__CheckStockRequest request = PRODUCT_SERVICE__CHECK_STOCK_REQUEST__INIT;
     ProductService__CheckStockResponse *answer;
+    const struct rpc_options options = {.timeout_ms = CHECK_TIMEOUT_MS};
     int64_t *differences = data;
 
-    struct status st = product_service_check_stock(call, shop_channel(shop, "product"), &request,
-                                                   &answer);
+    struct status st = product_service_check_stock_with(call, shop_channel(shop, "product"),
+                                                        &request, &options, &answer);
     if (failed(st)) return st;
     for (size_t i = 0; i < answer->n_differences; i++) print_difference(answer->differences[i]);
     if ((size_t)answer->difference_count > answer->n_differences)

@@ -119,7 +119,7 @@ struct status payment_sqlite_audit(struct call *call, struct payment_store *port
     struct auditing *job = arena_new(call->arena, struct auditing);
 
     *job = (struct auditing){.after = after, .to = INT64_MAX, .max = max};
-    struct status st = sqlite_scan(call, payment_db(port), audit_job, job);
+    struct status st = sqlite_audit(call, payment_db(port), audit_job, job);
     if (failed(st)) return st;
     *ret_audits = job->audits;
     *ret_count = job->count;

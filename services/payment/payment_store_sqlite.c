@@ -85,6 +85,8 @@ static const char *const migrations[] = {
     "  BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;",
     EVENTS_SQLITE_SCHEMA,
     "ALTER TABLE payments ADD COLUMN client_secret TEXT NOT NULL DEFAULT '';",
+    /* The audit asks for each payment whether an operation is under way. */
+    "CREATE INDEX operations_by_payment ON operations (payment);",
     0,
 };
 

@@ -28,6 +28,7 @@ struct product_audit {
     int64_t difference_count;
     struct product_stock_difference *differences; /* the first of them */
     size_t named_count;
+    const char *next; /* the product after which to go on; NULL: these were the last */
 };
 
 /* Differences that one variant can have. */

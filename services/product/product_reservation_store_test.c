@@ -100,7 +100,7 @@ static void expect_stock(struct call *call, const struct product *product, int64
     EXPECT_INT(stock->reserved, reserved);
     EXPECT_INT(stock->sold, sold);
     expect_ledger(call, product);
-    EXPECT_OK(store->audit(call, store, 10, &audit));
+    EXPECT_OK(store->audit(call, store, "", 10, &audit));
     EXPECT_INT(audit.difference_count, 0);
 }
 
@@ -371,7 +371,7 @@ static void check_moved_and_removed(struct call *call, int number)
     /* The pieces have nowhere to go; the order is over all the same. */
     EXPECT_INT(after(call, RESERVATION_CANCEL, "o1", &product, 3), RESERVATION_RESTOCKED);
     EXPECT_INT(after(call, RESERVATION_RESERVE, "o2", &product, 1), RESERVATION_REFUSED);
-    EXPECT_OK(store->audit(call, store, 10, &audit));
+    EXPECT_OK(store->audit(call, store, "", 10, &audit));
     EXPECT_INT(audit.difference_count, 0);
 }
 
@@ -461,7 +461,7 @@ static void check_history(struct call *call, int number)
                   arena_printf(call->arena, "o%d", (int)below(ORDERS) + step / 40 * ORDERS), lines,
                   2);
         }
-        EXPECT_OK(store->audit(call, store, 10, &audit));
+        EXPECT_OK(store->audit(call, store, "", 10, &audit));
         EXPECT_INT(audit.difference_count, 0);
     }
     EXPECT_INT(audit.variant_count, 3);
@@ -495,7 +495,7 @@ static void check_audit(struct call *call, int number)
 
     EXPECT_INT(after(call, RESERVATION_RESERVE, "o1", &product, 3), RESERVATION_OPEN);
     forge(call, "UPDATE variants SET on_hand = 11, received = 11");
-    EXPECT_OK(store->audit(call, store, 10, &audit));
+    EXPECT_OK(store->audit(call, store, "", 10, &audit));
     EXPECT_INT(audit.difference_count, 1);
     EXPECT_STR(audit.differences[0].product_id, product.product_id);
     EXPECT_STR(audit.differences[0].number, "on_hand");
@@ -504,7 +504,7 @@ static void check_audit(struct call *call, int number)
     forge(call, "UPDATE variants SET on_hand = 10, received = 10");
 
     forge(call, "DELETE FROM reservations");
-    EXPECT_OK(store->audit(call, store, 0, &audit));
+    EXPECT_OK(store->audit(call, store, "", 0, &audit));
     EXPECT_INT(audit.difference_count, 1);
     EXPECT_INT(audit.named_count, 0);
 }

@@ -203,27 +203,52 @@ difference_message(struct arena *arena, const struct product_stock_difference *d
     return message;
 }
 
-/* Holds all stock against the ledger and the reservations. */
+/* One page, in the memory of `call`; its differences outlive it in the response. */
+static struct status check_page(struct call *call, struct arena *arena, size_t max,
+                                const char **after, ProductService__CheckStockResponse *response)
+{
+    struct product_service *service = call_service(call);
+    struct product_audit audit;
+    struct status st;
+
+    st = service->store->audit(call, service->store, *after, max - response->n_differences, &audit);
+    if (failed(st)) return st;
+    response->variant_count += audit.variant_count;
+    response->difference_count += audit.difference_count;
+    for (size_t i = 0; i < audit.named_count; i++) {
+        struct product_stock_difference difference = audit.differences[i];
+        difference.product_id = arena_strdup(arena, difference.product_id);
+        difference.variant_id = arena_strdup(arena, difference.variant_id);
+        response->differences[response->n_differences++] = difference_message(arena, &difference);
+    }
+    *after = audit.next;
+    return st;
+}
+
+/* Holds all stock against the ledger and the reservations, page by page, in the memory of two. */
 struct status product_check_stock(struct call *call,
                                   const ProductService__CheckStockRequest *request,
                                   ProductService__CheckStockResponse *response)
 {
-    struct product_service *service = call_service(call);
     size_t max = request->limit > 0 ? (size_t)request->limit : DIFFERENCES_DEFAULT;
-    struct product_audit audit;
+    struct arena pages[2]; /* of the page before, whose end `after` is, and of this one */
+    const char *after = "";
+    struct call inner;
     struct status st;
 
     st = call_require_peer(call);
     if (failed(st)) return st;
-    st = service->store->audit(call, service->store, max, &audit);
-    if (failed(st)) return st;
-
-    response->variant_count = audit.variant_count;
-    response->difference_count = audit.difference_count;
-    response->differences = arena_array(call->arena, ProductService__StockDifference *,
-                                        audit.named_count);
-    for (size_t i = 0; i < audit.named_count; i++)
-        response->differences[response->n_differences++] = difference_message(
-            call->arena, &audit.differences[i]);
+    response->differences = arena_array(call->arena, ProductService__StockDifference *, max);
+    arena_init(&pages[0], 0);
+    arena_init(&pages[1], 0);
+    call_init_child(&inner, call, 0);
+    for (size_t page = 0; after && !failed(st); page ^= 1) {
+        inner.arena = &pages[page];
+        arena_reset(inner.arena);
+        st = check_page(&inner, call->arena, max, &after, response);
+    }
+    if (failed(st)) st = status_dup(call->arena, st);
+    arena_release(&pages[0]);
+    arena_release(&pages[1]);
     return st;
 }

@@ -123,32 +123,107 @@ static void read_entry(const struct sqlite_rows *rows, struct product_stock_entr
     };
 }
 
-static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
+/* ---- the ledger ----
+ *
+ * The index has the entries of a product by variant, the newest last. A page of one variant is a
+ * range of it; a page of all of them takes from each variant what is newer than the oldest that the
+ * page has so far, once it is full. */
+
+#define NUMBERS                                                                    \
+    "SELECT entry_id FROM stock_entries WHERE product_id = ?1 AND variant_id = ?2" \
+    " AND entry_id < ?3 AND entry_id > ?4 ORDER BY entry_id DESC LIMIT ?5"
+
+#define NEXT_VARIANT                                                                 \
+    "SELECT variant_id FROM stock_entries WHERE product_id = ?1 AND variant_id > ?2" \
+    " ORDER BY variant_id LIMIT 1"
+
+#define ENTRY                                                                                   \
+    "SELECT entry_id, variant_id, cause, on_hand_delta, reserved_delta, reference, created_by," \
+    " created_us FROM stock_entries WHERE entry_id = ?"
+
+const char *const product_stock_statements[] = {NUMBERS, NEXT_VARIANT, ENTRY, NULL};
+
+/* The newest entries, the newest first, at most `max`. */
+struct newest {
+    int64_t *numbers;
+    size_t count, max;
+};
+
+/* Puts a number to its place; the oldest leaves a page that is full. */
+static void keep(struct newest *newest, int64_t number)
 {
-    struct listing *listing = data;
-    struct product_stock_page page = {0};
+    size_t place = newest->count < newest->max ? newest->count++ : newest->max - 1;
+
+    for (; place > 0 && newest->numbers[place - 1] < number; place--)
+        newest->numbers[place] = newest->numbers[place - 1];
+    newest->numbers[place] = number;
+}
+
+static struct status read_variant(struct sqlite_tx *tx, const struct listing *listing,
+                                  const char *variant_id, struct newest *newest)
+{
+    int64_t before = listing->before > 0 ? listing->before : INT64_MAX;
+    int64_t oldest = newest->count == newest->max ? newest->numbers[newest->max - 1] : 0;
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, NUMBERS, "ttlll", listing->product_id, variant_id,
+                                    before, oldest, (int64_t)newest->max);
+
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) keep(newest, sqlite_column_i64(&rows, 0));
+    return rows.status;
+}
+
+static struct status read_variants(struct sqlite_tx *tx, const struct listing *listing,
+                                   struct newest *newest)
+{
+    const char *variant_id = "";
     struct sqlite_rows rows;
     struct status st;
 
-    page.entries = arena_array(call->arena, struct product_stock_entry, (size_t)listing->limit);
-    st = sqlite_query(
-        tx, &rows,
-        "SELECT entry_id, variant_id, cause, on_hand_delta, reserved_delta, reference, created_by,"
-        " created_us FROM stock_entries WHERE product_id = ?1 AND (?2 = '' OR variant_id = ?2)"
-        " AND entry_id < ?3 ORDER BY entry_id DESC LIMIT ?4",
-        "ttli", listing->product_id, listing->variant_id,
-        listing->before > 0 ? listing->before : INT64_MAX, listing->limit + 1);
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        if (page.count == (size_t)listing->limit) {
-            page.next = page.entries[page.count - 1].entry_id;
-            break;
-        }
-        read_entry(&rows, &page.entries[page.count++]);
+    for (;;) {
+        st = sqlite_query(tx, &rows, NEXT_VARIANT, "tt", listing->product_id, variant_id);
+        if (failed(st)) return st;
+        if (!sqlite_next(&rows)) return rows.status;
+        variant_id = sqlite_column_text(&rows, 0);
+        sqlite_end(&rows);
+        st = read_variant(tx, listing, variant_id, newest);
+        if (failed(st)) return st;
     }
+}
+
+static struct status find_entry(struct sqlite_tx *tx, int64_t number,
+                                struct product_stock_entry *ret_entry)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, ENTRY, "l", number);
+
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) read_entry(&rows, ret_entry);
     sqlite_end(&rows);
-    listing->page = page;
     return rows.status;
+}
+
+/* One number more than the page has says that there is a next. */
+static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct listing *listing = data;
+    size_t limit = (size_t)listing->limit;
+    struct newest newest = {arena_array(call->arena, int64_t, limit + 1), 0, limit + 1};
+    struct product_stock_page page = {.count = 0};
+    struct status st;
+
+    st = *listing->variant_id ? read_variant(tx, listing, listing->variant_id, &newest)
+                              : read_variants(tx, listing, &newest);
+    if (failed(st)) return st;
+    page.entries = arena_array(call->arena, struct product_stock_entry, limit);
+    while (page.count < newest.count && page.count < limit) {
+        st = find_entry(tx, newest.numbers[page.count], &page.entries[page.count]);
+        if (failed(st)) return st;
+        page.count++;
+    }
+    if (page.count < newest.count) page.next = newest.numbers[page.count - 1];
+    listing->page = page;
+    return status_ok();
 }
 
 struct status product_sqlite_list_entries(struct call *call, struct product_store *store,

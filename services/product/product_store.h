@@ -163,10 +163,11 @@ struct product_store {
     struct status (*open_orders)(struct call *call, struct product_store *store, int64_t *ret_count,
                                  int64_t *ret_first_us);
 
-    /* Holds the numbers of every variant against the ledger and the reservations, at one moment;
-     * names the first `max` differences. */
-    struct status (*audit)(struct call *call, struct product_store *store, size_t max,
-                           struct product_audit *ret_audit);
+    /* Holds the numbers of some products' variants against the ledger and the reservations, each
+     * product at one moment: those that come after `after` ("": the first). Names the first `max`
+     * differences. */
+    struct status (*audit)(struct call *call, struct product_store *store, const char *after,
+                           size_t max, struct product_audit *ret_audit);
 
     /* Takes in products by their handles, each by itself all or nothing. A failed status is the
      * store's own trouble, and none of them is in. */

@@ -118,6 +118,12 @@ static const char *const migrations[] = {
     "  counted INTEGER NOT NULL CHECK (counted IN (0, 1)),"
     "  epoch INTEGER NOT NULL,"
     "  PRIMARY KEY (order_id, variant_id)) STRICT, WITHOUT ROWID;",
+
+    /* The ledger of one variant, and what orders have of one product, however much there is of the
+       others. */
+    "DROP INDEX stock_entries_product;"
+    "CREATE INDEX stock_entries_product ON stock_entries (product_id, variant_id);"
+    "CREATE INDEX reservation_lines_product ON reservation_lines (product_id);",
     NULL,
 };
 

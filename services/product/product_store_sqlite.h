@@ -98,6 +98,9 @@ struct status product_index_write(struct arena *arena, struct sqlite_tx *tx,
 struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
                                         const struct product_stock_entry *entry);
 
+/* The statements that list the ledger, for the test that explains them; NULL ends them. */
+extern const char *const product_stock_statements[];
+
 /* The statements of all kinds of lists, made once. */
 const struct product_list_statements *product_list_statements_new(struct arena *arena);
 /* The one for a page. */
@@ -123,8 +126,8 @@ struct status product_sqlite_expire_orders(struct call *call, struct product_sto
                                            int64_t now_us, int limit, int *ret_count);
 struct status product_sqlite_open_orders(struct call *call, struct product_store *store,
                                          int64_t *ret_count, int64_t *ret_first_us);
-struct status product_sqlite_audit(struct call *call, struct product_store *store, size_t max,
-                                   struct product_audit *ret_audit);
+struct status product_sqlite_audit(struct call *call, struct product_store *store,
+                                   const char *after, size_t max, struct product_audit *ret_audit);
 struct status product_sqlite_import(struct call *call, struct product_store *store,
                                     struct product_import *imports, size_t count);
 struct status product_sqlite_export(struct call *call, struct product_store *store,

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scans and searches: longer than a shard may wait, so they run in a lane, on connections that the
- * lane's threads share out among themselves. */
+ * lane's threads share out among themselves. Audits have a lane of their own. */
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "fiber/simulation.h"
 #include "store/sqlite/database.h"
 
 enum {
     SCAN_THREADS = 2,
     SCAN_QUEUE_MAX = 256,
+    AUDIT_THREADS = 1,
+    AUDIT_QUEUE_MAX = 16,
+    AUDIT_NICE = 19, /* of all threads the last */
+    CONNECTIONS_MAX = SCAN_THREADS + AUDIT_THREADS,
     SCAN_STEPS = 4096, /* of SQLite's machine, between two looks whether it is over */
 };
 
 struct scanner {
     const char *path;
-    struct lane *lane;
+    struct lane *lane, *audits;
     pthread_mutex_t mutex;
-    struct connection *idle[SCAN_THREADS];
+    struct connection *idle[CONNECTIONS_MAX];
     int idle_count;
 };
 
@@ -36,6 +43,7 @@ struct scanner *scanner_new(const char *path)
     invariant(scanner);
     scanner->path = path;
     scanner->lane = lane_new("sqlite_scan", SCAN_THREADS, SCAN_QUEUE_MAX);
+    scanner->audits = lane_new("sqlite_audit", AUDIT_THREADS, AUDIT_QUEUE_MAX);
     pthread_mutex_init(&scanner->mutex, 0);
     return scanner;
 }
@@ -44,6 +52,7 @@ void scanner_free(struct scanner *scanner)
 {
     if (!scanner) return;
     lane_free(scanner->lane);
+    lane_free(scanner->audits);
     for (int i = 0; i < scanner->idle_count; i++) connection_free(scanner->idle[i]);
     pthread_mutex_destroy(&scanner->mutex);
     free(scanner);
@@ -66,7 +75,7 @@ static struct status take_connection(struct arena *arena, struct scanner *scanne
 static void give_back(struct scanner *scanner, struct connection *connection)
 {
     pthread_mutex_lock(&scanner->mutex);
-    invariant(scanner->idle_count < SCAN_THREADS);
+    invariant(scanner->idle_count < CONNECTIONS_MAX);
     scanner->idle[scanner->idle_count++] = connection;
     pthread_mutex_unlock(&scanner->mutex);
 }
@@ -114,15 +123,37 @@ static void run_scan(void *data)
     give_back(scan->scanner, connection);
 }
 
+/* Priority is a thread's own in Linux, and this thread does nothing else; a simulation has no
+ * threads. */
+static void run_audit(void *data)
+{
+    if (!simulation_is_on()) setpriority(PRIO_PROCESS, (id_t)gettid(), AUDIT_NICE);
+    run_scan(data);
+}
+
+static struct status run_in(struct call *call, struct lane *lane, void (*run)(void *data),
+                            struct scan *scan)
+{
+    struct status st;
+
+    database_lend_call(call, &scan->call);
+    st = lane_run_interruptible(call, lane, run, abandon, scan);
+    database_return_call(call, &scan->call);
+    if (!failed(st) && atomic_load_explicit(&scan->abandoned, memory_order_relaxed))
+        st = call_check(call); /* SQLite only says that it was interrupted */
+    return failed(st) ? st : scan->status;
+}
+
 struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data)
 {
     struct scan scan = {.scanner = db->scanner, .job = job, .data = data};
-    struct status st;
 
-    database_lend_call(call, &scan.call);
-    st = lane_run_interruptible(call, db->scanner->lane, run_scan, abandon, &scan);
-    database_return_call(call, &scan.call);
-    if (!failed(st) && atomic_load_explicit(&scan.abandoned, memory_order_relaxed))
-        st = call_check(call); /* SQLite only says that it was interrupted */
-    return failed(st) ? st : scan.status;
+    return run_in(call, db->scanner->lane, run_scan, &scan);
+}
+
+struct status sqlite_audit(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data)
+{
+    struct scan scan = {.scanner = db->scanner, .job = job, .data = data};
+
+    return run_in(call, db->scanner->audits, run_audit, &scan);
 }

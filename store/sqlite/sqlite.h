@@ -121,6 +121,11 @@ struct status sqlite_read(const struct call *call, struct sqlite *db, struct sql
 typedef struct status sqlite_scan_job(const struct call *call, struct sqlite_tx *tx, void *data);
 struct status sqlite_scan(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data);
 
+/* The same for what nobody waits for at a screen, as an audit of all books: in a lane of its own
+ * whose one thread gives way to all others, so that no scan waits for it. A job is one of many
+ * short ones, because the log can't be copied back past the moment that a job reads. */
+struct status sqlite_audit(struct call *call, struct sqlite *db, sqlite_scan_job *job, void *data);
+
 bool sqlite_next(struct sqlite_rows *rows);
 void sqlite_end(struct sqlite_rows *rows);
 int64_t sqlite_column_i64(const struct sqlite_rows *rows, int column);
