@@ -10,35 +10,60 @@ enum { LINES_FIRST = 4, NUMBER_FIRST = 100000 };
 
 /* ---- the table ---- */
 
-/* What leads from where to where, and what the others are told of it. Whatever is not here changes
- * nothing. */
+enum {
+    FREE = ORDER_IS_FREE,
+    STOCK = ORDER_HAS_STOCK,
+    MONEY = ORDER_HAS_MONEY,
+    REQUESTED = ORDER_FULFILMENT_REQUESTED,
+};
+
+/* What leads from where to where, what is noted, and what the others are told of it. `has`: only if
+ * the order has heard this before; of several rows the first that fits counts. Whatever is not here
+ * changes nothing. */
 static const struct rule {
     enum order_state from;
+    unsigned has; /* enum order_fact */
     enum order_event event;
     enum order_state to;
+    unsigned notes; /* enum order_fact */
     enum order_notice tells;
 } rules[] = {
-    {ORDER_NONE, ORDER_CREATE, ORDER_PENDING, ORDER_TELLS_CREATED},
+    {ORDER_NONE, 0, ORDER_CREATE, ORDER_PENDING, 0, ORDER_TELLS_CREATED},
 
-    {ORDER_PENDING, ORDER_STOCK_RESERVED, ORDER_VALIDATED, ORDER_TELLS_VALIDATED},
-    {ORDER_PENDING, ORDER_STOCK_REFUSED, ORDER_REJECTED, ORDER_TELLS_NOBODY},
-    {ORDER_PENDING, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_PENDING, ORDER_TIME_OUT, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_PENDING, ORDER_CANCEL, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
+    {ORDER_PENDING, 0, ORDER_STOCK_RESERVED, ORDER_VALIDATED, 0, ORDER_TELLS_VALIDATED},
+    {ORDER_PENDING, 0, ORDER_STOCK_REFUSED, ORDER_REJECTED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_PENDING, 0, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_PENDING, 0, ORDER_TIME_OUT, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_PENDING, 0, ORDER_CANCEL, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
 
-    {ORDER_VALIDATED, ORDER_PAYMENT_AUTHORIZED, ORDER_CONFIRMED, ORDER_TELLS_CONFIRMED},
-    {ORDER_VALIDATED, ORDER_PAYMENT_FAILED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_VALIDATED, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_VALIDATED, ORDER_TIME_OUT, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_VALIDATED, ORDER_CANCEL, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
+    {ORDER_VALIDATED, 0, ORDER_PAYMENT_AUTHORIZED, ORDER_CONFIRMED, 0, ORDER_TELLS_CONFIRMED},
+    {ORDER_VALIDATED, FREE, ORDER_NOTHING_TO_PAY, ORDER_CONFIRMED, 0, ORDER_TELLS_CONFIRMED},
+    {ORDER_VALIDATED, 0, ORDER_PAYMENT_FAILED, ORDER_VALIDATED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_VALIDATED, 0, ORDER_PAYMENT_DELAYED, ORDER_VALIDATED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_VALIDATED, 0, ORDER_PAYMENT_CAPTURED, ORDER_VALIDATED, MONEY, ORDER_TELLS_NOBODY},
+    {ORDER_VALIDATED, 0, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_VALIDATED, FREE, ORDER_TIME_OUT, ORDER_CONFIRMED, 0, ORDER_TELLS_CONFIRMED},
+    {ORDER_VALIDATED, 0, ORDER_TIME_OUT, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_VALIDATED, 0, ORDER_CANCEL, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
 
-    {ORDER_CONFIRMED, ORDER_FULFIL, ORDER_FULFILLED, ORDER_TELLS_FULFILLED},
-    {ORDER_CONFIRMED, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_CONFIRMED, ORDER_PAYMENT_VOIDED, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_CONFIRMED, ORDER_CANCEL, ORDER_CANCELLED, ORDER_TELLS_CANCELLED},
-    {ORDER_CONFIRMED, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, 0, ORDER_STOCK_COMMITTED, ORDER_CONFIRMED, STOCK, ORDER_TELLS_NOBODY},
+    {ORDER_CONFIRMED, STOCK | MONEY, ORDER_FULFIL, ORDER_FULFILLED, REQUESTED,
+     ORDER_TELLS_FULFILLED},
+    {ORDER_CONFIRMED, STOCK | REQUESTED, ORDER_FULFIL, ORDER_CONFIRMED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_CONFIRMED, STOCK, ORDER_FULFIL, ORDER_CONFIRMED, REQUESTED,
+     ORDER_TELLS_FULFILMENT_REQUESTED},
+    {ORDER_CONFIRMED, STOCK | REQUESTED, ORDER_PAYMENT_CAPTURED, ORDER_FULFILLED, MONEY,
+     ORDER_TELLS_FULFILLED},
+    {ORDER_CONFIRMED, 0, ORDER_PAYMENT_CAPTURED, ORDER_CONFIRMED, MONEY, ORDER_TELLS_NOBODY},
+    {ORDER_CONFIRMED, 0, ORDER_PAYMENT_DELAYED, ORDER_CONFIRMED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_CONFIRMED, 0, ORDER_CAPTURE_FAILED, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, FREE, ORDER_PAYMENT_VOIDED, ORDER_CONFIRMED, 0, ORDER_TELLS_NOBODY},
+    {ORDER_CONFIRMED, 0, ORDER_PAYMENT_VOIDED, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, 0, ORDER_RESERVATION_EXPIRED, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, 0, ORDER_CANCEL, ORDER_CANCELLED, 0, ORDER_TELLS_CANCELLED},
+    {ORDER_CONFIRMED, 0, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, 0, ORDER_TELLS_CANCELLED},
 
-    {ORDER_FULFILLED, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, ORDER_TELLS_NOBODY},
+    {ORDER_FULFILLED, 0, ORDER_PAYMENT_REFUNDED, ORDER_REFUNDED, 0, ORDER_TELLS_NOBODY},
 };
 enum { RULE_COUNT = sizeof(rules) / sizeof(rules[0]) };
 
@@ -73,21 +98,29 @@ static const struct {
     [ORDER_TIME_OUT] = {"Timeout", "ORDER_TIMED_OUT", "it waited too long"},
     [ORDER_PAYMENT_VOIDED] = {"PaymentVoided", "PAYMENT_EXPIRED",
                               "the payment is no longer authorized"},
+    [ORDER_STOCK_COMMITTED] = {"StockCommitted", "", ""},
+    [ORDER_PAYMENT_CAPTURED] = {"PaymentCaptured", "", ""},
+    [ORDER_CAPTURE_FAILED] = {"PaymentCaptureFailed", "PAYMENT_DECLINED",
+                              "the money could not be taken"},
+    [ORDER_PAYMENT_DELAYED] = {"PaymentDelayed", "PAYMENT_PROVIDER_DOWN",
+                               "the payment provider does not answer; it is asked again"},
+    [ORDER_NOTHING_TO_PAY] = {"NothingToPay", "", ""},
 };
 
-static const struct rule *find_rule(enum order_state from, enum order_event event)
+/* The first row that fits. */
+static const struct rule *find_rule(enum order_state from, unsigned facts, enum order_event event)
 {
     for (size_t i = 0; i < RULE_COUNT; i++)
-        if (rules[i].from == from && rules[i].event == event) return &rules[i];
+        if (rules[i].from == from && rules[i].event == event && !(rules[i].has & ~facts))
+            return &rules[i];
     return 0;
 }
 
-bool order_leads(enum order_state from, enum order_event event, enum order_state *ret_to)
+bool order_leads(enum order_state from, enum order_state to)
 {
-    const struct rule *rule = find_rule(from, event);
-
-    if (rule) *ret_to = rule->to;
-    return rule != 0;
+    for (size_t i = 0; i < RULE_COUNT && from != to; i++)
+        if (rules[i].from == from && rules[i].to == to) return true;
+    return false;
 }
 
 bool order_is_final(enum order_state state)
@@ -95,6 +128,16 @@ bool order_is_final(enum order_state state)
     for (size_t i = 0; i < RULE_COUNT; i++)
         if (rules[i].from == state) return false;
     return true;
+}
+
+static unsigned facts_of(const struct order *order)
+{
+    return order->facts | (order->total_minor == 0 ? ORDER_IS_FREE | ORDER_HAS_MONEY : 0);
+}
+
+bool order_has(const struct order *order, unsigned facts)
+{
+    return (facts_of(order) & facts) == facts;
 }
 
 const char *order_state_name(enum order_state state)
@@ -116,19 +159,15 @@ const char *order_event_name(enum order_event event)
 
 /* ---- what happens to it ---- */
 
-static bool is_reached(enum order_state from, enum order_state to)
-{
-    for (size_t i = 0; i < RULE_COUNT; i++)
-        if (rules[i].from == from && rules[i].to == to) return true;
-    return false;
-}
-
 static struct status refuse(struct arena *arena, const struct order *order, enum order_event event)
 {
     const char *could = "", *separator = "";
 
+    if (event == ORDER_FULFIL && order->state == ORDER_CONFIRMED)
+        return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_STOCK_PENDING,
+                           "the order's stock is not committed yet; try again in a moment");
     for (int to = ORDER_PENDING; to < ORDER_STATE_COUNT; to++) {
-        if (!is_reached(order->state, (enum order_state)to)) continue;
+        if (!order_leads(order->state, (enum order_state)to)) continue;
         could = arena_printf(arena, "%s%s%s", could, separator, state_names[to]);
         separator = ", ";
     }
@@ -162,28 +201,48 @@ static int64_t deadline_of(const struct order *order, int64_t now_us,
     return 0;
 }
 
-/* The step leads to another state. */
-static void move(struct order *order, const struct rule *rule, const struct order_step *step,
-                 const struct order_policy *policy, struct order_turn *turn)
+/* An entry of the history, with what the others are told. */
+static void record(struct order *order, const struct rule *rule, const struct order_step *step,
+                   struct order_turn *turn)
 {
     const char *message = step->message ? step->message : events[step->event].message;
 
-    turn->moved = true;
-    turn->tells = rule->tells;
-    turn->transition = (struct order_transition){rule->from,  rule->to, step->event,
-                                                 step->cause, message,  step->now_us};
-    turn->captures = policy->captures_on_confirm;
-
-    order->state = rule->to;
+    invariant(turn->move_count < ORDER_MOVES_MAX);
+    turn->moves[turn->move_count++] = (struct order_move){
+        {rule->from, rule->to, step->event, step->cause, message, step->now_us}, rule->tells};
     order->steps++;
+}
+
+/* Says why the order has ended, or still waits. */
+static void give_reason(struct order *order, const struct order_step *step)
+{
+    order->reason = step->reason ? step->reason : events[step->event].reason;
+    order->message = step->message ? step->message : events[step->event].message;
+}
+
+/* The rule is followed: to another state, or to one more fact in the same. */
+static void follow(struct order *order, const struct rule *rule, const struct order_step *step,
+                   const struct order_policy *policy, struct order_turn *turn)
+{
+    bool moves = rule->to != rule->from;
+    bool waits = step->event == ORDER_PAYMENT_FAILED || step->event == ORDER_PAYMENT_DELAYED;
+
+    turn->changed = true;
+    turn->captures = policy->captures_on_confirm;
+    if (moves || rule->tells != ORDER_TELLS_NOBODY) record(order, rule, step, turn);
+
+    order->facts |= rule->notes;
+    if (step->tracking_number) order->tracking_number = step->tracking_number;
+    if (order_is_final(rule->to) || waits) {
+        give_reason(order, step);
+    } else if (moves || rule->notes & ORDER_HAS_MONEY) {
+        order->reason = order->message = ""; /* what it waited for has come */
+    }
+    if (!moves) return;
+    order->state = rule->to;
     order->deadline_us = deadline_of(order, step->now_us, policy);
     turn->reserve_until_us = order->deadline_us + policy->payment_timeout_us;
     turn->pay_until_us = step->now_us + policy->payment_timeout_us;
-    if (order_is_final(rule->to)) {
-        order->reason = step->reason ? step->reason : events[step->event].reason;
-        order->message = message;
-    }
-    if (step->tracking_number) order->tracking_number = step->tracking_number;
 }
 
 static bool is_asked_for(enum order_event event)
@@ -194,7 +253,8 @@ static bool is_asked_for(enum order_event event)
 struct status order_apply(struct arena *arena, struct order *order, const struct order_step *step,
                           const struct order_policy *policy, struct order_turn *ret_turn)
 {
-    const struct rule *rule = find_rule(order->state, step->event);
+    const struct rule *rule = find_rule(order->state, facts_of(order), step->event);
+    struct order_step next = *step;
     struct order_turn turn = {0};
 
     if (!rule && is_asked_for(step->event)) return refuse(arena, order, step->event);
@@ -206,10 +266,12 @@ struct status order_apply(struct arena *arena, struct order *order, const struct
         order->payment_id = step->payment_id;
         turn.changed = true;
     }
-    if (rule) {
-        move(order, rule, step, policy, &turn);
-        turn.changed = true;
-    }
+    if (rule) follow(order, rule, step, policy, &turn);
+    /* A free order waits for nobody. */
+    next.event = ORDER_NOTHING_TO_PAY;
+    rule = turn.changed ? find_rule(order->state, facts_of(order), next.event) : 0;
+    if (rule) follow(order, rule, &next, policy, &turn);
+
     if (turn.changed) order->updated_us = step->now_us;
     *ret_turn = turn;
     return status_ok();

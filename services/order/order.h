@@ -3,7 +3,8 @@
  *
  * An order is carried out by events, which come twice, late, and out of order. What each of them
  * does in each state is one table (order.c) behind one function, order_apply; nothing else changes
- * a state. */
+ * a state. An order is delivered only once it has heard two facts: its stock is committed, and its
+ * money is taken. */
 #ifndef SERVICES_ORDER_ORDER_H
 #define SERVICES_ORDER_ORDER_H
 
@@ -44,9 +45,22 @@ enum order_event {
     ORDER_CANCEL,           /* somebody asks for it */
     ORDER_FULFIL,           /* likewise */
     ORDER_TIME_OUT,
-    ORDER_PAYMENT_VOIDED, /* what was authorized is gone */
+    ORDER_PAYMENT_VOIDED,  /* what was authorized is gone */
+    ORDER_STOCK_COMMITTED, /* the pieces are this order's */
+    ORDER_PAYMENT_CAPTURED,
+    ORDER_CAPTURE_FAILED,  /* for good */
+    ORDER_PAYMENT_DELAYED, /* the provider does not answer; it is asked again */
+    ORDER_NOTHING_TO_PAY,
 };
-enum { ORDER_EVENT_COUNT = ORDER_PAYMENT_VOIDED + 1 };
+enum { ORDER_EVENT_COUNT = ORDER_NOTHING_TO_PAY + 1 };
+
+/* What an order has heard so far, bits of `facts`. Stored, so the numbers stay. */
+enum order_fact {
+    ORDER_HAS_STOCK = 1,
+    ORDER_HAS_MONEY = 2,
+    ORDER_FULFILMENT_REQUESTED = 4,
+    ORDER_IS_FREE = 8, /* its total is 0; never stored */
+};
 
 /* What the others are told, in the transaction of the change. */
 enum order_notice {
@@ -55,6 +69,7 @@ enum order_notice {
     ORDER_TELLS_VALIDATED,
     ORDER_TELLS_CONFIRMED,
     ORDER_TELLS_CANCELLED,
+    ORDER_TELLS_FULFILMENT_REQUESTED,
     ORDER_TELLS_FULFILLED,
 };
 
@@ -96,7 +111,8 @@ struct order {
     int64_t number;       /* for people; 0: not kept yet */
     const char *user_id;  /* the customer's address */
     enum order_state state;
-    int steps; /* transitions so far */
+    unsigned facts; /* enum order_fact; ask order_has, which knows of free orders too */
+    int steps;      /* entries of the history so far */
 
     struct order_line *lines;
     size_t line_count, line_capacity;
@@ -111,7 +127,7 @@ struct order {
 
     const char *payment_method; /* a token of the provider; "" */
     const char *payment_id;     /* "" until it is known */
-    const char *reason;         /* why it ended, enum argosy.Reason by name; "" */
+    const char *reason;         /* why it ended or still waits, enum argosy.Reason by name; "" */
     const char *message;        /* the same in words */
     const char *tracking_number;
 
@@ -120,7 +136,7 @@ struct order {
     int64_t deadline_us; /* when it ends by itself; 0: never */
 };
 
-/* One entry of an order's history. */
+/* One entry of an order's history; mostly it leads to another state. */
 struct order_transition {
     enum order_state from, to;
     enum order_event event;
@@ -190,12 +206,20 @@ struct order_step {
     int64_t now_us;
 };
 
+/* One move of a step: an entry of the history, and what the others are told. */
+struct order_move {
+    struct order_transition transition;
+    enum order_notice tells;
+};
+
+/* A free order is validated and confirmed in one step. */
+enum { ORDER_MOVES_MAX = 2 };
+
 /* What a step has done. */
 struct order_turn {
     bool changed; /* the order is another one now, and to be kept */
-    bool moved;   /* to another state: by `transition` */
-    struct order_transition transition;
-    enum order_notice tells;
+    struct order_move moves[ORDER_MOVES_MAX];
+    int move_count;           /* 0: at most a fact or a reason was noted */
     int64_t reserve_until_us; /* of ORDER_TELLS_CREATED */
     int64_t pay_until_us;     /* of ORDER_TELLS_VALIDATED */
     bool captures;            /* of ORDER_TELLS_CONFIRMED: now, and not on fulfilment */
@@ -203,13 +227,17 @@ struct order_turn {
 
 /* Applies an event to the order. What does not fit its state changes nothing, and that is fine for
  * what the machine tells, which may come late or twice; what somebody asks for (ORDER_CANCEL,
- * ORDER_FULFIL) is refused: FAILED_PRECONDITION (ORDER_STATE), naming the states that it could go
- * to. ORDER_TIME_OUT counts only once the deadline has passed. */
+ * ORDER_FULFIL) is refused: FAILED_PRECONDITION, with ORDER_STATE and the states that it could go
+ * to, or with ORDER_STOCK_PENDING if it can be fulfilled once its stock is committed.
+ * ORDER_TIME_OUT counts only once the deadline has passed. */
 struct status order_apply(struct arena *arena, struct order *order, const struct order_step *step,
                           const struct order_policy *policy, struct order_turn *ret_turn);
 
-/* Where the table leads; false if nowhere. */
-bool order_leads(enum order_state from, enum order_event event, enum order_state *ret_to);
+/* Does the table lead from one state to the other, in one step? */
+bool order_leads(enum order_state from, enum order_state to);
+
+/* Has the order heard all of these facts (enum order_fact)? Nothing is to be paid for a free one. */
+bool order_has(const struct order *order, unsigned facts);
 
 /* Nothing leads out of it. */
 bool order_is_final(enum order_state state);

@@ -72,6 +72,42 @@ static void read_voided(struct arena *arena, const ProtobufCMessage *message,
     if (event->message[0]) step->message = event->message;
 }
 
+static void read_stock_committed(struct arena *arena, const ProtobufCMessage *message,
+                                 struct order_step *step)
+{
+    step->event = ORDER_STOCK_COMMITTED;
+}
+
+static void read_captured(struct arena *arena, const ProtobufCMessage *message,
+                          struct order_step *step)
+{
+    step->event = ORDER_PAYMENT_CAPTURED;
+    step->payment_id = ((const Events__PaymentCapturedEvent *)message)->payment_id;
+}
+
+static void read_capture_failed(struct arena *arena, const ProtobufCMessage *message,
+                                struct order_step *step)
+{
+    const Events__PaymentCaptureFailedEvent *event =
+        (const Events__PaymentCaptureFailedEvent *)message;
+
+    step->event = ORDER_CAPTURE_FAILED;
+    step->payment_id = event->payment_id;
+    if (event->reason[0]) step->reason = event->reason;
+    if (event->message[0]) step->message = event->message;
+}
+
+static void read_delayed(struct arena *arena, const ProtobufCMessage *message,
+                         struct order_step *step)
+{
+    const Events__PaymentDelayedEvent *event = (const Events__PaymentDelayedEvent *)message;
+
+    step->event = ORDER_PAYMENT_DELAYED;
+    step->payment_id = event->payment_id;
+    if (event->reason[0]) step->reason = event->reason;
+    if (event->message[0]) step->message = event->message;
+}
+
 static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
                           struct order_step *step)
 {
@@ -100,15 +136,20 @@ static const struct {
     {&events__payment_voided_event__descriptor, read_voided},
     {&events__payment_refunded_event__descriptor, read_refunded},
     {&events__payment_requires_action_event__descriptor, read_requires_action},
+    {&events__stock_committed_event__descriptor, read_stock_committed},
+    {&events__payment_captured_event__descriptor, read_captured},
+    {&events__payment_capture_failed_event__descriptor, read_capture_failed},
+    {&events__payment_delayed_event__descriptor, read_delayed},
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 
 /* What the subscriptions ask for: the names of the above. */
 static const char *const result_types[] = {"OrderValidationResultEvent", "ReservationExpiredEvent",
-                                           0};
-static const char *const payment_types[] = {"PaymentAuthorizedEvent",     "PaymentFailedEvent",
-                                            "PaymentVoidedEvent",         "PaymentRefundedEvent",
-                                            "PaymentRequiresActionEvent", 0};
+                                           "StockCommittedEvent", 0};
+static const char *const payment_types[] = {
+    "PaymentAuthorizedEvent", "PaymentFailedEvent",         "PaymentVoidedEvent",
+    "PaymentRefundedEvent",   "PaymentRequiresActionEvent", "PaymentCapturedEvent",
+    "PaymentDelayedEvent",    "PaymentCaptureFailedEvent",  0};
 
 /* ---- taking it ---- */
 

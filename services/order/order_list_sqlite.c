@@ -28,7 +28,7 @@ static_assert(ORDER_STATE_COUNT == 8, "OF_ALL has all states");
 
 static const char by_number[] = "SELECT " ORDER_COLUMNS
                                 ", length(o.document) FROM orders o WHERE o.number = ?";
-enum { LENGTH_COLUMN = 19 };
+enum { LENGTH_COLUMN = 20 };
 
 const char *order_sqlite_list_statement(bool of_seller, bool of_state)
 {

@@ -66,6 +66,14 @@ const struct order_address *order_address_of(struct arena *arena,
     return address;
 }
 
+/* How far an order is that is to be delivered; static. */
+static const char *fulfilment_of(const struct order *order)
+{
+    if (order->state != ORDER_CONFIRMED) return "";
+    if (order_has(order, ORDER_FULFILMENT_REQUESTED)) return "requested";
+    return order_has(order, ORDER_HAS_STOCK) ? "ready" : "";
+}
+
 /* What answers and documents have in common. */
 static OrderService__Order *document_message(struct arena *arena, const struct order *order)
 {
@@ -96,6 +104,7 @@ OrderService__Order *order_message(struct arena *arena, const struct order *orde
     message->updated_at = rpc_timestamp(arena, order->updated_us);
     message->user_id = (char *)order->user_id;
     message->tracking_number = (char *)order->tracking_number;
+    message->fulfilment = (char *)fulfilment_of(order);
     if (order->deadline_us) message->expires_at = rpc_timestamp(arena, order->deadline_us);
     return message;
 }
@@ -251,15 +260,27 @@ static const ProtobufCMessage *fulfilled(struct arena *arena, const struct order
     return &event->base;
 }
 
-const ProtobufCMessage *order_notice(struct arena *arena, const struct order *order,
-                                     const struct order_turn *turn)
+static const ProtobufCMessage *fulfilment_requested(struct arena *arena, const struct order *order)
 {
-    switch (turn->tells) {
+    Events__OrderFulfilmentRequestedEvent *event = arena_new(arena,
+                                                             Events__OrderFulfilmentRequestedEvent);
+
+    events__order_fulfilment_requested_event__init(event);
+    event->order_id = (char *)order->order_id;
+    event->user_id = (char *)order->user_id;
+    return &event->base;
+}
+
+const ProtobufCMessage *order_notice(struct arena *arena, const struct order *order,
+                                     const struct order_turn *turn, enum order_notice notice)
+{
+    switch (notice) {
     case ORDER_TELLS_NOBODY: break;
     case ORDER_TELLS_CREATED: return created(arena, order, turn);
     case ORDER_TELLS_VALIDATED: return validated(arena, order, turn);
     case ORDER_TELLS_CONFIRMED: return confirmed(arena, order, turn);
     case ORDER_TELLS_CANCELLED: return cancelled(arena, order);
+    case ORDER_TELLS_FULFILMENT_REQUESTED: return fulfilment_requested(arena, order);
     case ORDER_TELLS_FULFILLED: return fulfilled(arena, order);
     }
     return 0;

@@ -21,8 +21,8 @@ struct str order_document(struct arena *arena, const struct order *order);
 /* Fills that part in. DATA_LOSS (STORE_DAMAGED) for a document that is none of ours. */
 struct status order_document_read(struct arena *arena, struct str document, struct order *order);
 
-/* The event of proto/events.proto that tells of a turn; NULL when it tells nobody. */
+/* The event of proto/events.proto that tells of a move of this turn; NULL when it tells nobody. */
 const ProtobufCMessage *order_notice(struct arena *arena, const struct order *order,
-                                     const struct order_turn *turn);
+                                     const struct order_turn *turn, enum order_notice notice);
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers, in the order of proto/order.proto. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "rpc/cursor.h"
 #include "services/order/order_message.h"
 #include "services/order/order_service.h"
 
-enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3 };
+enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3, US_PER_MS = 1000 };
+/* How often it is looked whether the stock of an order is committed that is to be fulfilled. */
+enum { STOCK_PAUSE_US = 20 * 1000 };
 
 static const char admins[] = "admin superAdmin";
 static const char sellers[] = "seller admin superAdmin";
@@ -67,13 +71,23 @@ static void reply_order(struct arena *arena, const struct order *order, const ch
     response->order = order_message(arena, order);
 }
 
+/* What the answer to a cancellation or a fulfilment says: an order that is still confirmed waits
+ * for its money. */
+static void reply_outcome(const struct order *order, OrderService__StandardResponse *response)
+{
+    if (order->state == ORDER_CANCELLED)
+        reply(response, 200, "order cancelled");
+    else if (order->state == ORDER_CONFIRMED)
+        reply(response, 202, "fulfilment requested; it follows once the money is taken");
+    else
+        reply(response, 200, "order fulfilled");
+}
+
 static void reply_changed(struct arena *arena, const struct order_written *written,
                           OrderService__StandardResponse *response)
 {
-    const char *message = written->order.state == ORDER_CANCELLED ? "order cancelled"
-                                                                  : "order fulfilled";
-
-    reply_order(arena, &written->order, message, response);
+    reply_order(arena, &written->order, "", response);
+    reply_outcome(&written->order, response);
     order_message_add_history(arena, written->history, written->history_count, response->order);
 }
 
@@ -296,6 +310,23 @@ static struct status apply_asked(const struct call *call, struct order *order, v
     return order_apply(call->arena, order, &asking->step, asking->policy, ret_turn);
 }
 
+/* The stock of an order is committed some milliseconds after it was confirmed: who fulfils it right
+ * then need not ask again. */
+static struct status update_soon(struct call *call, struct order_service *service,
+                                 const struct order_change *change,
+                                 struct order_written *ret_written)
+{
+    int64_t until_us = clock_monotonic_us() + service->answer_within_ms * US_PER_MS;
+
+    for (;;) {
+        struct status st = order_update(call, service, change, ret_written);
+        if (st.reason != ARGOSY__REASON__ORDER_STOCK_PENDING) return st;
+        if (clock_monotonic_us() + STOCK_PAUSE_US > until_us) return st;
+        struct status slept = fiber_sleep(call, STOCK_PAUSE_US);
+        if (failed(slept)) return slept;
+    }
+}
+
 static struct status ask(struct call *call, const char *order_id, struct asking *asking,
                          const ProtobufCMessage *request, OrderService__StandardResponse *response)
 {
@@ -316,7 +347,7 @@ static struct status ask(struct call *call, const char *order_id, struct asking 
         .idempotency = &idempotency,
         .answer = changed_answer,
     };
-    st = order_update(call, service, &change, written);
+    st = update_soon(call, service, &change, written);
     if (failed(st)) return st;
     if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
     reply_changed(call->arena, written, response);
@@ -338,6 +369,62 @@ static struct status cancel_order(struct call *call,
     return ask(call, request->order_id, &asking, &request->base, response);
 }
 
+/* Looks until the order has left CONFIRMED, or `timeout_ms` are over. */
+static struct status watch_fulfilment(struct call *call, struct order_watcher *watcher,
+                                      const char *order_id, int64_t timeout_ms,
+                                      struct order *ret_order)
+{
+    struct order_service *service = call_service(call);
+    int64_t until_us = clock_monotonic_us() + timeout_ms * US_PER_MS;
+    struct status st;
+
+    for (;;) {
+        st = service->store->find(call, service->store, order_id, ret_order);
+        if (failed(st) || ret_order->state != ORDER_CONFIRMED) return st;
+        int64_t left_ms = (until_us - clock_monotonic_us()) / US_PER_MS;
+        if (left_ms <= 0) return status_ok();
+        st = order_watch_wait(call, watcher, left_ms < WATCH_AGAIN_MS ? left_ms : WATCH_AGAIN_MS);
+        if (failed(st)) return st;
+    }
+}
+
+static bool was_fulfilled(const OrderService__Order *order)
+{
+    for (size_t i = 0; i < order->n_history; i++)
+        if (strcmp(order->history[i]->to, order_state_name(ORDER_FULFILLED)) == 0) return true;
+    return false;
+}
+
+/* Fulfilment was requested: mostly the money is taken within milliseconds, and the caller learns
+ * what became of the order. Who asks again with the same key waits likewise. */
+static struct status wait_for_fulfilment(struct call *call, const char *order_id,
+                                         const struct user *user,
+                                         OrderService__StandardResponse *response)
+{
+    struct order_service *service = call_service(call);
+    /* A caller who waits less long gets its answer in time too. */
+    int64_t timeout_ms = call_remaining_us(call) / US_PER_MS * 9 / 10;
+    struct order_watcher watcher;
+    struct order order;
+    struct status st;
+
+    if (timeout_ms > service->answer_within_ms) timeout_ms = service->answer_within_ms;
+    /* Who watches too many orders is answered at once. */
+    if (failed(order_watch_begin(call, service->watchers, order_id, user->email, &watcher)))
+        return status_ok();
+    st = watch_fulfilment(call, &watcher, order_id, timeout_ms, &order);
+    order_watch_end(service->watchers, &watcher);
+    if (failed(st)) return st;
+    st = load_order(call, order_id, user, &order, response);
+    if (failed(st)) return st;
+    if (order.state != ORDER_CONFIRMED && !was_fulfilled(response->order))
+        return status_printf(call->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_STATE,
+                             "the order is %s and was not fulfilled: %s",
+                             order_state_name(order.state), order.message);
+    reply_outcome(&order, response);
+    return status_ok();
+}
+
 static struct status fulfil_order(struct call *call,
                                   const OrderService__FulfilOrderRequest *request,
                                   OrderService__StandardResponse *response)
@@ -350,7 +437,10 @@ static struct status fulfil_order(struct call *call,
     if (failed(st)) return st;
     asking.user = &user;
     if (request->tracking_number[0]) asking.step.tracking_number = request->tracking_number;
-    return ask(call, request->order_id, &asking, &request->base, response);
+    st = ask(call, request->order_id, &asking, &request->base, response);
+    if (failed(st) || !response->order) return st;
+    if (strcmp(response->order->status, order_state_name(ORDER_CONFIRMED)) != 0) return st;
+    return wait_for_fulfilment(call, request->order_id, &user, response);
 }
 
 /* ---- watching one ---- */

@@ -27,6 +27,10 @@ static const struct setting settings[] = {
      "Pieces in orders that are not paid, for one network address.", 0, 1000000000000},
     {"ORDER_CAPTURE", SETTING_TEXT, "fulfil",
      "When the money is taken: fulfil (when the goods leave) or confirm (at once).", 0, 0},
+    {"ORDER_ANSWER_WITHIN", SETTING_DURATION, "5s",
+     "How long the fulfilment of an order waits for its stock, and then for its money, before it is "
+     "refused or answered 202.",
+     1, 60000},
     {"ORDER_LINES_MAX", SETTING_INTEGER, "500", "Different products in one order.", 1,
      ORDER_LINES_CAPACITY},
     {"ORDER_QUANTITY_MAX", SETTING_INTEGER, "1000000", "Pieces of one product in one order.", 1,
@@ -72,6 +76,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     if (failed(st)) return st;
     st = order_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
+    service->answer_within_ms = config_duration_ms(context->config, "ORDER_ANSWER_WITHIN");
     service->products = context->channel(context, "product");
     service->carts = context->channel(context, "cart");
     service->server = context->server;

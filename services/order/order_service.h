@@ -14,6 +14,7 @@ struct order_service {
     const struct rpc_server *server;
     struct shards *shards;
     struct order_policy policy;
+    int64_t answer_within_ms; /* how long FulfilOrder waits for the stock, and for the money */
     struct order_watchers *watchers;
     struct shard_timer sweep_timer; /* of shard 0 */
     unsigned sweeps;

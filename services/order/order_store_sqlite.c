@@ -70,6 +70,9 @@ static const char *const migrations[] = {
     "INSERT INTO order_sellers SELECT s.seller, o.state, s.number"
     "  FROM order_sellers_before s CROSS JOIN orders o ON o.number = s.number;"
     "DROP TABLE order_sellers_before;",
+    /* Orders that were confirmed before facts were kept (state 3) had their stock committed then. */
+    "ALTER TABLE orders ADD COLUMN facts INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE orders SET facts = 1 WHERE state = 3;",
     0,
 };
 
@@ -102,6 +105,7 @@ struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_o
         .deadline_us = sqlite_column_i64(rows, 15),
         .cart_state = sqlite_column_text(rows, 17),
         .client = sqlite_column_text(rows, 18),
+        .facts = (unsigned)sqlite_column_i64(rows, 19),
     };
     struct status st;
 
@@ -191,27 +195,40 @@ static struct status history(struct call *call, struct order_store *port, const 
 
 /* ---- what every change writes besides the row ---- */
 
-/* The history and the outbox. */
-static struct status write_turn(const struct call *call, struct sqlite_tx *tx,
-                                const struct order *order, const struct order_turn *turn)
+/* The entry of the history that has this number, and the event that tells of it. */
+static struct status write_move(const struct call *call, struct sqlite_tx *tx,
+                                const struct order *order, const struct order_turn *turn, int step)
 {
-    const struct order_transition *made = &turn->transition;
+    const struct order_move *move = &turn->moves[step - 1 - (order->steps - turn->move_count)];
+    const struct order_transition *made = &move->transition;
     const ProtobufCMessage *notice;
     struct event event;
     struct status st;
 
-    if (!turn->moved) return status_ok();
     st = sqlite_exec(tx, 0,
                      "INSERT INTO order_history (number, step, from_state, to_state, event, cause,"
                      " message, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                     "liiiittl", order->number, order->steps, (int)made->from, (int)made->to,
+                     "liiiittl", order->number, step, (int)made->from, (int)made->to,
                      (int)made->event, made->cause, made->message, made->at_us);
     if (failed(st)) return st;
 
-    notice = order_notice(call->arena, order, turn);
+    notice = order_notice(call->arena, order, turn, move->tells);
     if (!notice) return status_ok();
     event_make(call, ORDER_TOPIC, order->order_id, notice, &event);
     return outbox_sqlite_put(tx, &event);
+}
+
+/* The history and the outbox. */
+static struct status write_turn(const struct call *call, struct sqlite_tx *tx,
+                                const struct order *order, const struct order_turn *turn)
+{
+    struct status st = status_ok();
+
+    for (int i = 0; i < turn->move_count && !failed(st); i++) {
+        int step = order->steps - turn->move_count + i + 1;
+        st = write_move(call, tx, order, turn, step);
+    }
+    return st;
 }
 
 /* *ret_replayed.data if the request was here before. */
@@ -415,12 +432,12 @@ static struct status save_order(const struct call *call, struct sqlite_tx *tx,
 {
     struct status st = sqlite_exec(
         tx, 0,
-        "UPDATE orders SET state = ?1, steps = ?, payment_id = ?, reason = ?,"
+        "UPDATE orders SET state = ?1, facts = ?, steps = ?, payment_id = ?, reason = ?,"
         " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ?,"
         " client = iif(?1 < 3, client, '') WHERE number = ?",
-        "iittttlll", (int)order->state, order->steps, order->payment_id, order->reason,
-        order->message, order->tracking_number, order->updated_us, order->deadline_us,
-        order->number);
+        "iiittttlll", (int)order->state, (int)order->facts, order->steps, order->payment_id,
+        order->reason, order->message, order->tracking_number, order->updated_us,
+        order->deadline_us, order->number);
 
     if (failed(st) || order->state == before) return st;
     return save_sellers(call, tx, order, before);

@@ -21,7 +21,7 @@ static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
     "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
     " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
     " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document,"    \
-    " o.cart_state, o.client"
+    " o.cart_state, o.client, o.facts"
 
 /* The current row as an order in the rows' arena. */
 struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order);

@@ -140,11 +140,12 @@ static void keeps_orders(struct call *call, struct stage *stage)
     EXPECT_OK(create_with(call, "Ann@example.com", 0, &first));
     EXPECT_OK(create_with(call, "ann@example.com", 0, &second));
     EXPECT(first.order.number > 0 && second.order.number > first.order.number);
-    EXPECT(first.turn.moved && first.order.state == ORDER_PENDING);
+    EXPECT(first.turn.move_count > 0 && first.order.state == ORDER_PENDING);
     finds_it(call, &first.order);
 
     EXPECT_OK(update(call, first.order.order_id, ORDER_STOCK_RESERVED, &first));
-    EXPECT(first.turn.moved && first.order.state == ORDER_VALIDATED && first.order.steps == 2);
+    EXPECT(first.turn.move_count > 0 && first.order.state == ORDER_VALIDATED &&
+           first.order.steps == 2);
     finds_it(call, &first.order);
     EXPECT_OK(store->history(call, store, &first.order, &history, &count));
     EXPECT(count == 2);
@@ -183,15 +184,19 @@ static void tells_events(struct call *call, struct stage *stage)
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written));
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written)); /* changes nothing */
     EXPECT(!written.turn.changed);
+    EXPECT_OK(update(call, order_id, ORDER_STOCK_COMMITTED, &written)); /* tells nobody */
     EXPECT_OK(update(call, order_id, ORDER_FULFIL, &written));
+    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_CAPTURED, &written));
+    EXPECT(written.order.facts == (ORDER_HAS_STOCK | ORDER_HAS_MONEY | ORDER_FULFILMENT_REQUESTED));
     EXPECT_REFUSED(update(call, order_id, ORDER_CANCEL, &written), FAILED_PRECONDITION,
                    ORDER_STATE);
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_REFUNDED, &written)); /* tells nobody */
 
-    EXPECT(read_events(call, &events) == 4);
-    for (size_t i = 0; i < 4; i++) EXPECT(strcmp(events[i].key, order_id) == 0);
+    EXPECT(read_events(call, &events) == 5);
+    for (size_t i = 0; i < 5; i++) EXPECT(strcmp(events[i].key, order_id) == 0);
     EXPECT(event_is(&events[0], &events__order_created_event__descriptor));
-    EXPECT(event_is(&events[3], &events__order_fulfilled_event__descriptor));
+    EXPECT(event_is(&events[3], &events__order_fulfilment_requested_event__descriptor));
+    EXPECT(event_is(&events[4], &events__order_fulfilled_event__descriptor));
     EXPECT_OK(event_unpack(call->arena, &events[1], &events__order_validated_event__descriptor,
                            &message));
     const Events__OrderValidatedEvent *validated = (const Events__OrderValidatedEvent *)message;
@@ -221,9 +226,9 @@ static void takes_once(struct call *call, struct stage *stage)
     const struct order_change change = {
         .order_id = order_id, .apply = apply, .data = &step, .event = &event};
     EXPECT_OK(store->update(call, store, &change, &written));
-    EXPECT(written.turn.moved);
+    EXPECT(written.turn.move_count > 0);
     EXPECT_OK(store->update(call, store, &change, &written)); /* would be refused if it ran */
-    EXPECT(!written.turn.changed && !written.turn.moved);
+    EXPECT(!written.turn.changed && written.turn.move_count == 0);
     EXPECT(read_events(call, &events) == 2);
 
     /* A failed change has not taken its event. */
@@ -264,10 +269,10 @@ static void answers_again(struct call *call, struct stage *stage)
                                         .idempotency = &idempotency,
                                         .answer = answer};
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(again.turn.moved && !again.replayed.data);
+    EXPECT(again.turn.move_count > 0 && !again.replayed.data);
     EXPECT(again.history_count == 2 && again.history[1].event == ORDER_CANCEL);
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(!again.turn.moved && str_equal(again.replayed, answer(call->arena, &first)));
+    EXPECT(again.turn.move_count == 0 && str_equal(again.replayed, answer(call->arena, &first)));
     idempotency.key = "k3"; /* a refused request keeps no key */
     EXPECT_REFUSED(store->update(call, store, &change, &again), FAILED_PRECONDITION, ORDER_STATE);
     EXPECT_OK(store->replay(call, store, &idempotency, &found));
@@ -379,7 +384,7 @@ static void orders_states(struct call *call, struct stage *stage)
     EXPECT_REFUSED(store->find_of_cart(call, store, "ann@example.com", "1.1", &found), NOT_FOUND,
                    ORDER_NOT_FOUND);
     EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &first));
-    EXPECT(!first.is_earlier && first.turn.moved);
+    EXPECT(!first.is_earlier && first.turn.move_count > 0);
     EXPECT_OK(order_cart(call, "Ann@Example.com", "1.1", "", &again));
     EXPECT(again.is_earlier && !again.turn.changed);
     EXPECT(strcmp(again.order.order_id, first.order.order_id) == 0);
@@ -585,7 +590,7 @@ static void race_to_end(struct call *call, struct stage *stage, int number)
     struct order_written written = {0};
 
     EXPECT_OK(update(call, contended, number % 2 ? ORDER_TIME_OUT : ORDER_STOCK_REFUSED, &written));
-    if (written.turn.moved) moved++;
+    if (written.turn.move_count > 0) moved++;
 }
 
 static void race_to_cancel(struct call *call, struct stage *stage, int number)
@@ -594,7 +599,7 @@ static void race_to_cancel(struct call *call, struct stage *stage, int number)
     struct status st = update(call, contended, ORDER_CANCEL, &written);
 
     EXPECT(!failed(st) || st.reason == ARGOSY__REASON__ORDER_STATE);
-    if (!failed(st) && written.turn.moved) moved++;
+    if (!failed(st) && written.turn.move_count > 0) moved++;
 }
 
 static void races(struct call *call, struct stage *stage)

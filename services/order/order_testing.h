@@ -130,7 +130,8 @@ static const struct cart_service_handlers fake_carts = {.get_cart = fake_cart};
 static inline void order_play(void (*play)(struct call *call, struct stage *stage))
 {
     static const char *const small_limits[] = {"ORDER_LINES_MAX=2", "ORDER_QUANTITY_MAX=100",
-                                               "ORDER_WATCHERS_MAX=4", 0};
+                                               "ORDER_WATCHERS_MAX=4", "ORDER_ANSWER_WITHIN=50ms",
+                                               0};
     static const struct stage_plan plan = {
         .module = &order_service,
         .settings = small_limits,

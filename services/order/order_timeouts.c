@@ -30,6 +30,8 @@ static struct status apply_timeout(const struct call *call, struct order *order,
 
     step.message = order->state == ORDER_PENDING ? "its stock was not reserved in time"
                                                  : "it was not paid in time";
+    if (order->state == ORDER_VALIDATED && order->message[0])
+        step.message = arena_printf(call->arena, "it was not paid in time: %s", order->message);
     return order_apply(call->arena, order, &step, &service->policy, ret_turn);
 }
 

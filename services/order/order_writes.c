@@ -18,11 +18,11 @@ static struct metric_series *confirm_series;
 void order_metrics_init(void)
 {
     for (int from = 0; from < ORDER_STATE_COUNT; from++) {
-        for (int event = 0; event < ORDER_EVENT_COUNT; event++) {
-            enum order_state to;
-            if (!order_leads((enum order_state)from, (enum order_event)event, &to)) continue;
-            transition_series[from][to] = metric_series(
-                &transitions, order_state_name((enum order_state)from), order_state_name(to));
+        for (int to = 0; to < ORDER_STATE_COUNT; to++) {
+            if (!order_leads((enum order_state)from, (enum order_state)to)) continue;
+            transition_series[from][to] = metric_series(&transitions,
+                                                        order_state_name((enum order_state)from),
+                                                        order_state_name((enum order_state)to));
         }
     }
     for (int state = ORDER_PENDING; state < ORDER_FULFILLED; state++)
@@ -38,14 +38,15 @@ void order_metrics_set_open(const int64_t counts[ORDER_STATE_COUNT])
 
 static void tell(struct order_service *service, const struct order_written *written)
 {
-    const struct order_transition *made = &written->turn.transition;
-
     if (!written->turn.changed) return;
     order_watchers_tell(service->watchers, written->order.order_id);
-    if (!written->turn.moved) return;
-    metric_add(transition_series[made->from][made->to], 1);
-    if (made->to == ORDER_CONFIRMED)
-        metric_observe_us(confirm_series, made->at_us - written->order.created_us);
+    for (int i = 0; i < written->turn.move_count; i++) {
+        const struct order_transition *made = &written->turn.moves[i].transition;
+        if (made->from == made->to) continue;
+        metric_add(transition_series[made->from][made->to], 1);
+        if (made->to == ORDER_CONFIRMED)
+            metric_observe_us(confirm_series, made->at_us - written->order.created_us);
+    }
 }
 
 struct status order_create(struct call *call, struct order_service *service,

@@ -55,6 +55,7 @@ static struct status begin(struct taking *taking, enum payment_operation_kind ki
 
 static struct status begin_authorize(struct taking *taking)
 {
+    taking->payment->reference = ""; /* of the try before */
     return begin(taking, PAYMENT_AUTHORIZE, taking->payment->amount_minor, PAYMENT_GOT_AUTHORIZED);
 }
 
@@ -95,7 +96,13 @@ static struct status begin_void(struct taking *taking)
     return begin(taking, PAYMENT_VOID, taking->payment->authorized_minor, PAYMENT_GOT_VOIDED);
 }
 
-/* Somebody of the shop lets it go. */
+static struct status begin_close(struct taking *taking)
+{
+    taking->payment->wishes |= PAYMENT_WISH_CLOSE;
+    return begin_void(taking);
+}
+
+/* Somebody of the shop lets the authorization go. */
 static struct status begin_asked_void(struct taking *taking)
 {
     taking->payment->wishes |= PAYMENT_WISH_UNDO;
@@ -147,14 +154,14 @@ static struct status hold(struct taking *taking)
 
     forget_refusal(payment);
     payment->authorized_minor = payment->amount_minor;
-    payment->expires_us = taking->input->expires_us;
+    payment->expires_us = payment->amount_minor > 0 ? taking->input->expires_us : 0;
     if (payment->amount_minor > 0)
         payment_post_authorize(payment->amount_minor, new_posting(taking));
     if (!(payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_AUTHORIZED);
     return status_ok();
 }
 
-/* It was given up, and the provider has it after all: it is not to stay. */
+/* It has ended, and the provider has it after all: it is not to stay. */
 static struct status hold_to_undo(struct taking *taking)
 {
     taking->payment->wishes |= PAYMENT_WISH_UNDO;
@@ -173,22 +180,20 @@ static void note_failure(struct taking *taking)
     taking->payment->message = taking->input->message;
 }
 
-/* The end without money. An order that is still to be paid hears of it. */
+/* The end without money. */
 static struct status end(struct taking *taking)
 {
-    struct payment *payment = taking->payment;
-
-    payment->expires_us = 0;
-    if (payment->wishes & (PAYMENT_WISH_ENDED | PAYMENT_WISH_CONFIRMED)) return status_ok();
-    payment->wishes |= PAYMENT_WISH_ENDED;
-    tell(taking, PAYMENT_NEWS_FAILED);
+    taking->payment->expires_us = 0;
     return status_ok();
 }
 
+/* This try to pay has failed; the order may be paid by another. */
 static struct status fail(struct taking *taking)
 {
+    if (taking->payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
     note_failure(taking);
-    return end(taking);
+    tell(taking, PAYMENT_NEWS_FAILED);
+    return status_ok();
 }
 
 /* Declined after the customer was asked to act: the provider still has it open, and who can act on
@@ -198,20 +203,38 @@ static struct status fail_and_close(struct taking *taking)
     struct status st = fail(taking);
 
     if (failed(st)) return st;
-    taking->payment->wishes |= PAYMENT_WISH_UNDO;
-    return begin_void(taking);
+    return begin_close(taking);
 }
 
 static struct status let_go(struct taking *taking)
 {
     struct payment *payment = taking->payment;
+    bool undone = payment->wishes & PAYMENT_WISH_UNDO;
 
+    if ((payment->wishes & PAYMENT_WISH_CLOSE) && !undone) {
+        payment->wishes &= ~(unsigned)PAYMENT_WISH_CLOSE;
+        payment->state = PAYMENT_NEW;
+        return status_ok();
+    }
     if (payment->authorized_minor > 0)
         payment_post_release("void", payment->authorized_minor, new_posting(taking));
     payment->authorized_minor = 0;
-    if (!(payment->wishes & PAYMENT_WISH_UNDO) || !payment->reason) note_failure(taking);
+    if (!undone || !payment->reason) note_failure(taking);
     tell(taking, PAYMENT_NEWS_VOIDED);
     return end(taking);
+}
+
+/* What is to be given back at once delivers no order. */
+static struct status tell_captured(struct taking *taking)
+{
+    if (!(taking->payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_CAPTURED);
+    return status_ok();
+}
+
+static struct status tell_voided(struct taking *taking)
+{
+    tell(taking, PAYMENT_NEWS_VOIDED);
+    return status_ok();
 }
 
 static struct status take_money(struct taking *taking)
@@ -227,8 +250,7 @@ static struct status take_money(struct taking *taking)
     if (rest_minor > 0) payment_post_release("release", rest_minor, new_posting(taking));
     payment->captured_minor = amount_minor;
     payment->expires_us = 0;
-    tell(taking, PAYMENT_NEWS_CAPTURED);
-    return status_ok();
+    return tell_captured(taking);
 }
 
 static struct status give_back(struct taking *taking)
@@ -253,6 +275,18 @@ static struct status note_refusal(struct taking *taking)
     return status_ok();
 }
 
+/* The order wanted the money, and the provider says no: the order hears of it, and decides what
+ * becomes of the authorization. */
+static struct status capture_refused(struct taking *taking)
+{
+    struct payment *payment = taking->payment;
+    bool wanted = payment->wishes & PAYMENT_WISH_CAPTURE;
+
+    payment->wishes &= ~(unsigned)PAYMENT_WISH_CAPTURE;
+    if (wanted && !(payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_CAPTURE_FAILED);
+    return note_refusal(taking);
+}
+
 static struct status void_refused(struct taking *taking)
 {
     if (taking->payment->authorized_minor == 0) taking->payment->state = PAYMENT_ACTION;
@@ -266,21 +300,34 @@ static struct status refund_refused(struct taking *taking)
     return note_refusal(taking);
 }
 
+/* An authorization of nothing has no end. */
 static struct status expire(struct taking *taking)
 {
+    if (taking->payment->amount_minor == 0) {
+        taking->payment->expires_us = 0;
+        return status_ok();
+    }
     taking->payment->wishes |= PAYMENT_WISH_UNDO;
     note_failure(taking);
     return status_ok();
 }
 
-static struct status give_up(struct taking *taking)
+/* Who waits for the money is to know why it takes so long. */
+static struct status delay(struct taking *taking)
 {
     struct payment *payment = taking->payment;
 
     if (payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
     note_failure(taking);
-    payment->wishes |= PAYMENT_WISH_UNDO | PAYMENT_WISH_ENDED;
-    tell(taking, PAYMENT_NEWS_FAILED);
+    if (payment->state != PAYMENT_VOIDING && payment->state != PAYMENT_CAPTURED)
+        tell(taking, PAYMENT_NEWS_DELAYED);
+    return status_ok();
+}
+
+/* A payment of nothing has all of it. */
+static struct status open_payment(struct taking *taking)
+{
+    if (taking->payment->amount_minor == 0) taking->payment->state = PAYMENT_CAPTURED;
     return status_ok();
 }
 
@@ -292,47 +339,56 @@ static const struct rule {
     enum payment_state to;
     struct status (*does)(struct taking *taking); /* NULL: nothing besides */
 } rules[] = {
-    {PAYMENT_ABSENT, PAYMENT_ORDER_VALIDATED, PAYMENT_NEW, 0},
+    {PAYMENT_ABSENT, PAYMENT_ORDER_VALIDATED, PAYMENT_NEW, open_payment},
     {PAYMENT_ABSENT, PAYMENT_ORDER_CANCELLED, PAYMENT_BURIED, 0},
 
     {PAYMENT_NEW, PAYMENT_ASK_AUTHORIZE, PAYMENT_AUTHORIZING, begin_authorize},
     {PAYMENT_ACTION, PAYMENT_ASK_CONFIRM, PAYMENT_CONFIRMING, begin_confirm},
-    {PAYMENT_ACTION, PAYMENT_ASK_VOID, PAYMENT_VOIDING, begin_asked_void},
+    {PAYMENT_ACTION, PAYMENT_ASK_ABANDON, PAYMENT_VOIDING, begin_close},
+    {PAYMENT_ACTION, PAYMENT_ASK_VOID, PAYMENT_VOIDING, begin_close},
     {PAYMENT_AUTHORIZED, PAYMENT_ASK_CAPTURE, PAYMENT_CAPTURING, begin_capture},
     {PAYMENT_AUTHORIZED, PAYMENT_ASK_VOID, PAYMENT_VOIDING, begin_asked_void},
     {PAYMENT_CAPTURED, PAYMENT_ASK_REFUND, PAYMENT_CAPTURED, begin_refund},
 
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_ACTION, PAYMENT_ACTION, ask_customer},
-    {PAYMENT_AUTHORIZING, PAYMENT_GOT_FAILED, PAYMENT_CANCELED, fail},
+    {PAYMENT_AUTHORIZING, PAYMENT_GOT_FAILED, PAYMENT_NEW, fail},
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_REFUSED, PAYMENT_NEW, note_refusal},
-    {PAYMENT_AUTHORIZING, PAYMENT_GIVEN_UP, PAYMENT_AUTHORIZING, give_up},
+    {PAYMENT_AUTHORIZING, PAYMENT_DELAYED, PAYMENT_AUTHORIZING, delay},
 
     {PAYMENT_CONFIRMING, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_ACTION, PAYMENT_ACTION, 0},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_FAILED, PAYMENT_VOIDING, fail_and_close},
-    {PAYMENT_CONFIRMING, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
+    {PAYMENT_CONFIRMING, PAYMENT_GOT_VOIDED, PAYMENT_NEW, fail},
     {PAYMENT_CONFIRMING, PAYMENT_GOT_REFUSED, PAYMENT_ACTION, note_refusal},
-    {PAYMENT_CONFIRMING, PAYMENT_GIVEN_UP, PAYMENT_CONFIRMING, give_up},
+    {PAYMENT_CONFIRMING, PAYMENT_DELAYED, PAYMENT_CONFIRMING, delay},
 
     {PAYMENT_CAPTURING, PAYMENT_GOT_CAPTURED, PAYMENT_CAPTURED, take_money},
     {PAYMENT_CAPTURING, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
-    {PAYMENT_CAPTURING, PAYMENT_GOT_REFUSED, PAYMENT_AUTHORIZED, note_refusal},
+    {PAYMENT_CAPTURING, PAYMENT_GOT_REFUSED, PAYMENT_AUTHORIZED, capture_refused},
+    {PAYMENT_CAPTURING, PAYMENT_DELAYED, PAYMENT_CAPTURING, delay},
 
     {PAYMENT_VOIDING, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
-    {PAYMENT_VOIDING, PAYMENT_GOT_FAILED, PAYMENT_CANCELED, fail},
+    {PAYMENT_VOIDING, PAYMENT_GOT_FAILED, PAYMENT_CANCELED, let_go},
     {PAYMENT_VOIDING, PAYMENT_GOT_CAPTURED, PAYMENT_CAPTURED, take_money},
     {PAYMENT_VOIDING, PAYMENT_GOT_REFUSED, PAYMENT_AUTHORIZED, void_refused},
+    {PAYMENT_VOIDING, PAYMENT_DELAYED, PAYMENT_VOIDING, delay},
 
     {PAYMENT_CAPTURED, PAYMENT_GOT_REFUNDED, PAYMENT_CAPTURED, give_back},
     {PAYMENT_CAPTURED, PAYMENT_GOT_REFUND_REFUSED, PAYMENT_CAPTURED, refund_refused},
+    {PAYMENT_CAPTURED, PAYMENT_DELAYED, PAYMENT_CAPTURED, delay},
 
     {PAYMENT_AUTHORIZED, PAYMENT_EXPIRED, PAYMENT_AUTHORIZED, expire},
 
+    /* The order may have missed it, or it came before the order asked. */
+    {PAYMENT_CAPTURED, PAYMENT_ORDER_TO_DELIVER, PAYMENT_CAPTURED, tell_captured},
+    {PAYMENT_CANCELED, PAYMENT_ORDER_TO_DELIVER, PAYMENT_CANCELED, tell_voided},
+
     /* What has come about at the provider without us. */
+    {PAYMENT_NEW, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_ACTION, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_ACTION, PAYMENT_GOT_FAILED, PAYMENT_VOIDING, fail_and_close},
-    {PAYMENT_ACTION, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
+    {PAYMENT_ACTION, PAYMENT_GOT_VOIDED, PAYMENT_NEW, fail},
     {PAYMENT_AUTHORIZED, PAYMENT_GOT_CAPTURED, PAYMENT_CAPTURED, take_money},
     {PAYMENT_AUTHORIZED, PAYMENT_GOT_VOIDED, PAYMENT_CANCELED, let_go},
     {PAYMENT_CANCELED, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold_to_undo},
@@ -345,6 +401,7 @@ static const struct {
 } told[] = {
     {PAYMENT_ORDER_CONFIRMED, PAYMENT_WISH_CONFIRMED},
     {PAYMENT_ORDER_TO_CAPTURE, PAYMENT_WISH_CONFIRMED | PAYMENT_WISH_CAPTURE},
+    {PAYMENT_ORDER_TO_DELIVER, PAYMENT_WISH_CONFIRMED | PAYMENT_WISH_CAPTURE},
     {PAYMENT_ORDER_CANCELLED, PAYMENT_WISH_ENDED | PAYMENT_WISH_UNDO},
 };
 
@@ -357,6 +414,7 @@ static const struct duty {
 } duties[] = {
     {PAYMENT_NEW, PAYMENT_WISH_UNDO, PAYMENT_CANCELED, end},
     {PAYMENT_ACTION, PAYMENT_WISH_UNDO, PAYMENT_VOIDING, begin_void},
+    {PAYMENT_ACTION, PAYMENT_WISH_CLOSE, PAYMENT_VOIDING, begin_void},
     {PAYMENT_AUTHORIZED, PAYMENT_WISH_UNDO, PAYMENT_VOIDING, begin_void},
     {PAYMENT_CAPTURED, PAYMENT_WISH_UNDO, PAYMENT_CAPTURED, begin_refund_of_rest},
     {PAYMENT_AUTHORIZED, PAYMENT_WISH_CAPTURE, PAYMENT_CAPTURING, begin_capture_of_all},
@@ -426,10 +484,18 @@ static struct status do_duties(struct taking *taking)
     return status_ok();
 }
 
+/* Nothing is to be paid, and that is asked for. */
+static bool is_settled(const struct payment *payment, enum payment_step step)
+{
+    return payment->amount_minor == 0 && payment->state == PAYMENT_CAPTURED &&
+           (step == PAYMENT_ASK_AUTHORIZE || step == PAYMENT_ASK_CAPTURE);
+}
+
 static struct status take(struct taking *taking, enum payment_step step)
 {
     const struct rule *rule = find_rule(taking->payment->state, step);
 
+    if (is_settled(taking->payment, step)) return status_ok();
     if (!rule && is_asked(step)) return refuse(taking);
     wish(taking, wishes_of(taking->payment, step));
     if (rule) {

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A payment: what may happen to it, and what follows. Plain values, no I/O.
  *
- *     new --> authorizing --> authorized --> capturing --> captured -- refund, refund, ...
- *      |        |    \           |   \          |
- *      |        |   action --> confirming      (refused: back to authorized)
- *      |        |      \         |
- *      +--------+------ voiding -+--> canceled      (declined in action, confirming: voiding too)
+ *     new <=> authorizing --> authorized --> capturing --> captured -- refund, refund, ...
+ *      |            \            |   \          |
+ *      |           action --> confirming       (refused: back to authorized)
+ *      |              \         |
+ *      +------------- voiding --+--> canceled
+ *
+ * One try to pay that fails (declined, or given up by the customer) leads back to new, and another
+ * method may be tried; what the provider still has open of it is voided first. Only the order ends
+ * a payment that was never authorized.
  *
  * A state that ends in -ing has an operation under way: the provider is asked until it answers,
  * whatever else happens. What the order wants meanwhile (its money taken, or given back) is kept as
  * a flag, and done as soon as the state allows: those are the duties. Refunds go on side by side,
- * in the state captured; what they may still give back is counted when they begin.
+ * in the state captured; what they may still give back is counted when they begin. A payment of
+ * nothing is captured from the beginning.
  *
  *     payment_take(arena, &payment, PAYMENT_GOT_AUTHORIZED, &input, &effects)
  *
@@ -45,6 +50,7 @@ enum { PAYMENT_STATE_COUNT = 11 };
 enum payment_step {
     /* Somebody asks for it. */
     PAYMENT_ASK_AUTHORIZE,
+    PAYMENT_ASK_ABANDON, /* what the customer was asked to confirm, for another method */
     PAYMENT_ASK_CONFIRM,
     PAYMENT_ASK_CAPTURE,
     PAYMENT_ASK_VOID,
@@ -53,10 +59,11 @@ enum payment_step {
     PAYMENT_ORDER_VALIDATED,
     PAYMENT_ORDER_CONFIRMED,  /* the money is taken later */
     PAYMENT_ORDER_TO_CAPTURE, /* the money is to be taken now */
+    PAYMENT_ORDER_TO_DELIVER, /* likewise, and the order waits to hear of it */
     PAYMENT_ORDER_CANCELLED,
     /* Time tells. */
-    PAYMENT_EXPIRED,  /* the authorization */
-    PAYMENT_GIVEN_UP, /* the order waits no longer; what comes of the operation is undone */
+    PAYMENT_EXPIRED, /* the authorization */
+    PAYMENT_DELAYED, /* the provider does not answer; it is asked again */
     /* The provider answers. */
     PAYMENT_GOT_AUTHORIZED,
     PAYMENT_GOT_ACTION,
@@ -69,12 +76,13 @@ enum payment_step {
 };
 enum { PAYMENT_STEP_COUNT = PAYMENT_GOT_REFUND_REFUSED + 1 };
 
-/* What the order has said, bits of `wishes`. Kept in stores. */
+/* What is wanted, mostly by the order: bits of `wishes`. Kept in stores. */
 enum payment_wish {
     PAYMENT_WISH_CONFIRMED = 1, /* it is confirmed */
     PAYMENT_WISH_CAPTURE = 2,   /* take the money */
     PAYMENT_WISH_UNDO = 4,      /* give back what there is; stronger than taking it */
-    PAYMENT_WISH_ENDED = 8,     /* it is cancelled, or was told that the payment failed */
+    PAYMENT_WISH_ENDED = 8,     /* it is cancelled */
+    PAYMENT_WISH_CLOSE = 16,    /* the try that has failed, so that another one may follow */
 };
 
 struct payment {
@@ -148,6 +156,8 @@ enum payment_news {
     PAYMENT_NEWS_CAPTURED,
     PAYMENT_NEWS_VOIDED,
     PAYMENT_NEWS_REFUNDED,
+    PAYMENT_NEWS_CAPTURE_FAILED,
+    PAYMENT_NEWS_DELAYED,
 };
 
 struct payment_input {

@@ -7,6 +7,9 @@
 #include "observe/log.h"
 #include "services/payment/payment_metrics.h"
 
+/* Tries of an operation that are not answered: then it is told, and then logged each time. */
+enum { TOLD_AFTER = 3, LOUD_AFTER = 6 };
+
 /* Does the provider say no to the operation itself? A call that failed otherwise says nothing of
  * the one before it, whose answer may have been lost: a key of ours that it takes no longer, say.
  */
@@ -84,8 +87,8 @@ static void look_up(struct call *call, struct payment_attempt *attempt)
     conclude_from(call, attempt, &charge);
 }
 
-/* An authorization that was asked for in vain too often: did any of it get through? The calls that
- * asked for it have ended since, and the provider keeps to their deadlines. */
+/* An authorization that nobody wants any more: did any call for it get through? Those calls have
+ * ended since, and the provider keeps to their deadlines. */
 static void look_up_by_key(struct call *call, struct payment_attempt *attempt)
 {
     struct payment_provider *provider = attempt->service->provider;
@@ -93,14 +96,14 @@ static void look_up_by_key(struct call *call, struct payment_attempt *attempt)
     struct status st;
 
     if (attempt->operation.kind != PAYMENT_AUTHORIZE || !provider->find_by_key) return;
-    if (attempt->operation.attempts < attempt->service->policy.attempts_max) return;
+    if (!(attempt->payment.wishes & PAYMENT_WISH_UNDO) || attempt->operation.attempts == 0) return;
     st = provider->find_by_key(call, provider, attempt->operation.operation_id, &charge);
     if (!failed(st)) {
         conclude_from(call, attempt, &charge);
     } else if (st.code == STATUS_NOT_FOUND) {
         conclude(&attempt->verdict, PAYMENT_GOT_FAILED,
                  status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                             "the payment provider cannot be reached; nothing was charged"));
+                             "the payment provider could not be reached; nothing was charged"));
     }
 }
 
@@ -175,21 +178,24 @@ static void conclude_answer(struct call *call, struct payment_attempt *attempt,
     verdict->processing = !verdict->known;
 }
 
-/* The order has waited long enough, though nobody knows what comes of it: whatever does is undone.
- */
-static void give_up(struct payment_attempt *attempt)
+/* The provider can't be reached, is busy or fails on its side: that is no answer. The order and who
+ * looks at the payment are told once, operators each time. */
+static void note_delay(struct call *call, struct payment_attempt *attempt, const char *error)
 {
-    const struct payment_policy *policy = &attempt->service->policy;
+    const struct payment_operation *operation = &attempt->operation;
     struct payment_verdict *verdict = &attempt->verdict;
-    bool authorizing = attempt->operation.kind == PAYMENT_AUTHORIZE ||
-                       attempt->operation.kind == PAYMENT_CONFIRM;
+    int attempts = operation->attempts + 1;
 
-    if (!authorizing || (attempt->payment.wishes & PAYMENT_WISH_UNDO)) return;
-    if (clock_now_us() < attempt->operation.created_us + policy->authorize_timeout_us) return;
-    verdict->given_up = true;
-    verdict->step = PAYMENT_GIVEN_UP;
+    if (attempts >= LOUD_AFTER)
+        log_warn(call->trace, "payment: the provider does not answer; it is asked again",
+                 LOG_STR("operation", payment_operation_name(operation->kind)),
+                 LOG_STR("payment", attempt->payment.payment_id), LOG_INT("attempts", attempts),
+                 LOG_STR("error", error));
+    if (attempts != TOLD_AFTER) return;
+    verdict->delayed = true;
+    verdict->step = PAYMENT_DELAYED;
     verdict->input.reason = ARGOSY__REASON__PAYMENT_PROVIDER_DOWN;
-    verdict->input.message = "the payment provider did not answer in time";
+    verdict->input.message = "the payment provider does not answer; it is asked again";
 }
 
 void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
@@ -206,7 +212,7 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
         log_warn(call->trace, "payment: an operation waits for the provider that it began with",
                  LOG_STR("payment", attempt->payment.payment_id),
                  LOG_STR("provider", attempt->payment.provider));
-        give_up(attempt);
+        note_delay(call, attempt, "another provider is configured");
         return;
     }
     call_init_child(&inner, call, service->policy.provider_timeout_ms);
@@ -219,7 +225,7 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
         conclude_answer(&inner, attempt, &answer);
     else if (is_refusal(st.code))
         conclude_refusal(&inner, attempt, st);
-    if (!verdict->known) give_up(attempt);
+    if (failed(st) && !verdict->known) note_delay(call, attempt, st.message);
     payment_metrics_attempt(attempt->operation.kind,
                             !verdict->known            ? "unknown"
                             : failed(verdict->refusal) ? "refused"

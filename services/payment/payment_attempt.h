@@ -9,7 +9,7 @@
 /* What came of asking the provider. */
 struct payment_verdict {
     bool known;      /* it has answered, one way or another */
-    bool given_up;   /* the order is to wait no longer, but the operation goes on */
+    bool delayed;    /* that it does not answer is to be told; the operation goes on */
     bool processing; /* it answered that it does not know yet */
     enum payment_step step;
     struct payment_input input;

@@ -303,6 +303,8 @@ static void hears_of_unknown(struct call *call, struct stage *stage)
     BankService__Charge *charge = 0;
 
     order_validated(call, "o1", 3000, "pm_none");
+    payment_becomes(call, stage, "o1", PAYMENT_NEW);
+    order_cancelled(call, "o1");
     EXPECT(!payment_becomes(call, stage, "o1", PAYMENT_CANCELED).reference[0]);
     request.idempotency_key = TEXT("desk");
     request.amount_minor = 3000;

@@ -82,6 +82,7 @@ bool payment_compare(const struct payment *payment, const struct provider_charge
         const char *theirs;
         enum payment_step step;
     } differences[] = {
+        {PAYMENT_NEW, "authorized", PAYMENT_GOT_AUTHORIZED},
         {PAYMENT_AUTHORIZING, "authorized", PAYMENT_GOT_AUTHORIZED},
         {PAYMENT_AUTHORIZING, "requires_action", PAYMENT_GOT_ACTION},
         {PAYMENT_AUTHORIZING, "declined", PAYMENT_GOT_FAILED},

@@ -61,6 +61,32 @@ static const ProtobufCMessage *captured(const struct call *call, const struct pa
     return &event->base;
 }
 
+static const ProtobufCMessage *capture_failed(const struct call *call,
+                                              const struct payment *payment)
+{
+    Events__PaymentCaptureFailedEvent *event = arena_new(call->arena,
+                                                         Events__PaymentCaptureFailedEvent);
+
+    events__payment_capture_failed_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->reason = (char *)rpc_reason_name(payment->reason);
+    event->message = (char *)payment->message;
+    return &event->base;
+}
+
+static const ProtobufCMessage *delayed(const struct call *call, const struct payment *payment)
+{
+    Events__PaymentDelayedEvent *event = arena_new(call->arena, Events__PaymentDelayedEvent);
+
+    events__payment_delayed_event__init(event);
+    event->order_id = (char *)payment->order_id;
+    event->payment_id = (char *)payment->payment_id;
+    event->reason = (char *)rpc_reason_name(payment->reason);
+    event->message = (char *)payment->message;
+    return &event->base;
+}
+
 static const ProtobufCMessage *voided(const struct call *call, const struct payment *payment)
 {
     Events__PaymentVoidedEvent *event = arena_new(call->arena, Events__PaymentVoidedEvent);
@@ -100,6 +126,8 @@ void payment_events_make(const struct call *call, const struct payment *payment,
     case PAYMENT_NEWS_ACTION: message = requires_action(call, payment); break;
     case PAYMENT_NEWS_CAPTURED: message = captured(call, payment); break;
     case PAYMENT_NEWS_VOIDED: message = voided(call, payment); break;
+    case PAYMENT_NEWS_CAPTURE_FAILED: message = capture_failed(call, payment); break;
+    case PAYMENT_NEWS_DELAYED: message = delayed(call, payment); break;
     case PAYMENT_NEWS_REFUNDED: message = refunded(call, payment, effects); break;
     }
     event_make(call, "payment-events", payment->order_id, message, ret_event);
@@ -202,8 +230,11 @@ static struct status read_event(struct arena *arena, const struct event *event, 
         if (failed(st)) return st;
         bool capture = ((Events__OrderConfirmedEvent *)message)->capture;
         told->step = capture ? PAYMENT_ORDER_TO_CAPTURE : PAYMENT_ORDER_CONFIRMED;
+    } else if (event_is(event, &events__order_fulfilment_requested_event__descriptor)) {
+        told->step = PAYMENT_ORDER_TO_DELIVER;
     } else {
-        told->step = PAYMENT_ORDER_TO_CAPTURE; /* it is fulfilled */
+        /* Fulfilled: by an order service that did not wait for the money. */
+        told->step = PAYMENT_ORDER_TO_CAPTURE;
     }
     return st;
 }
@@ -224,8 +255,9 @@ struct status payment_events_handle(struct call *call, const struct event *event
 
 void payment_events_start(const struct service_context *context, struct payment_service *service)
 {
-    static const char *const types[] = {"OrderValidatedEvent", "OrderConfirmedEvent",
-                                        "OrderFulfilledEvent", "OrderCancelledEvent", 0};
+    static const char *const types[] = {"OrderValidatedEvent",           "OrderConfirmedEvent",
+                                        "OrderFulfilmentRequestedEvent", "OrderFulfilledEvent",
+                                        "OrderCancelledEvent",           0};
     const struct events_subscription subscription = {
         .group = "payment",
         .topic = "order-events",

@@ -210,6 +210,56 @@ static struct status find_soon(struct call *call, const char *order_id, struct p
     }
 }
 
+struct abandoning {
+    struct payment_service *service;
+    struct payment_input input;
+};
+
+static struct status apply_abandon(const struct call *call, struct payment *payment,
+                                   const struct payment_operation *operation,
+                                   struct payment_write *write, void *data)
+{
+    struct abandoning *abandoning = data;
+
+    if (payment->state != PAYMENT_ACTION) return status_ok();
+    return payment_step(call, abandoning->service, payment, PAYMENT_ASK_ABANDON, &abandoning->input,
+                        write);
+}
+
+/* Closes at the provider what the customer was asked to confirm and has given up. */
+static struct status abandon(struct call *call, struct payment_service *service,
+                             const char *payment_id)
+{
+    struct abandoning *abandoning = arena_new(call->arena, struct abandoning);
+    const struct payment_change change = {
+        .payment_id = payment_id, .apply = apply_abandon, .data = abandoning};
+    struct payment_outcome outcome;
+
+    abandoning->service = service;
+    return payment_change_make(call, service, &change, 0, &outcome);
+}
+
+/* Authorizes with the request's method. While the customer is asked to confirm another one, that
+ * one is given up first; but a request that was here before is answered as then. */
+static struct status authorize(struct call *call,
+                               const PaymentService__CreatePaymentRequest *request,
+                               const struct user *user, const char *payment_id,
+                               struct asking *asking)
+{
+    struct payment_service *service = asking->service;
+    struct payment payment;
+    struct status st;
+
+    st = ask(call, &request->base, user, payment_id, asking);
+    if (st.reason != ARGOSY__REASON__PAYMENT_STATE) return st;
+    struct status found = service->store->find(call, service->store, payment_id, &payment);
+    if (failed(found)) return found;
+    if (payment.state != PAYMENT_ACTION) return st;
+
+    st = abandon(call, service, payment_id);
+    return failed(st) ? st : ask(call, &request->base, user, payment_id, asking);
+}
+
 static struct status create_payment(struct call *call,
                                     const PaymentService__CreatePaymentRequest *request,
                                     PaymentService__StandardResponse *response)
@@ -229,7 +279,7 @@ static struct status create_payment(struct call *call,
     if (failed(st)) return st;
 
     asking->method = request->payment_method;
-    return ask(call, &request->base, &user, payment.payment_id, asking);
+    return authorize(call, request, &user, payment.payment_id, asking);
 }
 
 static struct status reply_with_refunds(struct call *call, const struct payment *payment,

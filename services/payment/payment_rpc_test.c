@@ -73,15 +73,20 @@ static void declines(struct call *call, struct stage *stage)
                    FAILED_PRECONDITION, PAYMENT_DECLINED);
     EXPECT(is_replayed(keyed));
     struct payment payment = payment_of(call, stage, "o1");
-    EXPECT(payment.state == PAYMENT_CANCELED);
+    EXPECT(payment.state == PAYMENT_NEW);
     EXPECT(payment.reason == ARGOSY__REASON__PAYMENT_DECLINED);
     const Events__PaymentFailedEvent *told = stage_sent_message(
         call, "payment-events", &place, &events__payment_failed_event__descriptor);
     EXPECT(told && strcmp(told->reason, "PAYMENT_DECLINED") == 0 && told->message[0]);
     EXPECT(!stage_sent(call, "payment-events", &place));
+    /* Another card pays. */
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k2"), &response));
+    EXPECT(is_status(response, 201, "requires_capture"));
+    EXPECT(charges_of(call, stage, "o1", NULL) == 2);
+    EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(a_decline_is_an_error_that_ends_the_payment)
+TEST(a_decline_is_an_error_and_another_method_may_be_tried)
 {
     payment_play(declines);
 }
@@ -105,6 +110,29 @@ static void mistypes(struct call *call, struct stage *stage)
 TEST(an_unknown_method_may_be_given_better)
 {
     payment_play(mistypes);
+}
+
+static void gives_up(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    EXPECT_OK(
+        pay(call, stage, "o1", "pm_card_authenticationRequired", with_key(call, "k"), &response));
+    EXPECT(is_status(response, 201, "requires_action"));
+    /* The same request again is answered as before, and gives nothing up. */
+    EXPECT_OK(
+        pay(call, stage, "o1", "pm_card_authenticationRequired", with_key(call, "k"), &response));
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_ACTION);
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k2"), &response));
+    EXPECT(is_status(response, 201, "requires_capture"));
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(who_gives_up_to_confirm_may_pay_with_another_method)
+{
+    payment_play(gives_up);
 }
 
 static void confirms(struct call *call, struct stage *stage)
@@ -144,7 +172,7 @@ static void costs_nothing(struct call *call, struct stage *stage)
     order_validated(call, "o1", 0, "");
     as_ann(call);
     EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response));
-    EXPECT(is_status(response, 201, "requires_capture"));
+    EXPECT(is_status(response, 201, "succeeded"));
     EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", with_key(call, "k"), &response));
     order_fulfilled(call, "o1");
     EXPECT(payment_of(call, stage, "o1").state == PAYMENT_CAPTURED);

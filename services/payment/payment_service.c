@@ -19,13 +19,6 @@ static const struct setting settings[] = {
      "A request that the provider takes longer for is answered 202, and goes on.", 0, 60000},
     {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
      "How long an authorization is held before it is let go.", 1000, 2592000000},
-    {"PAYMENT_ATTEMPTS_MAX", SETTING_INTEGER, "7",
-     "Authorizations asked for in vain so often are given up, if it is certain that nothing was "
-     "done.",
-     1, 100},
-    {"PAYMENT_AUTHORIZE_TIMEOUT", SETTING_DURATION, "5m",
-     "How long an order waits for an authorization of unknown outcome; a late one is voided.", 1000,
-     86400000},
     PAYMENT_STRIPE_SETTINGS,
     {0},
 };
@@ -47,8 +40,6 @@ static void read_policy(const struct config *config, struct payment_policy *ret_
         .provider_timeout_ms = config_duration_ms(config, "PAYMENT_PROVIDER_TIMEOUT"),
         .answer_within_ms = config_duration_ms(config, "PAYMENT_ANSWER_WITHIN"),
         .authorization_ttl_us = config_duration_ms(config, "PAYMENT_AUTHORIZATION_TTL") * US_PER_MS,
-        .authorize_timeout_us = config_duration_ms(config, "PAYMENT_AUTHORIZE_TIMEOUT") * US_PER_MS,
-        .attempts_max = (int)config_integer(config, "PAYMENT_ATTEMPTS_MAX"),
     };
 }
 

@@ -12,8 +12,6 @@ struct payment_policy {
     int64_t provider_timeout_ms;  /* for each call of the provider */
     int64_t answer_within_ms;     /* a request that takes longer is answered "processing" */
     int64_t authorization_ttl_us; /* then it is let go */
-    int64_t authorize_timeout_us; /* then an order waits no longer, though nobody knows */
-    int attempts_max;             /* of an authorization; then it is asked whether it exists */
 };
 
 struct payment_service {

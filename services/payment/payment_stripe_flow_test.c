@@ -188,7 +188,7 @@ static void closes(struct call *call, struct stage *stage)
     answers(INTENT("requires_payment_method", ",\"last_payment_error\":{\"message\":\"No.\"}"));
     answers(INTENT("canceled", ""));
     EXPECT_REFUSED(confirm(call, stage, id, &response), FAILED_PRECONDITION, PAYMENT_DECLINED);
-    struct payment payment = payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    struct payment payment = payment_becomes(call, stage, "o1", PAYMENT_NEW);
     EXPECT(payment.reason == ARGOSY__REASON__PAYMENT_DECLINED && !payment.client_secret[0]);
     EXPECT(asked(2, "POST /v1/payment_intents/pi_1/cancel"));
     EXPECT(operations_under_way(call, stage) == 0);

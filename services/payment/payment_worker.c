@@ -20,6 +20,7 @@ enum {
 };
 #define BACKOFF_FIRST_US (100 * INT64_C(1000))
 #define BACKOFF_MAX_US (60 * INT64_C(1000000))
+#define BACKOFF_WAITED_FOR_MAX_US (5 * INT64_C(1000000)) /* of what a customer waits for */
 #define SWEEP_EVERY_US (200 * INT64_C(1000))
 #define EXPIRE_EVERY_US (5 * INT64_C(1000000))
 
@@ -93,7 +94,7 @@ static struct status apply(const struct call *call, struct payment *payment,
     if (verdict->client_secret && verdict->client_secret[0])
         payment->client_secret = verdict->client_secret; /* the step drops it if it is not needed */
     st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
-    if (failed(st) || verdict->given_up) return st;
+    if (failed(st) || verdict->delayed) return st;
     if (is_stranded(payment, operation, write))
         return status_printf(call->arena, STATUS_INTERNAL, 0,
                              "what the provider answers does not fit a payment that is %s",
@@ -117,12 +118,14 @@ static struct status settle(struct call *call, struct payment_attempt *attempt)
 
 /* Doubles with each attempt, and differs by a quarter, so that those that failed together do not
  * come back together. */
-static int64_t backoff_us(int attempts)
+static int64_t backoff_us(const struct payment_operation *operation)
 {
+    bool waited_for = operation->kind == PAYMENT_AUTHORIZE || operation->kind == PAYMENT_CONFIRM;
+    int64_t max_us = waited_for ? BACKOFF_WAITED_FOR_MAX_US : BACKOFF_MAX_US;
     int64_t pause_us = BACKOFF_FIRST_US;
 
-    for (int i = 1; i < attempts && pause_us < BACKOFF_MAX_US; i++) pause_us *= 2;
-    if (pause_us > BACKOFF_MAX_US) pause_us = BACKOFF_MAX_US;
+    for (int i = 1; i < operation->attempts && pause_us < max_us; i++) pause_us *= 2;
+    if (pause_us > max_us) pause_us = max_us;
     return pause_us - (int64_t)random_below((uint64_t)pause_us / 4);
 }
 
@@ -132,9 +135,11 @@ static struct status postpone(struct call *call, const struct payment_run *run,
 {
     struct payment_service *service = attempt->service;
     struct payment_operation *operation = &attempt->operation;
-    int64_t pause_us = backoff_us(++operation->attempts);
+    int64_t pause_us;
     struct status st;
 
+    operation->attempts++;
+    pause_us = backoff_us(operation);
     *ret_here = run->waiter != 0;
     operation->processing = attempt->verdict.processing;
     operation->next_us = clock_now_us() + pause_us + (*ret_here ? payment_lease_us(service) : 0);
@@ -160,7 +165,7 @@ static struct status try_once(struct call *call, struct payment_run *run, bool *
     attempt->answered = run->waiter || attempt->operation.key[0];
 
     payment_attempt_make(call, attempt);
-    if (attempt->verdict.known || attempt->verdict.given_up) {
+    if (attempt->verdict.known || attempt->verdict.delayed) {
         st = settle(call, attempt);
         if (failed(st)) return st;
     }

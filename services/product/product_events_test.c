@@ -113,6 +113,14 @@ static void expect_expired(struct call *call, int64_t *place, const char *order_
     EXPECT(expired && strcmp(expired->order_id, order_id) == 0);
 }
 
+static void expect_committed(struct call *call, int64_t *place, const char *order_id)
+{
+    const Events__StockCommittedEvent *committed = stage_sent_message(
+        call, "order-results", place, &events__stock_committed_event__descriptor);
+
+    EXPECT(committed && strcmp(committed->order_id, order_id) == 0);
+}
+
 static void orders(struct call *call, struct stage *stage)
 {
     const Events__OrderValidationResultEvent *result;
@@ -136,6 +144,8 @@ static void orders(struct call *call, struct stage *stage)
 
     EXPECT_OK(confirmed(call, "o1", &mug, 3));
     expect_stock(call, stage, &mug, 2, 0, 3);
+    expect_committed(call, &place, "o1");
+    EXPECT_OK(confirmed(call, "o1", &mug, 3)); /* said once more, it is told once */
     EXPECT_OK(cancelled(call, "o1"));
     expect_stock(call, stage, &mug, 5, 0, 0);
     EXPECT_OK(cancelled(call, "o3"));
@@ -213,6 +223,7 @@ static void expires(struct call *call, struct stage *stage)
     EXPECT_OK(cancelled(call, "o2"));
     EXPECT_OK(confirmed(call, "o1", &mug, 3));
     expect_stock(call, stage, &mug, 2, 0, 3);
+    expect_committed(call, &place, "o1");
     EXPECT(!stage_sent(call, "order-results", &place));
 }
 

@@ -553,6 +553,7 @@ static void check_told(struct call *call, int number)
     EXPECT_OK(sqlite_scan(call, product_sqlite(store)->db, read_told, &told));
     EXPECT_STR(told.events, "order-results o1 OrderValidationResultEvent\n"
                             "order-results o2 OrderValidationResultEvent\n"
+                            "order-results o1 StockCommittedEvent\n"
                             "order-results o3 OrderValidationResultEvent\n"
                             "order-results o3 ReservationExpiredEvent\n");
 }

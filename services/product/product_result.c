@@ -8,7 +8,7 @@
 bool product_result_is_due(const struct product_reservation_outcome *outcome)
 {
     return outcome->state == RESERVATION_OPEN || outcome->state == RESERVATION_REFUSED ||
-           outcome->state == RESERVATION_EXPIRED;
+           outcome->state == RESERVATION_EXPIRED || outcome->state == RESERVATION_COMMITTED;
 }
 
 static char *reason_name(int reason)
@@ -50,8 +50,14 @@ void product_result_make(const struct call *call, const struct product_reservati
 {
     Events__OrderValidationResultEvent result = EVENTS__ORDER_VALIDATION_RESULT_EVENT__INIT;
     Events__ReservationExpiredEvent expired = EVENTS__RESERVATION_EXPIRED_EVENT__INIT;
+    Events__StockCommittedEvent committed = EVENTS__STOCK_COMMITTED_EVENT__INIT;
 
     invariant(product_result_is_due(outcome));
+    if (outcome->state == RESERVATION_COMMITTED) {
+        committed.order_id = (char *)outcome->order_id;
+        event_make(call, PRODUCT_RESULTS_TOPIC, outcome->order_id, &committed.base, ret_event);
+        return;
+    }
     if (outcome->state == RESERVATION_EXPIRED) {
         expired.order_id = (char *)outcome->order_id;
         event_make(call, PRODUCT_RESULTS_TOPIC, outcome->order_id, &expired.base, ret_event);

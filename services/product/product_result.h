@@ -8,11 +8,12 @@
 
 #define PRODUCT_RESULTS_TOPIC "order-results"
 
-/* Is there something to tell? Not of a commit, a release or a restocking. */
+/* Is there something to tell? Not of a release or a restocking. */
 bool product_result_is_due(const struct product_reservation_outcome *outcome);
 
 /* The event, in the call's arena: OrderValidationResultEvent of a new reservation or a refusal,
- * ReservationExpiredEvent of one that has ended. Allowed in the job of a store. */
+ * StockCommittedEvent of one that is sold, ReservationExpiredEvent of one that has ended. Allowed in
+ * the job of a store. */
 void product_result_make(const struct call *call, const struct product_reservation_outcome *outcome,
                          struct event *ret_event);
 

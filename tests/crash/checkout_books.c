@@ -5,6 +5,7 @@
 #include <string.h>
 
 /* Orders: 1 PENDING, 2 VALIDATED, 3 CONFIRMED, 4 FULFILLED, 5 REJECTED, 6 CANCELLED, 7 REFUNDED.
+ * Facts of an order: 1 its stock is committed, 4 its fulfilment is requested.
  * Charges: 1 authorized, 2 requires_action, 3 declined, 4 captured, 5 voided. */
 static const struct rule {
     const char *broken; /* what a number other than 0 means */
@@ -12,7 +13,7 @@ static const struct rule {
 } rules[] = {
     {"orders that are neither final nor paid", "SELECT count(*) FROM orders WHERE state IN (1, 2)"},
     {"orders that the bank has charged twice",
-     "SELECT count(*) FROM (SELECT 1 FROM bank.charges WHERE status <> 3"
+     "SELECT count(*) FROM (SELECT 1 FROM bank.charges WHERE status IN (1, 2, 4)"
      " GROUP BY reference HAVING count(*) > 1)"},
     {"charges with more taken than allowed, or more given back than taken",
      "SELECT count(*) FROM bank.charges"
@@ -28,6 +29,12 @@ static const struct rule {
      "SELECT count(*) FROM orders o LEFT JOIN bank.charges c"
      " ON c.reference = o.order_id AND c.captured_minor = o.total_minor"
      " WHERE o.state = 4 AND c.charge_id IS NULL"},
+    {"fulfilled orders whose pieces were not sold",
+     "SELECT count(*) FROM orders o LEFT JOIN product.reservations r"
+     " ON r.order_id = o.order_id AND r.state = 2"
+     " WHERE o.state = 4 AND r.order_id IS NULL"},
+    {"confirmed orders that have not heard of their stock, or wait for their delivery",
+     "SELECT count(*) FROM orders WHERE state = 3 AND facts & 5 <> 1"},
     {"cancelled or rejected orders whose money did not go back",
      "SELECT count(*) FROM orders o JOIN bank.charges c ON c.reference = o.order_id"
      " WHERE o.state IN (5, 6)"

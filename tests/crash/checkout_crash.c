@@ -274,8 +274,9 @@ static void repeat(struct buyer *buyer, int index)
             fail("an acknowledged order", placed->order_id, buyer->peer.body);
         return;
     }
-    /* An empty cart and the like are refusals; anything else leaves a key in the dark. */
-    if (status == 400) return;
+    /* An empty cart, or one that is ordered already with another method, are refusals; anything else
+     * leaves a key in the dark. */
+    if (status == 400 || (status == 409 && strstr(buyer->peer.body, "CART_ORDERED"))) return;
     if (status != 201) {
         fail("an order whose answer was lost", placed->body, buyer->peer.body);
         return;
@@ -304,6 +305,14 @@ static void check_books(struct books *books)
     failures += books_check(books, received, true);
 }
 
+/* A cart that was ordered once more, as it was, is answered with the first order. */
+static bool is_repeated(const struct buyer *buyer, int index)
+{
+    for (int i = 0; i < index; i++)
+        if (strcmp(buyer->orders[i].order_id, buyer->orders[index].order_id) == 0) return true;
+    return false;
+}
+
 static long check_orders(struct books *books)
 {
     long known = 0;
@@ -312,7 +321,7 @@ static long check_orders(struct books *books)
         for (int n = 0; n < buyers[i].order_count; n++) {
             const struct placed *placed = &buyers[i].orders[n];
             if (!placed->order_id[0]) continue;
-            known++;
+            known += !is_repeated(&buyers[i], n);
             int state = books_state_of(books, placed->order_id);
             if (state == 0) fail("an acknowledged order", placed->order_id, "is not there");
             if (placed->cancelled && state != 6)
@@ -321,7 +330,7 @@ static long check_orders(struct books *books)
     }
     long found = books_order_count(books);
     if (found != known) {
-        printf("LOST: %ld orders were made by one key each, %ld are there\n", known, found);
+        printf("LOST: %ld orders were acknowledged, %ld are there\n", known, found);
         failures++;
     }
     return known;
@@ -397,6 +406,13 @@ static void set_up(const char *program)
     /* Whoever does not pay is out before the end of the test, some while the shop is down. */
     setenv("ORDER_PAYMENT_TIMEOUT", "3s", 1);
     setenv("ORDER_VALIDATION_TIMEOUT", "20s", 1);
+    /* Buyers press faster than anybody pays, and are refused nothing for that. */
+    setenv("ORDER_UNPAID_MAX", "10000", 1);
+    setenv("ORDER_UNPAID_LINES_MAX", "10000", 1);
+    setenv("ORDER_UNPAID_PIECES_MAX", "1000000", 1);
+    setenv("ORDER_ADDRESS_UNPAID_MAX", "10000", 1);
+    setenv("ORDER_ADDRESS_UNPAID_LINES_MAX", "10000", 1);
+    setenv("ORDER_ADDRESS_UNPAID_PIECES_MAX", "1000000", 1);
     shop_start(&bank);
     snprintf(text, sizeof(text), "grpc://127.0.0.1:%d", bank.port);
     setenv("BANK_URL", text, 1);

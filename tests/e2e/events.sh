@@ -40,7 +40,7 @@ follower=$!
 buy
 # The topics are followed side by side, so that any of them may bring the last one.
 followed() { holds --arg order "$order" '[.[] | select(.key == $order) | .type] | sort == ["OrderConfirmedEvent",
-  "OrderCreatedEvent","OrderValidatedEvent","OrderValidationResultEvent","PaymentAuthorizedEvent"]' follow.json 2>/dev/null; }
+  "OrderCreatedEvent","OrderValidatedEvent","OrderValidationResultEvent","PaymentAuthorizedEvent","StockCommittedEvent"]' follow.json 2>/dev/null; }
 for _ in $(seq 100); do followed && break; sleep 0.1; done
 kill $follower; wait $follower 2>/dev/null
 check "what comes is followed" followed

@@ -216,7 +216,8 @@ as ann
 order "$(shirt_small "$visa")"; expect 201
 becomes CONFIRMED
 as sam
-fulfil '{"tracking_number":"T-2"}' -H 'Idempotency-Key: ship'; expect 200 '.order.status == "FULFILLED"' '.order.history[-1].event == "FulfilOrder"'
+fulfil '{"tracking_number":"T-2"}' -H 'Idempotency-Key: ship'; expect 200 '.order.status == "FULFILLED"' '.order.history[-1].event == "PaymentCaptured"' \
+  '.order.history[-2].event == "FulfilOrder"' '.order.history[-2].cause == "sam@example.com"'
 fulfil '{"tracking_number":"T-2"}' -H 'Idempotency-Key: ship'; expect 200 '.order.tracking_number == "T-2"'
 fulfil; expect 400 '.error.reason == "ORDER_STATE"'
 stock "apparel/$shirt" 1 0

@@ -58,6 +58,14 @@ static void check_state(struct sim *sim, struct sim_order *order)
         sim_fail(sim, "order %s was fulfilled and is %s", order->order_id, order->state);
 }
 
+/* A confirmed order has its pieces in the end, and none waits for ever to be delivered. */
+static void check_fulfilment(struct sim *sim, const OrderService__Order *message)
+{
+    if (strcmp(message->status, "CONFIRMED") == 0 && strcmp(message->fulfilment, "ready") != 0)
+        sim_fail(sim, "order %s is confirmed, and its fulfilment is \"%s\"", message->order_id,
+                 message->fulfilment);
+}
+
 static void read_lines(struct sim *sim, struct sim_order *order, const OrderService__Order *message)
 {
     int64_t total = 0;
@@ -94,6 +102,7 @@ static void check_order(struct call *call, struct sim *sim, struct sim_order *or
         sim_order_seen(sim, order, response->order->status);
         check_history(sim, order, response->order);
         check_state(sim, order);
+        check_fulfilment(sim, response->order);
         read_lines(sim, order, response->order);
         sim_note(sim, "order %s is %s", order->order_id, order->state);
     }

@@ -26,6 +26,7 @@ static const struct {
     {"PENDING", "CANCELLED"},
     {"VALIDATED", "CONFIRMED"},
     {"VALIDATED", "CANCELLED"},
+    {"CONFIRMED", "CONFIRMED"}, /* its fulfilment is requested */
     {"CONFIRMED", "CANCELLED"},
     {"CONFIRMED", "FULFILLED"},
     {"CONFIRMED", "REFUNDED"},
@@ -45,7 +46,9 @@ static bool reaches(const char *from, const char *to)
 {
     if (strcmp(from, to) == 0) return true;
     for (size_t i = 0; i < STEP_COUNT; i++)
-        if (strcmp(steps[i].from, from) == 0 && reaches(steps[i].to, to)) return true;
+        if (strcmp(steps[i].from, from) == 0 && strcmp(steps[i].to, from) != 0 &&
+            reaches(steps[i].to, to))
+            return true;
     return false;
 }
 

@@ -103,16 +103,25 @@ static void fulfil(struct sim *sim, struct call *call, struct sim_seller *seller
     struct sim_order *order = &sim->orders[seller->todo.order];
     OrderService__StandardResponse *response;
     struct sim_call asked;
+    bool delivered = false;
 
     request.order_id = order->order_id;
     request.tracking_number = SIM_TEXT("1Z999");
     sim_call_begin(&asked, call, seller->email, "seller", seller->todo.key);
     struct status st = order_service_fulfil_order_with(&asked.call, sim->orders_at, &request,
                                                        &asked.options, &response);
+    if (!failed(st) && response->order) {
+        /* An answer that is repeated says what has become of the order since. */
+        delivered = strcmp(response->order->status, "FULFILLED") == 0 ||
+                    strcmp(response->order->status, "REFUNDED") == 0;
+        if (!delivered && response->status_code != 202)
+            sim_fail(sim, "FulfilOrder of %s answers %d, %s", order->order_id,
+                     response->status_code, response->order->status);
+    }
     enum sim_answer answer = sim_call_end(sim, &asked, "FulfilOrder", st);
     if (answer == SIM_UNKNOWN) return;
     seller->todo.action = SIM_NOTHING;
-    if (answer == SIM_YES) order->fulfilled = true;
+    if (answer == SIM_YES && delivered) order->fulfilled = true;
 }
 
 /* Which payment it is, and how much may be moved; done once it is known. */
