@@ -13,7 +13,7 @@
  *     events_source.c     a topic's log: here, or fetched from another process
  *     events_feed.c       reads a topic and hands its events to the queues
  *     events_delivery.c   queues: one event after another, retries, dead letters
- *     events_keeper.c     once a second: positions, replays, sweeping, metrics
+ *     events_keeper.c     positions, each second's replays and metrics, sweeping
  *     events_service.c    EventService
  *     events_message.c    events and letters as messages
  *
@@ -30,9 +30,10 @@
 #include "observe/metrics.h"
 
 enum {
-    EVENTS_STORES_MAX = 64, /* bits of a mask */
-    EVENTS_QUEUE_MAX = 128, /* events of one partition that wait for one group */
-    EVENTS_READ_MAX = 256,  /* events of one read */
+    EVENTS_STORES_MAX = 64,  /* bits of a mask */
+    EVENTS_QUEUE_MAX = 128,  /* events of one partition that wait for one group */
+    EVENTS_LETTERS_MAX = 32, /* dead letters of one group that are handed over again at a time */
+    EVENTS_READ_MAX = 256,   /* events of one read */
 };
 
 struct events_hub;
@@ -219,7 +220,8 @@ void events_feed_start(struct events_feed *feed);
 void events_feed_wake(struct events_feed *feed);
 
 /* Puts one event of the batch into the partition's queue, which is worked through at once if it was
- * empty. False if the queue is full. */
+ * empty. False if the queue is full; it always has room for dead letters, which would else find it
+ * full for as long as events keep coming. */
 bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,
                       const struct event *event, int64_t letter_id);
 /* Starts what could not be started. */

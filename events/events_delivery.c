@@ -204,7 +204,7 @@ bool events_group_put(struct events_group *group, int partition, struct events_b
     struct events_queue *queue = &group->queues[partition];
     struct events_delivery *delivery;
 
-    if (queue->count >= EVENTS_QUEUE_MAX) return false;
+    if (queue->count >= EVENTS_QUEUE_MAX + (letter_id ? EVENTS_LETTERS_MAX : 0)) return false;
     delivery = arena_new(&batch->arena, struct events_delivery);
     *delivery = (struct events_delivery){.batch = batch, .event = event, .letter_id = letter_id};
     batch->uses++;

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Once a second on each shard: how far its groups have come, replays, what waits for nobody. It
- * also has the feeds look for commits that nobody told of, those of other processes.
+/* What a shard does beside handing events over, each on a fiber of its own, so that none waits for
+ * another one, however much there is to do and however slowly a store or another process answers:
+ *
+ *     positions   how far the groups have come: each second and every thousand events
+ *     seconds     replays, queues that could not be started, metrics; also has the feeds look for
+ *                 commits that nobody told of, those of other processes: each second
+ *     sweeping    removes what is old, in short jobs with pauses between, until there is no more;
+ *                 looks again each second
  *
  * A group's position is the lowest of all shards. Each shard publishes its own; the keeper of the
  * group's home commits the lowest of them. */
@@ -8,7 +14,13 @@
 #include "events/events_bus.h"
 #include "observe/log.h"
 
-enum { TICK_MS = 1000, LETTERS_MAX = 32, US_PER_S = 1000000 };
+enum {
+    TICK_MS = 1000,
+    US_PER_S = 1000000,
+    /* Between two jobs of the sweeper on one store: long enough to leave the most of the writer to
+     * others, short enough to remove rows faster than a full load of orders adds them. */
+    SWEEP_PAUSE_US = 10000,
+};
 
 /* ---- positions ---- */
 
@@ -124,7 +136,8 @@ static void replay(struct call *call, struct events_hub *hub,
     struct call reading;
     call_init_child(&reading, call, 0);
     reading.arena = &batch->arena;
-    struct status st = store->marked_letters(&reading, store, group, LETTERS_MAX, &letters, &count);
+    struct status st = store->marked_letters(&reading, store, group, EVENTS_LETTERS_MAX, &letters,
+                                             &count);
     for (size_t i = 0; !failed(st) && i < count; i++) {
         int partition = event_partition(letters[i].event.key);
         const struct events_consumer *taker = find_consumer(hub->events, group,
@@ -132,30 +145,45 @@ static void replay(struct call *call, struct events_hub *hub,
         if (!events_hub_has(hub, partition)) continue;
         if (!taker)
             refuse(call, store, letters[i].letter_id);
-        else /* or, if its queue is full, the next time */
+        else /* fits, as there are no others */
             events_group_put(taker->groups[hub->shard->index], partition, batch, &letters[i].event,
                              letters[i].letter_id);
     }
     events_batch_drop(hub, batch);
 }
 
-/* ---- each second ---- */
+/* ---- positions, as they come ---- */
 
-static void sweep(struct call *call, const struct events_hub *hub)
+static void publish(const struct events_hub *hub)
 {
-    const struct events *events = hub->events;
+    for (struct events_consumer *consumer = hub->events->consumers; consumer;
+         consumer = consumer->next)
+        events_group_publish(consumer->groups[hub->shard->index]);
+}
 
-    for (int i = hub->shard->index; i < events->store_count; i += events->shard_count) {
-        struct events_store *store = events->stores[i].store;
-        struct status st = store->sweep(call, store, clock_now_us() - events->retention_us);
-        if (failed(st) && !failed(call_check(call)))
-            log_warn(call->trace, "events: old rows cannot be removed",
-                     LOG_STR("error", st.message ? st.message : ""));
+static void keep_positions(struct call *call, void *data)
+{
+    struct events_hub *hub = data;
+    struct call waiting;
+
+    for (;;) {
+        call_init_child(&waiting, call, TICK_MS);
+        struct status st = fiber_suspend(&waiting, &hub->keeper);
+        if (failed(st) && failed(call_check(call))) return;
+        hub->handled = 0;
+        publish(hub);
+        for (struct events_consumer *consumer = hub->events->consumers; consumer;
+             consumer = consumer->next)
+            if (consumer->home == hub->shard->index) commit(call, consumer);
+        arena_reset(call->arena);
     }
 }
 
+/* ---- each second ---- */
+
 static void tick(struct call *call, struct events_hub *hub)
 {
+    publish(hub);
     events_hub_wake(hub, ~UINT64_C(0));
     for (struct events_consumer *consumer = hub->events->consumers; consumer;
          consumer = consumer->next) {
@@ -165,32 +193,57 @@ static void tick(struct call *call, struct events_hub *hub)
         measure_backlog(call, consumer);
         if (consumer->counts_letters) measure_letters(call, consumer);
     }
-    sweep(call, hub);
 }
 
-static void run_keeper(struct call *call, void *data)
+static void count_seconds(struct call *call, void *data)
 {
-    struct events_hub *hub = data;
-    struct call waiting;
-
-    for (;;) {
-        call_init_child(&waiting, call, TICK_MS);
-        struct status st = fiber_suspend(&waiting, &hub->keeper);
-        if (failed(call_check(call))) return;
-        hub->handled = 0;
-        for (struct events_consumer *consumer = hub->events->consumers; consumer;
-             consumer = consumer->next) {
-            events_group_publish(consumer->groups[hub->shard->index]);
-            if (consumer->home == hub->shard->index) commit(call, consumer);
-        }
-        if (failed(st)) tick(call, hub); /* a second has passed, rather than many events */
+    while (!failed(fiber_sleep(call, TICK_MS * 1000))) {
+        tick(call, data);
         arena_reset(call->arena);
     }
 }
 
+/* ---- sweeping ---- */
+
+/* Fails only when the shard stops. */
+static struct status sweep(struct call *call, struct events_store *store, int64_t retention_us)
+{
+    bool more = true;
+
+    while (more) {
+        struct status st = store->sweep(call, store, clock_now_us() - retention_us, &more);
+        if (failed(call_check(call))) return call_check(call);
+        if (failed(st)) {
+            log_warn(call->trace, "events: old rows cannot be removed, trying again",
+                     LOG_STR("error", st.message ? st.message : ""));
+            return status_ok();
+        }
+        arena_reset(call->arena);
+        if (more) st = fiber_sleep(call, SWEEP_PAUSE_US);
+        if (failed(st)) return st;
+    }
+    return status_ok();
+}
+
+/* A store is swept by one shard. */
+static void keep_clean(struct call *call, void *data)
+{
+    const struct events_hub *hub = data;
+    const struct events *events = hub->events;
+
+    call->patient = true;
+    while (!failed(fiber_sleep(call, TICK_MS * 1000)))
+        for (int i = hub->shard->index; i < events->store_count; i += events->shard_count)
+            if (failed(sweep(call, events->stores[i].store, events->retention_us))) return;
+}
+
 void events_keeper_start(struct events_hub *hub)
 {
-    struct status st = fiber_start(hub->shard, &hub->trace, run_keeper, hub);
+    static void (*const duties[])(struct call * call, void *data) = {keep_positions, count_seconds,
+                                                                     keep_clean};
 
-    invariant(!failed(st)); /* among the first fibers of the shard */
+    for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {
+        struct status st = fiber_start(hub->shard, &hub->trace, duties[i], hub);
+        invariant(!failed(st)); /* among the first fibers of the shard */
+    }
 }

@@ -80,10 +80,12 @@ struct events_store {
 
     /* ---- tidying ---- */
 
-    /* Removes some of what is older than `before_us`: events that all groups have passed, inbox
-     * rows, letters that were replayed, idempotency records. Never a dead letter, never an event
-     * that a known group (one that has committed an offset) has not passed. */
-    struct status (*sweep)(struct call *call, struct events_store *store, int64_t before_us);
+    /* Removes what is older than `before_us`: events that all groups have passed, inbox rows,
+     * letters that were replayed, idempotency records. Never a dead letter, never an event that a
+     * known group (one that has committed an offset) has not passed. One call keeps the store's
+     * writer for some milliseconds at most; *ret_more says that there may be more to remove. */
+    struct status (*sweep)(struct call *call, struct events_store *store, int64_t before_us,
+                           bool *ret_more);
 };
 
 #endif

@@ -4,8 +4,11 @@
 
 #include "base/clock.h"
 
-/* Rows that one sweep looks at in each table: few enough that nobody notices. */
-enum { SWEEP_MAX = 1000 };
+enum {
+    SWEEP_ROWS = 128,      /* of one table that one statement looks at */
+    SWEEP_ROUNDS_MAX = 64, /* of such statements in one sweep */
+    SWEEP_US = 3000,       /* how long one sweep may keep the writer from its other jobs */
+};
 
 /* Of a row of the outbox: no group that is known still waits for it. */
 #define ALL_HAVE_PASSED \
@@ -13,6 +16,7 @@ enum { SWEEP_MAX = 1000 };
 
 struct sweep {
     int64_t before_us, keys_before_us;
+    bool more;
 };
 
 /* Is there anything to do? Looks at the oldest row of each table, so that a sweep in vain costs no
@@ -35,43 +39,65 @@ static struct status find_old(const struct call *call, struct sqlite *db, const 
     return rows.status;
 }
 
-static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, void *data)
+/* Looks at the oldest rows of each table, and removes those that are old. *ret_more: in one of them
+ * all were. */
+static struct status sweep_round(struct sqlite_tx *tx, const struct sweep *sweep, bool *ret_more)
 {
-    const struct sweep *sweep = data;
+    int outbox = 0, inbox = 0, keys = 0, letters = 0;
     struct status st;
 
-    st = sqlite_exec(tx, 0,
+    st = sqlite_exec(tx, &outbox,
                      "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT ?)"
                      " AND time_us < ? AND " ALL_HAVE_PASSED,
-                     "il", SWEEP_MAX, sweep->before_us);
+                     "il", SWEEP_ROWS, sweep->before_us);
     if (!failed(st))
         st = sqlite_exec(
-            tx, 0,
+            tx, &inbox,
             "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT ?)"
             " AND time_us < ?",
-            "il", SWEEP_MAX, sweep->before_us);
+            "il", SWEEP_ROWS, sweep->before_us);
     if (!failed(st))
-        st = sqlite_exec(tx, 0,
+        st = sqlite_exec(tx, &keys,
                          "DELETE FROM idempotency WHERE seq IN"
                          " (SELECT seq FROM idempotency ORDER BY seq LIMIT ?) AND time_us < ?",
-                         "il", SWEEP_MAX, sweep->keys_before_us);
+                         "il", SWEEP_ROWS, sweep->keys_before_us);
     if (!failed(st))
-        st = sqlite_exec(tx, 0,
+        st = sqlite_exec(tx, &letters,
                          "DELETE FROM dead_letters WHERE letter_id IN (SELECT letter_id"
                          " FROM dead_letters WHERE state = 2 AND died_us < ? LIMIT ?)",
-                         "li", sweep->before_us, SWEEP_MAX);
+                         "li", sweep->before_us, SWEEP_ROWS);
+    if (failed(st)) return st;
+    *ret_more = outbox == SWEEP_ROWS || inbox == SWEEP_ROWS || keys == SWEEP_ROWS ||
+                letters == SWEEP_ROWS;
+    return st;
+}
+
+static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    int64_t begun_us = clock_monotonic_us();
+    struct sweep *sweep = data;
+    struct status st = status_ok();
+
+    sweep->more = true;
+    for (int round = 0; round < SWEEP_ROUNDS_MAX && sweep->more && !failed(st); round++) {
+        if (clock_monotonic_us() - begun_us >= SWEEP_US) break;
+        st = sweep_round(tx, sweep, &sweep->more);
+    }
     return st;
 }
 
 /* The records of idempotency keys count for a day, however long the rest is kept. */
-static struct status sweep(struct call *call, struct events_store *store, int64_t before_us)
+static struct status sweep(struct call *call, struct events_store *store, int64_t before_us,
+                           bool *ret_more)
 {
-    struct sweep job = {before_us, clock_now_us() - IDEMPOTENCY_KEPT_US};
+    struct sweep job = {before_us, clock_now_us() - IDEMPOTENCY_KEPT_US, false};
     bool found = false;
 
     struct status st = find_old(call, events_db(store), &job, &found);
-    if (failed(st) || !found) return st;
-    return sqlite_write(call, events_db(store), sweep_job, &job);
+    if (!failed(st) && found) st = sqlite_write(call, events_db(store), sweep_job, &job);
+    if (failed(st)) return st;
+    *ret_more = job.more;
+    return st;
 }
 
 struct events_store *events_store_sqlite(struct arena *arena, struct sqlite *db)

@@ -341,6 +341,7 @@ static void sweeps(struct call *call, struct stage *stage)
 {
     int64_t count = 0, last = 0, past_us;
     struct event event, *events;
+    bool more = true;
     size_t left;
 
     put(call, "t", "a");
@@ -355,18 +356,19 @@ static void sweeps(struct call *call, struct stage *stage)
     EXPECT_OK(store->commit_offset(call, store, "t", "cart", 1));
     EXPECT_OK(store->commit_offset(call, store, "t", "order", 2));
 
-    EXPECT_OK(store->sweep(call, store, clock_now_us() - 60 * INT64_C(1000000)));
+    EXPECT_OK(store->sweep(call, store, clock_now_us() - 60 * INT64_C(1000000), &more));
+    EXPECT(!more);
     expect_read(call, 0, 10, "ab"); /* nothing is old yet */
     stage_pass_s(60);
     past_us = clock_now_us() - 30 * INT64_C(1000000);
-    EXPECT_OK(store->sweep(call, store, past_us));
+    EXPECT_OK(store->sweep(call, store, past_us, &more));
     expect_read(call, 0, 10, "b"); /* the cart has not passed it */
     EXPECT_OK(store->read(call, store, "nobody's", 0, 10, &events, &left, &last));
     EXPECT(left == 0);
     EXPECT(count_listed(call, "cart", 1) == 1 && count_listed(call, "cart", 2) == 0);
 
     EXPECT_OK(store->commit_offset(call, store, "t", "cart", 2));
-    EXPECT_OK(store->sweep(call, store, past_us));
+    EXPECT_OK(store->sweep(call, store, past_us, &more));
     expect_read(call, 0, 10, "");
     put(call, "t", "c");
     EXPECT_OK(store->last_offset(call, store, "t", &last));
