@@ -9,6 +9,7 @@
 #include "app/admin.h"
 #include "app/restore.h"
 #include "app/shop_settings.h"
+#include "app/shop_store.h"
 #include "events/events.h"
 #include "fiber/descriptors.h"
 #include "fiber/fiber.h"
@@ -35,6 +36,8 @@ struct member {
     void *service;                /* NULL: not started here */
     struct rpc_channel *channel;  /* made when first asked for */
     struct rpc_endpoint endpoint; /* what its own port serves */
+    struct sqlite_lock *lock;     /* of its store; NULL: it has none, or is not here */
+    const char *elsewhere;        /* the URL of the process that has its store; NULL: none has */
     bool here;
 };
 
@@ -107,8 +110,8 @@ static struct member *find_member(struct shop *shop, const char *name)
     return 0;
 }
 
-/* X_URL if it is given; else in process if the service is here; else where it listens by default.
- */
+/* X_URL if it is given; else the process that has the service's store; else in process if the
+ * service is here; else where it listens by default. */
 static const char *channel_url(struct shop *shop, const char *name)
 {
     const struct member *member = find_member(shop, name);
@@ -116,6 +119,7 @@ static const char *channel_url(struct shop *shop, const char *name)
     if (!member) return "inproc:";
     const char *url = config_text(shop->config, service_setting(shop->arena, name, "URL"));
     if (url[0]) return url;
+    if (member->elsewhere) return member->elsewhere;
     if (member->here || !shop->options.only) return "inproc:";
     const char *listen = config_text(shop->config, service_setting(shop->arena, name, "LISTEN"));
     if (str_ends_with(str_of(listen), STR(":0")))
@@ -268,6 +272,30 @@ static void list_members(struct shop *shop)
     }
 }
 
+/* A program that does not serve leaves the stores alone that belong to others, and asks them. */
+static struct status claim_stores(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        struct member *member = &shop->members[i];
+        bool serves = shop->options.listen;
+        const char *address;
+        if (!member->here) continue;
+        const char *url = service_setting(shop->arena, member->module->name, "URL");
+        struct str given = str_of(config_text(shop->config, url));
+        if (!serves && given.length > 0 && !str_starts_with(given, STR("inproc:"))) {
+            member->here = false;
+            continue;
+        }
+        struct status st = shop_store_claim(&shop->context, member->module, serves, &member->lock,
+                                            &address);
+        if (failed(st)) return st;
+        if (!address[0]) continue;
+        member->here = false;
+        member->elsewhere = arena_printf(shop->arena, "grpc://%s", address);
+    }
+    return status_ok();
+}
+
 static struct status start_modules(struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++) {
@@ -324,6 +352,9 @@ static struct status listen_services(struct shop *shop)
         const char *setting = service_setting(shop->arena, member->module->name, "LISTEN");
         struct status st = listen_on(shop, setting, config_text(shop->config, setting), &options);
         if (failed(st)) return st;
+        if (member->lock)
+            sqlite_lock_announce(member->lock,
+                                 http_server_address(shop->listeners[shop->listener_count - 1]));
     }
     return status_ok();
 }
@@ -401,6 +432,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
     list_members(shop);
 
     st = open_ground(shop);
+    if (!failed(st)) st = claim_stores(shop);
     if (!failed(st)) st = make_channels(shop);
     if (!failed(st)) st = start_modules(shop);
     if (!failed(st) && options->listen) st = listen_services(shop);
@@ -428,6 +460,7 @@ void shop_free(struct shop *shop)
     if (shop->absent) rpc_channel_free(shop->absent);
     if (shop->server) rpc_server_free(shop->server);
     if (shop->shards) shards_free(shop->shards);
+    for (size_t i = 0; i < shop->member_count; i++) sqlite_lock_free(shop->members[i].lock);
 }
 
 const struct service_context *shop_context(const struct shop *shop)

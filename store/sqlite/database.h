@@ -6,6 +6,7 @@
  *     group.c    the jobs that become one transaction
  *     wal_buffer.c   the writer's log, written in few writes
  *     checkpoint.c   copies the log back into the file
+ *     lock.c     one process a database; the shop takes it before it opens one
  *     scanner.c  a lane with a few connections: scans and searches
  *     migrate.c  the schema, at the start
  *     rows.c     statements and their rows, on whichever connection */

@@ -84,7 +84,27 @@ check "user role" bash -c "env ${url[*]} '$ARGOSY' user role root@example.com ad
 check "user list" bash -c "env ${url[*]} '$ARGOSY' user list --role admin | grep -q root@example.com"
 log_in root; expect 200
 
-# SIGTERM drains.
-stop_shop
+# One process works with a store. A second one is refused and told which is the first; commands ask that one, which they
+# find without being told where it is.
+owner=$([ "$FORM" = fleet ] && echo user || echo shop)
+USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off timeout 10 "$ARGOSY" serve --only user 2>second.err
+check "a second process is refused" [ $? -eq 1 ]
+check "and told which is the first" \
+  grep -q "in use by process $(cat "$work/$owner.pid"), which serves it on $(address $owner user);" second.err
+served() { curl -s "http://$(address $owner admin)/metrics" | grep '^argosy_rpc.*_total.*GetCustomers' | awk '{ n += $NF } END { print n + 0 }'; }
+before=$(served)
+check "a command asks the first one" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"
+check "which has done the work" [ "$(served)" -gt "$before" ]
+
+# SIGTERM drains, and more signals change nothing but its pace, up to the very end.
 name=$([ "$FORM" = fleet ] && echo gateway || echo shop)
+pid=$(cat "$work/$name.pid")
+while kill "$pid" 2>/dev/null && [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ]; do :; done
+stop_shop
 check "it stopped in good order" grep -q '"stopped"' "$work/$name.log"
+
+# A process that was killed keeps nobody out.
+start killed USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off -- --only user
+kill -9 "$(cat "$work/killed.pid")"; wait "$(cat "$work/killed.pid")" 2>/dev/null; pids=()
+check "a killed process keeps nobody out" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"
+start after USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off -- --only user
