@@ -2,6 +2,7 @@
 /* Who offers and who subscribes, and how a commit wakes the shards. */
 #include "events/events.h"
 
+#include "base/race_window.h"
 #include "events/events_bus.h"
 
 const struct setting events_settings[] = {
@@ -37,6 +38,7 @@ static void on_message(struct shard *shard, void *data)
     struct events_hub *hub = data;
 
     atomic_store(&hub->posted, false);
+    race_window("commits not looked at");
     events_hub_wake(hub, atomic_exchange(&hub->appended, 0));
 }
 
@@ -123,6 +125,7 @@ static void on_append(void *data)
     for (int i = 0; i < events->shard_count; i++) {
         struct events_hub *hub = &events->hubs[i];
         atomic_fetch_or(&hub->appended, UINT64_C(1) << known->number);
+        race_window("commit not posted");
         if (!atomic_exchange(&hub->posted, true)) shard_post_message(hub->shard, &hub->message);
     }
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/race_window.h"
 #include "fiber/fiber.h"
 #include "fiber/simulation.h"
 #include "reasons.pb-c.h"
@@ -202,6 +203,7 @@ static void on_finished(struct shard *shard, void *data)
 static void run_job(struct lane_job *job)
 {
     job->fn(job->data);
+    race_window("lane job not answered");
     if (job->shard)
         shard_post_message(job->shard, &job->message);
     else
@@ -216,6 +218,7 @@ static void run_first(struct lane *lane)
     lane->running++;
     pthread_mutex_unlock(&lane->lock);
 
+    race_window("lane job taken");
     run_job(job);
 
     pthread_mutex_lock(&lane->lock);
@@ -333,6 +336,7 @@ static bool take_back(struct lane *lane, struct lane_job *job)
 {
     bool queued;
 
+    race_window("lane job not taken back yet");
     pthread_mutex_lock(&lane->lock);
     queued = !job->begun;
     if (queued) remove_job(lane, job);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/race_window.h"
 #include "base/status.h"
 #include "fiber/fiber_pool.h"
 #include "fiber/shard_loop.h"
@@ -114,6 +115,7 @@ static void end_loop(struct shard *shard, void *data)
 bool shard_rouse(struct shard *shard)
 {
     if (!atomic_exchange(&shard->resting, false)) return false;
+    race_window("shard roused");
     atomic_fetch_sub(&shard->shards->resting, 1);
     return true;
 }
@@ -130,7 +132,9 @@ static void rest(struct shard *shard)
 
     if (atomic_load(&shard->resting)) return;
     atomic_store(&shard->resting, true);
+    race_window("shard rests");
     if (atomic_load(&shard->messages) && atomic_exchange(&shard->resting, false)) return;
+    race_window("shard not counted yet");
     if (atomic_fetch_add(&shards->resting, 1) + 1 < shards->count) return;
     for (int i = 0; i < shards->count; i++) shard_post(&shards->shards[i], end_loop, 0);
 }
@@ -359,7 +363,10 @@ static void begin_stop(struct shard *shard, void *data)
 void shards_stop(struct shards *shards)
 {
     if (atomic_exchange(&shards->stopping, true)) return;
-    for (int i = 0; i < shards->count; i++) shard_post(&shards->shards[i], begin_stop, 0);
+    for (int i = 0; i < shards->count; i++) {
+        shard_post(&shards->shards[i], begin_stop, 0);
+        race_window("shard told to stop");
+    }
 }
 
 void shard_defer(struct shard *shard, struct shard_task *task)

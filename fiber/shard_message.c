@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/race_window.h"
 #include "base/status.h"
 
 void shard_post_message(struct shard *shard, struct shard_message *message)
@@ -20,7 +21,9 @@ void shard_post_message(struct shard *shard, struct shard_message *message)
     do {
         message->next = newest;
     } while (!atomic_compare_exchange_weak(&shard->messages, &newest, message));
+    race_window("message queued");
     bool roused = atomic_load(&shard->resting) && shard_rouse(shard);
+    race_window("receiver roused");
     if (!newest || roused) uv_async_send(&shard->async);
 }
 
@@ -53,6 +56,7 @@ void shard_messages_run(struct shard *shard)
 {
     struct shard_message *message = take_messages(shard);
 
+    race_window("messages taken");
     while (message) {
         struct shard_message *next = message->next;
         struct shard_message copy = *message;

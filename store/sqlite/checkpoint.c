@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "base/race_window.h"
 #include "observe/log.h"
 
 static int copy(struct connection *connection, int *ret_copied)
@@ -38,6 +39,7 @@ static void *run(void *data)
         connection_free(connection);
     }
     arena_release(&arena);
+    race_window("checkpoint not ended yet");
     atomic_store(&checkpoint->ended, true);
     return 0;
 }

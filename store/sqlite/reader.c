@@ -15,6 +15,7 @@
  * One exception: while rows are open their transaction stays, because rows must not change under
  * the feet of who reads them. These rows were begun by the fiber that is running now, since no
  * fiber keeps rows over a suspension, and it has not waited for a write since. */
+#include "base/race_window.h"
 #include "store/sqlite/database.h"
 
 static struct reader *reader_of(const struct call *call, struct sqlite *db)
@@ -58,6 +59,7 @@ static struct status refresh(const struct call *call, struct reader *reader)
         st = connection_new(call->arena, reader->db->path, CONNECTION_READER, &reader->connection);
         if (failed(st)) return st;
     }
+    race_window("read not begun");
     st = connection_run(call->arena, reader->connection, "BEGIN");
     if (failed(st)) return st;
     reader->in_transaction = true;

@@ -27,6 +27,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/race_window.h"
 #include "fiber/fiber.h"
 #include "fiber/simulation.h"
 #include "observe/log.h"
@@ -140,10 +141,12 @@ static void run_group(struct writer *writer, struct job *group)
 
     st = group_commit(writer->connection, &writer->arena, group, simulates_failure(writer));
     if (!failed(st)) {
+        race_window("group committed");
         atomic_fetch_add(writer->generation, 1);
         atomic_fetch_add(&writer->commits, 1);
         metric_add(writer->commits_metric, 1);
         metric_observe_us(writer->commit_time, clock_monotonic_us() - begun_us);
+        race_window("commit not told of");
         tell(writer, group);
     }
     for (struct job *job = group; job; job = job->next) {
@@ -189,6 +192,7 @@ static void answer_group(struct job *group)
         if (!firsts[i]) continue;
         firsts[i]->message.fn = answer;
         firsts[i]->message.data = firsts[i];
+        race_window("group not answered");
         shard_post_message(firsts[i]->shard, &firsts[i]->message);
     }
 }
@@ -276,6 +280,7 @@ static struct job *take_group(struct writer *writer)
         writer->waiting -= (size_t)count;
     }
     pthread_mutex_unlock(&writer->mutex);
+    race_window("group taken");
     writer->group_size = (size_t)count;
     writer->group_began_us = clock_monotonic_us();
     metric_shift(writer->waiting_metric, -count);
@@ -429,6 +434,7 @@ static struct status enqueue(struct writer *writer, struct job *job)
     }
     pthread_mutex_unlock(&writer->mutex);
     if (failed(st)) return st;
+    race_window("job queued");
     metric_shift(writer->waiting_metric, 1);
     if (simulation_is_on()) simulation_work(&writer->simulated, write_simulated, writer);
     return st;
@@ -439,6 +445,7 @@ static bool withdraw(struct writer *writer, struct job *job)
 {
     bool queued;
 
+    race_window("job not withdrawn yet");
     pthread_mutex_lock(&writer->mutex);
     queued = !job->begun;
     if (queued) {
