@@ -19,6 +19,7 @@
 #include "observe/log.h"
 #include "rpc/schema.h"
 #include "rpc/service.h"
+#include "user.rpc.h"
 
 enum {
     LISTENERS_MAX = 16,
@@ -152,6 +153,25 @@ struct rpc_channel *shop_channel(const struct shop *shop, const char *service)
     return member ? member->channel : shop->absent;
 }
 
+/* A user's role, for peers that name the user alone; see rpc_identity. */
+static struct status find_role(struct call *call, void *data, const char *email,
+                               const char **ret_role)
+{
+    UserService__GetCustomerCredentialsRequest request =
+        USER_SERVICE__GET_CUSTOMER_CREDENTIALS_REQUEST__INIT;
+    UserService__CustomerCredentialsResponse *response;
+
+    request.email = (char *)(uintptr_t)email;
+    struct status st = user_service_get_customer_credentials(call, shop_channel(data, "user"),
+                                                             &request, &response);
+    if (failed(st)) return st;
+    if (response->is_deleted || strcmp(response->status, "blocked") == 0)
+        return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED,
+                           "this account is blocked or deleted");
+    *ret_role = response->role;
+    return status_ok();
+}
+
 /* ---- starting ---- */
 
 static struct status make_directory(struct arena *arena, const char *path)
@@ -226,6 +246,8 @@ static struct status open_ground(struct shop *shop)
     st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), data_dir,
                            config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
     if (failed(st)) return st;
+    shop->identity.find_role = find_role;
+    shop->identity.find_role_data = shop;
 
     st = rpc_schema_new(shop->arena, str_sized(proto_descriptors, proto_descriptors_size),
                         &shop->schema);

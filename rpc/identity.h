@@ -16,6 +16,11 @@ struct rpc_identity {
     uint8_t key[32];
     bool has_key;
     bool trust_everyone;
+    /* Finds the role of a user whom a trusted peer names without one, as the gateway of the existing
+     * system does: NOT_FOUND if there is no such user. NULL: such users have no role. */
+    struct status (*find_role)(struct call *call, void *data, const char *email,
+                               const char **ret_role);
+    void *find_role_data;
 };
 
 /* The key from the setting FLEET_KEY (64 hexadecimal digits), or if that is empty from

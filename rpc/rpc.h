@@ -61,9 +61,18 @@ void call_user_optional(const struct call *call, struct user *ret_user);
  * (ROLE_REQUIRED). */
 struct status call_require_role(const struct call *call, const char *roles, struct user *ret_user);
 bool user_has_role(const struct user *user, const char *roles);
+/* The same check of a user that is known already. */
+struct status user_require_role(const struct call *call, const struct user *user,
+                                const char *roles);
 /* OK if the caller is a part of the shop itself (in process, or proven by the fleet's key), for
  * internal rpcs. */
 struct status call_require_peer(const struct call *call);
+
+/* Does the call come from a service of the existing system that speaks for no user? Where
+ * ARGOSY_TRUST_METADATA=1 trusts the network, a peer that proves nothing and names nobody is taken
+ * for one. Its gateway calls in the same way for whoever is not logged in: allow such a caller only
+ * what that system allows it. */
+bool call_is_unnamed_service(const struct call *call);
 
 /* The service's own struct, as given to rpc_server_add. */
 void *call_service(const struct call *call);

@@ -77,6 +77,13 @@ bool user_has_role(const struct user *user, const char *roles)
     return false;
 }
 
+struct status user_require_role(const struct call *call, const struct user *user, const char *roles)
+{
+    if (user_has_role(user, roles)) return status_ok();
+    return status_printf(call->arena, STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
+                         "this needs one of the roles: %s", roles);
+}
+
 struct status call_require_role(const struct call *call, const char *roles, struct user *ret_user)
 {
     struct user user;
@@ -84,9 +91,8 @@ struct status call_require_role(const struct call *call, const char *roles, stru
 
     st = call_user(call, &user);
     if (failed(st)) return st;
-    if (!user_has_role(&user, roles))
-        return status_printf(call->arena, STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
-                             "this needs one of the roles: %s", roles);
+    st = user_require_role(call, &user, roles);
+    if (failed(st)) return st;
     *ret_user = user;
     return status_ok();
 }
@@ -96,6 +102,11 @@ struct status call_require_peer(const struct call *call)
     if (call->scope && call->scope->peer) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__INTERNAL_ONLY,
                        "only the shop's own services may call this");
+}
+
+bool call_is_unnamed_service(const struct call *call)
+{
+    return call->scope && call->scope->unnamed;
 }
 
 void *call_service(const struct call *call)

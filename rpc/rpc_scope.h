@@ -12,6 +12,7 @@ struct rpc_scope {
     /* The caller. `user` holds no NULL. */
     struct user user;
     bool peer;                              /* a part of the shop itself */
+    bool unnamed;                           /* trusted without proof, and names no user */
     const char *client_ip;                  /* "" if unknown */
     const struct http_headers *metadata[2]; /* searched in this order; NULL: none */
 

@@ -88,25 +88,32 @@ static bool accepts_gzip(struct str list)
     return false;
 }
 
-/* Takes over who the peer says the user is, if it may say so. */
-static void identify(struct serving *serving, const struct http_request *request)
+/* Takes over who the peer says the user is, if it may say so. Peers that are trusted without proof
+ * are the existing system's, whose gateway names a user without the role. */
+static struct status identify(struct serving *serving, const struct http_request *request)
 {
     const struct rpc_identity *identity = serving->server->options.identity;
     const struct request_head *head = &serving->head;
     struct rpc_scope *scope = &serving->scope;
     struct arena *arena = serving->call->arena;
 
-    if (!identity) return;
-    if (!identity->trust_everyone &&
-        !(head->signature.data && rpc_identity_verify(arena, identity, request->path,
-                                                      clock_now_us() / 1000, &request->headers)))
-        return;
+    if (!identity) return status_ok();
+    bool proven = head->signature.data &&
+                  rpc_identity_verify(arena, identity, request->path, clock_now_us() / 1000,
+                                      &request->headers);
+    if (!proven && !identity->trust_everyone) return status_ok();
     scope->peer = true;
+    scope->unnamed = !head->signature.data && head->email.length == 0;
     if (head->email.length > 0) scope->user.email = str_dup(arena, head->email);
     if (head->role.length > 0) scope->user.role = str_dup(arena, head->role);
     if (head->device_id.length > 0) scope->user.device_id = str_dup(arena, head->device_id);
     if (head->client_ip.length > 0) scope->client_ip = str_dup(arena, head->client_ip);
     serving->call->caller = rpc_scope_caller(scope);
+    if (proven || head->email.length == 0 || head->role.length > 0 || !identity->find_role)
+        return status_ok();
+    struct status st = identity->find_role(serving->call, identity->find_role_data,
+                                           scope->user.email, &scope->user.role);
+    return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
 static struct status prepare(struct serving *serving)
@@ -128,7 +135,8 @@ static struct status prepare(struct serving *serving)
         return failed(added) ? added : st;
     }
     serving->response_gzip = accepts_gzip(head->accept_encoding);
-    identify(serving, http_request(serving->exchange));
+    st = identify(serving, http_request(serving->exchange));
+    if (failed(st)) return st;
     return call_check(serving->call);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/money.h"
 #include "rpc/timestamp.h"
+#include "rpc/existing_system.h"
 
 static const char *join_options(struct arena *arena, const ProductService__Variant *variant)
 {
@@ -17,7 +18,7 @@ static const char *join_options(struct arena *arena, const ProductService__Varia
 
 bool cart_product_is_active(const ProductService__Product *product)
 {
-    return !product->status[0] || strcmp(product->status, "active") == 0;
+    return existing_status_for_sale(product->status);
 }
 
 /* A product service of another make names no currency. */

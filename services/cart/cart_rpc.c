@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "product.rpc.h"
+#include "rpc/existing_system.h"
 #include "services/cart/cart_reply.h"
 #include "services/cart/cart_service.h"
 
@@ -27,6 +28,9 @@ static struct status get_product(struct call *call, const char *category, const 
     /* What the product service finds malformed was our making: the caller's fields kept our rules.
      */
     if (st.code == STATUS_INVALID_ARGUMENT) st.code = STATUS_INTERNAL;
+    if (failed(st)) return st;
+    st = existing_envelope_status(call->arena, response->success, response->status_code,
+                                  response->message, ARGOSY__REASON__PRODUCT_NOT_FOUND);
     if (failed(st)) return st;
     if (response->result_case != PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT ||
         !response->product->product)

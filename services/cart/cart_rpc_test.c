@@ -21,6 +21,7 @@ static struct {
     int64_t available;     /* of every variant; -1: not tracked */
     enum status_code fail; /* what it answers instead */
     bool hangs, no_batches;
+    bool existing; /* as the existing system: failures are envelopes, no batches, no variants */
 } mug;
 
 static void mug_begins(void)
@@ -82,6 +83,12 @@ static struct status fake_get(struct call *call,
     ProductService__OneProduct *one = arena_new(call->arena, ProductService__OneProduct);
 
     if (mug.fail) return status_make(mug.fail, 0, "the fake is told so");
+    if (mug.existing && mug.gone) {
+        response->message = TEXT("rpc error: code = Internal desc = product not found");
+        response->status_code = 500;
+        return status_ok();
+    }
+    response->success = true;
     if (mug.gone || strcmp(request->category, "mugs") != 0)
         return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__PRODUCT_NOT_FOUND, "no product");
     if (mug.empty) return status_ok();
@@ -555,6 +562,28 @@ static void takes_other_makes(struct call *call, struct stage *stage)
 TEST(a_product_service_of_another_make_knows_no_variants)
 {
     cart_play(takes_other_makes);
+}
+
+static void understands_the_existing_system(struct call *call, struct stage *stage)
+{
+    mug.existing = mug.no_batches = true;
+    mug.variants = 0;
+    mug.currency = "";
+    mug.price = 19.99;
+    mug.status = "available";
+    as_ann(call);
+    EXPECT_OK(add(call, stage, "mug", "", 1));
+    mug.status = "in_stock";
+    EXPECT_OK(add(call, stage, "mug", "", 1));
+    mug.status = "sold out";
+    EXPECT_REFUSED(add(call, stage, "mug", "", 1), FAILED_PRECONDITION, PRODUCT_NOT_ACTIVE);
+    mug.gone = true;
+    EXPECT_REFUSED(add(call, stage, "mug", "", 1), NOT_FOUND, PRODUCT_NOT_FOUND);
+}
+
+TEST(the_existing_systems_product_service_is_understood)
+{
+    cart_play(understands_the_existing_system);
 }
 
 static void survives_odd_answers(struct call *call, struct stage *stage)

@@ -5,6 +5,7 @@
 #include "base/money.h"
 #include "cart.rpc.h"
 #include "product.rpc.h"
+#include "rpc/existing_system.h"
 #include "services/order/order_message.h"
 #include "services/order/order_service.h"
 
@@ -162,6 +163,39 @@ static void list_products(struct draft *draft)
     }
 }
 
+/* A product that is not there is left out, as in a batch. */
+static struct status get_product(struct draft *draft, const ProductService__ProductRef *ref)
+{
+    ProductService__GetProductByIdRequest request =
+        PRODUCT_SERVICE__GET_PRODUCT_BY_ID_REQUEST__INIT;
+    ProductService__StandardResponse *response;
+
+    request.category = ref->category;
+    request.product_id = ref->product_id;
+    struct status st = product_service_get_product_by_id(draft->call, draft->service->products,
+                                                         &request, &response);
+    if (!failed(st))
+        st = existing_envelope_status(draft->call->arena, response->success, response->status_code,
+                                      response->message, ARGOSY__REASON__PRODUCT_NOT_FOUND);
+    if (st.code == STATUS_NOT_FOUND) return status_ok();
+    if (failed(st)) return st;
+    if (response->result_case != PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT ||
+        !response->product->product)
+        return status_make(STATUS_INTERNAL, 0, "the product service answered without a product");
+    draft->products[draft->product_count++] = response->product->product;
+    return status_ok();
+}
+
+/* From a product service that knows no batches, which is the existing system's. */
+static struct status get_each_product(struct draft *draft)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < draft->ref_count && !failed(st); i++)
+        st = get_product(draft, draft->refs[i]);
+    return st;
+}
+
 static struct status get_products(struct draft *draft)
 {
     ProductService__BatchGetProductsRequest request =
@@ -176,6 +210,7 @@ static struct status get_products(struct draft *draft)
         request.n_products = left < BATCH_MAX ? left : BATCH_MAX;
         struct status st = product_service_batch_get_products(draft->call, draft->service->products,
                                                               &request, &response);
+        if (st.code == STATUS_UNIMPLEMENTED) return get_each_product(draft);
         /* The caller's fields kept our rules: what is malformed was our making. */
         if (st.code == STATUS_INVALID_ARGUMENT) st.code = STATUS_INTERNAL;
         if (failed(st)) return st;
@@ -192,8 +227,7 @@ static struct status find_product(const struct draft *draft, const struct wanted
         const ProductService__Product *product = draft->products[i];
         /* Its category may be another one by now. */
         if (strcmp(product->product_id, wanted->product_id) != 0) continue;
-        /* A product service of another make may leave the status out. */
-        if (product->status[0] && strcmp(product->status, "active") != 0)
+        if (!existing_status_for_sale(product->status))
             return status_printf(draft->call->arena, STATUS_FAILED_PRECONDITION,
                                  ARGOSY__REASON__PRODUCT_NOT_ACTIVE,
                                  "%s (%s) is not for sale now; order without it", product->name,

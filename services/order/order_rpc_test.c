@@ -280,6 +280,28 @@ TEST(a_product_service_of_another_make_knows_no_variants)
     order_play(takes_other_makes);
 }
 
+static void understands_the_existing_system(struct call *call, struct stage *stage)
+{
+    OrderService__CreateOrderRequest request;
+    OrderService__StandardResponse *response;
+
+    fake.existing = true;
+    fake.goods[0].variants = 0;
+    fake.goods[0].currency = fake.goods[0].seller = "";
+    fake.goods[0].status = "in_stock";
+    as(call, "ann", "customer");
+    request_init(&request, "mug", 2);
+    EXPECT_OK(create(call, stage, &request, &response));
+    EXPECT(response->order_create_data && response->order_create_data->total_minor == 3998);
+    request_init(&request, "gone", 1);
+    EXPECT_REFUSED(create(call, stage, &request, &response), NOT_FOUND, PRODUCT_NOT_FOUND);
+}
+
+TEST(the_existing_systems_product_service_has_no_batches_and_answers_failures_with_ok)
+{
+    order_play(understands_the_existing_system);
+}
+
 /* ---- who ---- */
 
 static void knows_customers(struct call *call, struct stage *stage)

@@ -33,6 +33,7 @@ static struct {
     int cart_count;
     const char *cart_state; /* NULL: it gives none */
     _Atomic int batches;    /* asked for */
+    bool existing;          /* as the existing system: envelopes for failures, and no batches */
 } fake;
 
 static inline void fake_begins(void)
@@ -86,6 +87,7 @@ static inline struct status fake_batch(struct call *call,
                                        ProductService__BatchGetProductsResponse *response)
 {
     fake.batches++;
+    if (fake.existing) return status_make(STATUS_UNIMPLEMENTED, 0, "of another make");
     if (fake.products_fail) return status_make(fake.products_fail, 0, "the fake is told so");
     response->products = arena_array(call->arena, ProductService__Product *, request->n_products);
     for (size_t i = 0; i < request->n_products; i++)
@@ -96,7 +98,28 @@ static inline struct status fake_batch(struct call *call,
     return status_ok();
 }
 
-static const struct product_service_handlers fake_products = {.batch_get_products = fake_batch};
+static inline struct status fake_get(struct call *call,
+                                     const ProductService__GetProductByIdRequest *request,
+                                     ProductService__StandardResponse *response)
+{
+    ProductService__OneProduct *one = arena_new(call->arena, ProductService__OneProduct);
+
+    for (int good = 0; good < GOODS; good++) {
+        if (strcmp(fake.goods[good].product_id, request->product_id) != 0) continue;
+        product_service__one_product__init(one);
+        one->product = fake_product(call, &fake.goods[good]);
+        response->success = true;
+        response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT;
+        response->product = one;
+        return status_ok();
+    }
+    response->message = TEXT("rpc error: code = Internal desc = product not found");
+    response->status_code = 500;
+    return status_ok();
+}
+
+static const struct product_service_handlers fake_products = {.batch_get_products = fake_batch,
+                                                              .get_product_by_id = fake_get};
 
 /* ---- the cart service ---- */
 

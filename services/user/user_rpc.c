@@ -162,6 +162,15 @@ static struct status create_customer(struct call *call,
 
 /* ---- accounts ---- */
 
+/* Who asks. The existing system's services ask without naming a user, and may do what an admin
+ * may. */
+static struct status read_caller(const struct call *call, struct user *ret_caller)
+{
+    if (!call_is_unnamed_service(call)) return call_user(call, ret_caller);
+    *ret_caller = (struct user){.email = "", .role = "admin", .device_id = ""};
+    return status_ok();
+}
+
 static struct status get_customer_by_email(struct call *call,
                                            const UserService__GetCustomerByEmailRequest *request,
                                            UserService__Customer *response)
@@ -171,7 +180,7 @@ static struct status get_customer_by_email(struct call *call,
     struct user caller;
     struct status st;
 
-    st = call_user(call, &caller);
+    st = read_caller(call, &caller);
     if (failed(st)) return st;
 
     st = account_check_read(&caller, request->email);
@@ -196,7 +205,9 @@ static struct status get_customers(struct call *call,
     size_t count;
     struct status st;
 
-    st = call_require_role(call, "admin superAdmin", &caller);
+    st = read_caller(call, &caller);
+    if (failed(st)) return st;
+    st = user_require_role(call, &caller, "admin superAdmin");
     if (failed(st)) return st;
 
     st = service->store->list(call, service->store, request->cursor, request->role, limit + 1,
@@ -267,7 +278,7 @@ static struct status delete_customer(struct call *call,
     struct account *account;
     struct status st;
 
-    st = call_user(call, &change.caller);
+    st = read_caller(call, &change.caller);
     if (failed(st)) return st;
 
     /* Before the look-up, so that a stranger can't learn which addresses have accounts. */

@@ -78,5 +78,26 @@ grpc "$cart_at" $cart GetCart GetCartRequest CartStandardResponse '' 'x-user-ema
 is 0; says 'subtotal: 39.98'
 grpc "$cart_at" $cart GetCart GetCartRequest CartStandardResponse ''
 is 16
+
+# Its services ask without any metadata, and its gateway names the user without the role, which is then looked up.
+grpc "$user_at" $user GetCustomerByEmail GetCustomerByEmailRequest Customer 'email: "bob@example.com"'
+is 0; says 'name: "Bob"'
+grpc "$user_at" $user GetCustomers GetCustomersRequest GetCustomersResponse ''
+is 0; says 'email: "bob@example.com"'
+make_account sam seller
+create='name: "Cap" category: "apparel" price: 5'
+grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse "$create" 'x-user-email: sam@example.com'
+is 0; says 'price: 5'
+grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse "$create" 'x-user-email: bob@example.com'
+is 7
+grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse "$create" 'x-user-email: nobody@example.com'
+is 7
+grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse "$create"
+is 16
+# A signature that cannot be checked is another shop's of ours, not one of its services.
+grpc "$user_at" $user GetCustomers GetCustomersRequest GetCustomersResponse '' 'x-fleet-signature: v1.1.x'
+is 16
+grpc "$user_at" $user DeleteCustomer DeleteCustomerRequest DeleteCustomerResponse 'email: "bob@example.com"'
+is 0
 name=$([ "$FORM" = fleet ] && echo cart || echo shop)
 check "the log says that everyone is believed" grep -q ARGOSY_TRUST_METADATA "$work/$name.log"
