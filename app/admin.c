@@ -7,12 +7,11 @@
 enum { READY_TIMEOUT_MS = 2000, ANSWER_SIZE_MAX = 16 * 1024 * 1024 };
 
 struct admin {
-    struct status (*ready)(struct call *call, void *data);
+    admin_ready *ready;
     void *data;
 };
 
-struct admin *admin_new(struct arena *arena, struct status (*ready)(struct call *call, void *data),
-                        void *data)
+struct admin *admin_new(struct arena *arena, admin_ready *ready, void *data)
 {
     struct admin *admin = arena_new(arena, struct admin);
 
@@ -60,12 +59,20 @@ static void answer_ready(struct call *call, struct admin *admin, struct http_exc
     struct call child;
 
     call_init_child(&child, call, READY_TIMEOUT_MS);
-    struct status st = admin->ready(&child, admin->data);
+    struct admin_report report = {0};
+    struct status st = admin->ready(&child, admin->data, &report);
 
     json_writer_init(&json, text);
     json_object(&json);
     json_member(&json, "status", failed(st) ? STR("not ready") : STR("ready"));
     if (failed(st)) json_member(&json, "reason", str_of(st.message));
+    if (report.count > 0) {
+        json_key(&json, STR("unreachable"));
+        json_array(&json);
+        for (size_t i = 0; i < report.count; i++)
+            json_value_string(&json, str_of(report.unreachable[i]));
+        json_array_end(&json);
+    }
     json_object_end(&json);
     buffer_append_byte(text, '\n');
     respond(call, exchange, failed(st) ? 503 : 200, "application/json", buffer_str(text));

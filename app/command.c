@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/command_nearest.h"
 #include "app/shop.h"
 #include "base/status.h"
 #include "base/str.h"
@@ -149,6 +150,15 @@ static const struct command_option *find_option(const struct command *command, s
     return 0;
 }
 
+static void refuse_option(const struct command *command, struct str name)
+{
+    const char *near = nearest_option(command, name);
+
+    command_error("%s has no option --%.*s; %s%s%s`argosy %s --help` lists them", command->name,
+                  STR_ARGS(name), near ? "did you mean --" : "", near ? near : "", near ? "? " : "",
+                  command->name);
+}
+
 /* Reads one word of the command line that begins with "--"; *index moves on when the value is the
  * next word. */
 static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
@@ -159,8 +169,7 @@ static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
     str_split(&rest, '=', &name);
     const struct command_option *option = find_option(parse->line->command, name);
     if (!option) {
-        command_error("%s has no option --%.*s; `argosy %s --help` lists them",
-                      parse->line->command->name, STR_ARGS(name), parse->line->command->name);
+        refuse_option(parse->line->command, name);
         return false;
     }
     if (option->value && value) {
@@ -256,16 +265,23 @@ static bool is_help(const char *word)
 /* The words name no command: says what could have been meant. */
 static int explain(int argc, char **argv)
 {
-    if (!is_group(argv[1])) {
-        command_error("there is no command '%s'; `argosy --help` lists them", argv[1]);
-    } else if (argc == 2) {
+    const char *second = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
+    const char *near = nearest_command(argv[1], second);
+    bool group = is_group(argv[1]);
+
+    if (group && argc == 2) {
         print_overview(argv[1], stderr);
-    } else if (is_help(argv[2])) {
+    } else if (group && is_help(argv[2])) {
         print_overview(argv[1], stdout);
         return EXIT_OK;
-    } else {
+    } else if (near) {
+        command_error("there is no command '%s%s%s'; did you mean `argosy %s`?", argv[1],
+                      group ? " " : "", group ? argv[2] : "", near);
+    } else if (group) {
         command_error("there is no command '%s %s'; `argosy %s --help` lists them", argv[1],
                       argv[2], argv[1]);
+    } else {
+        command_error("there is no command '%s'; `argosy --help` lists them", argv[1]);
     }
     return EXIT_USAGE;
 }
@@ -275,8 +291,8 @@ int command_main(int argc, char **argv)
     int words = 0;
 
     if (argc < 2) {
-        print_overview(NULL, stderr);
-        return EXIT_USAGE;
+        print_overview(NULL, stdout);
+        return EXIT_OK;
     }
     if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_overview(NULL, stdout);

@@ -8,8 +8,14 @@
 static int print_routes(const struct command_line *line)
 {
     const struct rpc_schema *schema;
+    struct status st;
 
-    struct status st = rpc_schema_new(
+    if (command_option(line, "config")) {
+        st = gateway_print_configuration(line->arena, line->config, stdout);
+        if (failed(st)) command_error("%s", st.message);
+        return failed(st) ? EXIT_FAILED : EXIT_OK;
+    }
+    st = rpc_schema_new(
         line->arena, str_sized(proto_descriptors, proto_descriptors_size), &schema);
     if (!failed(st)) st = gateway_print_routes(line->arena, line->config, schema, stdout);
     if (failed(st)) {
@@ -27,5 +33,7 @@ const struct command command_routes = {
                    "built in): method,\n"
                    "path, the rpc and service that answer it, and the plugins that it goes "
                    "through, in their order.",
+    .options = {{"config", 0,
+                 "Print the configuration itself, to be changed and named by GATEWAY_CONFIG."}},
     .run = print_routes,
 };

@@ -52,6 +52,8 @@ static void on_ready(struct call *call, void *data)
 
     shop_act_as_operator(call);
     struct status st = demo_load(call, serving->shop, serving->line->config);
+    shop_set_unready(serving->shop,
+                     failed(st) ? "the demo could not be loaded, see the log" : NULL);
     if (failed(st))
         log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
 }
@@ -71,6 +73,7 @@ static int serve(const struct command_line *line)
         command_error("cannot start: %s", st.message);
         return EXIT_FAILED;
     }
+    if (serving.demo) shop_set_unready(serving.shop, "the demo is still being loaded");
     shop_run(serving.shop, on_ready, &serving);
     shop_free(serving.shop);
     log_info(0, "stopped");

@@ -101,7 +101,7 @@ static const char *const styles[10] = {"Harbour",  "Lighthouse", "Driftwood", "N
 enum {
     CATEGORIES = sizeof(categories) / sizeof(categories[0]),
     PER_CATEGORY = 100,
-    STOCK_UNTRACKED_EVERY = 10
+    UNTRACKED_NOUN = 9 /* the last of each ten: nobody counts its stock */
 };
 
 struct demo_catalogue {
@@ -123,7 +123,7 @@ static void add_variants(struct arena *arena, const struct demo_category *catego
         variant->unit_amount_given_case =
             PRODUCT_SERVICE__VARIANT_INPUT__UNIT_AMOUNT_GIVEN_UNIT_AMOUNT;
         variant->unit_amount = product->unit_amount;
-        if (number % STOCK_UNTRACKED_EVERY != 0) {
+        if (number % 10 != UNTRACKED_NOUN) {
             variant->stock_given_case = PRODUCT_SERVICE__VARIANT_INPUT__STOCK_GIVEN_STOCK;
             variant->stock = 20 + (number * 7 + i * 13) % 180;
         }
@@ -267,7 +267,8 @@ static void print_tour(const char *address, const char *password, bool made)
     printf("Demo accounts: customer@example.com, seller@example.com, admin@example.com; password "
            "%s\n\n"
            "Try:\n"
-           "  curl http://%s/products?search=mug\n"
+           "%s"
+           "  curl 'http://%s/products?search=mug'\n"
            "  curl -c cookies -H 'Content-Type: application/json' http://%s/auth/login \\\n"
            "    -d "
            "'{\"email\":\"customer@example.com\",\"password\":\"%s\",\"device_id\":\"laptop\"}'\n"
@@ -277,9 +278,13 @@ static void print_tour(const char *address, const char *password, bool made)
            "    -d "
            "\"{\\\"category\\\":\\\"garden\\\",\\\"product_id\\\":\\\"$product\\\","
            "\\\"quantity\\\":2}\"\n"
-           "  curl -b cookies http://%s/cart\n",
-           made ? password : "as ARGOSY_DEMO_PASSWORD says", address, address,
-           made ? password : "$ARGOSY_DEMO_PASSWORD", address, address, address);
+           "  curl -b cookies http://%s/cart\n"
+           "An access token lives for five minutes. This takes a new one:\n"
+           "  curl -b cookies -c cookies -X POST http://%s/auth/refresh/validate\n",
+           made ? password : "as ARGOSY_DEMO_PASSWORD says",
+           made ? "" : "  read -r ARGOSY_DEMO_PASSWORD     # type it, or paste it\n", address,
+           address, made ? password : "'\"$ARGOSY_DEMO_PASSWORD\"'", address, address, address,
+           address);
     fflush(stdout);
 }
 

@@ -8,6 +8,7 @@
 
 #include "app/admin.h"
 #include "app/restore.h"
+#include "app/shop_ready.h"
 #include "app/shop_settings.h"
 #include "app/shop_store.h"
 #include "events/events.h"
@@ -60,6 +61,8 @@ struct shop {
     struct http_server *listeners[LISTENERS_MAX];
     size_t listener_count;
     struct http_server *gateway_listener;
+
+    const char *_Atomic unready; /* what must happen before it is ready; NULL: nothing */
 
     /* While it runs. */
     uv_signal_t signals[2];
@@ -403,30 +406,50 @@ static struct status listen_gateway(struct shop *shop)
  * default port, unless told otherwise. */
 static const char *admin_address(struct shop *shop)
 {
-    if (config_given(shop->config, "ADMIN_LISTEN") || is_here(&shop->options, "gateway"))
-        return config_text(shop->config, "ADMIN_LISTEN");
+    const char *given = config_text(shop->config, "ADMIN_LISTEN");
+
+    if (config_given(shop->config, "ADMIN_LISTEN") && given[0]) return given;
+    if (is_here(&shop->options, "gateway")) return ADMIN_LISTEN_DEFAULT;
     for (size_t i = 0; i < shop->member_count; i++)
         if (shop->members[i].here)
             return arena_printf(shop->arena, "127.0.0.1:%d",
                                 4000 + service_port(shop->members[i].module->name));
-    return config_text(shop->config, "ADMIN_LISTEN");
+    return ADMIN_LISTEN_DEFAULT;
 }
 
-static struct status check_ready(struct call *call, void *data)
+void shop_set_unready(struct shop *shop, const char *why)
+{
+    shop->unready = why;
+}
+
+static struct status check_member(struct call *call, const struct shop *shop,
+                                  const struct member *member)
+{
+    struct status st = shop_check_store(call, &shop->context, member->module);
+
+    if (!failed(st) && member->module->ready) st = member->module->ready(call, member->service);
+    if (!failed(st)) return st;
+    return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name,
+                         st.message);
+}
+
+/* A process is as ready as what is its own: what it calls may come and go. */
+static struct status check_ready(struct call *call, void *data, struct admin_report *report)
 {
     struct shop *shop = data;
+    struct shop_peers peers = {0};
+    struct status st = status_ok();
 
     if (shop->signals_seen)
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
-    for (size_t i = 0; i < shop->member_count; i++) {
-        const struct member *member = &shop->members[i];
-        if (!member->here || !member->module->ready) continue;
-        struct status st = member->module->ready(call, member->service);
-        if (failed(st))
-            return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name,
-                                 st.message);
-    }
-    return status_ok();
+    for (size_t i = 0; i < shop->member_count; i++)
+        if (!shop->members[i].here && rpc_channel_is_remote(shop->members[i].channel))
+            shop_peers_add(&peers, shop->members[i].module->name, shop->members[i].channel);
+    shop_peers_look(call, &peers, report);
+    if (shop->unready) return status_make(STATUS_UNAVAILABLE, 0, shop->unready);
+    for (size_t i = 0; i < shop->member_count && !failed(st); i++)
+        if (shop->members[i].here) st = check_member(call, shop, &shop->members[i]);
+    return st;
 }
 
 static struct status listen_admin(struct shop *shop)

@@ -35,6 +35,10 @@ struct status shop_new(struct arena *arena, const struct config *config,
  * on a fiber once everything listens. */
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
 
+/* Until it is set to NULL, /readyz says that the shop is not ready, and why. `why` is static. On any
+ * thread. */
+void shop_set_unready(struct shop *shop, const char *why);
+
 /* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its
  * status. */
 struct status shop_call(struct shop *shop,

@@ -28,8 +28,10 @@ static const struct setting process_settings[] = {
      0, 0},
     {"ARGOSY_DEMO_PASSWORD", SETTING_SECRET, "",
      "The demo accounts' password; without it one is made and printed.", 0, 0},
-    {"ADMIN_LISTEN", SETTING_TEXT, "127.0.0.1:8001",
-     "Where /metrics, /healthz and /readyz are served, or off.", 0, 0},
+    {"ADMIN_LISTEN", SETTING_TEXT, ADMIN_LISTEN_DEFAULT,
+     "Where /metrics, /healthz and /readyz are served, or off. A process without the gateway that "
+     "is not told so takes its first service's default port + 4000.",
+     0, 0},
     {"FLEET_KEY", SETTING_SECRET, "",
      "64 hexadecimal digits that the fleet's processes share to prove themselves; without it "
      "<data>/fleet.key, made at the first start.",

@@ -5,6 +5,9 @@
 
 #include "base/arena.h"
 
+/* Of a process that has the gateway. */
+#define ADMIN_LISTEN_DEFAULT "127.0.0.1:8001"
+
 /* "CART_LISTEN" for ("cart", "LISTEN"), in the arena. */
 const char *service_setting(struct arena *arena, const char *service, const char *what);
 

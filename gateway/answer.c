@@ -196,6 +196,12 @@ static bool is_not_modified(const struct gateway_request *request)
     return tag.data && is_known_tag(list, tag);
 }
 
+/* On a terminal the next prompt begins a line of its own. */
+static struct str end_line(const struct call *call, struct str body)
+{
+    return str_of(arena_printf(call->arena, "%.*s\n", STR_ARGS(body)));
+}
+
 static void prepare_error(const struct call *call, struct gateway_request *request)
 {
     struct status st = request->outcome;
@@ -205,7 +211,8 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
     if (request->http_status == 0) request->http_status = answer_status(st);
     request->body = request->plain_errors
                         ? str_of(arena_printf(call->arena, "%s\n", public_message(st)))
-                        : answer_error_body(call, request, st, request->http_status);
+                        : end_line(call,
+                                   answer_error_body(call, request, st, request->http_status));
     request->content_type = request->plain_errors ? STR("text/plain; charset=utf-8") : STR("");
     if (retry_ms > 0) {
         const char *text = arena_printf(call->arena, "%lld",

@@ -17,6 +17,10 @@ const struct setting gateway_settings[] = {
      "A configuration in Kong's declarative format 3.0; without it the one that is built in "
      "(gateway/kong.yml).",
      0, 0},
+    {"GATEWAY_CORS_ORIGINS", SETTING_TEXT, "",
+     "Origins whose pages may call the shop (https://shop.example,https://admin.example, or *), "
+     "for the configuration that is built in; one of GATEWAY_CONFIG has the cors plugin.",
+     0, 0},
     {"GATEWAY_TIMEOUT", SETTING_DURATION, "30s",
      "How long a call may take, when its service's read_timeout and its client say nothing.", 1,
      3600000},
@@ -62,17 +66,92 @@ static struct status read_file(struct arena *arena, const char *path, struct str
     return status_ok();
 }
 
+/* "scheme://host" or "scheme://host:port", as browsers send it: no path, nothing to be quoted. */
+static bool is_origin(struct str origin)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]";
+    size_t colon = str_find(origin, ':'), first = colon + 3;
+
+    if (origin.length <= first || colon == 0 || memcmp(origin.data + colon, "://", 3) != 0)
+        return false;
+    for (size_t i = first; i < origin.length; i++)
+        if (!memchr(letters, origin.data[i], sizeof(letters) - 1)) return false;
+    return memchr(letters, origin.data[0], 52) != NULL;
+}
+
+/* The built-in configuration with the cors plugin for everything, before its other plugins. Whoever
+ * may come with cookies is named: "*" takes no credentials. */
+static struct status open_to_origins(struct arena *arena, struct str origins, struct str *text)
+{
+    static const char place[] = "\nplugins:\n";
+    const char *list = "", *found = strstr(str_dup(arena, *text), place);
+    bool everyone = false;
+    struct str part;
+
+    invariant(found);
+    while (str_split(&origins, ',', &part)) {
+        part = str_trim(part);
+        everyone = everyone || str_is(part, "*");
+        if (!str_is(part, "*") && !is_origin(part))
+            return status_printf(
+                arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                "GATEWAY_CORS_ORIGINS: \"%.*s\" is no origin; one is https://shop.example, without "
+                "a path or a slash at its end",
+                STR_ARGS(part));
+        list = arena_printf(arena, "%s%s\"%.*s\"", list, list[0] ? ", " : "", STR_ARGS(part));
+    }
+    size_t head = text->length - strlen(found) + strlen(place);
+    *text = str_of(arena_printf(arena,
+                                "%.*s"
+                                "  - name: cors\n"
+                                "    config:\n"
+                                "      origins: [%s]\n"
+                                "      credentials: %s\n"
+                                "      exposed_headers: [ETag, Location, Retry-After, X-Request-ID, "
+                                "Idempotent-Replayed]\n"
+                                "      max_age: 600\n"
+                                "%s",
+                                (int)head, text->data, list, everyone ? "false" : "true",
+                                found + strlen(place)));
+    return status_ok();
+}
+
+static struct status read_text(struct arena *arena, const struct config *config,
+                               struct str *ret_text)
+{
+    const char *path = config_text(config, "GATEWAY_CONFIG");
+    struct str origins = str_of(config_text(config, "GATEWAY_CORS_ORIGINS"));
+
+    if (path[0] && origins.length > 0)
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                             "GATEWAY_CORS_ORIGINS is for the configuration that is built in; put "
+                             "the cors plugin into %s instead",
+                             path);
+    if (path[0]) return read_file(arena, path, ret_text);
+    *ret_text = str_sized(gateway_kong_yml, gateway_kong_yml_size);
+    return origins.length > 0 ? open_to_origins(arena, origins, ret_text) : status_ok();
+}
+
 static struct status read_configuration(struct arena *arena, const struct config *config,
                                         const struct kong **ret_kong)
 {
     const char *path = config_text(config, "GATEWAY_CONFIG");
-    struct str text = str_sized(gateway_kong_yml, gateway_kong_yml_size);
+    struct str text;
+    struct status st = read_text(arena, config, &text);
 
-    if (path[0]) {
-        struct status st = read_file(arena, path, &text);
-        if (failed(st)) return st;
-    }
+    if (failed(st)) return st;
     return kong_read(arena, path[0] ? path : "gateway/kong.yml", text, ret_kong);
+}
+
+struct status gateway_print_configuration(struct arena *arena, const struct config *config,
+                                          FILE *out)
+{
+    struct str text;
+    struct status st = read_text(arena, config, &text);
+
+    if (!failed(st)) fwrite(text.data, 1, text.length, out);
+    return st;
 }
 
 /* Calls fn for each plugin that is enabled, wherever it stands, until one fails. */

@@ -32,6 +32,10 @@ http_handler gateway_handle;
 struct status gateway_print_routes(struct arena *arena, const struct config *config,
                                    const struct rpc_schema *schema, FILE *out);
 
+/* Prints the configuration that the gateway would run with, in Kong's format. */
+struct status gateway_print_configuration(struct arena *arena, const struct config *config,
+                                          FILE *out);
+
 void gateway_free(struct gateway *gateway);
 
 #endif

@@ -16,7 +16,7 @@ static void calls(struct call *call, struct edge *edge)
     EXPECT(is(reply.body,
               "{\"name\":\"a/"
               "b\",\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\","
-              "\"metadata\":[],\"tags\":[\"x\",\"y\"]}"));
+              "\"metadata\":[],\"tags\":[\"x\",\"y\"]}\n"));
     EXPECT(is(header_of(call, &reply, "content-type"), "application/json"));
     EXPECT(is(header_of(call, &reply, "etag"), "\"v7\""));
     EXPECT(is(header_of(call, &reply, "x-inside"), ""));
@@ -28,10 +28,10 @@ static void calls(struct call *call, struct edge *edge)
 
     reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\",\"count\":\"5\"}", "");
     EXPECT(reply.status == 201);
-    EXPECT(is(reply.body, "{\"success\":true,\"message\":\"ab\",\"status_code\":201}"));
+    EXPECT(is(reply.body, "{\"success\":true,\"message\":\"ab\",\"status_code\":201}\n"));
 
     reply = ask(call, edge, "GET", "/names?tags=a", "", "");
-    EXPECT(is(reply.body, "[\"a\"]"));
+    EXPECT(is(reply.body, "[\"a\"]\n"));
     reply = ask(call, edge, "GET", "/tell?status=202", "", "");
     EXPECT(reply.status == 202);
 }

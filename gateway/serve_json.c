@@ -117,6 +117,7 @@ static struct status make_body(const struct call *call, struct gateway_request *
         return take_body(call->arena, binding, message, &request->content_type, &request->body);
     output_init(&json, call->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
     st = write_json(call->arena, binding, message, &json);
+    output_byte(&json, '\n');
     request->body = output_view(&json);
     return st;
 }

@@ -63,6 +63,11 @@ struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct
     return status_ok();
 }
 
+bool rpc_channel_is_remote(const struct rpc_channel *channel)
+{
+    return !channel->in_process;
+}
+
 void rpc_channel_free(struct rpc_channel *channel)
 {
     if (!channel || !channel->links) return;

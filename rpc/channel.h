@@ -14,6 +14,9 @@
 
 struct rpc_channel;
 
+/* Do calls go to another process? */
+bool rpc_channel_is_remote(const struct rpc_channel *channel);
+
 /* `server` serves `inproc:` (may be NULL for a network channel; then `inproc:` answers UNAVAILABLE,
  * as it does for a service that the server does not have). INVALID_ARGUMENT for a URL that is
  * neither. One channel serves all shards. */

@@ -32,6 +32,7 @@ struct rpc_channel {
     struct rpc_links *links; /* one for each shard */
     rpc_fate_fn *fate;       /* of a simulation; NULL: calls just arrive */
     void *fate_data;
+    _Atomic int64_t unreachable_logged_us; /* when the log was last told */
 };
 
 /* What is called, whether it is compiled in or named by a path only. */

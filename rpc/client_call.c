@@ -4,10 +4,14 @@
 
 #include "base/clock.h"
 #include "http/http_client.h"
+#include "observe/log.h"
+#include "reasons.pb-c.h"
 #include "rpc/identity.h"
 #include "rpc/rpc_scope.h"
 #include "rpc/rpc_status.h"
 #include "rpc/timeout.h"
+
+enum { UNREACHABLE_EVERY_US = 1000000 };
 
 /* ---- the request's head ---- */
 
@@ -72,6 +76,23 @@ static struct http_client *link_to(const struct call *call, struct rpc_channel *
     return *client;
 }
 
+/* Addresses are for the log, once a second: whoever asked may be a client of the shop. */
+static struct status unreachable(struct call *call, struct rpc_channel *channel, struct str path,
+                                 struct status st)
+{
+    struct str service = rpc_path_service(path);
+    int64_t now_us = clock_monotonic_us(), logged_us = channel->unreachable_logged_us;
+
+    if ((logged_us == 0 || now_us - logged_us >= UNREACHABLE_EVERY_US) &&
+        atomic_compare_exchange_strong(&channel->unreachable_logged_us, &logged_us, now_us))
+        log_warn(call->trace, "a service cannot be reached; is it running at this address?",
+                 LOG_TEXT("service", service), LOG_STR("address", channel->addresses[0]),
+                 LOG_INT("addresses", channel->address_count),
+                 LOG_STR("error", st.message ? st.message : "it was not there a moment ago"));
+    return status_printf(call->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
+                         "%.*s cannot be reached now; try again later", STR_ARGS(service));
+}
+
 /* Offers the request to the addresses in turn: first to the usable ones, then to those that back
  * off. */
 static struct status open_anywhere(struct call *call, struct rpc_channel *channel,
@@ -90,11 +111,7 @@ static struct status open_anywhere(struct call *call, struct rpc_channel *channe
         st = http_client_open(call, client, request, false, ret_exchange);
         if (st.code != STATUS_UNAVAILABLE) return st;
     }
-    return status_printf(call->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
-                         "%.*s cannot be reached at %s%s: %s",
-                         STR_ARGS(rpc_path_service(request->path)), channel->addresses[0],
-                         count > 1 ? " or elsewhere" : "",
-                         st.message ? st.message : "it was not there a moment ago");
+    return unreachable(call, channel, request->path, st);
 }
 
 struct status client_call_open(struct call *call, struct rpc_channel *channel,

@@ -56,11 +56,21 @@ void call_user_optional(const struct call *call, struct user *ret_user)
     *ret_user = call->scope ? call->scope->user : (struct user){"", "", ""};
 }
 
+/* Also of a clock that is wrong: the signature has the time in it. */
+static struct status wrong_key(void)
+{
+    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__INTERNAL_ONLY,
+                       "this call is signed with another fleet key, or at another time: give every "
+                       "process of the fleet the same FLEET_KEY (or <data>/fleet.key), and look at "
+                       "their clocks");
+}
+
 struct status call_user(const struct call *call, struct user *ret_user)
 {
     struct user user;
 
     call_user_optional(call, &user);
+    if (!*user.email && call->scope && call->scope->wrong_key) return wrong_key();
     if (!*user.email)
         return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__LOGIN_REQUIRED, "log in first");
     *ret_user = user;
@@ -100,6 +110,7 @@ struct status call_require_role(const struct call *call, const char *roles, stru
 struct status call_require_peer(const struct call *call)
 {
     if (call->scope && call->scope->peer) return status_ok();
+    if (call->scope && call->scope->wrong_key) return wrong_key();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__INTERNAL_ONLY,
                        "only the shop's own services may call this");
 }

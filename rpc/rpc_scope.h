@@ -13,6 +13,7 @@ struct rpc_scope {
     struct user user;
     bool peer;                              /* a part of the shop itself */
     bool unnamed;                           /* trusted without proof, and names no user */
+    bool wrong_key;                         /* it says that it is, signed with another key */
     const char *client_ip;                  /* "" if unknown */
     const struct http_headers *metadata[2]; /* searched in this order; NULL: none */
 

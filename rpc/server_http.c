@@ -7,7 +7,10 @@
  * at the first message that it sends. An error before that is an answer of trailers only. */
 #include "rpc/server.h"
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
+#include "observe/log.h"
 #include "rpc/identity.h"
 #include "rpc/interceptors.h"
 #include "rpc/rpc_arena.h"
@@ -20,6 +23,7 @@
 
 /* Answers below this size are not compressed of our own accord. */
 enum { GZIP_SIZE_MIN = 512 };
+enum { WRONG_KEY_EVERY_US = 1000000 };
 
 /* What the head of a request says to gRPC; data NULL where it says nothing. */
 struct request_head {
@@ -88,6 +92,23 @@ static bool accepts_gzip(struct str list)
     return false;
 }
 
+/* A process of the fleet with another key is a mistake of the operator, and says so once a second;
+ * anybody else's signature is noise, which the limit keeps small. */
+static void note_wrong_key(struct serving *serving)
+{
+    static _Atomic int64_t logged_us;
+    int64_t now_us = clock_monotonic_us(), before_us = logged_us;
+
+    serving->scope.wrong_key = true;
+    if (before_us != 0 && now_us - before_us < WRONG_KEY_EVERY_US) return;
+    if (!atomic_compare_exchange_strong(&logged_us, &before_us, now_us)) return;
+    log_warn(serving->call->trace,
+             "a call is signed with another fleet key, or at another time: give every process of "
+             "the fleet the same FLEET_KEY (or <data>/fleet.key), and look at their clocks",
+             LOG_TEXT("method", http_request(serving->exchange)->path),
+             LOG_STR("peer", http_request(serving->exchange)->peer));
+}
+
 /* Takes over who the peer says the user is, if it may say so. Peers that are trusted without proof
  * are the existing system's, whose gateway names a user without the role. */
 static struct status identify(struct serving *serving, const struct http_request *request)
@@ -101,7 +122,10 @@ static struct status identify(struct serving *serving, const struct http_request
     bool proven = head->signature.data &&
                   rpc_identity_verify(arena, identity, request->path, clock_now_us() / 1000,
                                       &request->headers);
-    if (!proven && !identity->trust_everyone) return status_ok();
+    if (!proven && !identity->trust_everyone) {
+        if (head->signature.data && identity->has_key) note_wrong_key(serving);
+        return status_ok();
+    }
     scope->peer = true;
     scope->unnamed = !head->signature.data && head->email.length == 0;
     if (head->email.length > 0) scope->user.email = str_dup(arena, head->email);

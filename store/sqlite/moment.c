@@ -313,3 +313,15 @@ struct status sqlite_check_copy(struct arena *arena, const char *path, int64_t *
     if (!failed(st)) *ret_version = version;
     return st;
 }
+
+struct status sqlite_check_reading(struct arena *arena, const char *path)
+{
+    struct connection *connection;
+    int64_t version;
+
+    struct status st = connection_new(arena, path, CONNECTION_READER, &connection);
+    if (failed(st)) return st;
+    st = connection_read_i64(arena, connection, "PRAGMA user_version", &version);
+    connection_free(connection);
+    return st;
+}

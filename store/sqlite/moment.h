@@ -60,4 +60,8 @@ struct status sqlite_moment_copy(struct arena *arena, struct sqlite_moment *mome
  * (STORE_DAMAGED) if SQLite finds a fault in it. */
 struct status sqlite_check_copy(struct arena *arena, const char *path, int64_t *ret_version);
 
+/* Can the database be opened and read now? Opens it anew, which takes a fraction of a millisecond;
+ * the errors are those of sqlite.h. */
+struct status sqlite_check_reading(struct arena *arena, const char *path);
+
 #endif

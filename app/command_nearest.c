@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Edit distances between what was typed and what there is. */
+#include "app/command_nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD_MAX = 40 };
+
+struct nearest {
+    struct str typed;
+    const char *name; /* NULL: none yet */
+    int distance;
+};
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* The optimal string alignment distance (Damerau and Levenshtein, where a swapped pair is not
+ * changed again), row by row. */
+int word_distance(struct str a, struct str b)
+{
+    int rows[3][WORD_MAX + 1] = {0};
+
+    if (a.length > WORD_MAX || b.length > WORD_MAX) return WORD_MAX;
+    for (size_t j = 0; j <= b.length; j++) rows[0][j] = (int)j;
+    for (size_t i = 1; i <= a.length; i++) {
+        int *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= b.length; j++) {
+            bool swapped = i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
+                           a.data[i - 2] == b.data[j - 1];
+            row[j] = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
+            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
+            if (swapped) row[j] = least(row[j], two_above[j - 2] + 1);
+        }
+    }
+    return rows[a.length % 3][b.length];
+}
+
+/* Near enough is a mistake, and one more for each four letters. */
+static void consider(struct nearest *nearest, struct str candidate, const char *name)
+{
+    int distance = word_distance(nearest->typed, candidate);
+
+    if (distance > 1 + (int)nearest->typed.length / 4) return;
+    if (nearest->name && distance >= nearest->distance) return;
+    nearest->name = name;
+    nearest->distance = distance;
+}
+
+const char *nearest_command(const char *first, const char *second)
+{
+    char both[2 * WORD_MAX + 2];
+    struct nearest nearest = {0};
+
+    snprintf(both, sizeof(both), "%s %s", first, second ? second : "");
+    nearest.typed = str_of(both);
+    for (int i = 0; second && commands[i]; i++)
+        consider(&nearest, str_of(commands[i]->name), commands[i]->name);
+    if (nearest.name) return nearest.name;
+
+    /* Else the first word alone, which may be that of several commands. */
+    nearest.typed = str_of(first);
+    for (int i = 0; commands[i]; i++) {
+        struct str word = str_of(commands[i]->name);
+        word.length = str_find(word, ' ');
+        if (!str_is(word, first)) consider(&nearest, word, commands[i]->name);
+    }
+    return nearest.name;
+}
+
+const char *nearest_option(const struct command *command, struct str typed)
+{
+    struct nearest nearest = {.typed = typed};
+
+    for (int i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++)
+        consider(&nearest, str_of(command->options[i].name), command->options[i].name);
+    for (int i = 0; command_common_options[i].name; i++)
+        consider(&nearest, str_of(command_common_options[i].name), command_common_options[i].name);
+    return nearest.name;
+}
