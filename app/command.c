@@ -216,13 +216,35 @@ static bool parse_words(struct parse *parse, int argc, char **argv)
     return true;
 }
 
+static bool load_file(const struct command_line *line, struct config *config,
+                      const char **ret_error)
+{
+    bool given = line->env_file != 0;
+
+    return config_load_file(config, given ? line->env_file : ".env", given, ret_error);
+}
+
+bool command_read_settings(const struct command_line *line, struct config **ret_config,
+                           const char **ret_error)
+{
+    struct config *config = config_new_like(line->config);
+
+    if (load_file(line, config, ret_error) && config_check(config, ret_error)) {
+        *ret_config = config;
+        return true;
+    }
+    *ret_error = arena_strdup(line->arena, *ret_error);
+    config_free(config);
+    return false;
+}
+
 static bool load_settings(struct parse *parse)
 {
     struct config *config = parse->line->config;
     const char *error;
-    bool given = parse->env_file != 0;
 
-    if (!config_load_file(config, given ? parse->env_file : ".env", given, &error)) {
+    parse->line->env_file = parse->env_file;
+    if (!load_file(parse->line, config, &error)) {
         command_error("%s", error);
         return false;
     }

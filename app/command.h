@@ -24,6 +24,7 @@ struct command_option {
 struct command_line {
     const struct command *command;
     struct config *config; /* settings: declared, read and checked */
+    const char *env_file;  /* of --env-file; NULL: not given */
     struct arena *arena;
     const char *values[COMMAND_OPTIONS_MAX]; /* by option: its value, "" for one without a value,
                                                 NULL: not given */
@@ -51,6 +52,11 @@ const char *command_option(const struct command_line *line, const char *name);
 
 /* Options that every command takes, ended by a NULL name. */
 extern const struct command_option command_common_options[];
+
+/* Reads the files of settings anew and checks everything, with --set as it was given. False with a
+ * message in the line's arena. Owned. */
+bool command_read_settings(const struct command_line *line, struct config **ret_config,
+                           const char **ret_error);
 
 /* Reads argv, loads the settings and runs the command; the answer is the exit code. */
 int command_main(int argc, char **argv);

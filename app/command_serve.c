@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +15,19 @@
 
 struct serving {
     const struct command_line *line;
+    int log_file; /* -1: the log goes to standard error */
     struct shop *shop;
     int64_t started_us;
     bool demo;
 };
 
-static bool start_log(const struct config *config)
+static int open_log(const struct config *config)
+{
+    return open(config_text(config, "ARGOSY_LOG_FILE"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+                0640);
+}
+
+static bool start_log(const struct config *config, int *ret_file)
 {
     const char *format = config_text(config, "ARGOSY_LOG_FORMAT");
     enum log_level level;
@@ -31,11 +41,86 @@ static bool start_log(const struct config *config)
         command_error("ARGOSY_LOG_FORMAT is json, human or auto");
         return false;
     }
-    log_start(STDERR_FILENO,
-              strcmp(format, "json") == 0 ||
-                  (strcmp(format, "auto") == 0 && !isatty(STDERR_FILENO)),
+    int out = STDERR_FILENO;
+    if (config_text(config, "ARGOSY_LOG_FILE")[0]) {
+        out = *ret_file = open_log(config);
+        if (out < 0) {
+            command_error("ARGOSY_LOG_FILE=%s cannot be written: %s",
+                          config_text(config, "ARGOSY_LOG_FILE"), strerror(errno));
+            return false;
+        }
+    }
+    log_start(out, strcmp(format, "json") == 0 || (strcmp(format, "auto") == 0 && !isatty(out)),
               level);
     return true;
+}
+
+/* ---- SIGHUP ---- */
+
+/* The descriptor keeps its number: a line that is being written goes to one file or the other. */
+static void reopen_log(const struct serving *serving)
+{
+    if (serving->log_file < 0) return;
+    int file = open_log(serving->line->config);
+    if (file < 0) {
+        log_error(0, "the log's file cannot be opened anew; the old one is written on",
+                  LOG_STR("error", strerror(errno)));
+        return;
+    }
+    dup2(file, serving->log_file);
+    close(file);
+}
+
+/* Settings that change while the shop serves; the others need a restart. */
+static const char *const changeable[] = {
+    "ARGOSY_LOG",         "GATEWAY_ACCESS_LOG",      "GATEWAY_CONFIG",  "GATEWAY_CORS_ORIGINS",
+    "GATEWAY_KEEP_ALIVE", "GATEWAY_TRUSTED_PROXIES", "GATEWAY_TIMEOUT", NULL,
+};
+
+/* What is wrong with the settings as they are now, or NULL: then they are the shop's. */
+static const char *take_settings(struct serving *serving, struct arena *arena, bool *ret_changed)
+{
+    struct config *config;
+    enum log_level level;
+    const char *error;
+
+    if (!command_read_settings(serving->line, &config, &error)) return error;
+    const char *other = config_difference(serving->line->config, config, changeable);
+    struct status st = status_ok();
+    if (other)
+        st = status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                           "%s is another one now, and is read at the start only: restart, or put "
+                           "it back",
+                           other);
+    if (!failed(st) && !log_level_parse(config_text(config, "ARGOSY_LOG"), &level))
+        st = status_make(STATUS_INVALID_ARGUMENT, 0,
+                         "ARGOSY_LOG is debug, info, warn, error or off");
+    if (failed(st)) {
+        config_free(config);
+        return st.message;
+    }
+    st = shop_change_take(serving->shop, arena, config, ret_changed);
+    if (failed(st)) return st.message;
+    log_set_level(level);
+    return NULL;
+}
+
+static void on_hangup(void *data)
+{
+    struct serving *serving = data;
+    struct arena arena;
+    bool changed = false;
+
+    arena_init(&arena, 0);
+    reopen_log(serving);
+    const char *error = take_settings(serving, &arena, &changed);
+    if (error)
+        log_error(0, "SIGHUP: the new configuration is refused, the old one stays",
+                  LOG_STR("error", error));
+    else
+        log_info(0, "SIGHUP: logs are opened anew, the configuration is read",
+                 LOG_BOOL("changed", changed));
+    arena_release(&arena);
 }
 
 static void on_ready(struct call *call, void *data)
@@ -62,11 +147,13 @@ static int serve(const struct command_line *line)
 {
     struct serving serving = {.line = line,
                               .started_us = clock_monotonic_us(),
-                              .demo = command_option(line, "demo") != 0};
+                              .demo = command_option(line, "demo") != 0,
+                              .log_file = -1};
     struct shop_options options = {
         .only = command_option(line, "only"), .listen = true, .loopback_only = serving.demo};
 
-    if (!start_log(line->config)) return EXIT_USAGE;
+    signal(SIGHUP, SIG_IGN); /* until the shop serves */
+    if (!start_log(line->config, &serving.log_file)) return EXIT_USAGE;
     struct status st = shop_new(line->arena, line->config, &options, &serving.shop);
     if (failed(st)) {
         log_stop();
@@ -74,6 +161,7 @@ static int serve(const struct command_line *line)
         return EXIT_FAILED;
     }
     if (serving.demo) shop_set_unready(serving.shop, "the demo is still being loaded");
+    shop_on_hangup(serving.shop, on_hangup, &serving);
     shop_run(serving.shop, on_ready, &serving);
     shop_free(serving.shop);
     log_info(0, "stopped");
@@ -85,15 +173,17 @@ const struct command command_serve = {
     .name = "serve",
     .arguments = "",
     .summary = "Serve the shop, or some of its services.",
-    .description = "Serves the whole shop in one process: the gateway, every service on its own "
-                   "gRPC port, and the admin port.\n"
-                   "With --only, serves just the services that are named (gateway is one of the "
-                   "names); the others are found by\n"
-                   "their X_URL settings, such as USER_URL=grpc://127.0.0.1:5001.\n"
-                   "\n"
-                   "SIGTERM and SIGINT drain: no new connections, running requests end, then the "
-                   "process does. A second signal\n"
-                   "ends it at once.",
+    .description =
+        "Serves the whole shop in one process: the gateway, every service on its own "
+        "gRPC port, and the admin port.\n"
+        "With --only, serves just the services that are named (gateway is one of the "
+        "names); the others are found by\n"
+        "their X_URL settings, such as USER_URL=grpc://127.0.0.1:5001.\n"
+        "\n"
+        "SIGTERM and SIGINT drain: no new connections, running requests end, then the "
+        "process does. A second signal\n"
+        "ends it at once. SIGHUP opens the files of logs anew and reads .env and GATEWAY_CONFIG:\n"
+        "what is wrong in them is logged, with its line, and the old configuration stays.",
     .options = {{"only", "SERVICES",
                  "Serve these only: names with commas between, as product,cart."},
                 {"demo", 0, "Load a demo catalogue and accounts; listens on loopback only."}},

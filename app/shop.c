@@ -15,7 +15,7 @@
 #include "fiber/descriptors.h"
 #include "fiber/fiber.h"
 #include "fiber/shard.h"
-#include "gateway/gateway.h"
+#include "gateway/gateway_door.h"
 #include "http/http_server.h"
 #include "observe/log.h"
 #include "rpc/schema.h"
@@ -25,6 +25,7 @@
 enum {
     LISTENERS_MAX = 16,
     MODULES_MAX = 16,
+    SIGNALS = 3,
     /* Descriptors kept from the clients' connections; see share_descriptors. */
     DESCRIPTORS_KEPT = 32,
     DESCRIPTORS_A_STORE = 3, /* of a shard's connection to a store, or to another process */
@@ -55,8 +56,8 @@ struct shop {
     struct service_context context;
     struct member members[MODULES_MAX];
     size_t member_count;
-    struct rpc_channel *absent; /* to services that the registry does not list: UNAVAILABLE */
-    struct gateway *gateway;    /* NULL: not here */
+    struct rpc_channel *absent;   /* to services that the registry does not list: UNAVAILABLE */
+    struct gateway_door *gateway; /* NULL: not here */
     struct admin *admin;
     struct http_server *listeners[LISTENERS_MAX];
     size_t listener_count;
@@ -65,7 +66,9 @@ struct shop {
     const char *_Atomic unready; /* what must happen before it is ready; NULL: nothing */
 
     /* While it runs. */
-    uv_signal_t signals[2];
+    uv_signal_t signals[SIGNALS];
+    void (*on_hangup)(void *data);
+    void *hangup_data;
     int signals_seen;
     size_t draining; /* listeners that are not drained yet */
     void (*on_ready)(struct call *call, void *data);
@@ -330,7 +333,7 @@ static struct status start_modules(struct shop *shop)
         if (failed(st)) return st;
     }
     if (!is_here(&shop->options, "gateway") || !shop->options.listen) return status_ok();
-    return gateway_new(&shop->context, &shop->gateway);
+    return gateway_door_new(&shop->context, &shop->gateway);
 }
 
 /* ---- listening ---- */
@@ -389,7 +392,7 @@ static struct status listen_gateway(struct shop *shop)
     if (!shop->gateway) return status_ok();
     struct http_server_options options = {
         .name = "gateway",
-        .handler = gateway_handle,
+        .handler = gateway_door_handle,
         .data = shop->gateway,
         .header_size_max = (size_t)config_size(shop->config, "GATEWAY_HEADER_SIZE_MAX"),
         .body_size_max = (size_t)config_size(shop->config, "GATEWAY_BODY_SIZE_MAX"),
@@ -495,7 +498,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
 void shop_free(struct shop *shop)
 {
     for (size_t i = 0; i < shop->listener_count; i++) http_server_free(shop->listeners[i]);
-    if (shop->gateway) gateway_free(shop->gateway);
+    if (shop->gateway) gateway_door_free(shop->gateway);
     events_free(shop->events);
     for (size_t i = shop->member_count; i-- > 0;) {
         struct member *member = &shop->members[i];
@@ -544,6 +547,10 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     struct shop *shop = signal->data;
 
+    if (number == SIGHUP) {
+        if (shop->on_hangup && shop->signals_seen == 0) shop->on_hangup(shop->hangup_data);
+        return;
+    }
     if (shop->signals_seen++ > 0) {
         stop_serving(shop);
         return;
@@ -566,6 +573,25 @@ static void run_on_ready(struct call *call, void *data)
     shop->on_ready(call, shop->ready_data);
 }
 
+/* ---- SIGHUP ---- */
+
+void shop_on_hangup(struct shop *shop, void (*fn)(void *data), void *data)
+{
+    shop->on_hangup = fn;
+    shop->hangup_data = data;
+}
+
+struct status shop_change_take(struct shop *shop, struct arena *arena, struct config *config,
+                               bool *ret_changed)
+{
+    if (!shop->gateway) {
+        config_free(config);
+        *ret_changed = false;
+        return status_ok();
+    }
+    return gateway_door_change_take(shop->gateway, arena, config, ret_changed);
+}
+
 void shop_start_work(struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++)
@@ -577,14 +603,14 @@ void shop_start_work(struct shop *shop)
 /* The loops have ended and the stores are still to be closed, which a signal must not cut short:
  * from here on it is ignored. It is blocked in between, because libuv gives the signal its default
  * action back. */
-static void end_signals(struct shop *shop, const int numbers[2])
+static void end_signals(struct shop *shop, const int numbers[SIGNALS])
 {
-    sigset_t both, before;
+    sigset_t all, before;
 
-    sigemptyset(&both);
-    for (size_t i = 0; i < 2; i++) sigaddset(&both, numbers[i]);
-    pthread_sigmask(SIG_BLOCK, &both, &before);
-    for (size_t i = 0; i < 2; i++) {
+    sigemptyset(&all);
+    for (size_t i = 0; i < SIGNALS; i++) sigaddset(&all, numbers[i]);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    for (size_t i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&shop->signals[i], 0);
         signal(numbers[i], SIG_IGN);
     }
@@ -593,10 +619,10 @@ static void end_signals(struct shop *shop, const int numbers[2])
 
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
 {
-    static const int numbers[2] = {SIGTERM, SIGINT};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     struct shard *first = shards_at(shop->shards, 0);
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&first->loop, &shop->signals[i]);
         shop->signals[i].data = shop;
         uv_signal_start(&shop->signals[i], on_signal, numbers[i]);

@@ -35,6 +35,14 @@ struct status shop_new(struct arena *arena, const struct config *config,
  * on a fiber once everything listens. */
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
 
+/* fn runs on shard 0's thread at each SIGHUP while the shop serves. Before shop_run. */
+void shop_on_hangup(struct shop *shop, void (*fn)(void *data), void *data);
+
+/* Opens files of logs anew and lets the gateway go on with other settings, from fn of
+ * shop_on_hangup; as gateway_door_change_take. */
+struct status shop_change_take(struct shop *shop, struct arena *arena, struct config *config,
+                               bool *ret_changed);
+
 /* Until it is set to NULL, /readyz says that the shop is not ready, and why. `why` is static. On any
  * thread. */
 void shop_set_unready(struct shop *shop, const char *why);

@@ -405,6 +405,48 @@ bool config_given(const struct config *config, const char *name)
     return get(config, name)->origin != ORIGIN_DEFAULT;
 }
 
+/* The oldest first, as they were given. */
+static void set_again(struct config *config, const struct assignment *given)
+{
+    if (!given) return;
+    set_again(config, given->older);
+    if (given->origin != ORIGIN_COMMAND_LINE) return;
+    struct assignment *copy = arena_new(&config->arena, struct assignment);
+    *copy = *given;
+    copy->older = config->newest;
+    copy->name = arena_strdup(&config->arena, given->name);
+    copy->value = arena_strdup(&config->arena, given->value);
+    config->newest = copy;
+}
+
+struct config *config_new_like(const struct config *config)
+{
+    struct config *like = config_new();
+
+    for (const struct entry *entry = config->entries; entry; entry = entry->next)
+        declare(like, entry->setting);
+    set_again(like, config->newest);
+    return like;
+}
+
+static const char *value_of(const struct entry *entry)
+{
+    return entry->value ? entry->value : entry->setting->fallback;
+}
+
+const char *config_difference(const struct config *config, const struct config *other,
+                              const char *const *except)
+{
+    for (const struct entry *entry = config->entries; entry; entry = entry->next) {
+        const char *const *named = except;
+        while (*named && strcmp(*named, entry->setting->name) != 0) named++;
+        if (*named) continue;
+        if (strcmp(value_of(entry), value_of(get(other, entry->setting->name))) != 0)
+            return entry->setting->name;
+    }
+    return NULL;
+}
+
 void config_print(const struct config *config, FILE *out)
 {
     for (const struct entry *entry = config->entries; entry; entry = entry->next) {

@@ -76,6 +76,15 @@ int64_t config_size(const struct config *config, const char *name);
 /* Was it given, rather than left to its default? */
 bool config_given(const struct config *config, const char *name);
 
+/* A config with the same tables and with what --set gave to the other: to read the files anew. Owned.
+ */
+struct config *config_new_like(const struct config *config);
+
+/* The first setting by name whose value is another one in `other`, those named in `except` (ended by
+ * NULL) left out; NULL if all are the same. Both are checked. */
+const char *config_difference(const struct config *config, const struct config *other,
+                              const char *const *except);
+
 /* Prints NAME=VALUE, where it came from and its meaning, sorted by name; secrets as "(set)" or
  * "(not set)". */
 void config_print(const struct config *config, FILE *out);

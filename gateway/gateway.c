@@ -102,23 +102,23 @@ static struct status open_to_origins(struct arena *arena, struct str origins, st
         list = arena_printf(arena, "%s%s\"%.*s\"", list, list[0] ? ", " : "", STR_ARGS(part));
     }
     size_t head = text->length - strlen(found) + strlen(place);
-    *text = str_of(arena_printf(arena,
-                                "%.*s"
-                                "  - name: cors\n"
-                                "    config:\n"
-                                "      origins: [%s]\n"
-                                "      credentials: %s\n"
-                                "      exposed_headers: [ETag, Location, Retry-After, X-Request-ID, "
-                                "Idempotent-Replayed]\n"
-                                "      max_age: 600\n"
-                                "%s",
-                                (int)head, text->data, list, everyone ? "false" : "true",
-                                found + strlen(place)));
+    *text = str_of(arena_printf(
+        arena,
+        "%.*s"
+        "  - name: cors\n"
+        "    config:\n"
+        "      origins: [%s]\n"
+        "      credentials: %s\n"
+        "      exposed_headers: [ETag, Location, Retry-After, X-Request-ID, "
+        "Idempotent-Replayed]\n"
+        "      max_age: 600\n"
+        "%s",
+        (int)head, text->data, list, everyone ? "false" : "true", found + strlen(place)));
     return status_ok();
 }
 
-static struct status read_text(struct arena *arena, const struct config *config,
-                               struct str *ret_text)
+struct status gateway_read_text(struct arena *arena, const struct config *config,
+                                struct str *ret_text)
 {
     const char *path = config_text(config, "GATEWAY_CONFIG");
     struct str origins = str_of(config_text(config, "GATEWAY_CORS_ORIGINS"));
@@ -138,7 +138,7 @@ static struct status read_configuration(struct arena *arena, const struct config
 {
     const char *path = config_text(config, "GATEWAY_CONFIG");
     struct str text;
-    struct status st = read_text(arena, config, &text);
+    struct status st = gateway_read_text(arena, config, &text);
 
     if (failed(st)) return st;
     return kong_read(arena, path[0] ? path : "gateway/kong.yml", text, ret_kong);
@@ -148,7 +148,7 @@ struct status gateway_print_configuration(struct arena *arena, const struct conf
                                           FILE *out)
 {
     struct str text;
-    struct status st = read_text(arena, config, &text);
+    struct status st = gateway_read_text(arena, config, &text);
 
     if (!failed(st)) fwrite(text.data, 1, text.length, out);
     return st;
@@ -278,6 +278,22 @@ struct status gateway_new(const struct service_context *context, struct gateway 
     route_table_finish(context->arena, &gateway->table);
     *ret_gateway = gateway;
     return st;
+}
+
+static struct status reopen_plugin(struct kong_plugin *plugin, void *data)
+{
+    if (!plugin->started || !plugin->plugin->reopen) return status_ok();
+    return plugin->plugin->reopen(data, plugin->config);
+}
+
+struct status gateway_reopen(struct arena *arena, struct gateway *gateway)
+{
+    return each_plugin(gateway->kong, reopen_plugin, arena);
+}
+
+bool gateway_has_channels(const struct gateway *gateway)
+{
+    return gateway->channel_count > 0;
 }
 
 void gateway_free(struct gateway *gateway)

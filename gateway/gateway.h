@@ -24,8 +24,14 @@ extern const struct setting gateway_settings[];
  * is borrowed for this call, what it points to for the gateway's life. */
 struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway);
 
-/* For http_server_new; `data` is the gateway. */
+/* For http_server_new; `data` is the gateway. See gateway_door.h for one that can be changed. */
 http_handler gateway_handle;
+
+/* Has the plugins open their files anew, while it serves. */
+struct status gateway_reopen(struct arena *arena, struct gateway *gateway);
+
+/* Has it connections of its own, to services that are not the shop's? */
+bool gateway_has_channels(const struct gateway *gateway);
 
 /* Prints what is served by what: a line for each HTTP rule, with its rpc, service and plugins.
  * Starts nothing but the reading of protos. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the gateway share. Private to gateway/.
  *
+ *     gateway_door.c  a gateway that is changed while it serves
  *     gateway.c      from settings and configuration to a gateway
  *     handle.c       one request: its route, its plugins, its answer
  *     serve_json.c   a JSON request as a call
@@ -28,6 +29,10 @@ struct gateway {
     struct rpc_channel **channels; /* of services that are not the shop's own; owned */
     size_t channel_count;
 };
+
+/* The text of the configuration: GATEWAY_CONFIG's file, or the one that is built in. */
+struct status gateway_read_text(struct arena *arena, const struct config *config,
+                                struct str *ret_text);
 
 /* Where a JSON request leads. */
 struct json_target {

@@ -196,6 +196,11 @@ void log_stop(void)
     pthread_mutex_unlock(&writer.mutex);
 }
 
+void log_set_level(enum log_level level)
+{
+    if (writer.running) atomic_store(&writer.level, level);
+}
+
 bool log_level_parse(const char *text, enum log_level *ret_level)
 {
     static const char *const names[] = {"debug", "info", "warn", "error", "off"};

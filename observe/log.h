@@ -48,6 +48,8 @@ void log_start(int fd, bool json, enum log_level level);
 /* Writes out what is queued and ends the writer; a reader that does not read holds it up for two
  * seconds at most. */
 void log_stop(void);
+/* While it runs, on any thread. */
+void log_set_level(enum log_level level);
 bool log_level_parse(const char *text, enum log_level *ret_level);
 bool log_enabled(enum log_level level);
 

@@ -57,6 +57,22 @@ static struct status start(const struct plugin_context *context, void *data)
     return status_ok();
 }
 
+/* The descriptor keeps its number, so a line that is being written goes to one file or the other. */
+static struct status reopen(struct arena *arena, void *data)
+{
+    struct file_log *log = data;
+    int fd = open_file(log);
+
+    if (fd < 0 || dup2(fd, log->fd) < 0) {
+        int error = errno;
+        if (fd >= 0) close(fd);
+        return status_errno(arena, error, arena_printf(arena, "file-log: %s", log->path));
+    }
+    fcntl(log->fd, F_SETFD, FD_CLOEXEC);
+    close(fd);
+    return status_ok();
+}
+
 static void stop(void *data)
 {
     struct file_log *log = data;
@@ -177,5 +193,6 @@ const struct plugin plugin_file_log = {
     .config_size = sizeof(struct file_log),
     .start = start,
     .log = log_request,
+    .reopen = reopen,
     .stop = stop,
 };

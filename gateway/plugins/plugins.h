@@ -39,6 +39,8 @@ struct plugin {
     struct status (*access)(struct call *call, struct gateway_request *request, void *config);
     void (*header)(const struct call *call, struct gateway_request *request, void *config);
     void (*log)(const struct call *call, const struct gateway_request *request, void *config);
+    /* While it serves, on any shard: files that were moved away are opened anew. May be NULL. */
+    struct status (*reopen)(struct arena *arena, void *config);
     void (*stop)(void *config);
 };
 
