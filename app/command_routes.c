@@ -15,8 +15,7 @@ static int print_routes(const struct command_line *line)
         if (failed(st)) command_error("%s", st.message);
         return failed(st) ? EXIT_FAILED : EXIT_OK;
     }
-    st = rpc_schema_new(
-        line->arena, str_sized(proto_descriptors, proto_descriptors_size), &schema);
+    st = rpc_schema_new(line->arena, str_sized(proto_descriptors, proto_descriptors_size), &schema);
     if (!failed(st)) st = gateway_print_routes(line->arena, line->config, schema, stdout);
     if (failed(st)) {
         command_error("%s", st.message);

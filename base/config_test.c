@@ -404,3 +404,33 @@ TEST(random_files_never_lead_outside)
     }
     end();
 }
+
+TEST(a_config_like_another_keeps_the_command_line_and_reads_files_anew)
+{
+    static const char *const none[] = {NULL}, *const but_one[] = {"T_NUMBER", NULL};
+
+    begin();
+    write_text("T_TEXT=file\nT_NUMBER=1\nT_FLAG=on\n");
+    CHECK(config_set(config, "T_TEXT=first", &error));
+    CHECK(config_set(config, "T_TEXT=second", &error));
+    CHECK(config_load_file(config, path, true, &error));
+    CHECK(config_check(config, &error));
+
+    struct config *like = config_new_like(config);
+    CHECK(config_load_file(like, path, true, &error));
+    CHECK(config_check(like, &error));
+    CHECK(!config_difference(config, like, none));
+    CHECK_STR(config_text(like, "T_TEXT"), "second");
+    config_free(like);
+
+    unlink(path);
+    write_text("T_TEXT=other\nT_NUMBER=2\nT_FLAG=on\n");
+    like = config_new_like(config);
+    CHECK(config_load_file(like, path, true, &error));
+    CHECK(config_check(like, &error));
+    CHECK_STR(config_difference(config, like, none), "T_NUMBER");
+    CHECK(!config_difference(config, like, but_one));
+    CHECK_INT(config_integer(config, "T_NUMBER"), ==, 1);
+    config_free(like);
+    end();
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers: the body with its headers, or the error envelope. */
 #include "base/number.h"
+#include "gateway/compress.h"
 #include "gateway/gateway_parts.h"
 #include "gateway/transcode_parts.h"
+#include "rpc/rpc_gzip.h"
 #include "rpc/rpc_status.h"
 
 enum { STATUS_MIN = 200, STATUS_MAX = 599, RETRY_ROUNDING_MS = 999 };
@@ -184,7 +186,7 @@ static bool is_known_tag(struct str list, struct str tag)
     return false;
 }
 
-static bool is_not_modified(const struct gateway_request *request)
+static bool is_not_modified(const struct call *call, const struct gateway_request *request)
 {
     struct str method = request->http->method, tag;
 
@@ -192,6 +194,7 @@ static bool is_not_modified(const struct gateway_request *request)
         return false;
     struct str list = http_headers_get(&request->http->headers, "if-none-match");
     if (!list.data) return false;
+    list = compress_plain_tags(call->arena, list);
     tag = http_headers_get(&request->reply, "etag");
     return tag.data && is_known_tag(list, tag);
 }
@@ -223,16 +226,50 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
         request_header_set(call, request, STR("www-authenticate"), STR("Bearer"));
 }
 
+static struct str accept_encoding(const struct gateway_request *request)
+{
+    return request_header(request, "accept-encoding");
+}
+
+/* Text that is worth it. What hands out a cookie is left alone: its length would tell of a secret
+ * beside what the client has chosen. */
+static bool may_be_compressed(const struct gateway_request *request)
+{
+    struct str type = request->content_type;
+    size_t length = request->body.length;
+
+    return length >= COMPRESS_SIZE_MIN && length <= COMPRESS_SIZE_MAX &&
+           request->http_status != 206 && !request->plain_errors &&
+           !http_headers_get(&request->reply, "set-cookie").data &&
+           (type.length == 0 || str_starts_with(type, STR("application/json")) ||
+            str_starts_with(type, STR("text/")));
+}
+
+/* A 304 has no body, and the tag of the answer that it stands for. */
+static void compress_answer(const struct call *call, struct gateway_request *request)
+{
+    struct str tag = http_headers_get(&request->headers, "etag");
+
+    if (tag.data) request_header_set(call, request, STR("etag"), compress_tag(call->arena, tag));
+    if (request->body.length == 0) return;
+    request->body = rpc_gzip(call->arena, request->body, 0);
+    request_header_set(call, request, STR("content-encoding"), STR("gzip"));
+}
+
 void answer_json(const struct call *call, struct gateway_request *request)
 {
     if (failed(request->outcome)) prepare_error(call, request);
-    if (is_not_modified(request)) {
+    bool may = may_be_compressed(request);
+    bool compressed = may && compress_is_wanted(accept_encoding(request));
+    if (is_not_modified(call, request)) {
         request->http_status = 304;
         request->body = STR("");
     }
     forward_reply(call, request);
     answer_headers(call, request);
     answer_cache_rules(call, request);
+    if (may) request_header_add(call, request, STR("vary"), STR("accept-encoding"));
+    if (compressed) compress_answer(call, request);
     if (request->body.length > 0)
         request_header_set(call, request, STR("content-type"),
                            request->content_type.length > 0 ? request->content_type

@@ -2,6 +2,7 @@
 /* Which of a client's headers a service gets to see as metadata, and which of its metadata the
  * client sees as headers. Who the user is (x-user-email and the like) comes from the verified token
  * only and goes another way: what a client sends under those names is dropped here, always. */
+#include "gateway/compress.h"
 #include "gateway/gateway_parts.h"
 
 static bool is_one_of(struct str name, const char *const *names)
@@ -41,6 +42,11 @@ static bool is_reserved(struct str name)
            is_one_of(name, names);
 }
 
+static bool has_tags(struct str name)
+{
+    return str_is(name, "if-match") || str_is(name, "if-none-match");
+}
+
 void forward_request_json(const struct call *call, struct gateway_request *request)
 {
     static const char *const allowed[] = {"if-match",        "if-none-match",    "accept-language",
@@ -50,10 +56,12 @@ void forward_request_json(const struct call *call, struct gateway_request *reque
 
     for (size_t i = 0; i < headers->count; i++) {
         struct str name = headers->items[i].name;
+        struct str value = headers->items[i].value;
         bool prefixed = str_starts_with(name, prefix);
         if (prefixed) name = str_sized(name.data + prefix.length, name.length - prefix.length);
         if (prefixed ? !is_reserved(name) : is_one_of(name, allowed))
-            request_metadata_add(call, request, name, headers->items[i].value);
+            request_metadata_add(call, request, name,
+                                 has_tags(name) ? compress_plain_tags(call->arena, value) : value);
     }
 }
 

@@ -7,6 +7,7 @@
  *     serve_json.c   a JSON request as a call
  *     serve_grpc.c   a gRPC request passed through
  *     forward.c      which headers go to a service, and come back
+ *     compress.c     gzip: for whom, and the tags of it
  *     answer.c       answers and errors as JSON */
 #ifndef GATEWAY_GATEWAY_PARTS_H
 #define GATEWAY_GATEWAY_PARTS_H
