@@ -4,6 +4,7 @@
 #include "fiber/fiber.h"
 #include "http/https_link.h"
 #include "http/https_target.h"
+#include "observe/log.h"
 #include "reasons.pb-c.h"
 
 struct https_client {
@@ -147,6 +148,20 @@ static void set_request(struct exchange *exchange, const struct https_request *r
 
 /* ---- what came of it ---- */
 
+/* The library's texts name hosts and addresses: they are for the log. What is answered may reach a
+ * client of the shop. */
+static struct status unreachable(const struct exchange *exchange, const struct https_target *target,
+                                 const char *text, bool late)
+{
+    log_warn(0, "http: another's service cannot be reached", LOG_STR("host", target->host),
+             LOG_STR("error", text));
+    if (late)
+        return status_make(STATUS_DEADLINE_EXCEEDED, 0,
+                           "another's service did not answer in time; try again later");
+    return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
+                       "another's service cannot be reached now; try again later");
+}
+
 static struct status translate(const struct exchange *exchange, const struct https_target *target)
 {
     CURLcode result = exchange->transfer.result;
@@ -155,9 +170,7 @@ static struct status translate(const struct exchange *exchange, const struct htt
 
     switch (result) {
     case CURLE_OK: return status_ok();
-    case CURLE_OPERATION_TIMEDOUT:
-        return status_printf(exchange->arena, STATUS_DEADLINE_EXCEEDED, 0, "%s: %s", target->host,
-                             text);
+    case CURLE_OPERATION_TIMEDOUT: return unreachable(exchange, target, text, true);
     case CURLE_WRITE_ERROR:
         return status_printf(exchange->arena, STATUS_RESOURCE_EXHAUSTED,
                              ARGOSY__REASON__RESPONSE_TOO_LARGE, "%s answers too much",
@@ -170,9 +183,7 @@ static struct status translate(const struct exchange *exchange, const struct htt
     case CURLE_BAD_FUNCTION_ARGUMENT:
     case CURLE_SSL_CACERT_BADFILE:
         return status_printf(exchange->arena, STATUS_INTERNAL, 0, "%s: %s", target->host, text);
-    default:
-        return status_printf(exchange->arena, STATUS_UNAVAILABLE,
-                             ARGOSY__REASON__SERVICE_UNREACHABLE, "%s: %s", target->host, text);
+    default: return unreachable(exchange, target, text, false);
     }
 }
 
