@@ -150,7 +150,7 @@ static void foreign_details(struct call *call, struct edge *edge)
               "\"code\":\"OUT_OF_RANGE\",\"reason\":\"TOO_FAR\",\"field_violations\":[],"
               "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
               "\"reason\":\"TOO_FAR\",\"domain\":\"maps.example\",\"metadata\":{\"km\":\"7\"}},"
-              "{\"@type\":\"x.example/maps.Place\",\"value\":\"CAU=\"}]}}"));
+              "{\"@type\":\"x.example/maps.Place\",\"value\":\"CAU=\"}]}}\n"));
 }
 
 TEST(details_of_any_type_pass_through_the_gateway)
