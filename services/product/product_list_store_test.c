@@ -164,6 +164,53 @@ TEST(searches_find_all_words_in_any_field)
     on_every_store(1, check_search);
 }
 
+static void keep_described(struct call *call, const char *name, const char *description)
+{
+    ProductService__CreateProductRequest *request = create_request(call->arena, name, "home", 1);
+
+    request->description = (char *)(uintptr_t)description;
+    keep(call, request);
+}
+
+static void check_html(struct call *call, int number)
+{
+    keep_described(call, "a", "<p>Width <30cm walnut");
+    keep_described(call, "b", "caf&eacute; &#99;rema<script>hidden</script>");
+    EXPECT_STR(search(call, "walnut", 1), "a");
+    EXPECT_STR(search(call, "cafe", 1), "b");
+    EXPECT_STR(search(call, "crema", 1), "b");
+    EXPECT_STR(search(call, "eacute", 0), "");
+    EXPECT_STR(search(call, "hidden", 0), "");
+}
+
+TEST(searches_find_text_behind_an_unclosed_mark_and_decoded_entities)
+{
+    on_every_store(1, check_html);
+}
+
+static void check_spaceless(struct call *call, int number)
+{
+    keep_described(call, "zh", "\u65b0\u6b3e\u624b\u673a\u4fdd\u62a4\u58f3iPhone15");
+    keep_described(call, "ja", "\u6771\u4eac\u90fd\u3067\u4f5c\u3063\u305f\u30ab\u30d0\u30f3");
+    keep_described(call, "th",
+                   "\u0e02\u0e49\u0e32\u0e27\u0e1c\u0e31\u0e14\u0e01\u0e38\u0e49\u0e07");
+    EXPECT_STR(search(call, "\u624b\u673a", 1), "zh");
+    EXPECT_STR(search(call, "\u4fdd\u62a4\u58f3", 1), "zh");
+    EXPECT_STR(search(call, "\u58f3", 1), "zh");          /* the last character */
+    EXPECT_STR(search(call, "\u624b iphone15", 1), "zh"); /* a single one, not at the end */
+    EXPECT_STR(search(call, "\u624b\u4fdd", 0), "");      /* not side by side */
+    EXPECT_STR(search(call, "\u4eac\u90fd", 1), "ja");
+    EXPECT_STR(search(call, "\u30ab\u30d0\u30f3", 1), "ja");
+    EXPECT_STR(search(call, "\u0e1c\u0e31\u0e14", 1), "th");
+    EXPECT_STR(search(call, "\u0e01\u0e38\u0e49\u0e07", 1), "th");
+    EXPECT_STR(search(call, "\u0e01\u0e38\u0e48\u0e07", 0), ""); /* another tone mark */
+}
+
+TEST(searches_find_words_inside_texts_without_spaces)
+{
+    on_every_store(1, check_spaceless);
+}
+
 static void check_hostile_search(struct call *call, int number)
 {
     static const char *const texts[] = {
@@ -226,6 +273,63 @@ TEST(searches_follow_changes)
 
 /* ---- what only SQLite promises ---- */
 
+static struct status forget_index(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct status st;
+
+    st = sqlite_exec(tx, 0, "DELETE FROM product_postings", "");
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "DELETE FROM product_fresh", "");
+    if (failed(st)) return st;
+    return sqlite_exec(
+        tx, 0, "UPDATE product_backlog SET next = 1, last = (SELECT max(key) FROM products)", "");
+}
+
+static struct status allow_all(struct arena *arena, const struct product *product, void *data)
+{
+    return status_ok();
+}
+
+static void check_backlog(struct call *call, int number)
+{
+    struct product changed = keep_simple(call, "Old chair", "one", 1), after;
+    struct product removed = keep_simple(call, "Gone chair", "one", 1);
+    struct product_key changed_key = key_of(&changed), removed_key = key_of(&removed);
+    struct product_change change = {rename_to, (void *)(uintptr_t) "New chair", "me"};
+    struct product_check check = {.allow = allow_all, .created_by = "me"};
+    struct product_query query = everything();
+    struct product_page page;
+    int64_t left = 1;
+
+    keep_simple(call, "Third chair", "one", 1);
+    EXPECT_OK(sqlite_write(call, product_sqlite(store)->db, forget_index, NULL));
+    query.search = "chair";
+    query.sort = PRODUCT_SORT_RELEVANCE;
+    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__LIST_INDEX_BUILDING);
+    keep_simple(call, "Fresh chair", "one", 1);
+    EXPECT_OK(store->update(call, store, &changed_key, &change, &after));
+    EXPECT_OK(store->remove(call, store, &removed_key, &check, &after));
+    for (int rounds = 0; left > 0 && rounds < 10; rounds++)
+        EXPECT_OK(store->index(call, store, 1, &left));
+    EXPECT_INT(left, 0);
+    EXPECT_STR(search(call, "new chair", 1), "New chair");
+    EXPECT_STR(search(call, "old", 0), "");
+    EXPECT_STR(search(call, "gone", 0), "");
+    EXPECT_STR(search(call, "third", 1), "Third chair");
+    EXPECT_STR(search(call, "fresh", 1), "Fresh chair");
+    EXPECT_OK(store->remove(call, store, &changed_key, &check, &after));
+    EXPECT_STR(search(call, "new", 0), "");
+}
+
+TEST(sqlite_indexes_what_an_older_program_has_left)
+{
+    folder_make(folder);
+    open_store(&adapters[0]);
+    play(1, 1, check_backlog);
+    close_store();
+    folder_remove(folder);
+}
+
 /* The page is a range of an index, already in order: no scan, no sort. (What stands outside of the
  * page sorts the page's few products.) */
 static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -236,8 +340,7 @@ static struct status explain(const struct call *call, struct sqlite_tx *tx, void
     bool ranged = false;
     struct status st;
 
-    st = sqlite_query(tx, &rows, sql, "tilltittlli", "a", 0, zero, INT64_MAX, "", -1, "", "", zero,
-                      zero, 50);
+    st = sqlite_query(tx, &rows, sql, "tilllli", "a", 0, zero, INT64_MAX, zero, zero, 50);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         const char *detail = sqlite_column_text(&rows, 3);

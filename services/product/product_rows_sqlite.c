@@ -210,27 +210,6 @@ static struct status write_variants(struct arena *arena, struct sqlite_tx *tx, i
     return st;
 }
 
-static struct status write_tags(struct sqlite_tx *tx, int64_t key, const struct product_texts *tags)
-{
-    struct status st = status_ok();
-
-    for (size_t i = 0; i < tags->count && !failed(st); i++)
-        st = sqlite_exec(tx, 0, "INSERT OR IGNORE INTO product_tags VALUES (?, ?)", "tl",
-                         tags->items[i], key);
-    return st;
-}
-
-static struct status delete_tags(struct sqlite_tx *tx, int64_t key,
-                                 const struct product_texts *tags)
-{
-    struct status st = status_ok();
-
-    for (size_t i = 0; i < tags->count && !failed(st); i++)
-        st = sqlite_exec(tx, 0, "DELETE FROM product_tags WHERE tag = ? AND product = ?", "tl",
-                         tags->items[i], key);
-    return st;
-}
-
 struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
                                         const struct product_stock_entry *entry)
 {
@@ -323,7 +302,7 @@ static struct status last_key(struct sqlite_tx *tx, int64_t *ret_key)
 struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
                                  const struct product *product, const struct product_cause *cause)
 {
-    struct product_row row = {.product = *product};
+    int64_t key;
     struct status st;
 
     st = sqlite_exec(
@@ -336,47 +315,15 @@ struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
         product->version, product->created_us, product->updated_us, product->description);
     if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
     if (failed(st)) return st;
-    st = last_key(tx, &row.key);
+    st = last_key(tx, &key);
     if (failed(st)) return st;
     st = write_count(tx, product, 1);
     if (failed(st)) return st;
-    st = write_variants(arena, tx, row.key, product);
+    st = write_variants(arena, tx, key, product);
     if (failed(st)) return st;
-    st = write_tags(tx, row.key, &product->tags);
-    if (failed(st)) return st;
-    st = product_index_write(arena, tx, &row, 1);
+    st = product_index_update(arena, tx, key, NULL, product);
     if (failed(st)) return st;
     return write_ledger(tx, 0, product, cause);
-}
-
-/* Does the full-text index need other words? */
-static bool same_words(const struct product *a, const struct product *b)
-{
-    bool same = strcmp(a->name, b->name) == 0 && strcmp(a->vendor, b->vendor) == 0 &&
-                strcmp(a->description, b->description) == 0 && a->tags.count == b->tags.count &&
-                a->variant_count == b->variant_count;
-
-    for (size_t i = 0; same && i < a->tags.count; i++)
-        same = strcmp(a->tags.items[i], b->tags.items[i]) == 0;
-    for (size_t i = 0; same && i < a->variant_count; i++)
-        same = strcmp(a->variants[i].sku, b->variants[i].sku) == 0;
-    return same;
-}
-
-static struct status update_index(struct arena *arena, struct sqlite_tx *tx,
-                                  const struct product_row *before, const struct product *after)
-{
-    struct product_row row = {.key = before->key, .product = *after};
-    struct status st;
-
-    if (same_words(&before->product, after)) return status_ok();
-    st = product_index_write(arena, tx, before, -1);
-    if (failed(st)) return st;
-    st = product_index_write(arena, tx, &row, 1);
-    if (failed(st)) return st;
-    st = delete_tags(tx, before->key, &before->product.tags);
-    if (failed(st)) return st;
-    return write_tags(tx, before->key, &after->tags);
 }
 
 struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
@@ -403,7 +350,7 @@ struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
     if (failed(st)) return st;
     st = write_variants(arena, tx, before->key, after);
     if (failed(st)) return st;
-    st = update_index(arena, tx, before, after);
+    st = product_index_update(arena, tx, before->key, &before->product, after);
     if (failed(st)) return st;
     return write_ledger(tx, &before->product, after, cause);
 }
@@ -413,9 +360,7 @@ struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
 {
     struct status st;
 
-    st = product_index_write(arena, tx, row, -1);
-    if (failed(st)) return st;
-    st = delete_tags(tx, row->key, &row->product.tags);
+    st = product_index_update(arena, tx, row->key, &row->product, NULL);
     if (failed(st)) return st;
     st = write_count(tx, &row->product, -1);
     if (failed(st)) return st;

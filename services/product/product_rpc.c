@@ -280,6 +280,7 @@ static struct status get_product(struct call *call,
     products->products = arena_array(call->arena, ProductService__Product *, page.count);
     for (size_t i = 0; i < page.count; i++)
         products->products[i] = product_message(call->arena, &page.products[i]);
+    products->total_is_at_least = page.total_is_at_least || page.total > INT32_MAX;
     products->total_count = page.total > INT32_MAX ? INT32_MAX : (int32_t)page.total;
     if (page.next.length > 0)
         products->next_cursor = rpc_cursor_encode(call->arena, fingerprint, page.next);

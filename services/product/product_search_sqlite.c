@@ -1,71 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists: pages of products by source, filters and sort, and the full-text index.
+/* Lists: pages of products by filters and sort, each for a bounded amount of work.
  *
- * There is one statement for each source, sort and direction, made once, because the driver finds
- * prepared statements by the address of their text. A page begins behind the sort value and the row
- * number of the last product of the page before; the first page begins behind a value that sorts
+ * A plain list (all, or a category; by price also a range of it) is a range of an index of
+ * `products`. Its statements are made once, because the driver finds prepared statements by the
+ * address of their text: ?1 category, ?2 status, ?3 and ?4 least and greatest amount, ?5 and ?6
+ * sort value and row to begin behind, ?7 limit. The first page begins behind a value that sorts
  * before all others, so that the same statement can seek in the same index.
  *
- * All statements have the same parameters: ?1 category, ?2 status, ?3 and ?4 least and greatest
- * amount, ?5 tag, ?6 is_featured, ?7 seller, ?8 the full-text expression, ?9 and ?10 sort value and
- * row to begin behind, ?11 limit. */
-#include "reasons.pb-c.h"
-#include "services/product/product_store_sqlite.h"
+ * For everything else product_postings_sqlite.h says which rows fulfil the terms. Newest first and
+ * relevance are orders of row numbers, so pages are read off the set. By name and price a set of up
+ * to SORTED_MAX is sorted; of a larger one the members are met soon enough by walking the index of
+ * the sort. What neither answers is refused (LIST_TOO_BROAD).
+ *
+ * Relevance: products with all words in their names first, the newest first among each. */
+#include <stdlib.h>
+#include <strings.h>
 
-/* What a list is read from: the narrowest of what it is asked for. */
-enum list_source { LIST_ALL, LIST_CATEGORY, LIST_SELLER, LIST_TAG, LIST_SEARCH };
-enum { LIST_SOURCE_COUNT = LIST_SEARCH + 1 };
+#include "reasons.pb-c.h"
+#include "services/product/product_postings_sqlite.h"
+
+enum {
+    TOTAL_EXACT_MAX = 10000, /* what is counted row by row */
+    SORTED_MAX = 1000,       /* a larger set is not sorted */
+    WALKED_MAX = 8000,       /* entries of an index that are looked at for a page */
+    LOOKED_UP_MAX = 1000,    /* rows whose price is looked at for a page */
+};
+
+enum list_source { LIST_ALL, LIST_CATEGORY };
+enum { LIST_SOURCE_COUNT = LIST_CATEGORY + 1 };
 
 struct product_list_statements {
     const char *page[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* ascending, descending */
+    const char *walk[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* keys and sort values only */
     const char *count[LIST_SOURCE_COUNT];
 };
 
-/* The only filters that stay open in a source's statement are those which it does not fix itself.
- */
-static const struct {
-    const char *from;
-    const char *where;
-} sources[] = {
-    [LIST_ALL] = {"products p", "(?1 = '' OR p.category = ?1) AND (?7 = '' OR p.created_by = ?7)"},
-    [LIST_CATEGORY] = {"products p", "p.category = ?1 AND (?7 = '' OR p.created_by = ?7)"},
-    [LIST_SELLER] = {"products p", "(?1 = '' OR p.category = ?1) AND p.created_by = ?7"},
-    [LIST_TAG] = {"product_tags t CROSS JOIN products p ON p.key = t.product",
-                  "t.tag = ?5 AND (?1 = '' OR p.category = ?1) AND (?7 = '' OR p.created_by = ?7)"},
-    [LIST_SEARCH] = {"product_search CROSS JOIN products p ON p.key = product_search.rowid",
-                     "product_search MATCH ?8 AND (?1 = '' OR p.category = ?1)"
-                     " AND (?7 = '' OR p.created_by = ?7)"},
+static const char *const sources[] = {
+    [LIST_ALL] = "p.status = ?2 AND ?1 = ''",
+    [LIST_CATEGORY] = "p.category = ?1 AND p.status = ?2",
 };
-
-static const char filters[] =
-    "(?5 = '' OR EXISTS (SELECT 1 FROM product_tags f WHERE f.tag = ?5 AND f.product = p.key))"
-    " AND (?6 < 0 OR p.is_featured = ?6)";
 
 static const char *const sort_columns[] = {
     [PRODUCT_SORT_CREATED] = "p.created_us",
     [PRODUCT_SORT_NAME] = "p.name",
     [PRODUCT_SORT_PRICE] = "p.unit_amount",
-    [PRODUCT_SORT_RELEVANCE] = "product_search.rank",
 };
 
-static const char *page_statement(struct arena *arena, enum list_source source,
+static const char *walk_statement(struct arena *arena, enum list_source source,
                                   enum product_sort sort, bool descending)
 {
     const char *order = descending ? "DESC" : "ASC", *column = sort_columns[sort];
-    /* A plus keeps the planner from an index by amount, which would cost it the one that is in the
-     * right order. */
-    const char *amount = sort == PRODUCT_SORT_PRICE ? "p.unit_amount" : "+p.unit_amount";
+    /* Only a list by price has a range of it. The end where it begins is where the first page
+     * begins: were it a condition, too, SQLite would seek to it for every page. */
+    const char *range = sort != PRODUCT_SORT_PRICE ? "?3 <= ?4"
+                        : descending               ? "p.unit_amount >= ?3 AND ?4 >= 0"
+                                                   : "p.unit_amount <= ?4 AND ?3 >= 0";
+
+    return arena_printf(arena,
+                        "SELECT p.key, %s AS sort FROM products p WHERE %s AND %s"
+                        " AND (%s, p.key) %s (?5, ?6) ORDER BY %s %s, p.key %s LIMIT ?7",
+                        column, sources[source], range, column, descending ? "<" : ">", column,
+                        order, order);
+}
+
+static const char *page_statement(struct arena *arena, const char *walk, bool descending)
+{
+    const char *order = descending ? "DESC" : "ASC";
 
     return arena_printf(
         arena,
-        "WITH page (key, sort) AS MATERIALIZED (SELECT p.key, %s FROM %s"
-        " WHERE p.status = ?2 AND %s AND %s AND %s BETWEEN ?3 AND ?4"
-        " AND (%s, p.key) %s (?9, ?10) ORDER BY %s %s, p.key %s LIMIT ?11)"
+        "WITH page (key, sort) AS MATERIALIZED (%s)"
         " SELECT " PRODUCT_COLUMNS ", page.sort FROM page"
         " CROSS JOIN products p ON p.key = page.key CROSS JOIN variants v ON v.product = p.key"
         " ORDER BY page.sort %s, page.key %s, v.position",
-        column, sources[source].from, sources[source].where, filters, amount, column,
-        descending ? "<" : ">", column, order, order, order, order);
+        walk, order, order);
 }
 
 const struct product_list_statements *product_list_statements_new(struct arena *arena)
@@ -73,121 +81,104 @@ const struct product_list_statements *product_list_statements_new(struct arena *
     struct product_list_statements *made = arena_new(arena, struct product_list_statements);
 
     for (int source = 0; source < LIST_SOURCE_COUNT; source++) {
-        for (int sort = 0; sort < PRODUCT_SORT_COUNT; sort++) {
-            if (sort == PRODUCT_SORT_RELEVANCE && source != LIST_SEARCH) continue;
-            for (int descending = 0; descending < 2; descending++)
-                made->page[source][sort][descending] = page_statement(
-                    arena, (enum list_source)source, (enum product_sort)sort, descending != 0);
+        for (int sort = 0; sort < PRODUCT_SORT_RELEVANCE; sort++) {
+            for (int descending = 0; descending < 2; descending++) {
+                const char *walk = walk_statement(arena, (enum list_source)source,
+                                                  (enum product_sort)sort, descending != 0);
+                made->walk[source][sort][descending] = walk;
+                made->page[source][sort][descending] = page_statement(arena, walk, descending != 0);
+            }
         }
-        made->count[source] = arena_printf(
-            arena,
-            "SELECT count(*) FROM %s WHERE p.status = ?2 AND %s AND %s"
-            " AND p.unit_amount BETWEEN ?3 AND ?4",
-            sources[source].from, sources[source].where, filters);
+        made->count[source] = arena_printf(arena,
+                                           "SELECT count(*) FROM (SELECT 1 FROM products p WHERE %s"
+                                           " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT %d)",
+                                           sources[source], TOTAL_EXACT_MAX + 1);
     }
     return made;
 }
 
-/* ---- the full-text index ---- */
+/* ---- the index ---- */
 
-/* The text between the marks of HTML: nobody searches for "strong". */
-static const char *without_marks(struct arena *arena, const char *text)
+struct status product_index_update(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                   const struct product *before, const struct product *after)
 {
-    char *plain, *next;
+    struct product_terms lost = {0}, got = {0};
 
-    if (!strchr(text, '<')) return text;
-    plain = next = arena_alloc(arena, strlen(text) + 1);
-    for (bool mark = false; *text; text++) {
-        if (*text == '<') mark = true;
-        *next++ = mark ? ' ' : *text;
-        if (*text == '>') mark = false;
+    if (before) lost = product_terms_of(arena, before);
+    if (after) got = product_terms_of(arena, after);
+    return product_postings_write(tx, key, &lost, &got);
+}
+
+struct index_work {
+    int limit;
+    int64_t left;
+};
+
+static struct status read_left(struct sqlite_tx *tx, int64_t *ret_left)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows,
+                                    "SELECT max(last + 1 - next, 0) FROM product_backlog", "");
+
+    if (failed(st)) return st;
+    *ret_left = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+/* The next rows of the backlog. */
+static struct status index_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct index_work *work = data;
+    struct product_row *found = arena_array(call->arena, struct product_row, (size_t)work->limit);
+    struct sqlite_rows rows;
+    size_t count;
+    struct status st;
+
+    st = sqlite_query(tx, &rows,
+                      "SELECT " PRODUCT_COLUMNS ", 0.0 FROM (SELECT key FROM products"
+                      " WHERE key BETWEEN (SELECT next FROM product_backlog)"
+                      " AND (SELECT last FROM product_backlog) ORDER BY key LIMIT ?) page"
+                      " CROSS JOIN products p ON p.key = page.key"
+                      " CROSS JOIN variants v ON v.product = p.key ORDER BY p.key, v.position",
+                      "i", work->limit);
+    if (failed(st)) return st;
+    st = product_rows_read(&rows, (size_t)work->limit, found, &count);
+    for (size_t i = 0; i < count && !failed(st); i++)
+        st = product_index_update(call->arena, tx, found[i].key, NULL, &found[i].product);
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0,
+                     "UPDATE product_backlog SET next = iif(?1 > 0, ?1, last) + 1"
+                     " WHERE next <= last",
+                     "l", count > 0 ? found[count - 1].key : (int64_t)0);
+    return failed(st) ? st : read_left(tx, &work->left);
+}
+
+struct status product_sqlite_index(struct call *call, struct product_store *store, int limit,
+                                   int64_t *ret_left)
+{
+    struct index_work work = {.limit = limit};
+    struct sqlite *db = product_sqlite(store)->db;
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = sqlite_read(call, db, &rows, "SELECT 1 FROM product_backlog WHERE next <= last", "");
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) {
+        sqlite_end(&rows);
+        st = sqlite_write(call, db, index_job, &work);
+        if (failed(st)) return st;
     }
-    *next = 0;
-    return plain;
-}
-
-static const char *join_words(struct arena *arena, const char *const *items, size_t count)
-{
-    const char *joined = "";
-
-    for (size_t i = 0; i < count; i++) joined = arena_printf(arena, "%s%s\n", joined, items[i]);
-    return joined;
-}
-
-static const char *skus_of(struct arena *arena, const struct product *product)
-{
-    const char **skus = arena_array(arena, const char *, product->variant_count);
-    size_t count = 0;
-
-    for (size_t i = 0; i < product->variant_count; i++)
-        if (*product->variants[i].sku) skus[count++] = product->variants[i].sku;
-    return join_words(arena, skus, count);
-}
-
-struct status product_index_write(struct arena *arena, struct sqlite_tx *tx,
-                                  const struct product_row *row, int sign)
-{
-    const struct product *product = &row->product;
-    const char *sql =
-        sign > 0 ? "INSERT INTO product_search (rowid, name, sku, tags, vendor, description)"
-                   " VALUES (?, ?, ?, ?, ?, ?)"
-                 : "INSERT INTO product_search (product_search, rowid, name, sku, tags, vendor,"
-                   " description) VALUES ('delete', ?, ?, ?, ?, ?, ?)";
-
-    return sqlite_exec(tx, 0, sql, "lttttt", row->key, product->name, skus_of(arena, product),
-                       join_words(arena, product->tags.items, product->tags.count), product->vendor,
-                       without_marks(arena, product->description));
-}
-
-static bool is_word_byte(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || (unsigned char)byte >= 0x80;
-}
-
-static bool has_word(struct str text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (is_word_byte(text.data[i])) return true;
-    return false;
-}
-
-static void append_quoted(struct str word, char **next)
-{
-    *(*next)++ = '"';
-    for (size_t i = 0; i < word.length; i++) {
-        if (word.data[i] == '"') *(*next)++ = '"';
-        *(*next)++ = word.data[i];
-    }
-    *(*next)++ = '"';
-}
-
-/* What the customer typed as an FTS5 expression: each word a quoted string, so that nothing in it
- * is syntax, and the last one a prefix. "" if there is no word in it. */
-static const char *match_expression(struct arena *arena, const char *search)
-{
-    static const char spaces[] = " \t\r\n\f\v";
-    char *expression = arena_alloc(arena, strlen(search) * 4 + 4), *next = expression;
-
-    for (search += strspn(search, spaces); *search; search += strspn(search, spaces)) {
-        struct str word = {search, strcspn(search, spaces)};
-        search += word.length;
-        if (!has_word(word)) continue;
-        if (next != expression) *next++ = ' ';
-        append_quoted(word, &next);
-    }
-    if (next != expression) *next++ = '*';
-    *next = 0;
-    return expression;
+    *ret_left = work.left;
+    return rows.status;
 }
 
 /* ---- where a page begins ---- */
 
-/* A sort value and a row; the value's kind follows from the sort. */
+/* A row and what it is sorted by. */
 struct position {
     int64_t key;
-    int64_t number;
-    double score;
+    int64_t number; /* by price the amount, by relevance 0 or 1 */
     struct str name;
 };
 
@@ -196,24 +187,22 @@ enum { POSITION_NUMBERS_SIZE = 2 * sizeof(int64_t) };
 /* Before all products, in the order of the query. An empty blob sorts behind every text. */
 static struct position first_position(const struct product_query *query)
 {
-    if (query->descending) return (struct position){INT64_MAX, INT64_MAX, 1e300, {0}};
-    return (struct position){INT64_MIN, INT64_MIN, -1e300, {0}};
+    if (query->sort == PRODUCT_SORT_RELEVANCE) return (struct position){INT64_MAX, 0, {0}};
+    if (query->sort == PRODUCT_SORT_PRICE)
+        return query->descending ? (struct position){INT64_MAX, query->unit_amount_max, {0}}
+                                 : (struct position){-1, query->unit_amount_min, {0}};
+    if (query->descending) return (struct position){INT64_MAX, INT64_MAX, {0}};
+    return (struct position){-1, INT64_MIN, {0}};
 }
 
-static struct str position_encode(struct arena *arena, const struct product_query *query,
-                                  const struct product_row *row)
+static struct str position_encode(struct arena *arena, const struct position *position)
 {
-    size_t length = query->sort == PRODUCT_SORT_NAME ? strlen(row->product.name) : 0;
+    size_t length = position->name.length;
     char *bytes = arena_alloc(arena, POSITION_NUMBERS_SIZE + length);
-    int64_t number = query->sort == PRODUCT_SORT_PRICE ? product_unit_amount(&row->product)
-                                                       : row->product.created_us;
 
-    memcpy(bytes, &row->key, sizeof(row->key));
-    if (query->sort == PRODUCT_SORT_RELEVANCE)
-        memcpy(bytes + sizeof(row->key), &row->score, sizeof(row->score));
-    else
-        memcpy(bytes + sizeof(row->key), &number, sizeof(number));
-    if (length > 0) memcpy(bytes + POSITION_NUMBERS_SIZE, row->product.name, length);
+    memcpy(bytes, &position->key, sizeof(position->key));
+    memcpy(bytes + sizeof(position->key), &position->number, sizeof(position->number));
+    if (length > 0) memcpy(bytes + POSITION_NUMBERS_SIZE, position->name.data, length);
     return str_sized(bytes, POSITION_NUMBERS_SIZE + length);
 }
 
@@ -233,28 +222,42 @@ static struct status position_decode(const struct product_query *query,
                            "the cursor is none of this list; begin again without one");
     memcpy(&position.key, bytes.data, sizeof(position.key));
     memcpy(&position.number, bytes.data + sizeof(position.key), sizeof(position.number));
-    memcpy(&position.score, bytes.data + sizeof(position.key), sizeof(position.score));
+    if (position.key < 0)
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
+                           "the cursor is none of this list; begin again without one");
     position.name = str_sized(bytes.data + POSITION_NUMBERS_SIZE,
                               bytes.length - POSITION_NUMBERS_SIZE);
     *ret_position = position;
     return status_ok();
 }
 
-/* ---- lists ---- */
+/* ---- plain lists ---- */
 
 struct list {
     const struct product_list_statements *statements;
     const struct product_query *query;
-    const char *match;
-    struct position position;
+    struct position from;
+    struct product_terms_asked asked;
+    struct product_set all, named;
+    bool ranged;            /* the sets hold products out of the range of prices too */
+    struct position *found; /* up to query->limit + 1 */
+    size_t found_count;
     struct product_page page;
 };
 
+static bool has_range(const struct product_query *query)
+{
+    return query->unit_amount_min != 0 || query->unit_amount_max != INT64_MAX;
+}
+
+static bool is_plain(const struct product_query *query)
+{
+    return !*query->search && !*query->tag && !*query->created_by && query->is_featured < 0 &&
+           (query->sort == PRODUCT_SORT_PRICE || !has_range(query));
+}
+
 static enum list_source source_of(const struct product_query *query)
 {
-    if (*query->search) return LIST_SEARCH;
-    if (*query->tag) return LIST_TAG;
-    if (*query->created_by) return LIST_SELLER;
     return *query->category ? LIST_CATEGORY : LIST_ALL;
 }
 
@@ -264,36 +267,25 @@ const char *product_list_statement(const struct product_list_statements *stateme
     return statements->page[source_of(query)][query->sort][query->descending];
 }
 
-/* The two lists that everybody asks for are counted already. */
-static bool is_counted(const struct product_query *query)
-{
-    return !*query->search && !*query->tag && !*query->created_by && query->is_featured < 0 &&
-           query->unit_amount_min == 0 && query->unit_amount_max == INT64_MAX;
-}
-
+/* Plain lists without a range are counted already. */
 static struct status query_count(struct sqlite_tx *tx, const struct list *list,
                                  struct sqlite_rows *rows)
 {
     const struct product_query *query = list->query;
-    enum list_source source = source_of(query);
-    const char *sql = list->statements->count[source];
     int status = (int)query->status;
 
-    if (is_counted(query) && *query->category)
+    if (has_range(query))
+        return sqlite_query(tx, rows, list->statements->count[source_of(query)], "till",
+                            query->category, status, query->unit_amount_min,
+                            query->unit_amount_max);
+    if (*query->category)
         return sqlite_query(
             tx, rows,
             "SELECT coalesce(sum(count), 0) FROM product_counts WHERE category = ? AND status = ?",
             "ti", query->category, status);
-    if (is_counted(query))
-        return sqlite_query(tx, rows,
-                            "SELECT coalesce(sum(count), 0) FROM product_counts WHERE status = ?",
-                            "i", status);
-    if (source == LIST_SEARCH)
-        return sqlite_query(tx, rows, sql, "tilltitt", query->category, status,
-                            query->unit_amount_min, query->unit_amount_max, query->tag,
-                            query->is_featured, query->created_by, list->match);
-    return sqlite_query(tx, rows, sql, "tilltit", query->category, status, query->unit_amount_min,
-                        query->unit_amount_max, query->tag, query->is_featured, query->created_by);
+    return sqlite_query(tx, rows,
+                        "SELECT coalesce(sum(count), 0) FROM product_counts WHERE status = ?", "i",
+                        status);
 }
 
 static struct status read_count(struct sqlite_tx *tx, struct list *list)
@@ -304,82 +296,326 @@ static struct status read_count(struct sqlite_tx *tx, struct list *list)
     if (failed(st)) return st;
     if (sqlite_next(&rows)) list->page.total = sqlite_column_i64(&rows, 0);
     sqlite_end(&rows);
+    if (has_range(list->query) && list->page.total > TOTAL_EXACT_MAX) {
+        list->page.total = TOTAL_EXACT_MAX;
+        list->page.total_is_at_least = true;
+    }
     return rows.status;
 }
 
-/* The sort value's type is the only difference between the sorts. */
-static struct status query_page(struct sqlite_tx *tx, const struct list *list,
-                                struct sqlite_rows *rows)
+/* Runs a statement of the query's sort; the sort value's type is the only difference. */
+static struct status query_sorted(struct sqlite_tx *tx, const struct list *list, const char *sql,
+                                  int limit, struct sqlite_rows *rows)
 {
     const struct product_query *query = list->query;
-    const struct position *from = &list->position;
-    const char *sql = product_list_statement(list->statements, query);
-    int status = (int)query->status, limit = query->limit + 1;
+    const struct position *from = &list->from;
+    int status = (int)query->status;
     bool behind_texts = query->descending && from->name.length == 0;
 
-    switch (query->sort) {
-    case PRODUCT_SORT_NAME:
-        return sqlite_query(tx, rows, sql, behind_texts ? "tilltittbli" : "tilltittsli",
-                            query->category, status, query->unit_amount_min, query->unit_amount_max,
-                            query->tag, query->is_featured, query->created_by, list->match,
-                            from->name, from->key, limit);
-    case PRODUCT_SORT_RELEVANCE:
-        return sqlite_query(tx, rows, sql, "tilltittdli", query->category, status,
-                            query->unit_amount_min, query->unit_amount_max, query->tag,
-                            query->is_featured, query->created_by, list->match, from->score,
+    if (query->sort == PRODUCT_SORT_NAME)
+        return sqlite_query(tx, rows, sql, behind_texts ? "tillbli" : "tillsli", query->category,
+                            status, query->unit_amount_min, query->unit_amount_max, from->name,
                             from->key, limit);
-    case PRODUCT_SORT_CREATED:
-    case PRODUCT_SORT_PRICE: break;
-    }
-    return sqlite_query(tx, rows, sql, "tilltittlli", query->category, status,
-                        query->unit_amount_min, query->unit_amount_max, query->tag,
-                        query->is_featured, query->created_by, list->match, from->number, from->key,
-                        limit);
+    return sqlite_query(tx, rows, sql, "tilllli", query->category, status, query->unit_amount_min,
+                        query->unit_amount_max, from->number, from->key, limit);
 }
 
-static struct status read_page(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+static struct position position_of(const struct product_query *query, const struct product_row *row)
+{
+    struct position position = {.key = row->key};
+
+    if (query->sort == PRODUCT_SORT_NAME) position.name = str_of(row->product.name);
+    if (query->sort == PRODUCT_SORT_PRICE) position.number = product_unit_amount(&row->product);
+    if (query->sort == PRODUCT_SORT_CREATED) position.number = row->product.created_us;
+    return position;
+}
+
+static struct status list_plain(struct arena *arena, struct sqlite_tx *tx, struct list *list)
 {
     size_t limit = (size_t)list->query->limit, count;
     struct product_row *found = arena_array(arena, struct product_row, limit + 1);
     struct sqlite_rows rows;
     struct status st;
 
-    st = query_page(tx, list, &rows);
+    st = query_sorted(tx, list, product_list_statement(list->statements, list->query),
+                      list->query->limit + 1, &rows);
     if (failed(st)) return st;
     st = product_rows_read(&rows, limit + 1, found, &count);
     if (failed(st)) return st;
     if (count > limit) {
+        struct position last = position_of(list->query, &found[limit - 1]);
         count = limit;
-        list->page.next = position_encode(arena, list->query, &found[count - 1]);
+        list->page.next = position_encode(arena, &last);
     }
     list->page.count = count;
     list->page.products = arena_array(arena, struct product, count);
     for (size_t i = 0; i < count; i++) list->page.products[i] = found[i].product;
+    return read_count(tx, list);
+}
+
+/* ---- lists by terms ---- */
+
+static struct status too_broad(const char *message)
+{
+    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__LIST_TOO_BROAD, message);
+}
+
+static bool is_full(const struct list *list)
+{
+    return list->found_count > (size_t)list->query->limit;
+}
+
+static struct status read_amount(struct sqlite_tx *tx, int64_t key, int64_t *ret_amount)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, "SELECT unit_amount FROM products WHERE key = ?",
+                                    "l", key);
+
+    if (failed(st)) return st;
+    *ret_amount = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : -1;
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static struct status read_name(struct sqlite_tx *tx, int64_t key, struct str *ret_name)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, "SELECT name FROM products WHERE key = ?", "l", key);
+
+    if (failed(st)) return st;
+    *ret_name = str_of(sqlite_next(&rows) ? sqlite_column_text(&rows, 0) : "");
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static bool in_range(const struct product_query *query, int64_t amount)
+{
+    return amount >= query->unit_amount_min && amount <= query->unit_amount_max;
+}
+
+/* Names compare as the column does: ASCII letters without regard to case. */
+static int compare_names(struct str left, struct str right)
+{
+    size_t shorter = left.length < right.length ? left.length : right.length;
+    int order = shorter > 0 ? strncasecmp(left.data, right.data, shorter) : 0;
+
+    if (order != 0) return order;
+    return (left.length > right.length) - (left.length < right.length);
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+    const struct position *left = a, *right = b;
+    int order = compare_names(left->name, right->name);
+
+    if (order != 0) return order;
+    if (left->number != right->number) return left->number < right->number ? -1 : 1;
+    return (left->key > right->key) - (left->key < right->key);
+}
+
+/* Leaves those of a small set whose price is in the range. */
+static struct status keep_range(struct sqlite_tx *tx, struct list *list)
+{
+    for (int64_t key = product_set_next(&list->all, -1, false); key >= 0;
+         key = product_set_next(&list->all, key, false)) {
+        int64_t amount;
+        struct status st = read_amount(tx, key, &amount);
+        if (failed(st)) return st;
+        if (in_range(list->query, amount)) continue;
+        product_set_remove(&list->all, key);
+        product_set_remove(&list->named, key);
+    }
+    list->ranged = false;
     return status_ok();
+}
+
+/* By another order than that of row numbers: sorts all members. */
+static struct status sort_set(struct arena *arena, struct sqlite_tx *tx, struct list *list,
+                              size_t count)
+{
+    const struct product_query *query = list->query;
+    struct position *all = arena_array(arena, struct position, count);
+    size_t kept = 0;
+    struct status st = status_ok();
+
+    for (int64_t key = product_set_next(&list->all, -1, false); key >= 0 && !failed(st);
+         key = product_set_next(&list->all, key, false)) {
+        all[kept] = (struct position){.key = key};
+        if (query->sort == PRODUCT_SORT_PRICE) st = read_amount(tx, key, &all[kept].number);
+        if (query->sort == PRODUCT_SORT_NAME) st = read_name(tx, key, &all[kept].name);
+        kept++;
+    }
+    if (failed(st)) return st;
+    if (kept > 1) qsort(all, kept, sizeof(*all), compare_positions);
+    for (size_t i = 0; i < kept && !is_full(list); i++) {
+        const struct position *next = &all[query->descending ? kept - 1 - i : i];
+        int order = compare_positions(next, &list->from);
+        if (query->after.length > 0 && (query->descending ? order >= 0 : order <= 0)) continue;
+        list->found[list->found_count++] = *next;
+    }
+    return st;
+}
+
+/* Members of a large set, by walking the index of the sort. */
+static struct status walk_index(struct sqlite_tx *tx, struct list *list)
+{
+    const struct product_query *query = list->query;
+    const char *sql = list->statements->walk[source_of(query)][query->sort][query->descending];
+    struct sqlite_rows rows;
+    int walked = 0;
+    struct status st = query_sorted(tx, list, sql, WALKED_MAX, &rows);
+
+    if (failed(st)) return st;
+    while (!is_full(list) && sqlite_next(&rows)) {
+        struct position next = {.key = sqlite_column_i64(&rows, 0)};
+        walked++;
+        if (!product_set_has(&list->all, next.key)) continue;
+        if (query->sort == PRODUCT_SORT_NAME) next.name = str_of(sqlite_column_text(&rows, 1));
+        if (query->sort == PRODUCT_SORT_PRICE) next.number = sqlite_column_i64(&rows, 1);
+        list->found[list->found_count++] = next;
+    }
+    sqlite_end(&rows);
+    if (!failed(rows.status) && walked == WALKED_MAX && !is_full(list))
+        return too_broad("too many products fit to be sorted so, and too few to be met on the way;"
+                         " ask for one more filter, or for the newest first");
+    return rows.status;
+}
+
+/* Members of a set in the order of their numbers, behind `key`. */
+static struct status walk_set(struct sqlite_tx *tx, struct list *list,
+                              const struct product_set *set, struct position from, bool descending)
+{
+    const struct product_query *query = list->query;
+    int looked_up = 0;
+
+    for (int64_t key = product_set_next(set, from.key, descending); key >= 0 && !is_full(list);
+         key = product_set_next(set, key, descending)) {
+        int64_t amount = 0;
+        struct status st = list->ranged ? read_amount(tx, key, &amount) : status_ok();
+        if (failed(st)) return st;
+        if (list->ranged && ++looked_up > LOOKED_UP_MAX)
+            return too_broad("too few of the many products that fit are in the range of prices;"
+                             " ask for one more filter, or sort by price");
+        if (!list->ranged || in_range(query, amount))
+            list->found[list->found_count++] = (struct position){key, from.number, {0}};
+    }
+    return status_ok();
+}
+
+/* Those with all words in their names, then the others. */
+static struct status walk_relevance(struct sqlite_tx *tx, struct list *list)
+{
+    struct position from = list->from;
+    struct status st = status_ok();
+
+    if (from.number == 0) {
+        st = walk_set(tx, list, &list->named, from, true);
+        from = (struct position){INT64_MAX, 1, {0}};
+    }
+    for (size_t i = 0; i < list->all.chunk_count * CHUNK_WORDS; i++)
+        list->all.words[i] &= ~list->named.words[i];
+    return failed(st) ? st : walk_set(tx, list, &list->all, from, true);
+}
+
+static struct status select_members(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+{
+    const struct product_query *query = list->query;
+    size_t count = product_set_count(&list->all);
+    bool numbered = query->sort == PRODUCT_SORT_CREATED || query->sort == PRODUCT_SORT_RELEVANCE;
+    struct status st = status_ok();
+
+    list->ranged = has_range(query);
+    if (list->ranged && count <= SORTED_MAX) {
+        st = keep_range(tx, list);
+        if (failed(st)) return st;
+        count = product_set_count(&list->all);
+    }
+    list->page.total = (int64_t)count;
+    if (count <= SORTED_MAX && !numbered) return sort_set(arena, tx, list, count);
+    if (query->sort == PRODUCT_SORT_RELEVANCE)
+        st = walk_relevance(tx, list);
+    else if (numbered)
+        st = walk_set(tx, list, &list->all, list->from, query->descending);
+    else
+        st = walk_index(tx, list);
+    /* How many are in the range nobody has counted. */
+    if (list->ranged) {
+        list->page.total = (int64_t)list->found_count;
+        list->page.total_is_at_least = is_full(list) || query->after.length > 0;
+    }
+    return st;
+}
+
+static struct status read_members(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+{
+    size_t limit = (size_t)list->query->limit;
+
+    if (list->found_count > limit) {
+        list->found_count = limit;
+        list->page.next = position_encode(arena, &list->found[limit - 1]);
+    }
+    list->page.products = arena_array(arena, struct product, list->found_count);
+    for (size_t i = 0; i < list->found_count; i++) {
+        struct sqlite_rows rows;
+        struct product_row row;
+        struct status st;
+        st = sqlite_query(tx, &rows,
+                          "SELECT " PRODUCT_COLUMNS ", 0.0 FROM products p"
+                          " CROSS JOIN variants v ON v.product = p.key WHERE p.key = ?"
+                          " ORDER BY v.position",
+                          "l", list->found[i].key);
+        if (!failed(st)) st = product_row_read(&rows, &row);
+        if (failed(st)) return st;
+        list->page.products[list->page.count++] = row.product;
+    }
+    return status_ok();
+}
+
+static struct status check_backlog(struct arena *arena, struct sqlite_tx *tx)
+{
+    int64_t left = 0;
+    struct status st = read_left(tx, &left);
+
+    if (failed(st) || left == 0) return st;
+    return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__LIST_INDEX_BUILDING,
+                         "searches and filters wait for their index, which has %lld products to "
+                         "go; try again later",
+                         (long long)left);
+}
+
+static struct status list_by_terms(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+{
+    struct status st = check_backlog(arena, tx);
+
+    if (failed(st)) return st;
+    list->found = arena_array(arena, struct position, (size_t)list->query->limit + 1);
+    st = product_postings_find(arena, tx, &list->asked, &list->all, &list->named);
+    if (failed(st)) return st;
+    st = select_members(arena, tx, list);
+    return failed(st) ? st : read_members(arena, tx, list);
 }
 
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct list *list = data;
-    struct status st = read_page(call->arena, tx, list);
 
-    return failed(st) ? st : read_count(tx, list);
+    return is_plain(list->query) ? list_plain(call->arena, tx, list)
+                                 : list_by_terms(call->arena, tx, list);
 }
 
 struct status product_sqlite_list(struct call *call, struct product_store *store,
                                   const struct product_query *query, struct product_page *ret_page)
 {
     struct product_store_sqlite *sqlite = product_sqlite(store);
-    struct list list = {.statements = sqlite->lists, .query = query, .match = ""};
-    struct status st = position_decode(query, &list.position);
+    struct list list = {.statements = sqlite->lists, .query = query};
+    struct status st = position_decode(query, &list.from);
 
     if (failed(st)) return st;
-    if (*query->search) {
-        list.match = match_expression(call->arena, query->search);
-        if (!*list.match) { /* no word is found nowhere */
-            *ret_page = list.page;
-            return status_ok();
-        }
+    st = product_terms_ask(call->arena, query, &list.asked);
+    if (failed(st)) return st;
+    if (*query->search && list.asked.words == 0) { /* no word is found nowhere */
+        *ret_page = list.page;
+        return st;
     }
     st = sqlite_scan(call, sqlite->db, list_job, &list);
     if (failed(st)) return st;

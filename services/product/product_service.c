@@ -2,7 +2,10 @@
 /* Wiring: settings to adapters to handlers. */
 #include "services/product/product_service.h"
 
+#include "base/clock.h"
 #include "base/money.h"
+#include "fiber/fiber.h"
+#include "observe/log.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_events.h"
 #include "services/product/product_store_sqlite.h"
@@ -21,6 +24,58 @@ static const struct setting settings[] = {
      2592000000},
     {0},
 };
+
+/* ---- the index of products that an older program has left ---- */
+
+enum { INDEX_STEP = 64, INDEX_PAUSE_MS = 1, INDEX_RETRY_MS = 1000 };
+enum { INDEX_LOG_EVERY_US = 5000000 };
+
+/* One step; *ret_wait_ms is the pause until the next. */
+static void index_step(struct call *call, struct product_service *service, int64_t *ret_left,
+                       int *ret_wait_ms)
+{
+    struct arena arena;
+    struct call step;
+    struct status st;
+
+    arena_init(&arena, 0);
+    call_init_child(&step, call, 0);
+    step.arena = &arena;
+    st = service->store->index(&step, service->store, INDEX_STEP, ret_left);
+    *ret_wait_ms = failed(st) ? INDEX_RETRY_MS : INDEX_PAUSE_MS;
+    if (failed(st) && !call_is_cancelled(call))
+        log_warn(call->trace, "product: the search index could not be continued; trying again",
+                 LOG_STR("error", st.message));
+    arena_release(&arena);
+}
+
+/* Ends when nothing is left, or when the shard stops, which cancels its sleep. */
+static void index_fiber(struct call *call, void *data)
+{
+    struct product_service *service = data;
+    int64_t left = 1, said_us = 0;
+    struct status st = status_ok();
+    int wait_ms;
+
+    while (!failed(st)) {
+        index_step(call, service, &left, &wait_ms);
+        if (left == 0) break;
+        if (clock_monotonic_us() - said_us >= INDEX_LOG_EVERY_US) {
+            log_info(call->trace, "product: building the search index", LOG_INT("left", left));
+            said_us = clock_monotonic_us();
+        }
+        st = fiber_sleep(call, (int64_t)wait_ms * US_PER_MS);
+    }
+    if (left == 0 && said_us > 0) log_info(call->trace, "product: the search index is built");
+}
+
+static void start_indexing(struct shard *shard, void *data)
+{
+    struct status st = fiber_start(shard, 0, index_fiber, data);
+
+    if (failed(st))
+        log_error(0, "product: no fiber to build the search index", LOG_STR("error", st.message));
+}
 
 static struct status start(const struct service_context *context, void **ret_service)
 {
@@ -57,6 +112,8 @@ static struct status start(const struct service_context *context, void **ret_ser
     service->reservation_grace_us =
         config_duration_ms(context->config, "PRODUCT_RESERVATION_GRACE") * US_PER_MS;
     product_events_start(context, service);
+    service->indexing = (struct shard_message){.fn = start_indexing, .data = service};
+    shard_post_message(shards_at(context->shards, 0), &service->indexing);
     rpc_server_add(context->server, &product_service_rpc, &product_handlers, service);
     *ret_service = service;
     return status_ok();

@@ -19,6 +19,7 @@ struct product_service {
     struct product_cache **caches; /* one a shard */
     int64_t reservation_grace_us;  /* how long reservations hold beyond what the order wants */
     struct shard_message sweeping; /* starts the fiber that ends them */
+    struct shard_message indexing; /* starts the fiber that completes the search index */
     struct metric_series *outcomes[RESERVATION_STATES], *open_reservations;
 };
 

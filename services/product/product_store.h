@@ -79,7 +79,8 @@ struct product_query {
 struct product_page {
     struct product *products;
     size_t count;
-    int64_t total;   /* of all pages */
+    int64_t total;          /* of all pages */
+    bool total_is_at_least; /* there may be more */
     struct str next; /* where the next page begins, in the store's own form; empty on the last */
 };
 
@@ -128,7 +129,9 @@ struct product_store {
                             const struct product_key *key, const struct product_check *check,
                             struct product *ret_product);
 
-    /* One page. PAGE_CURSOR_INVALID if `after` is none of the store's. */
+    /* One page, for a bounded amount of work. PAGE_CURSOR_INVALID if `after` is none of the
+     * store's, LIST_TOO_BROAD for a combination that would take more work, LIST_INDEX_BUILDING
+     * while `index` has something left. */
     struct status (*list)(struct call *call, struct product_store *store,
                           const struct product_query *query, struct product_page *ret_page);
 
@@ -179,6 +182,11 @@ struct product_store {
     struct status (*export)(struct call *call, struct product_store *store, const char *category,
                             const struct product_key *after, int limit,
                             struct product_page *ret_page);
+
+    /* Indexes up to `limit` products that an older program has left without the index of today, and
+     * says how many are left. */
+    struct status (*index)(struct call *call, struct product_store *store, int limit,
+                           int64_t *ret_left);
 
     /* What was read under one number may be kept while the number stays; 0: never. On the shard,
      * never suspends. */

@@ -3,8 +3,8 @@
  *
  * Each fact stands once: texts and flags in `products`, price and stock in `variants`. What is
  * derived from them for the sake of queries is written in the same transaction by
- * product_rows_sqlite.c alone: the cheapest price (products.unit_amount), product_tags, the
- * full-text index; and product_counts, by triggers.
+ * product_rows_sqlite.c alone: the cheapest price (products.unit_amount), the
+ * index of lists (product_postings_sqlite.h), and product_counts.
  *
  * A product's description stands last in its row, because it may fill pages of its own. */
 #include "services/product/product_store_sqlite.h"
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
+#include "services/product/product_postings_sqlite.h"
 
 static const char *const migrations[] = {
     "CREATE TABLE products ("
@@ -124,6 +125,15 @@ static const char *const migrations[] = {
     "DROP INDEX stock_entries_product;"
     "CREATE INDEX stock_entries_product ON stock_entries (product_id, variant_id);"
     "CREATE INDEX reservation_lines_product ON reservation_lines (product_id);",
+
+    /* One index for searches and all filters (product_postings_sqlite.h) in place of the full-text
+       index and two others. What was there already waits in the backlog until product_sqlite_index
+       has been called often enough. */
+    "DROP TABLE product_search;"
+    "DROP TABLE product_tags;"
+    "DROP INDEX products_seller;"
+    "CREATE TABLE product_backlog (next INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;"
+    "INSERT INTO product_backlog SELECT 1, coalesce(max(key), 0) FROM products;" PRODUCT_POSTINGS_SCHEMA,
     NULL,
 };
 
@@ -356,6 +366,7 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .audit = product_sqlite_audit,
         .import = product_sqlite_import,
         .export = product_sqlite_export,
+        .index = product_sqlite_index,
         .generation = generation,
         .close = close_store,
         .events = events_store_sqlite(arena, sqlite->db),

@@ -4,7 +4,7 @@
  * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
  * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
  * what orders do to it, product_audit_sqlite.c checks it, product_exchange_sqlite.c imports and
- * exports, product_search_sqlite.c lists and the full-text index. */
+ * exports, product_search_sqlite.c lists, product_postings_sqlite.c keeps their index. */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 
@@ -91,9 +91,9 @@ struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
                                      const struct product_request *request,
                                      const struct product *product);
 
-/* The full-text index of one product: `sign` 1 adds it, -1 takes exactly the same out again. */
-struct status product_index_write(struct arena *arena, struct sqlite_tx *tx,
-                                  const struct product_row *row, int sign);
+/* Keeps the index of the catalogue: what became of a product; NULL: it was not, or is no more. */
+struct status product_index_update(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                   const struct product *before, const struct product *after);
 
 struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
                                         const struct product_stock_entry *entry);
@@ -110,6 +110,8 @@ const char *product_list_statement(const struct product_list_statements *stateme
 /* The functions of the port that stand in other files than product_store_sqlite.c. */
 struct status product_sqlite_list(struct call *call, struct product_store *store,
                                   const struct product_query *query, struct product_page *ret_page);
+struct status product_sqlite_index(struct call *call, struct product_store *store, int limit,
+                                   int64_t *ret_left);
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
                                           const struct product_key *key,
                                           const struct product_adjustment *adjustment,

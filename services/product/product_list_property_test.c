@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of random catalogues held against a naive model: the products in an array, filtered one by
+ * one and sorted.
+ *
+ * With CATALOGUE_PRODUCTS=N it also fills a catalogue of N products and prints what its import and
+ * each kind of list cost in processor time; bench/catalogue does that for several sizes. */
+#include <ctype.h>
+#include <strings.h>
+#include <sys/resource.h>
+
+#include "services/product/product_store_testing.h"
+
+enum { PRODUCTS = 900, CHANGES = 400, QUERIES = 400, NAME_WORDS = 3, BATCH = 256 };
+
+static const char *const words[] = {"oak",   "chair", "table", "lamp",  "Caf\xc3\xa9",
+                                    "round", "small", "chest", "cabin", "lantern"};
+static const char *const categories[] = {"home", "garden", "office"};
+static const char *const tags[] = {"red", "Blue", "sale"};
+static const char *const sellers[] = {"a@example.com", "b@example.com"};
+enum { WORDS = 10, CATEGORIES = 3, TAGS = 3, SELLERS = 2 };
+
+/* xorshift: the same history for everybody. */
+static uint64_t seed;
+static size_t dice(size_t sides)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (size_t)(seed >> 11) % sides;
+}
+
+static struct model {
+    struct product *items; /* in the order in which they came */
+    bool *gone;
+    size_t count;
+} model;
+
+/* What a product says that lists look at. */
+static void redecorate(struct arena *arena, struct product *product)
+{
+    product->name = arena_printf(arena, "%s %s %s", words[dice(WORDS)], words[dice(WORDS)],
+                                 words[dice(WORDS)]);
+    product->description = arena_printf(arena, "<p>%s</p>", words[dice(WORDS)]);
+    product->category = categories[dice(CATEGORIES)];
+    product->created_by = sellers[dice(SELLERS)];
+    product->status = dice(8) == 0 ? PRODUCT_DRAFT : PRODUCT_ACTIVE;
+    product->is_featured = dice(5) == 0;
+    product->tags.count = dice(3);
+    product->tags.items = arena_array(arena, const char *, 2);
+    for (size_t i = 0; i < product->tags.count; i++) product->tags.items[i] = tags[dice(TAGS)];
+    if (product->tags.count == 2 && product->tags.items[0] == product->tags.items[1])
+        product->tags.count = 1;
+    for (size_t i = 0; i < product->variant_count; i++)
+        product->variants[i].unit_amount = (int64_t)dice(40) * 50;
+}
+
+static void add_product(struct call *call)
+{
+    struct product product = draft_of(call->arena, create_request(call->arena, "x", "home", 1));
+
+    redecorate(call->arena, &product);
+    EXPECT_OK(store->insert(call, store, &product, NULL));
+    model.gone[model.count] = false;
+    model.items[model.count++] = product;
+}
+
+static struct status replace(struct arena *arena, const struct product *product, void *data,
+                             struct product *ret_product)
+{
+    struct product *after = data;
+
+    after->version = product->version + 1;
+    *ret_product = *after;
+    return status_ok();
+}
+
+static struct status allow(struct arena *arena, const struct product *product, void *data)
+{
+    return status_ok();
+}
+
+static void change_product(struct call *call)
+{
+    size_t index = dice(model.count);
+    struct product after = model.items[index], answer;
+    struct product_key key = key_of(&model.items[index]);
+
+    if (model.gone[index]) return;
+    if (dice(4) == 0) {
+        struct product_check check = {.allow = allow, .created_by = "me"};
+        EXPECT_OK(store->remove(call, store, &key, &check, &answer));
+        model.gone[index] = true;
+        return;
+    }
+    after.variants = arena_memdup(call->arena, after.variants,
+                                  after.variant_count * sizeof(*after.variants));
+    redecorate(call->arena, &after);
+    struct product_change change = {replace, &after, "me"};
+    EXPECT_OK(store->update(call, store, &key, &change, &answer));
+    model.items[index] = after;
+}
+
+/* ---- the naive list ---- */
+
+static bool has_word(const char *text, const char *word, bool begins)
+{
+    size_t length = strlen(word);
+
+    for (const char *next = text; (next = strcasestr(next, word)); next++) {
+        bool starts = next == text || !isalpha((unsigned char)next[-1]);
+        unsigned char behind = (unsigned char)next[length];
+        if (starts && (begins || behind == 0 || behind == ' ' || behind == '<')) return true;
+    }
+    return false;
+}
+
+/* 0: not all words; 1: somewhere; 2: all in the name. The words are of ASCII. */
+static int words_found(const struct product *product, const char *search)
+{
+    char *copy = strdup(search), *rest = copy;
+    bool anywhere = true, named = true;
+
+    for (char *word; (word = strsep(&rest, " "));) {
+        bool in_name = has_word(product->name, word, !rest), in_tags = false;
+        for (size_t i = 0; i < product->tags.count; i++)
+            in_tags = in_tags || has_word(product->tags.items[i], word, !rest);
+        named = named && in_name;
+        anywhere = anywhere && (in_name || in_tags || has_word(product->description, word, !rest));
+    }
+    free(copy);
+    return named ? 2 : anywhere;
+}
+
+static bool fits(const struct product *product, const struct product_query *query)
+{
+    bool tagged = !*query->tag;
+    int64_t amount = product_unit_amount(product);
+
+    for (size_t i = 0; i < product->tags.count; i++)
+        tagged = tagged || strcasecmp(product->tags.items[i], query->tag) == 0;
+    return tagged && product->status == query->status && amount >= query->unit_amount_min &&
+           amount <= query->unit_amount_max &&
+           (!*query->category || strcmp(query->category, product->category) == 0) &&
+           (!*query->created_by || strcasecmp(query->created_by, product->created_by) == 0) &&
+           (query->is_featured < 0 || query->is_featured == product->is_featured) &&
+           (!*query->search || words_found(product, query->search) > 0);
+}
+
+static const struct product_query *sorting;
+
+static int in_order(const void *a, const void *b)
+{
+    size_t left = *(const size_t *)a, right = *(const size_t *)b;
+    const struct product *x = &model.items[left], *y = &model.items[right];
+    int64_t order = 0, later = left > right ? 1 : -1;
+
+    if (sorting->sort == PRODUCT_SORT_NAME) order = strcasecmp(x->name, y->name);
+    if (sorting->sort == PRODUCT_SORT_PRICE)
+        order = product_unit_amount(x) - product_unit_amount(y);
+    if (sorting->sort == PRODUCT_SORT_RELEVANCE) {
+        order = words_found(y, sorting->search) - words_found(x, sorting->search);
+        later = -later;
+    }
+    if (order == 0) order = later;
+    return (int)(sorting->descending ? -order : order);
+}
+
+static void random_query(struct arena *arena, struct product_query *query)
+{
+    static const char *const starts[] = {"c", "ca", "cha", "lant", "caf\xc3\xa9", "oak", "nothing"};
+
+    *query = everything();
+    if (dice(2)) query->category = categories[dice(CATEGORIES)];
+    if (dice(2)) query->tag = tags[dice(TAGS)];
+    if (dice(3) == 0) query->created_by = "B@example.com";
+    if (dice(3) == 0) query->is_featured = (int)dice(2);
+    if (dice(3) == 0) query->unit_amount_min = (int64_t)dice(30) * 50;
+    if (dice(3) == 0) query->unit_amount_max = (int64_t)dice(45) * 50;
+    if (dice(5) == 0) query->status = PRODUCT_DRAFT;
+    if (dice(2)) query->search = starts[dice(7)];
+    if (*query->search && dice(2))
+        query->search = arena_printf(arena, "%s %s", words[dice(4)], query->search);
+    query->sort = (enum product_sort)dice(*query->search ? 4 : 3);
+    query->descending = query->sort != PRODUCT_SORT_RELEVANCE && dice(2);
+    query->limit = 1 + (int)dice(60);
+}
+
+static void expect_list(struct call *call, struct product_query query)
+{
+    size_t *expected = arena_array(call->arena, size_t, model.count), count = 0, next = 0;
+    struct product_page page = {0};
+
+    for (size_t i = 0; i < model.count; i++)
+        if (!model.gone[i] && fits(&model.items[i], &query)) expected[count++] = i;
+    sorting = &query;
+    if (count > 1) qsort(expected, count, sizeof(*expected), in_order);
+    do {
+        EXPECT_OK(store->list(call, store, &query, &page));
+        EXPECT_INT(page.total, (int64_t)count);
+        EXPECT(!page.total_is_at_least);
+        for (size_t i = 0; i < page.count && next < count; i++, next++)
+            EXPECT_STR(page.products[i].product_id, model.items[expected[next]].product_id);
+        query.after = page.next;
+    } while (page.next.length > 0 && next < count);
+    EXPECT_INT(next, count);
+    EXPECT_INT(page.next.length, 0);
+}
+
+static void begin(struct call *call)
+{
+    seed = 0x9E3779B97F4A7C15u;
+    model.items = arena_array(call->arena, struct product, PRODUCTS + CHANGES);
+    model.gone = arena_array(call->arena, bool, PRODUCTS + CHANGES);
+    model.count = 0;
+    for (int i = 0; i < PRODUCTS; i++) add_product(call);
+}
+
+static void check_model(struct call *call, int number)
+{
+    struct product_query query;
+
+    begin(call);
+    for (int i = 0; i < QUERIES; i++) {
+        random_query(call->arena, &query);
+        expect_list(call, query);
+        change_product(call);
+        if (i % 4 == 0) add_product(call);
+    }
+}
+
+TEST(lists_of_random_catalogues_are_those_of_a_naive_model)
+{
+    on_every_store(1, check_model);
+}
+
+/* Whatever is changed between two pages: who fitted all the time, unchanged, comes exactly once,
+ * and nobody comes twice at the same place. */
+static void check_walks(struct call *call, int number)
+{
+    begin(call);
+    for (int walk = 0; walk < 40; walk++) {
+        bool *untouched = arena_array(call->arena, bool, model.count);
+        int *seen = arena_array(call->arena, int, model.count);
+        size_t count = model.count;
+        struct product_page page = {0};
+        struct product_query query;
+        int64_t *versions = arena_array(call->arena, int64_t, count);
+        random_query(call->arena, &query);
+        for (size_t i = 0; i < count; i++) {
+            untouched[i] = !model.gone[i] && fits(&model.items[i], &query);
+            versions[i] = model.items[i].version;
+        }
+        do {
+            EXPECT_OK(store->list(call, store, &query, &page));
+            for (size_t i = 0; i < page.count; i++)
+                for (size_t known = 0; known < count; known++)
+                    if (strcmp(model.items[known].product_id, page.products[i].product_id) == 0)
+                        seen[known]++;
+            query.after = page.next;
+            for (int i = 0; i < 3; i++) change_product(call);
+        } while (page.next.length > 0);
+        for (size_t i = 0; i < count; i++)
+            if (untouched[i] && !model.gone[i] && model.items[i].version == versions[i])
+                EXPECT_INT(seen[i], 1);
+    }
+}
+
+TEST(pages_keep_their_place_while_products_change)
+{
+    on_every_store(1, check_walks);
+}
+
+/* ---- what it costs ---- */
+
+static double processor_ms(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+}
+
+static void fill(struct call *call, size_t products)
+{
+    struct product_import *imports = calloc(BATCH, sizeof(*imports));
+    double start = processor_ms();
+
+    for (size_t done = 0; done < products; done += BATCH) {
+        struct call inner;
+        struct arena arena;
+        arena_init(&arena, 0);
+        call_init_child(&inner, call, 0);
+        inner.arena = &arena;
+        for (size_t i = 0; i < BATCH; i++) {
+            struct product product = draft_of(&arena, create_request(&arena, "x", "home", 1));
+            redecorate(&arena, &product);
+            product.name = arena_printf(&arena, "%s %zu", product.name, done + i);
+            product.handle = arena_printf(&arena, "product-%zu", done + i);
+            product.category = arena_printf(&arena, "category-%zu", dice(20));
+            product.created_by = arena_printf(&arena, "seller-%zu@example.com", dice(100));
+            product.status = PRODUCT_ACTIVE;
+            product.description = arena_printf(
+                &arena, "<p>%s with word%zu, word%zu and word%zu</p>", words[dice(WORDS)],
+                dice(3000), dice(3000), dice(100000));
+            product.variants[0].sku = arena_printf(&arena, "SKU-%07zu", done + i);
+            product.variants[0].unit_amount = (int64_t)dice(100000);
+            imports[i] = (struct product_import){.product = product};
+        }
+        EXPECT_OK(store->import(&inner, store, imports, BATCH));
+        arena_release(&arena);
+    }
+    printf("%9zu products: import %.0f us of processor time each\n", products,
+           (processor_ms() - start) * 1e3 / (double)products);
+    free(imports);
+}
+
+static struct status list_once(struct call *call, struct product_query *query, int64_t *ret_total,
+                               struct str *ret_next)
+{
+    struct product_page page = {0};
+    struct call inner;
+    struct arena arena;
+    struct status st;
+
+    arena_init(&arena, 0);
+    call_init_child(&inner, call, 0);
+    inner.arena = &arena;
+    st = store->list(&inner, store, query, &page);
+    *ret_total = page.total;
+    *ret_next = str_of(page.next.length > 0 ? "" : "");
+    if (page.next.length > 0) {
+        char *copy = arena_memdup(call->arena, page.next.data, page.next.length);
+        *ret_next = str_sized(copy, page.next.length);
+    }
+    if (failed(st)) st.message = "refused";
+    arena_release(&arena);
+    return st;
+}
+
+static void print_cost(struct call *call, const char *what, struct product_query query)
+{
+    enum { TIMES = 20, DEEP = 1000 };
+
+    for (int deep = 0; deep < 2; deep++) {
+        struct str next = {0};
+        int64_t total = 0;
+        struct status st = status_ok();
+        double start;
+        for (int page = 0; deep && page < DEEP && (page == 0 || query.after.length > 0); page++) {
+            st = list_once(call, &query, &total, &next);
+            if (failed(st) || next.length == 0) break;
+            query.after = next;
+        }
+        start = processor_ms();
+        for (int i = 0; i < TIMES; i++) st = list_once(call, &query, &total, &next);
+        printf("  %-44s %-5s %8.3f ms  %s%lld\n", what, deep ? "deep" : "first",
+               (processor_ms() - start) / TIMES, failed(st) ? "REFUSED " : "of ", (long long)total);
+        if (failed(st)) break;
+    }
+}
+
+static void measure(struct call *call, int number)
+{
+    static const char *const sorts[] = {"created", "name", "price", "relevance"};
+    static const struct {
+        const char *what, *category, *search, *tag, *created_by;
+        int is_featured;
+        int64_t max;
+    } lists[] = {
+        {"all", "", "", "", "", -1, INT64_MAX},
+        {"category", "category-3", "", "", "", -1, INT64_MAX},
+        {"tag", "", "", "sale", "", -1, INT64_MAX},
+        {"category, tag", "category-3", "", "sale", "", -1, INT64_MAX},
+        {"seller", "", "", "", "seller-7@example.com", -1, INT64_MAX},
+        {"category, seller", "category-3", "", "", "seller-7@example.com", -1, INT64_MAX},
+        {"featured", "", "", "", "", 1, INT64_MAX},
+        {"range", "", "", "", "", -1, 5000},
+        {"category, tag, range", "category-3", "", "sale", "", -1, 20000},
+        {"common word", "", "oak", "", "", -1, INT64_MAX},
+        {"two words", "", "oak chair", "", "", -1, INT64_MAX},
+        {"first letter", "", "c", "", "", -1, INT64_MAX},
+        {"rare word", "", "word77777", "", "", -1, INT64_MAX},
+        {"beginning", "", "word77", "", "", -1, INT64_MAX},
+        {"three words, category, tag", "category-3", "oak round la", "sale", "", -1, INT64_MAX},
+    };
+
+    (void)number;
+    seed = 42;
+    fill(call, (size_t)strtoull(getenv("CATALOGUE_PRODUCTS"), NULL, 10));
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (int sort = 0; sort < (*lists[i].search ? 4 : 3); sort++) {
+            struct product_query query = everything();
+            char what[64];
+            query.category = lists[i].category;
+            query.search = lists[i].search;
+            query.tag = lists[i].tag;
+            query.created_by = lists[i].created_by;
+            query.is_featured = lists[i].is_featured;
+            query.unit_amount_max = lists[i].max;
+            query.sort = (enum product_sort)sort;
+            query.descending = sort == PRODUCT_SORT_CREATED;
+            snprintf(what, sizeof(what), "%s, by %s", lists[i].what, sorts[sort]);
+            print_cost(call, what, query);
+        }
+    }
+}
+
+TEST(costs_are_printed_when_asked_for)
+{
+    if (!getenv("CATALOGUE_PRODUCTS")) return;
+    on_every_store(1, measure);
+}

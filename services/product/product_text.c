@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain text out of HTML. Each byte is read a bounded number of times, whatever is in it. */
+#include "services/product/product_text.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+enum { ENTITY_NAME_MAX = 32, CODE_POINT_MAX = 0x10FFFF };
+
+/* ---- character references ---- */
+
+/* What browsers read for the numbers 0x80 to 0x9F, which are control characters in Unicode and
+ * letters in Windows-1252. */
+static const uint16_t windows_1252[32] = {
+    0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
+    0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178,
+};
+
+static char *put_utf8(char *next, uint32_t code)
+{
+    if (code < 0x80) {
+        *next++ = (char)code;
+    } else if (code < 0x800) {
+        *next++ = (char)(0xC0 | code >> 6);
+        *next++ = (char)(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        *next++ = (char)(0xE0 | code >> 12);
+        *next++ = (char)(0x80 | (code >> 6 & 0x3F));
+        *next++ = (char)(0x80 | (code & 0x3F));
+    } else {
+        *next++ = (char)(0xF0 | code >> 18);
+        *next++ = (char)(0x80 | (code >> 12 & 0x3F));
+        *next++ = (char)(0x80 | (code >> 6 & 0x3F));
+        *next++ = (char)(0x80 | (code & 0x3F));
+    }
+    return next;
+}
+
+static int digit_value(char byte, uint32_t base)
+{
+    if (byte >= '0' && byte <= '9') return byte - '0';
+    if (base == 16 && isxdigit((unsigned char)byte)) return tolower((unsigned char)byte) - 'a' + 10;
+    return -1;
+}
+
+/* &#233; and &#xE9; `text` stands behind the number sign. Answers the end, NULL if it is none. */
+static const char *read_number(const char *text, char **next)
+{
+    uint32_t base = *text == 'x' || *text == 'X' ? 16 : 10, code = 0;
+    const char *start = base == 16 ? ++text : text;
+
+    for (int digit; (digit = digit_value(*text, base)) >= 0; text++)
+        if (code <= CODE_POINT_MAX) code = code * base + (uint32_t)digit;
+    if (text == start) return 0;
+    if (code >= 0x80 && code < 0xA0) code = windows_1252[code - 0x80];
+    if (code < 0x20 || code > CODE_POINT_MAX || (code >= 0xD800 && code < 0xE000)) code = ' ';
+    *next = put_utf8(*next, code);
+    return *text == ';' ? text + 1 : text;
+}
+
+/* The longest name that the table has. */
+static const char *read_name(const char *text, char **next)
+{
+    size_t length = 0;
+
+    while (length < ENTITY_NAME_MAX && isalnum((unsigned char)text[length])) length++;
+    if (text[length] == ';') length++;
+    for (; length > 1; length--) {
+        const char *decoded = product_entity(str_sized(text, length));
+        if (!decoded) continue;
+        while (*decoded) *(*next)++ = *decoded++;
+        return text + length;
+    }
+    return 0;
+}
+
+/* ---- tags ---- */
+
+/* The end of the tag that begins at `text`; NULL if it is no complete tag. A `>` in a quoted
+ * attribute does not end it, another `<` outside says that it was none. */
+static const char *tag_end(const char *text)
+{
+    char quote = 0;
+
+    if (!isalpha((unsigned char)text[1]) && !strchr("/!?", text[1])) return 0;
+    for (const char *next = text + 1; *next; next++) {
+        if (quote) {
+            if (*next == quote) quote = 0;
+        } else if (*next == '>') {
+            return next + 1;
+        } else if (*next == '<') {
+            return 0;
+        } else if ((*next == '"' || *next == '\'') && next[-1] == '=') {
+            quote = *next;
+        }
+    }
+    return 0;
+}
+
+static const char *behind(const char *text, const char *end)
+{
+    size_t length = strlen(end);
+
+    for (; *text; text++)
+        if (strncasecmp(text, end, length) == 0) return text + length;
+    return 0;
+}
+
+/* What has no text inside. */
+enum { HIDDEN_COUNT = 3 };
+static const struct {
+    const char *start, *end;
+} hidden[HIDDEN_COUNT] = {{"<!--", "-->"}, {"<script", "</script>"}, {"<style", "</style>"}};
+
+/* Where it ends, or NULL if it is nothing of the kind or never ends. `endless` says of which kinds
+ * no end is left, so that a text of many beginnings costs no more than another one. */
+static const char *skip_hidden(const char *text, bool endless[HIDDEN_COUNT])
+{
+    for (size_t i = 0; i < HIDDEN_COUNT; i++) {
+        size_t length = strlen(hidden[i].start);
+        const char *end;
+        if (endless[i] || strncasecmp(text, hidden[i].start, length) != 0) continue;
+        if (i > 0 && isalnum((unsigned char)text[length])) continue;
+        end = behind(text + length, hidden[i].end);
+        endless[i] = !end;
+        return end;
+    }
+    return 0;
+}
+
+char *product_text_plain(struct arena *arena, const char *html)
+{
+    /* No reference is shorter than what it stands for, but for two that grow by a byte or two. */
+    char *plain = arena_alloc(arena, strlen(html) * 2 + 1), *next = plain;
+    bool endless[HIDDEN_COUNT] = {0};
+
+    while (*html) {
+        const char *end = 0;
+        if (*html == '<') {
+            end = skip_hidden(html, endless);
+            if (!end) end = tag_end(html);
+            if (end) *next++ = ' ';
+        } else if (*html == '&') {
+            end = html[1] == '#' ? read_number(html + 2, &next) : read_name(html + 1, &next);
+        }
+        if (end)
+            html = end;
+        else
+            *next++ = *html++;
+    }
+    *next = 0;
+    return plain;
+}
+
+/* ---- texts without spaces ---- */
+
+static const struct {
+    uint32_t first, last;
+} spaceless[] = {
+    {0x0E00, 0x0EFF},   /* Thai, Lao */
+    {0x1000, 0x109F},   /* Myanmar */
+    {0x1780, 0x17FF},   /* Khmer */
+    {0x3005, 0x3007},   /* iteration mark, zero */
+    {0x3041, 0x30FA},   /* Hiragana, Katakana */
+    {0x30FC, 0x30FF},   /* length and iteration marks */
+    {0x31F0, 0x31FF},   /* small Katakana */
+    {0x3400, 0x4DBF},   /* Han */
+    {0x4E00, 0x9FFF},   /* Han */
+    {0xAC00, 0xD7AF},   /* Hangul */
+    {0xF900, 0xFAFF},   /* Han, compatibility */
+    {0xFF66, 0xFF9F},   /* Katakana, half width */
+    {0x20000, 0x3FFFF}, /* Han */
+};
+
+bool product_text_is_spaceless(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof(spaceless) / sizeof(spaceless[0]); i++)
+        if (code >= spaceless[i].first && code <= spaceless[i].last) return true;
+    return false;
+}
