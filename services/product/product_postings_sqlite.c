@@ -107,6 +107,7 @@ static struct str pack_rows(const uint64_t *words, unsigned char *room)
 /* One term that a product has got or lost. */
 struct posting {
     int64_t key;
+    uint64_t beginning; /* the term's first bytes, in their order */
     struct str term;
     bool added;
 };
@@ -115,6 +116,15 @@ struct postings {
     struct posting *items;
     size_t count, room;
 };
+
+static uint64_t beginning_of(struct str term)
+{
+    uint64_t beginning = 0;
+
+    for (size_t i = 0; i < sizeof(beginning); i++)
+        beginning = beginning << 8 | (i < term.length ? (unsigned char)term.data[i] : 0);
+    return beginning;
+}
 
 static void add_posting(struct arena *arena, struct postings *postings, int64_t key,
                         struct str term, bool added)
@@ -126,7 +136,7 @@ static void add_posting(struct arena *arena, struct postings *postings, int64_t 
         postings->items = larger;
         postings->room = room;
     }
-    postings->items[postings->count++] = (struct posting){key, term, added};
+    postings->items[postings->count++] = (struct posting){key, beginning_of(term), term, added};
 }
 
 static int compare_text(struct str left, struct str right)
@@ -146,6 +156,7 @@ static int compare_postings(const void *a, const void *b)
     int order;
 
     if (left_chunk != right_chunk) return left_chunk < right_chunk ? -1 : 1;
+    if (left->beginning != right->beginning) return left->beginning < right->beginning ? -1 : 1;
     order = compare_text(left->term, right->term);
     if (order != 0) return order;
     if (left->added != right->added) return left->added ? 1 : -1;

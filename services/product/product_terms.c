@@ -118,6 +118,20 @@ static bool is_word_category(utf8proc_int32_t code)
            category == UTF8PROC_CATEGORY_CO;
 }
 
+/* Most characters by far. */
+static void put_ascii(struct word_reader *reader, char byte)
+{
+    bool upper = byte >= 'A' && byte <= 'Z';
+
+    if (reader->run > 0) end_run(reader);
+    if (upper || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9')) {
+        if (reader->length < TERM_WORD_MAX)
+            reader->word[reader->length++] = upper ? (char)(byte | 0x20) : byte;
+    } else {
+        end_word(reader);
+    }
+}
+
 static void put_code(struct word_reader *reader, utf8proc_int32_t code)
 {
     char bytes[4];
@@ -163,7 +177,13 @@ static void read_words(struct word_reader *reader, const char *text)
 
     while (left > 0) {
         utf8proc_int32_t code;
-        utf8proc_ssize_t length = utf8proc_iterate(next, (utf8proc_ssize_t)left, &code);
+        utf8proc_ssize_t length;
+        if (*next < 0x80) {
+            put_ascii(reader, (char)*next++);
+            left--;
+            continue;
+        }
+        length = utf8proc_iterate(next, (utf8proc_ssize_t)left, &code);
         put_character(reader, length > 0 ? code : ' ');
         if (length <= 0) length = 1;
         next += length;
@@ -218,14 +238,17 @@ struct product_terms product_terms_of(struct arena *arena, const struct product 
 
 struct product_terms product_terms_parse(struct arena *arena, struct str joined)
 {
-    struct term_list list = {.arena = arena};
+    struct product_terms terms = {.joined = joined};
+    size_t count = 0;
 
+    for (size_t i = 1; i < joined.length; i++) count += joined.data[i] == 0;
+    terms.items = arena_array(arena, struct str, count);
     for (size_t start = 1; start < joined.length;) {
         size_t length = strlen(joined.data + start);
-        add_term(&list, joined.data[start], str_sized(joined.data + start + 1, length - 1));
+        terms.items[terms.count++] = str_sized(joined.data + start, length);
         start += length + 1;
     }
-    return sorted(&list);
+    return terms;
 }
 
 /* The first characters of a term's text. */
