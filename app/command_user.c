@@ -156,8 +156,8 @@ const struct command command_user_role = {
     .arguments = "EMAIL ROLE",
     .summary = "Give an account a role.",
     .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions "
-                   "take it up when they\n"
-                   "next refresh their tokens.",
+                   "go on with it: their\n"
+                   "tokens of before are refused, and refreshed ones have the new role.",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = user_role,

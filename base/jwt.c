@@ -134,6 +134,11 @@ static void write_claims(const struct jwt_claims *claims, struct buffer *out)
     json_value_i64(&json, claims->issued_s);
     if (claims->type.length) json_member(&json, "typ", claims->type);
     if (claims->id.length) json_member(&json, "jti", claims->id);
+    if (claims->session.length) {
+        json_member(&json, "sid", claims->session);
+        json_key(&json, STR("gen"));
+        json_value_i64(&json, claims->generation);
+    }
     json_object_end(&json);
 }
 
@@ -277,6 +282,8 @@ static bool read_claim(struct part *part, struct str name, enum json_token value
         return read_device_id(part, value, claims);
     if (str_is(name, "typ")) return part_text(part, value, &claims->type);
     if (str_is(name, "jti")) return part_text(part, value, &claims->id);
+    if (str_is(name, "sid")) return part_text(part, value, &claims->session);
+    if (str_is(name, "gen")) return part_time(part, value, &claims->generation);
     if (str_is(name, "exp")) return part_time(part, value, &claims->expires_s);
     if (str_is(name, "iat")) return part_time(part, value, &claims->issued_s);
     if (str_is(name, "nbf")) return part_time(part, value, not_before_s);

@@ -43,14 +43,16 @@ bool jwt_keys_are_short(const struct jwt_keys *keys);
 bool jwt_keys_overlap(const struct jwt_keys *one, const struct jwt_keys *other);
 
 /* The claims of the contract: Email, Role, DeviceId (and, as our tokens have always had it,
- * device_id), exp, iat; and typ ("access", "refresh") and jti of ours. */
+ * device_id), exp, iat; and typ ("access", "refresh"), jti, sid and gen of ours. */
 struct jwt_claims {
     struct str email;
     struct str role;
     struct str device_id;
     struct str type;
     struct str id;
-    int64_t issued_s; /* seconds since 1970 */
+    struct str session; /* sid: the session it belongs to; empty: unknown */
+    int64_t generation; /* gen: tokens of a session's earlier generations are outdated */
+    int64_t issued_s;   /* seconds since 1970 */
     int64_t expires_s;
 };
 

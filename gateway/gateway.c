@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "gateway/gateway_parts.h"
+#include "gateway/session_watch.h"
+
+enum { ENDED_SESSIONS_MAX = 64 * 1024 };
 
 /* gateway/kong.yml, compiled in. */
 extern const unsigned char gateway_kong_yml[];
@@ -252,6 +255,17 @@ static struct status read_settings(const struct service_context *context, struct
     return status_ok();
 }
 
+static void watch_sessions(const struct service_context *context, struct gateway *gateway)
+{
+    bool tokens = false;
+
+    for (size_t i = 0; i < gateway->table.count; i++)
+        tokens = tokens || gateway->table.routes[i].token_keys;
+    if (!tokens) return;
+    gateway->ended = ended_sessions_new(ENDED_SESSIONS_MAX);
+    session_watch_start(context, gateway->ended);
+}
+
 struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway)
 {
     struct gateway *gateway = arena_new(context->arena, struct gateway);
@@ -276,6 +290,7 @@ struct status gateway_new(const struct service_context *context, struct gateway 
         return st;
     }
     route_table_finish(context->arena, &gateway->table);
+    watch_sessions(context, gateway);
     *ret_gateway = gateway;
     return st;
 }
@@ -303,6 +318,8 @@ void gateway_free(struct gateway *gateway)
     (void)stopped; /* stopping does not fail */
     for (size_t i = 0; i < gateway->channel_count; i++) rpc_channel_free(gateway->channels[i]);
     gateway->channel_count = 0;
+    ended_sessions_free(gateway->ended);
+    gateway->ended = NULL;
 }
 
 /* ---- argosy routes ---- */

@@ -12,6 +12,7 @@
 #ifndef GATEWAY_GATEWAY_PARTS_H
 #define GATEWAY_GATEWAY_PARTS_H
 
+#include "gateway/ended_sessions.h"
 #include "gateway/proxies.h"
 #include "gateway/request.h"
 #include "gateway/route_table.h"
@@ -26,6 +27,7 @@ struct gateway {
     int64_t keep_alive_us;
     size_t body_max;
     bool access_log;
+    struct ended_sessions *ended; /* whose access tokens are over; NULL: no route takes tokens */
     struct traffic no_route;
     struct rpc_channel **channels; /* of services that are not the shop's own; owned */
     size_t channel_count;

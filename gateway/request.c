@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The access token of a request, and what else plugins do with requests. */
 #include "base/clock.h"
-#include "gateway/request.h"
-#include "gateway/route_table.h"
+#include "gateway/gateway_parts.h"
 
 static struct str find_token(const struct gateway_request *request)
 {
@@ -11,6 +10,25 @@ static struct str find_token(const struct gateway_request *request)
     if (value.length > 7 && str_equal_nocase(str_sized(value.data, 7), STR("bearer ")))
         return str_trim(str_sized(value.data + 7, value.length - 7));
     return http_cookie(&request->http->headers, "access-token");
+}
+
+struct status request_check_session(const struct gateway_request *request)
+{
+    const struct jwt_claims *claims = &request->claims;
+    struct ended_sessions *ended = request->gateway->ended;
+
+    if (request->token != TOKEN_GOOD || claims->session.length == 0 || !ended) return status_ok();
+    switch (ended_sessions_find(ended, claims->session, claims->generation, claims->issued_s,
+                                clock_monotonic_us())) {
+    case SESSION_ENDED:
+        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
+                           "this session has ended; log in again");
+    case SESSION_OUTDATED:
+        return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_EXPIRED,
+                           "the token is outdated; refresh it");
+    case SESSION_GOOD: break;
+    }
+    return status_ok();
 }
 
 enum token_state request_token(const struct call *call, struct gateway_request *request)
@@ -24,6 +42,8 @@ enum token_state request_token(const struct call *call, struct gateway_request *
     request->token_status = jwt_verify(call->arena, keys, token, "access", clock_now_us() / 1000000,
                                        &request->claims);
     request->token = failed(request->token_status) ? TOKEN_BAD : TOKEN_GOOD;
+    if (request->token == TOKEN_GOOD) request->token_status = request_check_session(request);
+    if (failed(request->token_status)) request->token = TOKEN_BAD;
     return request->token;
 }
 

@@ -72,4 +72,7 @@ void request_metadata_add(const struct call *call, struct gateway_request *reque
  * absent. */
 enum token_state request_token(const struct call *call, struct gateway_request *request);
 
+/* UNAUTHENTICATED if the session of a token that was good has ended since: for what lasts. */
+struct status request_check_session(const struct gateway_request *request);
+
 #endif

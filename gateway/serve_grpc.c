@@ -176,6 +176,8 @@ static struct status send_downstream(struct call *call, struct grpc_pass *pass)
     for (;;) {
         st = rpc_receive_raw(call, pass->stream, &message);
         if (failed(st) || !message.data) break;
+        st = request_check_session(request); /* it may have ended since the stream began */
+        if (failed(st)) break;
         begin(call, pass);
         arena_reset(&arena);
         struct str frame = frame_of(&arena, message);

@@ -214,6 +214,10 @@ static void keep_alive(struct call *call, void *data)
             st = fiber_sleep(call, left_us);
             continue;
         }
+        if (failed(request_check_session(json->request))) {
+            rpc_stream_cancel(json->stream);
+            return;
+        }
         if (!json->begun) begin_stream(call, json);
         st = write_stream(call, json, STR(": keep-alive\n\n"));
     }
@@ -276,6 +280,8 @@ static struct status send_messages(struct call *call, struct json_stream *json)
     for (;;) {
         st = rpc_receive_raw(call, json->stream, &message);
         if (failed(st) || !message.data) return st;
+        st = request_check_session(json->request); /* it may have ended since the stream began */
+        if (failed(st)) return st;
         arena_reset(&json->arena);
         st = json->binding->response_raw ? send_raw(call, json, message)
                                          : send_message(call, json, message);

@@ -59,6 +59,8 @@ struct str session_access_token(struct arena *arena, const struct token_policy *
         .device_id = str_of(session->device_id),
         .type = STR("access"),
         .id = str_of(uuid_new(arena)),
+        .session = str_of(session->family),
+        .generation = session->generation,
         .issued_s = now_us / US_PER_S,
         .expires_s = now_us / US_PER_S + policy->access_ttl_s,
     };
@@ -67,22 +69,25 @@ struct str session_access_token(struct arena *arena, const struct token_policy *
 }
 
 /* Times and hash of the token with the session's present number. */
-static void issue(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+static void issue(struct arena *arena, const struct token_policy *policy, struct moment now,
                   struct session *session)
 {
-    session->used_us = now_us;
-    session->issued_s = now_us / US_PER_S;
+    session->used_us = now.now_us;
+    session->used_boot_us = now.boot_us;
+    session->boot = policy->boot;
+    session->issued_s = now.now_us / US_PER_S;
     session->expires_s = session->issued_s + policy->refresh_ttl_s;
     hash_token(session_refresh_token(arena, policy, session), session->hash);
 }
 
-void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+void session_begin(struct arena *arena, const struct token_policy *policy, struct moment now,
                    struct session *session)
 {
     session->family = uuid_new(arena);
     session->number = 1;
-    session->created_us = now_us;
-    issue(arena, policy, now_us, session);
+    session->generation = 1;
+    session->created_us = now.now_us;
+    issue(arena, policy, now, session);
 }
 
 static bool is_newest(const struct session *session, struct str token)
@@ -94,8 +99,19 @@ static bool is_newest(const struct session *session, struct str token)
                             str_sized(session->hash, sizeof(session->hash)));
 }
 
+/* Calls that were under way side by side have read the clocks in any order, so a little before the
+ * last use is as good as a little after it. */
+static bool is_within_grace(const struct token_policy *policy, const struct session *session,
+                            struct moment now)
+{
+    int64_t since_us = now.boot_us - session->used_boot_us;
+
+    return strcmp(policy->boot, session->boot) == 0 && since_us <= policy->grace_us &&
+           since_us >= -policy->grace_us && now.now_us - session->used_us <= policy->grace_us;
+}
+
 enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy,
-                                     struct str token, struct str id, int64_t now_us,
+                                     struct str token, struct str id, struct moment now,
                                      struct session *session)
 {
     struct str family;
@@ -107,10 +123,10 @@ enum refresh_outcome session_refresh(struct arena *arena, const struct token_pol
     if (number == session->number) {
         if (!is_newest(session, token)) return REFRESH_FOREIGN;
         session->number++;
-        issue(arena, policy, now_us, session);
+        issue(arena, policy, now, session);
         return REFRESH_ROTATED;
     }
-    if (number == session->number - 1 && now_us - session->used_us <= policy->grace_us)
+    if (number == session->number - 1 && is_within_grace(policy, session, now))
         return REFRESH_REPEATED;
 
     session->ended = true;

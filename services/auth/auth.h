@@ -5,7 +5,8 @@
  * A login begins a family of refresh tokens. Every use of the newest, number n, makes number n+1.
  * The immediate predecessor is good for a short grace more and answers with the same successor,
  * because two tabs that refresh at the same moment are no theft. Any other used token of the family
- * is: it ends the session. A token of an older family (the device has logged in anew since) is
+ * is: it ends the session. A clock that is set back makes no used token good again: the grace is
+ * over when either clock says so, or when the machine has started anew. A token of an older family (the device has logged in anew since) is
  * refused and ends nothing.
  *
  * Tokens are not kept. A token's claims are a function of what the session keeps, so the successor
@@ -33,6 +34,9 @@ struct session {
     int64_t expires_s;
     int64_t created_us;          /* the login */
     int64_t used_us;             /* the last login or refresh */
+    int64_t used_boot_us;        /* the same, by the clock that only goes on */
+    const char *boot;            /* names it; "" unknown */
+    int64_t generation;          /* of its access tokens, from 1; a new role begins another */
     int64_t password_changed_us; /* of the account when the session was last vouched for */
     const char *peer;            /* the address that used it last */
     bool ended;                  /* set by a change: remove the session */
@@ -42,6 +46,13 @@ struct token_policy {
     const struct jwt_keys *access_keys, *refresh_keys;
     int64_t access_ttl_s, refresh_ttl_s;
     int64_t grace_us;
+    const char *boot; /* what used_boot_us counts from: another name, another clock */
+};
+
+/* A moment by both clocks: the wall's, which tokens carry and which may be set back, and the one
+ * that only goes on, by which the grace is measured. */
+struct moment {
+    int64_t now_us, boot_us; /* since 1970, and since the machine started */
 };
 
 /* The newest refresh token of a session, signed with the first key of now. */
@@ -54,7 +65,7 @@ struct str session_access_token(struct arena *arena, const struct token_policy *
 
 /* Begins a family: number 1, hash and times are set; the caller has filled in email, role, device,
  * peer. */
-void session_begin(struct arena *arena, const struct token_policy *policy, int64_t now_us,
+void session_begin(struct arena *arena, const struct token_policy *policy, struct moment now,
                    struct session *session);
 
 enum refresh_outcome {
@@ -66,7 +77,7 @@ enum refresh_outcome {
 
 /* Applies the rule to a presented token whose signature, type and expiry are good already. */
 enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy,
-                                     struct str token, struct str token_id, int64_t now_us,
+                                     struct str token, struct str token_id, struct moment now,
                                      struct session *session);
 
 #endif

@@ -149,6 +149,34 @@ static struct status read_refresh_token(struct call *call, const char *in_reques
                       clock_now_us() / US_PER_S, ret_claims);
 }
 
+static struct moment moment_now(void)
+{
+    return (struct moment){clock_now_us(), clock_monotonic_us()};
+}
+
+/* A session that was begun or goes on while its account was blocked, or its role or password
+ * changed: whoever told of that may have found nothing to end yet. So the account is asked for once
+ * more when the session is in the store. */
+static struct status vouch_again(struct call *call, const struct session *session)
+{
+    struct auth_service *service = call_service(call);
+    UserService__CustomerCredentialsResponse *credentials;
+    int removed;
+    struct status st;
+
+    st = get_credentials(call, session->email, &credentials);
+    if (failed(st)) return st;
+    if (credentials && strcmp(credentials->status, "blocked") != 0 &&
+        strcmp(credentials->role, session->role) == 0 &&
+        rpc_timestamp_us(credentials->password_changed_at) <= session->password_changed_us)
+        return st;
+    st = service->store->remove(call, service->store, session->email, session->device_id, 0,
+                                &removed);
+    if (failed(st)) return st;
+    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
+                       "the account has changed meanwhile; log in again");
+}
+
 /* ---- handlers ---- */
 
 static struct status login(struct call *call, const AuthService__LoginRequest *request,
@@ -170,8 +198,10 @@ static struct status login(struct call *call, const AuthService__LoginRequest *r
         .password_changed_us = rpc_timestamp_us(credentials->password_changed_at),
         .peer = call_peer(call),
     };
-    session_begin(call->arena, &service->policy, clock_now_us(), &session);
+    session_begin(call->arena, &service->policy, moment_now(), &session);
     st = service->store->put(call, service->store, &session, service->sessions_max);
+    if (failed(st)) return st;
+    st = vouch_again(call, &session);
     if (failed(st)) return st;
 
     auth_service__login_data__init(data);
@@ -190,7 +220,7 @@ struct refresh {
     struct str token, token_id;
     const UserService__CustomerCredentialsResponse *credentials;
     const char *peer;
-    int64_t now_us;
+    struct moment now;
     enum refresh_outcome outcome;
     struct session session; /* as it is afterwards */
 };
@@ -217,7 +247,7 @@ static struct status refresh_session(const struct call *call, struct session *se
     const char *role_before = session->role;
     session->role = credentials->role;
     refresh->outcome = session_refresh(call->arena, &refresh->service->policy, refresh->token,
-                                       refresh->token_id, refresh->now_us, session);
+                                       refresh->token_id, refresh->now, session);
     if (refresh->outcome == REFRESH_ROTATED)
         session->peer = refresh->peer;
     else
@@ -256,13 +286,15 @@ static struct status validate_refresh_token(struct call *call,
 
     refresh.token_id = claims.id;
     refresh.credentials = credentials;
-    refresh.now_us = clock_now_us();
+    refresh.now = moment_now();
     st = service->store->update(call, service->store, email, str_dup(call->arena, claims.device_id),
                                 &(struct session_change){refresh_session, &refresh});
     if (st.code == STATUS_NOT_FOUND) return refuse_refresh(REFRESH_FOREIGN);
     if (failed(st)) return st;
     if (refresh.outcome == REFRESH_REUSED || refresh.outcome == REFRESH_FOREIGN)
         return refuse_refresh(refresh.outcome);
+    if (refresh.outcome == REFRESH_ROTATED) st = vouch_again(call, &refresh.session);
+    if (failed(st)) return st;
 
     auth_service__refresh_token_data__init(data);
     st = send_tokens(call, &refresh.session, &data->message);
@@ -507,6 +539,7 @@ static struct status change_password(struct call *call,
     set.email = credentials->email;
     set.password = request->new_password;
     set.if_changed_at = credentials->password_changed_at;
+    set.changed_on = (char *)user.device_id;
     st = user_service_set_password(call, service->users, &set, &done);
     if (st.code == STATUS_INVALID_ARGUMENT)
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "new_password",
@@ -528,4 +561,5 @@ const struct auth_service_handlers auth_handlers = {
     .revoke_session = revoke_session,
     .revoke_all_sessions = revoke_all_sessions,
     .change_password = change_password,
+    .watch_ended_sessions = watch_ended_sessions,
 };

@@ -344,7 +344,8 @@ static void passwords_change_meanwhile(struct call *call, struct stage *stage)
     /* An old hash, which a login with the old password would make anew. */
     EXPECT(password_hash(&bcrypt, STR("correct horse"), ann.hash));
     ann.set_meanwhile = "another horse";
-    EXPECT_OK(login(call, stage, "ann@example.com", "correct horse", "", &tokens));
+    EXPECT_REFUSED(login(call, stage, "ann@example.com", "correct horse", "", &tokens),
+                   UNAUTHENTICATED, TOKEN_REVOKED);
     EXPECT(password_verify(STR("another horse"), ann.hash) && ann.rehashes == 0);
 
     stage_as(call, "ann@example.com", "customer", "phone");

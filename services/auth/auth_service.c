@@ -2,10 +2,12 @@
 /* Wiring: settings to adapters to handlers. */
 #include "services/auth/auth_service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/password_policy.h"
 #include "base/secret.h"
+#include "base/uuid.h"
 #include "observe/log.h"
 
 enum { US_PER_MS = 1000, MS_PER_S = 1000 };
@@ -53,7 +55,20 @@ static struct status load_keys(const struct service_context *context, const char
     return status_ok();
 }
 
-static void read_policy(const struct config *config, struct auth_service *service)
+/* Names the time since the machine started, in which its monotonic clock only goes on. */
+static const char *read_boot(struct arena *arena)
+{
+    char text[64] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+
+    if (file && !fgets(text, sizeof(text), file)) text[0] = '\0';
+    if (file) fclose(file);
+    struct str name = str_trim(str_of(text));
+    return name.length > 0 ? str_dup(arena, name) : uuid_new(arena);
+}
+
+static void read_policy(struct arena *arena, const struct config *config,
+                        struct auth_service *service)
 {
     service->policy = (struct token_policy){
         .access_keys = &service->access_keys,
@@ -61,6 +76,7 @@ static void read_policy(const struct config *config, struct auth_service *servic
         .access_ttl_s = config_duration_ms(config, "ACCESS_TOKEN_EXP_DURATION") / MS_PER_S,
         .refresh_ttl_s = config_duration_ms(config, "RESET_TOKEN_EXP_DURATION") / MS_PER_S,
         .grace_us = config_duration_ms(config, "AUTH_REFRESH_GRACE") * US_PER_MS,
+        .boot = read_boot(arena),
     };
     service->sessions_max = (int)config_integer(config, "AUTH_SESSIONS_MAX");
 }
@@ -85,7 +101,9 @@ static struct status start(const struct service_context *context, void **ret_ser
     st = auth_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
-    read_policy(context->config, service);
+    read_policy(context->arena, context->config, service);
+    service->store->access_ttl_s = service->policy.access_ttl_s;
+    auth_endings_start(context, service);
     service->users = context->channel(context, "user");
     service->passwords = passwords_open();
     rpc_server_add(context->server, &auth_service_rpc, &auth_handlers, service);

@@ -6,6 +6,7 @@
 #include "auth.rpc.h"
 #include "rpc/passwords.h"
 #include "services/auth/auth_store.h"
+#include "services/auth/auth_watchers.h"
 
 struct auth_service {
     struct auth_store *store;
@@ -13,9 +14,19 @@ struct auth_service {
     struct passwords *passwords;
     struct jwt_keys access_keys, refresh_keys;
     struct token_policy policy;
+    struct rpc_server *server;
+    struct auth_watchers *watchers; /* gateways that wait for sessions to end */
     struct password_policy hashing; /* weaker hashes are made again at login */
     int sessions_max;               /* of one user */
 };
+
+/* Listens to the user service and tells the gateways; in the module's start. */
+void auth_endings_start(const struct service_context *context, struct auth_service *service);
+
+/* A handler of proto/auth.proto. */
+struct status watch_ended_sessions(struct call *call,
+                                   const AuthService__WatchEndedSessionsRequest *request,
+                                   AuthService__WatchEndedSessionsResponse *response);
 
 extern const struct auth_service_handlers auth_handlers;
 

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
+#include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
 static const char *const migrations[] = {
@@ -25,12 +27,30 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (key, device_id)"
     ") WITHOUT ROWID;"
     "CREATE INDEX sessions_by_expiry ON sessions (expires_s);",
+    "ALTER TABLE sessions ADD COLUMN used_boot_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sessions ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;"
+    "CREATE TABLE endings ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  family TEXT NOT NULL,"
+    "  generation INTEGER NOT NULL,"
+    "  until_s INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX endings_by_time ON endings (until_s);",
+    EVENTS_SQLITE_SCHEMA,
     0,
 };
 
 #define COLUMNS                                                                                \
     "email, role, device_id, family, number, hash, issued_s, expires_s, created_us, used_us, " \
-    "password_changed_us, peer"
+    "password_changed_us, peer, used_boot_us, boot, generation"
+
+enum { LIST_MAX = 1000, US_PER_S = 1000000 };
+
+/* Whose session of which device. */
+struct device {
+    const char *key, *id;
+    int64_t ttl_s; /* how long an access token is good */
+};
 
 struct sqlite_auth_store {
     struct auth_store port;
@@ -63,6 +83,9 @@ static void read_session(const struct sqlite_rows *rows, struct session *ret_ses
         .used_us = sqlite_column_i64(rows, 9),
         .password_changed_us = sqlite_column_i64(rows, 10),
         .peer = sqlite_column_text(rows, 11),
+        .used_boot_us = sqlite_column_i64(rows, 12),
+        .boot = sqlite_column_text(rows, 13),
+        .generation = sqlite_column_i64(rows, 14),
     };
     if (hash.length == AUTH_HASH_SIZE) memcpy(ret_session->hash, hash.data, AUTH_HASH_SIZE);
 }
@@ -71,50 +94,116 @@ static struct status write_session(struct sqlite_tx *tx, const char *key, const 
 {
     return sqlite_exec(tx, 0,
                        "INSERT OR REPLACE INTO sessions (key, " COLUMNS ") "
-                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "tttttlblllllt", key, s->email, s->role, s->device_id, s->family, s->number,
-                       str_sized(s->hash, AUTH_HASH_SIZE), s->issued_s, s->expires_s, s->created_us,
-                       s->used_us, s->password_changed_us, s->peer);
+                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       "tttttlbllllltltl", key, s->email, s->role, s->device_id, s->family,
+                       s->number, str_sized(s->hash, AUTH_HASH_SIZE), s->issued_s, s->expires_s,
+                       s->created_us, s->used_us, s->password_changed_us, s->peer, s->used_boot_us,
+                       s->boot, s->generation);
 }
+
+/* ---- endings ---- */
+
+/* What is left of a session that ends: sessions `which` of the table, tokens below `generation`.
+ * Its newest access token is as old as its last use; a clock that was set back since must not make
+ * that look older than it is. */
+#define LEAVE_ENDINGS                                    \
+    "INSERT INTO endings (family, generation, until_s) " \
+    "SELECT family, ?, max(issued_s, ?) + ? + 1 FROM sessions WHERE "
+
+static struct status tell_endings(struct sqlite_tx *tx, struct status st, int changes)
+{
+    if (!failed(st) && changes > 0) sqlite_tell_commit(tx);
+    return st;
+}
+
+static int64_t now_s(void)
+{
+    return clock_now_us() / US_PER_S;
+}
+
+/* The session of a device ends, or only its tokens of earlier generations. */
+static struct status leave_ending(struct sqlite_tx *tx, const struct device *device,
+                                  int64_t generation)
+{
+    int changes = 0;
+
+    struct status st = sqlite_exec(tx, &changes, LEAVE_ENDINGS "key = ? AND device_id = ?", "llltt",
+                                   generation, now_s(), device->ttl_s, device->key, device->id);
+    return tell_endings(tx, st, changes);
+}
+
+static struct status end_device(struct sqlite_tx *tx, const struct device *device, int *ret_ended)
+{
+    struct status st = leave_ending(tx, device, INT64_MAX);
+
+    if (failed(st)) return st;
+    return sqlite_exec(tx, ret_ended, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
+                       device->key, device->id);
+}
+
+/* ---- putting ---- */
 
 struct put {
     const struct session *session;
     int sessions_max;
+    int64_t ttl_s;
 };
+
+/* All but the newest `sessions_max` of a user; the one on the device is the newest. */
+#define TOO_MANY                                                              \
+    "key = ? AND device_id IN (SELECT device_id FROM sessions WHERE key = ? " \
+    "ORDER BY device_id = ? DESC, used_us DESC LIMIT -1 OFFSET ?)"
+
+static struct status end_too_many(struct sqlite_tx *tx, const struct put *put, const char *key)
+{
+    const char *device_id = put->session->device_id;
+    int changes = 0;
+    struct status st;
+
+    st = sqlite_exec(tx, &changes, LEAVE_ENDINGS TOO_MANY, "lllttti", INT64_MAX, now_s(),
+                     put->ttl_s, key, key, device_id, put->sessions_max);
+    st = tell_endings(tx, st, changes);
+    if (failed(st)) return st;
+    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE " TOO_MANY, "ttti", key, key, device_id,
+                       put->sessions_max);
+}
 
 static struct status put_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct put *put = data;
     const char *key = key_of(call, put->session->email);
+    struct device device = {key, put->session->device_id, put->ttl_s};
     struct status st;
 
-    st = write_session(tx, key, put->session);
+    st = end_device(tx, &device, 0);
+    if (!failed(st)) st = write_session(tx, key, put->session);
+    if (!failed(st)) st = end_too_many(tx, put, key);
     if (failed(st)) return st;
 
+    /* No access token outlives its refresh token, so what has expired needs no ending. */
     st = sqlite_exec(
-        tx, 0,
-        "DELETE FROM sessions WHERE key = ?1 AND device_id IN (SELECT device_id FROM sessions "
-        "WHERE key = ?1 ORDER BY device_id = ?2 DESC, used_us DESC LIMIT -1 OFFSET ?3)",
-        "tti", key, put->session->device_id, put->sessions_max);
-    if (failed(st)) return st;
-
-    return sqlite_exec(
         tx, 0,
         "DELETE FROM sessions WHERE (key, device_id) IN (SELECT key, device_id FROM sessions "
         "WHERE expires_s < ? LIMIT 100)",
+        "l", put->session->issued_s);
+    if (failed(st)) return st;
+    return sqlite_exec(
+        tx, 0,
+        "DELETE FROM endings WHERE number IN (SELECT number FROM endings WHERE until_s < ? "
+        "LIMIT 100)",
         "l", put->session->issued_s);
 }
 
 static struct status put(struct call *call, struct auth_store *store, const struct session *session,
                          int sessions_max)
 {
-    struct put job = {session, sessions_max};
+    struct put job = {session, sessions_max, store->access_ttl_s};
 
     return sqlite_write(call, db_of(store), put_job, &job);
 }
 
 struct update {
-    const char *key, *device_id;
+    struct device device;
     const struct session_change *change;
 };
 
@@ -126,7 +215,7 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     struct status st;
 
     st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? AND device_id = ?",
-                      "tt", update->key, update->device_id);
+                      "tt", update->device.key, update->device.id);
     if (failed(st)) return st;
     if (!sqlite_next(&rows)) {
         if (failed(rows.status)) return rows.status;
@@ -138,20 +227,17 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
 
     st = update->change->apply(call, &session, update->change->data);
     if (failed(st)) return st;
-    if (!session.ended) return write_session(tx, update->key, &session);
-    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
-                       update->key, update->device_id);
+    if (!session.ended) return write_session(tx, update->device.key, &session);
+    return end_device(tx, &update->device, 0);
 }
 
 static struct status update(struct call *call, struct auth_store *store, const char *email,
                             const char *device_id, const struct session_change *change)
 {
-    struct update job = {key_of(call, email), device_id, change};
+    struct update job = {{key_of(call, email), device_id, store->access_ttl_s}, change};
 
     return sqlite_write(call, db_of(store), update_job, &job);
 }
-
-enum { LIST_MAX = 1000 };
 
 static struct status list(struct call *call, struct auth_store *store, const char *email,
                           int64_t now_s, struct session **ret_sessions, size_t *ret_count)
@@ -174,32 +260,127 @@ static struct status list(struct call *call, struct auth_store *store, const cha
 }
 
 struct removal {
-    const char *key, *device_id, *except;
+    struct device device; /* id NULL: all */
+    const char *except;
     int removed;
 };
 
 static struct status remove_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct removal *removal = data;
+    const struct device *device = &removal->device;
+    int changes = 0;
+    struct status st;
 
-    if (removal->device_id)
-        return sqlite_exec(tx, &removal->removed,
-                           "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
-                           removal->key, removal->device_id);
+    if (device->id) return end_device(tx, device, &removal->removed);
+    st = sqlite_exec(tx, &changes, LEAVE_ENDINGS "key = ? AND device_id IS NOT ?", "llltt",
+                     INT64_MAX, now_s(), device->ttl_s, device->key, removal->except);
+    st = tell_endings(tx, st, changes);
+    if (failed(st)) return st;
     return sqlite_exec(tx, &removal->removed,
                        "DELETE FROM sessions WHERE key = ? AND device_id IS NOT ?", "tt",
-                       removal->key, removal->except);
+                       device->key, removal->except);
 }
 
 static struct status remove_sessions(struct call *call, struct auth_store *store, const char *email,
                                      const char *device_id, const char *except, int *ret_removed)
 {
-    struct removal job = {key_of(call, email), device_id, except, 0};
+    struct removal job = {{key_of(call, email), device_id, store->access_ttl_s}, except, 0};
 
     struct status st = sqlite_write(call, db_of(store), remove_job, &job);
     if (failed(st)) return st;
     *ret_removed = job.removed;
     return status_ok();
+}
+
+/* ---- following the accounts ---- */
+
+struct follow {
+    const struct account_news *news;
+    int64_t ttl_s;
+};
+
+static struct status follow_session(struct sqlite_tx *tx, const struct follow *follow,
+                                    const char *key, struct session *session)
+{
+    const struct account_news *news = follow->news;
+    struct device device = {key, session->device_id, follow->ttl_s};
+    bool here = news->changed_on[0] && strcmp(news->changed_on, session->device_id) == 0;
+    struct status st;
+
+    if (news->gone || (session->password_changed_us < news->password_changed_us && !here))
+        return end_device(tx, &device, 0);
+    if (here && session->password_changed_us < news->password_changed_us)
+        session->password_changed_us = news->password_changed_us;
+    if (strcmp(session->role, news->role) != 0) {
+        session->role = news->role;
+        session->generation++;
+        st = leave_ending(tx, &device, session->generation);
+        if (failed(st)) return st;
+    }
+    return write_session(tx, key, session);
+}
+
+static struct status follow_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct follow *follow = data;
+    const char *key = key_of(call, follow->news->email);
+    struct session *sessions = arena_array(call->arena, struct session, LIST_MAX);
+    struct sqlite_rows rows;
+    size_t count = 0;
+    bool fresh;
+
+    struct status st = inbox_sqlite_take(tx, follow->news->event, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? LIMIT 1000", "t",
+                      key);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) read_session(&rows, &sessions[count++]);
+    st = rows.status;
+    for (size_t i = 0; i < count && !failed(st); i++)
+        st = follow_session(tx, follow, key, &sessions[i]);
+    return st;
+}
+
+static struct status follow_account(struct call *call, struct auth_store *store,
+                                    const struct account_news *news)
+{
+    struct follow job = {news, store->access_ttl_s};
+
+    return sqlite_write(call, db_of(store), follow_job, &job);
+}
+
+static struct status find_endings(struct call *call, struct auth_store *store, int64_t after,
+                                  int64_t at_s, size_t max, struct ending **ret_endings,
+                                  size_t *ret_count, int64_t *ret_last)
+{
+    struct ending *endings = arena_array(call->arena, struct ending, max);
+    struct sqlite_rows rows;
+    size_t count = 0;
+    struct status st;
+
+    st = sqlite_read(call, db_of(store), &rows,
+                     "SELECT seq FROM sqlite_sequence WHERE name = 'endings'", "");
+    if (failed(st)) return st;
+    *ret_last = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    sqlite_end(&rows);
+    st = sqlite_read(call, db_of(store), &rows,
+                     "SELECT number, family, generation, until_s FROM endings "
+                     "WHERE number > ? AND until_s > ? ORDER BY number LIMIT ?",
+                     "lll", after, at_s, (int64_t)max);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows))
+        endings[count++] = (struct ending){
+            sqlite_column_i64(&rows, 0), sqlite_column_text(&rows, 1), sqlite_column_i64(&rows, 2),
+            sqlite_column_i64(&rows, 3)};
+    *ret_endings = endings;
+    *ret_count = count;
+    return rows.status;
+}
+
+static void on_ending(struct auth_store *store, void (*fn)(void *data), void *data)
+{
+    sqlite_on_commit(db_of(store), fn, data);
 }
 
 static void close_store(struct auth_store *store)
@@ -214,7 +395,17 @@ struct status auth_store_sqlite(const struct service_context *context, const cha
 
     struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
     if (failed(st)) return st;
-    store->port = (struct auth_store){put, update, list, remove_sessions, close_store};
+    store->port = (struct auth_store){
+        .put = put,
+        .update = update,
+        .list = list,
+        .remove = remove_sessions,
+        .follow = follow_account,
+        .endings = find_endings,
+        .on_ending = on_ending,
+        .close = close_store,
+        .events = events_store_sqlite(context->arena, store->db),
+    };
     *ret_store = &store->port;
     return status_ok();
 }

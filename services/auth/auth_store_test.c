@@ -30,6 +30,8 @@ static struct session session_of(const char *email, const char *device_id, int64
         .created_us = 11,
         .used_us = used_us,
         .password_changed_us = 13,
+        .boot = "",
+        .generation = 1,
         .peer = "192.0.2.1",
     };
 }
@@ -195,6 +197,117 @@ static void forgets_expired(struct call *call, struct stage *stage)
 TEST(a_login_sweeps_up_what_has_expired)
 {
     for_each_adapter(forgets_expired);
+}
+
+/* The endings after `after`: "family:generation:until" of each; "x" stands for all generations. */
+static const char *endings(struct call *call, int64_t after, int64_t now_s, int64_t *ret_last)
+{
+    struct ending *found;
+    const char *text = "";
+    size_t count = 0;
+
+    EXPECT_OK(store->endings(call, store, after, now_s, 100, &found, &count, ret_last));
+    for (size_t i = 0; i < count; i++)
+        text = arena_printf(
+            call->arena, "%s%s%s:%s", text, i ? " " : "", found[i].family,
+            found[i].generation == INT64_MAX
+                ? "x"
+                : arena_printf(call->arena, "%lld", (long long)found[i].generation));
+    return text;
+}
+
+static void leave(struct call *call, const char *device_id, const char *family, int64_t used_us)
+{
+    struct session session = session_of("ann@example.com", device_id, used_us);
+
+    session.family = family;
+    EXPECT_OK(store->put(call, store, &session, SESSIONS_MAX));
+}
+
+static int told;
+
+static void count_telling(void *data)
+{
+    told++;
+}
+
+static void leaves_endings(struct call *call, struct stage *stage)
+{
+    int64_t first, last;
+    int removed;
+
+    store->access_ttl_s = 300;
+    store->on_ending(store, count_telling, 0);
+    told = 0;
+    leave(call, "a", "fa", 1);
+    leave(call, "b", "fb", 2);
+    EXPECT(strcmp(endings(call, 0, 0, &first), "") == 0 && first == 0 && told == 0);
+    leave(call, "a", "fa2", 3); /* a new login on the device */
+    EXPECT(strcmp(endings(call, 0, 0, &first), "fa:x") == 0 && first > 0 && told == 1);
+    EXPECT_OK(store->update(call, store, "ann@example.com", "b", &(struct session_change){end, 0}));
+    leave(call, "c", "fc", 4);
+    leave(call, "d", "fd", 5);
+    EXPECT_OK(store->remove(call, store, "ann@example.com", 0, "d", &removed));
+    EXPECT(removed == 2);
+    EXPECT(strcmp(endings(call, first, 0, &last), "fb:x fa2:x fc:x") == 0 && last == first + 3);
+    EXPECT(strcmp(endings(call, last, 0, &last), "") == 0 && last == first + 3);
+    EXPECT(strcmp(endings(call, 0, INT64_MAX, &last), "") == 0 && last == first + 3);
+}
+
+TEST(every_end_of_a_session_leaves_an_ending)
+{
+    for_each_adapter(leaves_endings);
+}
+
+static struct account_news news_of(const char *id, const char *role, bool gone, int64_t changed_us)
+{
+    static struct event events[8];
+    static int count;
+    struct event *event = &events[count++ % 8];
+
+    *event = (struct event){.id = id, .topic = "user-events", .key = "k", .type = "t"};
+    return (struct account_news){.event = event,
+                                 .email = "Ann@example.com",
+                                 .role = role,
+                                 .gone = gone,
+                                 .password_changed_us = changed_us,
+                                 .changed_on = "b"};
+}
+
+static void follows(struct call *call, struct stage *stage)
+{
+    struct account_news same = news_of("1", "customer", false, 13),
+                        role = news_of("2", "seller", false, 13),
+                        password = news_of("3", "seller", false, 20),
+                        gone = news_of("4", "seller", true, 20);
+    struct session found = {0};
+    int64_t last;
+
+    store->access_ttl_s = 300;
+    leave(call, "a", "fa", 1);
+    leave(call, "b", "fb", 2);
+    EXPECT_OK(store->follow(call, store, &same));
+    EXPECT(strcmp(endings(call, 0, 0, &last), "") == 0);
+    EXPECT_OK(store->follow(call, store, &role));
+    EXPECT_OK(store->follow(call, store, &role));
+    EXPECT(strcmp(endings(call, 0, 0, &last), "fa:2 fb:2") == 0);
+    EXPECT_OK(
+        store->update(call, store, "ann@example.com", "a", &(struct session_change){copy, &found}));
+    EXPECT(found.generation == 2 && strcmp(found.role, "seller") == 0);
+    /* The device that changed the password stays, vouched for by the new one. */
+    EXPECT_OK(store->follow(call, store, &password));
+    EXPECT(strcmp(devices(call, "ann@example.com", NOW_S), "b") == 0);
+    EXPECT_OK(
+        store->update(call, store, "ann@example.com", "b", &(struct session_change){copy, &found}));
+    EXPECT(found.password_changed_us == 20);
+    EXPECT_OK(store->follow(call, store, &gone));
+    EXPECT(strcmp(devices(call, "ann@example.com", NOW_S), "") == 0);
+    EXPECT(strcmp(endings(call, 0, 0, &last), "fa:2 fb:2 fa:x fb:x") == 0);
+}
+
+TEST(sessions_follow_their_account)
+{
+    for_each_adapter(follows);
 }
 
 enum { RACERS = 200 };

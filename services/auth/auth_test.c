@@ -16,8 +16,14 @@ struct scene {
     struct token_policy policy;
     struct session session;
     int64_t now_us;
+    int64_t back_us; /* by which the wall's clock was set back */
     struct str first;
 };
+
+static struct moment moment_of(const struct scene *scene)
+{
+    return (struct moment){scene->now_us - scene->back_us, scene->now_us - START_US};
+}
 
 static void set_up(struct scene *scene)
 {
@@ -33,10 +39,11 @@ static void set_up(struct scene *scene)
         .access_ttl_s = ACCESS_TTL_S,
         .refresh_ttl_s = REFRESH_TTL_S,
         .grace_us = (int64_t)GRACE_S * SECOND_US,
+        .boot = "boot",
     };
     scene->session = (struct session){
         .email = "Ann@example.com", .role = "customer", .device_id = "phone", .peer = ""};
-    session_begin(&scene->arena, &scene->policy, scene->now_us, &scene->session);
+    session_begin(&scene->arena, &scene->policy, moment_of(scene), &scene->session);
     scene->first = session_refresh_token(&scene->arena, &scene->policy, &scene->session);
 }
 
@@ -52,7 +59,7 @@ static struct jwt_claims claims_of(struct scene *scene, struct str token)
 static enum refresh_outcome present(struct scene *scene, struct str token)
 {
     return session_refresh(&scene->arena, &scene->policy, token, claims_of(scene, token).id,
-                           scene->now_us, &scene->session);
+                           moment_of(scene), &scene->session);
 }
 
 static struct str newest(struct scene *scene)
@@ -171,7 +178,7 @@ TEST(a_token_of_an_older_family_ends_nothing)
     struct scene scene;
 
     set_up(&scene);
-    session_begin(&scene.arena, &scene.policy, scene.now_us, &scene.session);
+    session_begin(&scene.arena, &scene.policy, moment_of(&scene), &scene.session);
     struct session before = scene.session;
     CHECK_INT(present(&scene, scene.first), ==, REFRESH_FOREIGN);
     CHECK(memcmp(&before, &scene.session, sizeof(before)) == 0);
@@ -209,8 +216,9 @@ TEST(ids_of_other_shapes_are_foreign)
         arena_printf(&scene.arena, "%s.1", uuid_new(&scene.arena)),
     };
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-        enum refresh_outcome outcome = session_refresh(
-            &scene.arena, &scene.policy, scene.first, str_of(ids[i]), scene.now_us, &scene.session);
+        enum refresh_outcome outcome = session_refresh(&scene.arena, &scene.policy, scene.first,
+                                                       str_of(ids[i]), moment_of(&scene),
+                                                       &scene.session);
         CHECK_INT(outcome, ==, REFRESH_FOREIGN);
         CHECK(!scene.session.ended);
     }
@@ -224,7 +232,7 @@ TEST(a_new_signing_key_logs_nobody_out)
 
     set_up(&scene);
     CHECK(jwt_keys_parse(STR("a:first-secret-of-32-bytes-or-more!!"), &scene.refresh_keys, &error));
-    session_begin(&scene.arena, &scene.policy, scene.now_us, &scene.session);
+    session_begin(&scene.arena, &scene.policy, moment_of(&scene), &scene.session);
     struct str old = newest(&scene);
     CHECK(jwt_keys_parse(
         STR("b:second-secret-of-32-bytes-or-more!,a:first-secret-of-32-bytes-or-more!!"),
@@ -252,5 +260,44 @@ TEST(the_successor_told_again_with_a_new_signing_key_is_as_good)
     CHECK(!str_equal(before, again));
     CHECK_INT(present(&scene, again), ==, REFRESH_ROTATED);
     CHECK_INT(present(&scene, before), ==, REFRESH_REPEATED);
+    arena_release(&scene.arena);
+}
+
+TEST(a_clock_set_back_makes_no_used_token_good_again)
+{
+    struct scene scene;
+
+    set_up(&scene);
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_ROTATED);
+    scene.now_us += 3600 * (int64_t)SECOND_US;
+    scene.back_us = 3600 * (int64_t)SECOND_US;
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_REUSED);
+    CHECK(scene.session.ended);
+    arena_release(&scene.arena);
+}
+
+TEST(no_grace_outlasts_a_restart_of_the_machine)
+{
+    struct scene scene;
+
+    set_up(&scene);
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_ROTATED);
+    scene.policy.boot = "another boot";
+    CHECK_INT(present(&scene, scene.first), ==, REFRESH_REUSED);
+    arena_release(&scene.arena);
+}
+
+TEST(access_tokens_name_their_session_and_its_generation)
+{
+    struct jwt_claims claims;
+    struct scene scene;
+
+    set_up(&scene);
+    scene.session.generation = 3;
+    struct str access = session_access_token(&scene.arena, &scene.policy, &scene.session, START_US);
+    CHECK_OK(jwt_verify(&scene.arena, &scene.access_keys, access, "access", START_US / SECOND_US,
+                        &claims));
+    CHECK(str_is(claims.session, scene.session.family));
+    CHECK_INT(claims.generation, ==, 3);
     arena_release(&scene.arena);
 }

@@ -463,8 +463,9 @@ static struct status set_password(struct call *call, const UserService__SetPassw
                         &change.value);
     if (failed(st)) return st;
 
-    return service->store->update(call, service->store, request->email,
-                                  &(struct account_change){change_password, &change}, &account);
+    return service->store->update(
+        call, service->store, request->email,
+        &(struct account_change){change_password, &change, request->changed_on}, &account);
 }
 
 const struct user_service_handlers user_handlers = {

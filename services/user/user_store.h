@@ -17,6 +17,7 @@ struct user_store;
 struct account_change {
     struct status (*apply)(const struct call *call, struct account *account, void *data);
     void *data;
+    const char *device_id; /* the device on which the password is changed; NULL: none */
 };
 
 /* A sign-up that may come twice: its record is kept in the transaction of the account. */
@@ -40,7 +41,8 @@ struct user_store {
      * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct user_store *store,
                             const struct idempotency *idempotency, struct str *ret_answer);
-    /* Reads, changes and writes without anyone between. */
+    /* Reads, changes and writes without anyone between. Another role, status or password, and a
+     * deletion, are told on the topic user-events. */
     struct status (*update)(struct call *call, struct user_store *store, const char *email,
                             const struct account_change *change, struct account **ret_account);
     /* Accounts in the order of their keys, after the key `after` ("" from the start), with `role`
@@ -50,7 +52,6 @@ struct user_store {
                           size_t *ret_count);
     void (*close)(struct user_store *store);
 
-    /* Of it only the tidying is used. */
     struct events_store *events;
 };
 

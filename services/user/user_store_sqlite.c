@@ -2,7 +2,11 @@
 /* Accounts in the embedded store: one table, keyed by the address in lower case. */
 #include "services/user/user_store.h"
 
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/hash.h"
+#include "events.pb-c.h"
 #include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
@@ -143,6 +147,34 @@ struct update {
     struct account *account;
 };
 
+/* The key of an event has fewer characters than an address may have. */
+static const char *event_key(struct arena *arena, const char *key)
+{
+    return arena_printf(arena, "%016llx", (unsigned long long)hash_text(HASH_START, key));
+}
+
+/* Others live by these: whoever has the account's sessions, above all. */
+static struct status tell_change(const struct call *call, struct sqlite_tx *tx,
+                                 const struct update *update, const struct account *before)
+{
+    const struct account *now = update->account;
+    Events__AccountChangedEvent changed = EVENTS__ACCOUNT_CHANGED_EVENT__INIT;
+    struct event event;
+
+    if (strcmp(now->role, before->role) == 0 && strcmp(now->status, before->status) == 0 &&
+        now->deleted == before->deleted && now->password_changed_us == before->password_changed_us)
+        return status_ok();
+    changed.email = (char *)now->email;
+    changed.role = (char *)now->role;
+    changed.status = (char *)now->status;
+    changed.is_deleted = now->deleted;
+    changed.password_changed_us = now->password_changed_us;
+    if (update->change->device_id && now->password_changed_us != before->password_changed_us)
+        changed.password_changed_on = (char *)update->change->device_id;
+    event_make(call, "user-events", event_key(call->arena, update->key), &changed.base, &event);
+    return outbox_sqlite_put(tx, &event);
+}
+
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct update *update = data;
@@ -155,17 +187,20 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = read_one(call, &rows, &update->account);
     if (failed(st)) return st;
 
+    const struct account before = *update->account;
     st = update->change->apply(call, update->account, update->change->data);
     if (failed(st)) return st;
 
     const struct account *a = update->account;
-    return sqlite_exec(
+    st = sqlite_exec(
         tx, 0,
         "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?, status = "
         "?, "
         "password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ? WHERE key = ?",
         "tttttttillt", a->name, a->phone, a->address, a->avatar_url, a->role, a->status,
         a->password_hash, (int)a->deleted, a->updated_us, a->password_changed_us, update->key);
+    if (failed(st)) return st;
+    return tell_change(call, tx, update, &before);
 }
 
 static struct status update(struct call *call, struct user_store *store, const char *email,

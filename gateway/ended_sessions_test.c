@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/ended_sessions.h"
+
+#include "base/test.h"
+
+enum { NOW_S = 1000000, TTL_S = 300, US_PER_S = 1000000 };
+
+static int64_t now_us = 5 * US_PER_S;
+
+static void end(struct ended_sessions *ended, const char *id, int64_t generation)
+{
+    struct ended_session session = {str_of(id), generation, NOW_S + TTL_S};
+
+    ended_sessions_add(ended, &session, NOW_S, now_us);
+}
+
+static enum session_state find(struct ended_sessions *ended, const char *id, int64_t generation,
+                               int64_t issued_s)
+{
+    return ended_sessions_find(ended, str_of(id), generation, issued_s, now_us);
+}
+
+TEST(an_ended_session_is_refused_and_others_are_not)
+{
+    struct ended_sessions *ended = ended_sessions_new(1024);
+
+    CHECK_INT(find(ended, "a", 1, NOW_S), ==, SESSION_GOOD);
+    end(ended, "a", INT64_MAX);
+    CHECK_INT(find(ended, "a", 1, NOW_S), ==, SESSION_ENDED);
+    CHECK_INT(find(ended, "a", 1000, NOW_S + 10), ==, SESSION_ENDED);
+    CHECK_INT(find(ended, "b", 1, NOW_S), ==, SESSION_GOOD);
+    ended_sessions_free(ended);
+}
+
+TEST(earlier_generations_are_outdated)
+{
+    struct ended_sessions *ended = ended_sessions_new(1024);
+
+    end(ended, "a", 3);
+    end(ended, "a", 2); /* told again */
+    CHECK_INT(find(ended, "a", 2, NOW_S), ==, SESSION_OUTDATED);
+    CHECK_INT(find(ended, "a", 3, NOW_S), ==, SESSION_GOOD);
+    end(ended, "a", INT64_MAX);
+    CHECK_INT(find(ended, "a", 3, NOW_S), ==, SESSION_ENDED);
+    ended_sessions_free(ended);
+}
+
+TEST(a_full_set_forgets_nobody_and_outdates_neighbours)
+{
+    struct ended_sessions *ended = ended_sessions_new(8); /* one neighbourhood */
+    char id[16];
+    int good_before = 0;
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        end(ended, id, INT64_MAX);
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        good_before += find(ended, id, 1, NOW_S) == SESSION_GOOD;
+    }
+    CHECK_INT(good_before, ==, 0);
+    CHECK_INT(find(ended, "alive", 1, NOW_S), ==, SESSION_OUTDATED);
+    CHECK_INT(find(ended, "alive", 1, NOW_S + 1), ==, SESSION_GOOD); /* refreshed since */
+    now_us += (TTL_S + 1) * (int64_t)US_PER_S;
+    CHECK_INT(find(ended, "alive", 1, NOW_S), ==, SESSION_GOOD);
+    ended_sessions_free(ended);
+}

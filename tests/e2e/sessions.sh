@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A session that has ended is over at once, with its access tokens too, however it has ended.
+. "$(dirname "$0")/shop.sh"
+start_shop
+
+token_of() { awk -v name="$1" '$6 == name {print $7}' "$jar"; }
+me() { jar='' api GET /customers/me '' -H "Authorization: Bearer $1"; }
+good() { me "$1"; expect 200; }
+# refused TOKEN REASON: within a second.
+refused() {
+  local end=$(($(date +%s%N) + 1000000000))
+  me "$1"
+  while [ "$status" != 401 ] && [ "$(date +%s%N)" -lt $end ]; do sleep 0.02; me "$1"; done
+  expect 401 ".error.reason == \"$2\""
+}
+
+# A gateway that starts now: another one of the fleet, or the whole shop anew.
+start_gateway() {
+  local i urls=()
+  if [ "$FORM" != fleet ]; then stop_shop; start_shop; return; fi
+  for i in "${!services[@]}"; do urls+=("${services[i]^^}_URL=grpc://127.0.0.1:$((first_port + i))"); done
+  start gateway2 ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 "${urls[@]}" -- --only gateway
+  base=http://$(address gateway2 gateway)
+}
+
+sign_up ann; sign_up bob; make_account boss admin
+
+# Logging out, with another session of the same user beside it.
+log_in ann phone; phone=$(token_of access-token)
+log_in ann laptop; laptop=$(token_of access-token)
+good "$laptop"; good "$phone"
+api POST /auth/logout '{}'; expect 200
+refused "$laptop" TOKEN_REVOKED
+good "$phone"
+
+# Revoking from another device, and all.
+log_in ann laptop; laptop=$(token_of access-token)
+api DELETE /auth/sessions/phone; expect 200
+refused "$phone" TOKEN_REVOKED
+good "$laptop"
+api DELETE /auth/sessions; expect 200
+refused "$laptop" TOKEN_REVOKED
+
+# A new login on the same device takes the place of the old session.
+log_in ann laptop; old=$(token_of access-token)
+log_in ann laptop; new=$(token_of access-token)
+refused "$old" TOKEN_REVOKED
+good "$new"
+
+# A stolen refresh token.
+first=$(token_of refresh-token)
+api POST /auth/refresh/validate '{}'; expect 200; second=$(token_of refresh-token)
+api POST /auth/refresh/validate '{}'; expect 200; third=$(token_of access-token)
+good "$new"; good "$third"
+jar=
+api POST /auth/refresh/validate "{\"refresh_token\":\"$first\"}"; expect 401 '.error.reason == "TOKEN_REUSED"'
+refused "$new" TOKEN_REVOKED
+refused "$third" TOKEN_REVOKED
+
+# Another password: the session that changed it goes on, the others do not.
+log_in ann phone; phone=$(token_of access-token)
+log_in ann laptop; laptop=$(token_of access-token)
+api POST /auth/password '{"current_password":"secret-ann","new_password":"brand-new"}'; expect 200
+refused "$phone" TOKEN_REVOKED
+sleep 0.3
+good "$laptop"
+api POST /auth/refresh/validate '{}'; expect 200
+
+# Another role outdates the tokens; the session goes on with new ones.
+log_in bob phone; bob=$(token_of access-token); good "$bob"; cp "$jar" "$work/bob.phone"
+log_in boss
+api PUT /customers/bob@example.com/role '{"role":"seller"}'; expect 200
+refused "$bob" TOKEN_EXPIRED
+jar=$work/bob.phone
+api POST /auth/refresh/validate '{}'; expect 200; bob=$(token_of access-token)
+me "$bob"; expect 200 '.role == "seller"'
+
+# Blocked, and a gateway that starts later knows it.
+log_in boss
+api PUT /customers/bob@example.com/status '{"status":"blocked"}'; expect 200
+refused "$bob" TOKEN_REVOKED
+start_gateway
+refused "$bob" TOKEN_REVOKED
+good "$(jar=$work/boss.jar token_of access-token)"
+
+# Deleted, with the password, which a token alone does not know.
+log_in ann laptop; expect 401
+jar=
+api POST /auth/login '{"email":"ann@example.com","password":"brand-new","device_id":"desk"}'; expect 200
+desk=$(value .login_data.message)
+api DELETE /customers/ann@example.com '' -H "Authorization: Bearer $desk"; expect 400 '.error.reason == "PASSWORD_REQUIRED"'
+api DELETE /customers/ann@example.com '{"password":"brand-new"}' -H "Authorization: Bearer $desk"; expect 200
+refused "$desk" TOKEN_REVOKED
