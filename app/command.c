@@ -9,6 +9,7 @@
 #include "app/shop.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "base/visible.h"
 
 const struct command_option command_common_options[] = {
     {"set", "KEY=VALUE", "Give a setting; may be repeated. See `argosy config`."},
@@ -17,15 +18,40 @@ const struct command_option command_common_options[] = {
     {0},
 };
 
+static void print_line(FILE *out, const char *before, const char *format, va_list arguments)
+{
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    fprintf(out, "%s%s\n", before, text_shown(&arena, arena_vprintf(&arena, format, arguments)));
+    arena_release(&arena);
+}
+
+void command_print(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    print_line(stdout, "", format, arguments);
+    va_end(arguments);
+}
+
+void command_complain(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    print_line(stderr, "", format, arguments);
+    va_end(arguments);
+}
+
 void command_error(const char *format, ...)
 {
     va_list arguments;
 
-    fputs("argosy: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    print_line(stderr, "argosy: ", format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 const char *command_option(const struct command_line *line, const char *name)
@@ -249,7 +275,8 @@ static bool load_settings(struct parse *parse)
         return false;
     }
     if (!config_check(config, &error)) {
-        command_error("these settings are wrong:\n%s", error);
+        command_error("these settings are wrong:");
+        fprintf(stderr, "%s\n", error);
         return false;
     }
     return true;

@@ -61,7 +61,15 @@ bool command_read_settings(const struct command_line *line, struct config **ret_
 /* Reads argv, loads the settings and runs the command; the answer is the exit code. */
 int command_main(int argc, char **argv);
 
-/* Prints "argosy: ..." to standard error. */
+/* Prints one line, without its end in the format, to standard output. What comes from outside (a
+ * name, an address, a message) cannot end the line, move the cursor or hide: it is escaped, as by
+ * text_shown. Every command prints what is not its own text with this. */
+void command_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same to standard error. */
+void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints "argosy: ..." to standard error, likewise. */
 void command_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

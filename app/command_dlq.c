@@ -83,10 +83,10 @@ static const char *died(struct call *call, const Events__DeadLetter *letter)
 
 static void print_letter(struct call *call, const Events__DeadLetter *letter, void *data)
 {
-    printf("%-7lld %-10s %-9s %-27s %-26s %-36s %3d  %s%s%s: %s\n", (long long)letter->letter_id,
-           letter->group, letter->state, died(call, letter), letter->event->type,
-           letter->event->key, letter->attempts, letter->code, letter->reason[0] ? " " : "",
-           letter->reason, letter->message);
+    command_print("%-7lld %-10s %-9s %-27s %-26s %-36s %3d  %s%s%s: %s",
+                  (long long)letter->letter_id, letter->group, letter->state, died(call, letter),
+                  letter->event->type, letter->event->key, letter->attempts, letter->code,
+                  letter->reason[0] ? " " : "", letter->reason, letter->message);
 }
 
 static struct status list(struct call *call, struct shop *shop, void *data)
@@ -128,11 +128,16 @@ static void show_letter(struct call *call, const Events__DeadLetter *letter, voi
     struct showing *showing = data;
     struct str event = event_json_line(call->arena, showing->json, letter->event);
 
-    printf("letter:   %lld\ntopic:    %s\ngroup:    %s\nstate:    %s\ndied:     %s\n"
-           "attempts: %d\ncode:     %s\nreason:   %s\nmessage:  %s\nevent:    %.*s\n",
-           (long long)letter->letter_id, letter->topic, letter->group, letter->state,
-           died(call, letter), letter->attempts, letter->code, letter->reason, letter->message,
-           STR_ARGS(event));
+    command_print("letter:   %lld", (long long)letter->letter_id);
+    command_print("topic:    %s", letter->topic);
+    command_print("group:    %s", letter->group);
+    command_print("state:    %s", letter->state);
+    command_print("died:     %s", died(call, letter));
+    command_print("attempts: %d", letter->attempts);
+    command_print("code:     %s", letter->code);
+    command_print("reason:   %s", letter->reason);
+    command_print("message:  %s", letter->message);
+    command_print("event:    %.*s", STR_ARGS(event));
     showing->count++;
 }
 

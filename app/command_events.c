@@ -54,7 +54,7 @@ static struct status print_some(struct call *call, const struct tail *tail, int6
     if (failed(st)) return st;
     for (size_t i = 0; i < response->n_events; i++) {
         struct str line = event_json_line(call->arena, tailing->json, response->events[i]);
-        printf("%.*s\n", STR_ARGS(line));
+        command_print("%.*s", STR_ARGS(line));
     }
     fflush(stdout);
     *ret_more = response->after != *after;

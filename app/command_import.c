@@ -58,8 +58,9 @@ static void on_refused(void *data, int64_t line, const char *handle, const char 
 {
     const struct import_file *file = data;
 
-    fprintf(stderr, "%s%s:%lld: %s%s%s\n", file->terminal ? "\r\033[K" : "", file->path,
-            (long long)line, handle, handle[0] ? ": " : "", why);
+    if (file->terminal) fputs("\r\033[K", stderr);
+    command_complain("%s:%lld: %s%s%s", file->path, (long long)line, handle, handle[0] ? ": " : "",
+                     why);
 }
 
 static void on_progress(void *data, uint64_t answered)

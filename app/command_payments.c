@@ -28,7 +28,7 @@ static void print_json(const PaymentService__Difference *difference)
     json_member(&json, "ledger", str_of(difference->ledger));
     json_member(&json, "provider", str_of(difference->provider));
     json_object_end(&json);
-    printf("%.*s\n", STR_ARGS(buffer_str(&line)));
+    command_print("%.*s", STR_ARGS(buffer_str(&line)));
     buffer_release(&line);
 }
 
@@ -47,9 +47,9 @@ static void print(const struct reconciling *reconciling,
     if (reconciling->differences == 1)
         printf("%-36s  %-36s  %-10s  %-24s  %-12s  %s\n", "PAYMENT", "ORDER", "WHAT", "OURS",
                "LEDGER", "PROVIDER");
-    printf("%-36s  %-36s  %-10s  %-24s  %-12s  %s\n", shown(difference->payment_id),
-           shown(difference->order_id), difference->what, shown(difference->ours),
-           shown(difference->ledger), shown(difference->provider));
+    command_print("%-36s  %-36s  %-10s  %-24s  %-12s  %s", shown(difference->payment_id),
+                  shown(difference->order_id), difference->what, shown(difference->ours),
+                  shown(difference->ledger), shown(difference->provider));
 }
 
 static struct status reconcile(struct call *call, struct shop *shop, void *data)

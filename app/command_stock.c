@@ -10,9 +10,9 @@ enum { CHECK_TIMEOUT_MS = 3600 * 1000 };
 
 static void print_difference(const ProductService__StockDifference *difference)
 {
-    printf("product %s, variant %s: %s is %lld, but by %s %lld\n", difference->product_id,
-           difference->variant_id, difference->number, (long long)difference->recorded,
-           difference->against, (long long)difference->expected);
+    command_print("product %s, variant %s: %s is %lld, but by %s %lld", difference->product_id,
+                  difference->variant_id, difference->number, (long long)difference->recorded,
+                  difference->against, (long long)difference->expected);
 }
 
 static struct status check(struct call *call, struct shop *shop, void *data)

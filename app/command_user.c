@@ -74,7 +74,7 @@ static struct status set_role(struct call *call, struct shop *shop, const char *
     request.role = (char *)role;
     struct status st = user_service_set_role(call, shop_channel(shop, "user"), &request, &customer);
     if (failed(st)) return st;
-    printf("%s is %s\n", customer->email, customer->role);
+    command_print("%s is %s", customer->email, customer->role);
     return status_ok();
 }
 
@@ -99,7 +99,7 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     secret_wipe(request.password, strlen(request.password));
     if (failed(st)) return st;
     if (role) return set_role(call, shop, customer->email, role);
-    printf("%s is %s\n", customer->email, customer->role);
+    command_print("%s is %s", customer->email, customer->role);
     return status_ok();
 }
 
@@ -180,8 +180,9 @@ static struct status list(struct call *call, struct shop *shop, void *data)
         if (failed(st)) return st;
         for (size_t i = 0; i < page->n_customers; i++) {
             const UserService__Customer *customer = page->customers[i];
-            printf("%-40s %-10s %-12s %s%s\n", customer->email, customer->role, customer->status,
-                   customer->name, customer->is_deleted ? " (deleted)" : "");
+            command_print("%-40s %-10s %-12s %s%s", customer->email, customer->role,
+                          customer->status, customer->name,
+                          customer->is_deleted ? " (deleted)" : "");
         }
         if (!page->next_cursor[0]) return status_ok();
         request.cursor = page->next_cursor;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/csv.h"
 
+#include <string.h>
+
 void csv_reader_init(struct csv_reader *reader, struct str text)
 {
     static const char mark[] = "\xef\xbb\xbf";
@@ -72,6 +74,38 @@ static struct str read_plain(struct csv_reader *reader)
     return str_sized(start, (size_t)(reader->next - start));
 }
 
+/* ---- formulas ---- */
+
+static bool is_number(struct str text)
+{
+    double value;
+
+    return str_to_double(text, &value) ||
+           (text.length > 1 && text.data[0] == '+' &&
+            str_to_double(str_sized(text.data + 1, text.length - 1), &value));
+}
+
+/* Would a spreadsheet run it? Also in the wide forms that some of them take for the same. */
+static bool is_formula(struct str text)
+{
+    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
+
+    if (text.length == 0) return false;
+    if (strchr("=+-@\t\r\n", text.data[0])) return text.data[0] && !is_number(text);
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+        if (str_starts_with(text, str_of(wide[i]))) return true;
+    return false;
+}
+
+/* Apostrophes, and then a formula: that is how it is kept from running. */
+static bool is_guarded(struct str text)
+{
+    size_t marks = 0;
+
+    while (marks < text.length && text.data[marks] == '\'') marks++;
+    return marks > 0 && is_formula(str_sized(text.data + marks, text.length - marks));
+}
+
 enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_row *ret_row)
 {
     while (reader->next < reader->end && at_break(reader)) pass_break(reader);
@@ -96,6 +130,7 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
         }
         if (field.length > CSV_FIELD_SIZE_MAX)
             return broken(reader, start, line, "a field is longer than 1 MiB");
+        if (is_guarded(field)) field = str_sized(field.data + 1, field.length - 1);
         ret_row->fields[ret_row->count++] = field;
         if (at_break(reader)) break;
         reader->next++; /* the comma */
@@ -115,12 +150,16 @@ static bool needs_quotes(struct str field)
 
 void csv_write(struct buffer *out, bool first, struct str field)
 {
+    bool guard = is_formula(field) || is_guarded(field);
+
     if (!first) buffer_append_byte(out, ',');
     if (!needs_quotes(field)) {
+        if (guard) buffer_append_byte(out, '\'');
         buffer_append_str(out, field);
         return;
     }
     buffer_append_byte(out, '"');
+    if (guard) buffer_append_byte(out, '\'');
     for (size_t i = 0; i < field.length; i++) {
         if (field.data[i] == '"') buffer_append_byte(out, '"');
         buffer_append_byte(out, field.data[i]);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CSV (RFC 4180) over text in memory: quoted fields, doubled quotes, line breaks in quotes, LF or
- * CRLF, an UTF-8 byte order mark. Also the writing side: one field at a time. */
+ * CRLF, an UTF-8 byte order mark. Also the writing side: one field at a time.
+ *
+ * A field that a spreadsheet would run as a formula (it begins with = + - @, a tab or a line break,
+ * and is no number) is written with an apostrophe before it, and so is one that begins with
+ * apostrophes before such a text. Reading takes one apostrophe away there, so what was written is
+ * read back as it was. */
 #ifndef APP_CSV_H
 #define APP_CSV_H
 

@@ -91,6 +91,55 @@ TEST(what_is_written_reads_back)
     arena_release(&arena);
 }
 
+TEST(formulas_are_guarded_and_read_back)
+{
+    static const char *const fields[] = {
+        "=1+1",     "@SUM(A1)",   "+cmd|' /C calc'!A0",
+        "-2+3",     "\t=1",       "\r=1",
+        "'=1",      "''=1",       "\uff1d1",
+        "-5",       "+5.50",      "'-5",
+        "'quoted'", "a=b",        "-",
+        "",         "=\"a\",\nb",
+    };
+    enum { COUNT = sizeof(fields) / sizeof(fields[0]) };
+    struct buffer out;
+
+    arena_init(&arena, 0);
+    buffer_init(&out, 4096);
+    for (size_t i = 0; i < COUNT; i++) csv_write(&out, i == 0, str_of(fields[i]));
+    csv_write_end(&out);
+    csv_reader_init(&reader, buffer_str(&out));
+    CHECK(csv_next(&reader, &arena, &row) == CSV_ROW);
+    CHECK_INT(row.count, ==, COUNT);
+    for (size_t i = 0; i < COUNT; i++) CHECK(str_is(row.fields[i], fields[i]));
+    buffer_release(&out);
+    arena_release(&arena);
+}
+
+static const char *written(const char *field)
+{
+    static char text[64];
+    struct buffer out;
+
+    buffer_init(&out, sizeof(text));
+    csv_write(&out, true, str_of(field));
+    snprintf(text, sizeof(text), "%.*s", STR_ARGS(buffer_str(&out)));
+    buffer_release(&out);
+    return text;
+}
+
+TEST(an_apostrophe_stands_before_what_a_spreadsheet_would_run)
+{
+    CHECK_STR(written("=1+1"), "'=1+1");
+    CHECK_STR(written("=A1,\"x\""), "\"'=A1,\"\"x\"\"\"");
+    CHECK_STR(written("'=1"), "''=1");
+    CHECK_STR(written("-5"), "-5");
+    CHECK_STR(written("+5"), "+5");
+    CHECK_STR(written("-5x"), "'-5x");
+    CHECK_STR(written("it's"), "it's");
+    CHECK_STR(written("'n Roll"), "'n Roll");
+}
+
 TEST(an_unclosed_quote_swallows_its_own_line_only)
 {
     read("a,\"b\nc,d\ne,f\n");

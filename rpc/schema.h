@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "base/visible.h"
 
 /* The descriptor set of proto/, compiled in. */
 extern const unsigned char proto_descriptors[];
@@ -82,6 +83,7 @@ struct schema_rules {
     /* strings (lengths in code points) and bytes (in bytes); -1: no bound */
     int64_t len_min, len_max, bytes_max;
     bool email, uuid, uri, hostname, ip;
+    enum text_form form; /* of strings; one line by default */
     const char *pattern; /* RE2's syntax, a subset (rpc/schema_pattern.h); NULL */
     const struct schema_pattern *pattern_compiled;
     const char *const *in; /* strings */

@@ -236,6 +236,9 @@ static void check_choice(struct violations *violations, const struct place *plac
 static void check_string(struct violations *violations, const struct place *place,
                          const struct schema_rules *rules, struct str text)
 {
+    const char *objection = text_objection(text, rules->form);
+
+    if (objection) violation_add(violations, place, "%s", objection);
     if (rules->len_min >= 0 || rules->len_max >= 0)
         check_length(violations, place, rules, (int64_t)str_code_points(text));
     if (rules->bytes_max >= 0 && text.length > (size_t)rules->bytes_max)

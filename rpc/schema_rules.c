@@ -17,6 +17,7 @@ enum { FIELD_REQUIRED = 25, FIELD_IGNORE = 27 };
 enum { NUMBER_LT = 2, NUMBER_LTE = 3, NUMBER_GT = 4, NUMBER_GTE = 5, NUMBER_FINITE = 8 };
 enum { TEXT_MIN_LEN = 2, TEXT_MAX_LEN = 3, TEXT_MAX_BYTES = 5, TEXT_PATTERN = 6, TEXT_IN = 10 };
 enum { TEXT_EMAIL = 12, TEXT_HOSTNAME = 13, TEXT_IP = 14, TEXT_URI = 17, TEXT_UUID = 22 };
+enum { TEXT_FORM_RULE = 51159 }; /* of proto/text.proto */
 enum { ENUM_DEFINED_ONLY = 2 };
 enum { REPEATED_MIN_ITEMS = 1, REPEATED_MAX_ITEMS = 2, REPEATED_UNIQUE = 3, REPEATED_ITEMS = 4 };
 enum { MAP_MIN_PAIRS = 1, MAP_MAX_PAIRS = 2, MAP_KEYS = 4, MAP_VALUES = 5 };
@@ -182,6 +183,10 @@ static bool read_text(const struct target *target, const struct wire_field *rule
     case TEXT_IP: return read_flag(rule, &rules->ip);
     case TEXT_URI: return read_flag(rule, &rules->uri);
     case TEXT_UUID: return read_flag(rule, &rules->uuid);
+    case TEXT_FORM_RULE:
+        if (rule->type != WIRE_VARINT || rule->value > TEXT_ANY) return false;
+        rules->form = (enum text_form)rule->value;
+        return true;
     case TEXT_PATTERN:
         if (rule->type != WIRE_BYTES) return false;
         rules->pattern = str_dup(target->builder->arena, rule->bytes);

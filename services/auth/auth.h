@@ -6,8 +6,8 @@
  * The immediate predecessor is good for a short grace more and answers with the same successor,
  * because two tabs that refresh at the same moment are no theft. Any other used token of the family
  * is: it ends the session. A clock that is set back makes no used token good again: the grace is
- * over when either clock says so, or when the machine has started anew. A token of an older family (the device has logged in anew since) is
- * refused and ends nothing.
+ * over when either clock says so, or when the machine has started anew. A token of an older family
+ * (the device has logged in anew since) is refused and ends nothing.
  *
  * Tokens are not kept. A token's claims are a function of what the session keeps, so the successor
  * can be told again; the claims of what comes in are compared with the hash of the newest's. */

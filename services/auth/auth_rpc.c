@@ -45,8 +45,8 @@ static struct status get_credentials(struct call *call, const char *email,
     return status_ok();
 }
 
-/* Who logs in: look-up, back-off and password, status. All ways to fail but the last answer alike and
- * cost alike. */
+/* Who logs in: look-up, back-off and password, status. All ways to fail but the last answer alike
+ * and cost alike. */
 static struct status authenticate(struct call *call, const char *email, const char *password,
                                   UserService__CustomerCredentialsResponse **ret_credentials)
 {

@@ -89,6 +89,35 @@ TEST(guessing_by_repeating_a_sign_up_backs_off)
     stage_run(&plan, guesses_by_repeating);
 }
 
+static struct status sign_up_as(struct call *call, struct stage *stage, const char *name,
+                                const char *address)
+{
+    UserService__CreateCustomerRequest request = USER_SERVICE__CREATE_CUSTOMER_REQUEST__INIT;
+    UserService__CreateCustomerResponse *response;
+
+    request.name = TEXT(name);
+    request.address = TEXT(address);
+    request.email = TEXT("eve@example.com");
+    request.password = TEXT("correct horse");
+    return user_service_create_customer(call, stage->inside, &request, &response);
+}
+
+static void forgers(struct call *call, struct stage *stage)
+{
+    EXPECT_FIELD(sign_up_as(call, stage, "Eve\nroot@example.com superAdmin", ""), "name");
+    EXPECT_FIELD(sign_up_as(call, stage, "\u202eeve", ""), "name");
+    EXPECT_FIELD(sign_up_as(call, stage, "\u200b", ""), "name");
+    EXPECT_FIELD(sign_up_as(call, stage, " ", ""), "name");
+    EXPECT_FIELD(sign_up_as(call, stage, "Eve", "1 Main St\nTown"), "address");
+    EXPECT_FIELD(sign_up_as(call, stage, "Eve", "\u3164"), "address");
+    EXPECT_OK(sign_up_as(call, stage, "Eve \u674e", "1 Main St, Town"));
+}
+
+TEST(names_and_addresses_are_lines_that_can_be_seen)
+{
+    stage_run(&plan, forgers);
+}
+
 static void weak_ones(struct call *call, struct stage *stage)
 {
     UserService__SetPasswordRequest set = USER_SERVICE__SET_PASSWORD_REQUEST__INIT;

@@ -12,6 +12,11 @@ api POST /products '{"name":'; expect 400 '.error.reason == "MALFORMED_JSON"'
 api POST /products '[]'; expect 400
 api POST /products '{"name":"a","name":"b","category":"c"}'; expect 400
 api POST /products '{"name":"a","category":"c","colour":"red"}'; expect 400 '.error.reason == "UNKNOWN_FIELD"' '.error.field_violations[0].field == "colour"'
+api POST /products '{"name":"a\u202eb","category":"c","price":1}'; expect 400 '.error.field_violations[0].field == "name"'
+api POST /products '{"name":"a\nb","category":"c","price":1}'; expect 400 '.error.field_violations[0].field == "name"'
+api POST /products '{"name":"\u200b","category":"c","price":1}'; expect 400 '.error.field_violations[0].field == "name"'
+api POST /products '{"name":"a","category":" ","price":1}'; expect 400 '.error.field_violations[0].field == "category"'
+api POST /products '{"name":"lines","category":"c","price":1,"description":"two\nlines"}'; expect 201
 api POST /products '{"name":7,"category":"c"}'; expect 400 '.error.field_violations[0].field == "name"'
 api POST /products '{"name":"a","category":"c","price":"much"}'; expect 400
 api POST /products '{"name":"a","category":"c","unit_amount":"99999999999999999999"}'; expect 400
