@@ -12,6 +12,17 @@ static struct str find_token(const struct gateway_request *request)
     return http_cookie(&request->http->headers, "access-token");
 }
 
+/* Clocks of several machines differ by so much. A token from later than that was issued before the
+ * clock was set back: it would be good again, or longer than it was meant to be. */
+enum { CLOCKS_DIFFER_S = 60 };
+
+static struct status check_issued(const struct jwt_claims *claims, int64_t now_s)
+{
+    if (claims->issued_s <= now_s + CLOCKS_DIFFER_S) return status_ok();
+    return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_EXPIRED,
+                       "the token is of a time that has not come; refresh it");
+}
+
 struct status request_check_session(const struct gateway_request *request)
 {
     const struct jwt_claims *claims = &request->claims;
@@ -38,12 +49,14 @@ enum token_state request_token(const struct call *call, struct gateway_request *
     if (request->token != TOKEN_UNREAD) return request->token;
     request->token = TOKEN_ABSENT;
     struct str token = keys ? find_token(request) : (struct str){0};
+    int64_t now_s = clock_now_us() / 1000000;
     if (token.length == 0) return request->token;
-    request->token_status = jwt_verify(call->arena, keys, token, "access", clock_now_us() / 1000000,
-                                       &request->claims);
-    request->token = failed(request->token_status) ? TOKEN_BAD : TOKEN_GOOD;
-    if (request->token == TOKEN_GOOD) request->token_status = request_check_session(request);
-    if (failed(request->token_status)) request->token = TOKEN_BAD;
+    struct status st = jwt_verify(call->arena, keys, token, "access", now_s, &request->claims);
+    if (!failed(st)) st = check_issued(&request->claims, now_s);
+    request->token = failed(st) ? TOKEN_BAD : TOKEN_GOOD;
+    if (!failed(st)) st = request_check_session(request);
+    if (failed(st)) request->token = TOKEN_BAD;
+    request->token_status = st;
     return request->token;
 }
 

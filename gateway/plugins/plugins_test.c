@@ -13,8 +13,8 @@
 
 enum { VALID_S = 300 };
 
-static const char *token_as(struct call *call, const char *secret, const char *type,
-                            int64_t lifetime_s)
+static const char *token_issued(struct call *call, const char *secret, const char *type,
+                                int64_t lifetime_s, int64_t age_s)
 {
     struct jwt_keys keys;
     const char *error;
@@ -24,13 +24,19 @@ static const char *token_as(struct call *call, const char *secret, const char *t
                                 .device_id = STR("phone"),
                                 .type = str_of(type),
                                 .id = STR("1"),
-                                .issued_s = now_s - 1000,
+                                .issued_s = now_s - age_s,
                                 .expires_s = now_s + lifetime_s};
 
     bool parsed = jwt_keys_parse(str_of(secret), &keys, &error);
     EXPECT(parsed);
     struct str token = jwt_sign(call->arena, &keys, &claims);
     return arena_strndup(call->arena, token.data, token.length);
+}
+
+static const char *token_as(struct call *call, const char *secret, const char *type,
+                            int64_t lifetime_s)
+{
+    return token_issued(call, secret, type, lifetime_s, 1000);
 }
 
 static const char *good_token(struct call *call)
@@ -72,6 +78,13 @@ static void tokens(struct call *call, struct edge *edge)
     reply = tell_with(call, edge, "authorization: Bearer %s",
                       token_as(call, EDGE_SECRET, "access", -1));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_EXPIRED"));
+    /* As after a clock was set back, by which it would be good again. */
+    reply = tell_with(call, edge, "authorization: Bearer %s",
+                      token_issued(call, EDGE_SECRET, "access", VALID_S, -3600));
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_EXPIRED"));
+    reply = tell_with(call, edge, "authorization: Bearer %s",
+                      token_issued(call, EDGE_SECRET, "access", VALID_S, -30));
+    EXPECT(reply.status == 200);
     reply = tell_with(call, edge, "authorization: Bearer %s",
                       token_as(call, "another secret of 32 bytes or more!", "access", VALID_S));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED"));
