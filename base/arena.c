@@ -70,7 +70,10 @@ static struct arena_chunk *new_chunk(struct arena *arena, size_t size)
 {
     struct arena_chunk *chunk = malloc(size);
 
-    if (size > arena->limit || arena->size > arena->limit - size) arena->exhausted = true;
+    size_t limit = arena->expected < SIZE_MAX - arena->limit ? arena->limit + arena->expected
+                                                             : SIZE_MAX;
+
+    if (size > limit || arena->size > limit - size) arena->exhausted = true;
     if (!chunk) {
         arena->exhausted = true;
         if (size > sizeof(reserve) || atomic_exchange(&reserve_taken, true)) out_of_memory(size);
@@ -150,6 +153,7 @@ void arena_reset(struct arena *arena)
         if (chunk != arena->first || is_reserve(chunk)) free_chunk(chunk);
     }
     arena->exhausted = false;
+    arena->expected = 0;
     if (!arena->first || is_reserve(arena->first)) {
         arena_init(arena, arena->limit);
         return;

@@ -40,8 +40,9 @@ struct arena {
     char *next;                /* the first free byte of the newest chunk */
     char *end;
     struct arena_deferred *deferred;
-    size_t size;  /* bytes in all chunks */
-    size_t limit; /* bytes */
+    size_t size;     /* bytes in all chunks */
+    size_t limit;    /* bytes */
+    size_t expected; /* bytes that are allowed besides */
     bool exhausted;
 };
 
@@ -49,6 +50,13 @@ enum { ARENA_LIMIT_DEFAULT = 64 * 1024 * 1024, ARENA_RESERVE = 1024 * 1024 };
 
 /* Makes an empty arena; allocates nothing yet. `limit` 0 is ARENA_LIMIT_DEFAULT. */
 void arena_init(struct arena *arena, size_t limit);
+
+/* Allows `size` more bytes until the next reset: for a message or body, whose size the caller holds
+ * to a limit of its own. */
+static inline void arena_expect(struct arena *arena, size_t size)
+{
+    arena->expected = size < SIZE_MAX - arena->expected ? arena->expected + size : SIZE_MAX;
+}
 
 /* Runs what was deferred, then frees all but the first chunk. */
 void arena_reset(struct arena *arena);

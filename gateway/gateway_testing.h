@@ -282,7 +282,9 @@ static struct service_context edge_prepare(struct edge *edge, const char *config
     edge->shards = shards_new(1);
     edge_must(
         rpc_schema_new(&edge->arena, str_sized(test_descriptors, test_descriptors_size), &schema));
-    struct rpc_server_options options = {.schema = schema};
+    struct rpc_server_options options = {
+        .schema = schema,
+        .message_size_max = (size_t)config_size(edge->config, "GATEWAY_BODY_SIZE_MAX")};
     edge->server = rpc_server_new(&options);
     rpc_server_add(edge->server, &edge_rpc, &edge_handlers, NULL);
     edge_must(rpc_channel_new(&edge->arena, edge->shards, edge->server, "inproc:", &edge->channel));
@@ -399,7 +401,7 @@ static struct reply ask_bytes(struct call *call, struct edge *edge, const char *
     EXPECT(!failed(st));
     if (!failed(st)) {
         reply.headers = *got;
-        EXPECT(!failed(http_read_body(call, exchange, 1 << 24, &reply.bytes)));
+        EXPECT(!failed(http_read_body(call, exchange, 1 << 27, &reply.bytes)));
         reply.body = arena_strndup(call->arena, reply.bytes.data ? reply.bytes.data : "",
                                    reply.bytes.length);
         reply.trailers = http_trailers(exchange);

@@ -55,6 +55,7 @@ static void copy_metadata(const struct call *call, struct http_headers *to,
 
 static struct str frame_of(struct arena *arena, struct str message)
 {
+    arena_expect(arena, RPC_FRAME_HEAD_SIZE + message.length);
     uint8_t *frame = arena_alloc(arena, RPC_FRAME_HEAD_SIZE + message.length);
 
     memcpy(frame + RPC_FRAME_HEAD_SIZE, message.data, message.length);

@@ -181,3 +181,73 @@ TEST(only_protobuf_is_passed_through)
 {
     edge_run(PLAIN, NULL, other_media);
 }
+
+/* ---- large messages ---- */
+
+enum { LARGE = 64 * 1024 * 1024 };
+
+/* A frame with an EchoRequest whose payload (an HttpBody with `data` only) fills it up. */
+static struct str large_frame(void)
+{
+    size_t size = LARGE - 64, data = size - 5, payload = data + 5;
+    uint8_t *frame = malloc(5 + LARGE), *at = frame;
+    size_t lengths[] = {payload, data};
+
+    memset(frame, 'x', 5 + LARGE);
+    at += 5;
+    for (int i = 0; i < 2; i++) {
+        *at++ = 2 << 3 | 2;
+        for (size_t rest = lengths[i]; rest >= 0x80 || (*at++ = (uint8_t)rest, false); rest >>= 7)
+            *at++ = (uint8_t)(rest | 0x80);
+    }
+    size = (size_t)(at - frame) - 5 + data;
+    frame[0] = 0;
+    for (int i = 0; i < 4; i++) frame[1 + i] = (uint8_t)(size >> (24 - 8 * i));
+    return str_sized(frame, 5 + size);
+}
+
+static void large_messages(struct call *call, struct edge *edge)
+{
+    struct str frame = large_frame();
+    struct arena arenas[2];
+    struct call one = *call, other = *call;
+    struct reply reply;
+
+    for (int i = 0; i < 2; i++) arena_init(&arenas[i], 8 * (size_t)LARGE);
+    one.arena = &arenas[0];
+    other.arena = &arenas[1];
+    reply = grpc(&one, edge, "Echo", frame, "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(str_equal(reply.bytes, frame));
+    reply = ask_bytes(&other, edge, "POST", "/echo", str_sized(frame.data + 64, LARGE / 2),
+                      "content-type: image/png");
+    EXPECT(reply.status == 200 && reply.bytes.length == LARGE / 2);
+    for (int i = 0; i < 2; i++) arena_release(&arenas[i]);
+    free((void *)(uintptr_t)frame.data);
+}
+
+/* A method that is not known here is passed through as a stream. */
+static void large_stream(struct call *call, struct edge *edge)
+{
+    struct str frame = large_frame();
+    struct arena arena;
+    struct call one = *call;
+
+    arena_init(&arena, 8 * (size_t)LARGE);
+    one.arena = &arena;
+    struct reply reply = grpc(&one, edge, "Echo", frame, "");
+    EXPECT(reply.status == 200 && strncmp(grpc_status(&reply), "0", 1) == 0);
+    EXPECT(str_equal(reply.bytes, frame));
+    arena_release(&arena);
+    free((void *)(uintptr_t)frame.data);
+}
+
+TEST(large_messages_pass_where_the_limit_lets_them)
+{
+    static const char *const settings[] = {"GATEWAY_BODY_SIZE_MAX=128MiB", NULL};
+
+    edge_run(PLAIN, settings, large_messages);
+    edge_run(HEAD "services:\n- name: edge\n  url: argosy://edge\n  routes:\n"
+                  "  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n",
+             settings, large_stream);
+}

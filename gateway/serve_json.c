@@ -63,6 +63,7 @@ static struct status make_message(struct call *call, struct gateway_request *req
 
     if (failed(st)) return st;
     request->received = body.length;
+    arena_expect(call->arena, 2 * body.length);
     output_init(&wire, call->arena, body.length + CAPACITY_MIN);
     st = binding_request(call->arena, binding, &parameters, body, &wire);
     if (!failed(st) && call->arena->exhausted)
@@ -115,6 +116,7 @@ static struct status make_body(const struct call *call, struct gateway_request *
 
     if (binding->response_raw)
         return take_body(call->arena, binding, message, &request->content_type, &request->body);
+    arena_expect(call->arena, message.length * JSON_GROWTH);
     output_init(&json, call->arena, message.length * JSON_GROWTH + CAPACITY_MIN);
     st = write_json(call->arena, binding, message, &json);
     output_byte(&json, '\n');

@@ -19,15 +19,37 @@ static void put_bytes_field(struct output *out, uint32_t number, struct str byte
 
 /* ---- Timestamp, Duration, FieldMask ---- */
 
+/* Is it the path of a field, in lowerCamelCase or in snake_case but not in both? Both come back to
+ * snake_case alike then. */
+static bool is_mask_path(struct str path)
+{
+    bool capitals = false, underscores = false;
+    char before = '.';
+
+    for (size_t i = 0; i < path.length; i++) {
+        char byte = path.data[i];
+        bool small = byte >= 'a' && byte <= 'z', capital = byte >= 'A' && byte <= 'Z';
+        bool digit = byte >= '0' && byte <= '9';
+        if (!small && !capital && !digit && byte != '_' && byte != '.') return false;
+        if (before == '_' && !small) return false;
+        if (before == '.' && (digit || byte == '.')) return false;
+        capitals |= capital;
+        underscores |= byte == '_';
+        before = byte;
+    }
+    return path.length > 0 && before != '.' && before != '_' && !(capitals && underscores);
+}
+
 /* Field masks have lowerCamelCase in JSON and snake_case on the wire; snake_case is taken too, as
  * our JSON has it. */
 static bool put_mask_path(struct reading *reading, struct str path)
 {
     struct output *out = reading->out;
 
-    if (path.length == 0)
+    if (!is_mask_path(path))
         return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                            "must be names separated by commas");
+                            "must be paths of fields separated by commas, such as "
+                            "name,imageUrls");
     varint_put(out, FIELD_MASK_PATHS << 3 | WIRE_BYTES);
     size_t mark = length_open(out);
     for (size_t i = 0; i < path.length; i++) {

@@ -286,6 +286,14 @@ TEST(refuses_bad_well_known)
         {"Known", "{\"time\":5}", ARGOSY__REASON__MALFORMED_JSON, "time"},
         {"Known", "{\"duration\":\"5\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
         {"Known", "{\"duration\":\"315576000001s\"}", ARGOSY__REASON__INVALID_FIELDS, "duration"},
+        {"Known", "{\"mask\":\"foo_Bar\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"foo__bar\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"foo_3_bar\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"foo_\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"a,,b\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"a..b\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"a b\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
+        {"Known", "{\"mask\":\"*\"}", ARGOSY__REASON__INVALID_FIELDS, "mask"},
         {"Known", "{\"any\":{\"name\":\"x\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
         {"Known", "{\"any\":{\"@type\":\"x/no.such\"}}", ARGOSY__REASON__INVALID_FIELDS, "any"},
         {"Known", "{\"any\":{\"@type\":\"x/transcode_test.Small\",\"nope\":1}}",
@@ -379,6 +387,19 @@ TEST(wire_in_any_order)
               "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
               "\"strings\":[\"a\",\"b\"],\"blobs\":[],"
               "\"colours\":[],\"parts\":[],\"loose\":[]}");
+    /* Unknown groups, one in the other and within a run, are passed over. */
+    CHECK_STR(to_json(type_of("Lists"), bytes("320161"
+                                              "a306"
+                                              "0801"
+                                              "ab06"
+                                              "ac06"
+                                              "a406"
+                                              "320162"
+                                              "a306"
+                                              "a406")),
+              "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
+              "\"strings\":[\"a\",\"b\"],\"blobs\":[],"
+              "\"colours\":[],\"parts\":[],\"loose\":[]}");
     /* Two members of a oneof: the last counts. */
     CHECK_STR(to_json(type_of("Choice"), bytes("120161"
                                                "1805")),
@@ -405,10 +426,27 @@ TEST(wire_in_any_order)
                                                             "a\",\"number\":0}");
 }
 
+TEST(paths_that_json_cannot_name_are_internal)
+{
+    static const char *const masks[] = {"1a080a06666f6f426172",       /* fooBar */
+                                        "1a0a0a08666f6f5f5f626172",   /* foo__bar */
+                                        "1a0b0a09666f6f5f335f626172", /* foo_3_bar */
+                                        "1a060a04666f6f5f"};          /* foo_ */
+    struct output out;
+
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        output_init(&out, &arena, 16);
+        CHECK_INT(transcode_to_json(&arena, type_of("Known"), bytes(masks[i]), &out).code, ==,
+                  STATUS_INTERNAL);
+    }
+}
+
 TEST(broken_wire_is_internal)
 {
-    static const char *const broken[] = {"0a", "0a05", "0aff",         "08",
-                                         "0b", "00",   "0a0361620000", "1280808080808080808080"};
+    static const char *const broken[] = {
+        "0a",   "0a05",     "0aff",         "08",
+        "0b",   "00",       "0a0361620000", "1280808080808080808080",
+        "a306", "a306ac06", "a406",         "0a0161a406"};
     const struct transcode_type *type = type_of("Choice");
     struct output out;
 

@@ -37,28 +37,34 @@ static bool write_time(struct writing *writing, const struct transcode_type *typ
     return true;
 }
 
-/* snake_case to lowerCamelCase, comma behind. */
-static void write_mask_path(struct output *out, struct str path)
+/* snake_case to lowerCamelCase, comma behind. False for a path that would not come back as it was:
+ * with capitals, or with underscores that no small letter follows. */
+static bool write_mask_path(struct output *out, struct str path)
 {
     for (size_t i = 0; i < path.length; i++) {
         char byte = path.data[i];
-        if (byte == '_' && i + 1 < path.length && path.data[i + 1] >= 'a' &&
-            path.data[i + 1] <= 'z')
+        if (byte >= 'A' && byte <= 'Z') return false;
+        if (byte == '_') {
+            if (i + 1 == path.length || path.data[i + 1] < 'a' || path.data[i + 1] > 'z')
+                return false;
             byte = (char)(path.data[++i] & ~0x20);
+        }
         output_byte(out, byte);
     }
     output_byte(out, ',');
+    return true;
 }
 
-static bool write_mask(struct writing *writing, struct str wire)
+static bool write_mask(struct writing *writing, const struct transcode_type *type, struct str wire)
 {
     struct output paths;
     struct wire_field value;
 
     output_init(&paths, writing->arena, wire.length + 1);
     while (wire_next(&wire, &value) == WIRE_FIELD)
-        if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES)
-            write_mask_path(&paths, value.bytes);
+        if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES &&
+            !write_mask_path(&paths, value.bytes))
+            return writing_fail(writing, type->schema, "a path that JSON cannot name");
     if (paths.length > 0) paths.length--;
     write_string(writing->out, output_view(&paths));
     return true;
@@ -135,7 +141,7 @@ bool write_known(struct writing *writing, const struct transcode_type *type, str
     switch (type->schema->well_known) {
     case SCHEMA_TIMESTAMP:
     case SCHEMA_DURATION: return write_time(writing, type, wire);
-    case SCHEMA_FIELD_MASK: return write_mask(writing, wire);
+    case SCHEMA_FIELD_MASK: return write_mask(writing, type, wire);
     case SCHEMA_STRUCT:
     case SCHEMA_LIST_VALUE: return write_repeated(writing, &type->fields[0], wire);
     case SCHEMA_VALUE: return write_any_value(writing, type, wire);

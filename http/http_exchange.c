@@ -126,6 +126,7 @@ static char *grow_body(struct call *call, const struct http_exchange *exchange, 
         wanted = exchange->content_length < BODY_RESERVED_MAX ? (size_t)exchange->content_length
                                                               : BODY_RESERVED_MAX;
     while (wanted < body.length + size) wanted *= 2;
+    arena_expect(call->arena, wanted);
     char *grown = arena_alloc(call->arena, wanted);
     if (body.length > 0) memcpy(grown, body.data, body.length);
     *capacity = wanted;
@@ -146,6 +147,7 @@ struct status http_read_body(struct call *call, struct http_exchange *exchange, 
         if (piece.length == 0) break;
         if (piece.length > max - body.length) return body_too_large();
         if (body.length == 0 && exchange->in.ended && !exchange->in.pending) {
+            arena_expect(call->arena, piece.length);
             *ret_body = str_sized(arena_memdup(call->arena, piece.data, piece.length),
                                   piece.length);
             return status_ok();

@@ -55,6 +55,7 @@ struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct
     channel->shards = shards;
     channel->server = server;
     channel->identity = server ? server->options.identity : NULL;
+    channel->message_size_max = server ? server->options.message_size_max : RPC_MESSAGE_SIZE_MAX;
     st = read_url(arena, url, channel);
     if (failed(st)) return st;
     if (!channel->in_process)
@@ -141,6 +142,7 @@ struct status rpc_call_raw(struct call *call, struct rpc_channel *channel, const
         return rpc_local_call_raw(call, channel, str_of(path), request, options, ret_response);
 
     target = target_of_path(channel, path);
+    arena_expect(call->arena, RPC_FRAME_HEAD_SIZE + request.length);
     frame = arena_alloc(call->arena, RPC_FRAME_HEAD_SIZE + request.length);
     if (request.length > 0) memcpy(frame + RPC_FRAME_HEAD_SIZE, request.data, request.length);
     return rpc_network_call(call, channel, &target,

@@ -19,7 +19,8 @@ bool rpc_channel_is_remote(const struct rpc_channel *channel);
 
 /* `server` serves `inproc:` (may be NULL for a network channel; then `inproc:` answers UNAVAILABLE,
  * as it does for a service that the server does not have). INVALID_ARGUMENT for a URL that is
- * neither. One channel serves all shards. */
+ * neither. One channel serves all shards. The answers' limit is the server's, or
+ * RPC_MESSAGE_SIZE_MAX without one. */
 struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct rpc_server *server,
                               const char *url, struct rpc_channel **ret_channel);
 /* After the shards have been joined. */

@@ -26,6 +26,7 @@ struct rpc_channel {
     struct shards *shards;
     struct rpc_server *server;           /* NULL: none */
     const struct rpc_identity *identity; /* NULL: nothing is signed */
+    size_t message_size_max;             /* of an answer */
     bool in_process;
     const char *addresses[RPC_ADDRESSES_MAX];
     int address_count;

@@ -29,8 +29,8 @@ static struct status exchange_messages(struct call *call, struct client_call *cl
     st = client_call_read_head(call, client);
     if (failed(st)) return st;
     if (!client->trailers_only) {
-        st = http_read_body(call, client->exchange, RPC_FRAME_HEAD_SIZE + RPC_MESSAGE_SIZE_MAX,
-                            &body);
+        st = http_read_body(call, client->exchange,
+                            RPC_FRAME_HEAD_SIZE + client->body.deframer.size_max, &body);
         if (failed(st)) return st;
     }
     st = client_call_status(call, client, options);

@@ -133,7 +133,7 @@ struct status client_call_open(struct call *call, struct rpc_channel *channel,
     st = open_anywhere(call, channel, &request, &client.exchange);
     if (failed(st)) return st;
     client.body.exchange = client.exchange;
-    client.body.deframer.size_max = RPC_MESSAGE_SIZE_MAX;
+    client.body.deframer.size_max = channel->message_size_max;
     *ret_client = client;
     return status_ok();
 }

@@ -66,6 +66,7 @@ struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *
                              "a %s nests deeper than %d messages", descriptor->name,
                              RPC_NESTING_MAX);
 
+    arena_expect(arena, encoded.length);
     rpc_allocator_init(&allocator, arena);
     message = protobuf_c_message_unpack(descriptor, &allocator, encoded.length,
                                         (const uint8_t *)encoded.data);

@@ -75,6 +75,39 @@ TEST(a_megabyte_each_way)
     on_both(large_call);
 }
 
+/* The limit counts for requests and answers alike, and nothing else stands in the way. */
+static void largest_messages(struct call *call, struct loopback *loopback)
+{
+    struct rpc_channel *channels[] = {loopback->local, loopback->network};
+    Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
+    Grpc__Testing__Payload payload = GRPC__TESTING__PAYLOAD__INIT;
+    size_t size = 64 * 1024 * 1024 - 64;
+
+    payload.body.len = size;
+    payload.body.data = calloc(1, size);
+    request.payload = &payload;
+    request.response_size = (int32_t)size;
+    for (int i = 0; i < 2; i++) {
+        Grpc__Testing__SimpleResponse *response = NULL;
+        struct call one;
+        struct arena arena;
+        call_init_child(&one, call, 0);
+        arena_init(&arena, 0);
+        one.arena = &arena;
+        EXPECT_OK(unary(&one, channels[i], &request, NULL, &response));
+        EXPECT(response && response->payload->body.len == size);
+        arena_release(&arena);
+    }
+    free(payload.body.data);
+}
+
+TEST(messages_as_large_as_the_limit_pass)
+{
+    static const struct loopback_options options = {.message_size_max = 64 * 1024 * 1024};
+
+    loopback_run(&options, largest_messages);
+}
+
 static void over_the_limit(struct call *call, struct loopback *loopback)
 {
     Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;

@@ -23,6 +23,8 @@ static void grow(struct emitter *out, size_t size)
 
     if (capacity < used + size) capacity = used + size;
     if (capacity < SIZE_FIRST) capacity = SIZE_FIRST;
+    arena_expect(out->arena,
+                 capacity); /* what is encoded counts already, as the message it is in */
     uint8_t *memory = arena_alloc(out->arena, capacity);
     if (used > 0) memcpy(memory + capacity - used, out->next, used);
     out->begin = memory;

@@ -109,7 +109,10 @@ struct status rpc_deframe(struct arena *arena, struct rpc_deframer *deframer, st
         piece->length -= size;
         return finish_message(arena, deframer, raw, ret_message);
     }
-    if (!deframer->body) deframer->body = arena_alloc(arena, size);
+    if (!deframer->body) {
+        arena_expect(arena, size);
+        deframer->body = arena_alloc(arena, size);
+    }
     deframer->body_length += take(piece, deframer->body + deframer->body_length,
                                   size - deframer->body_length);
     if (deframer->body_length < size) return status_ok();

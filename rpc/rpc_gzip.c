@@ -58,6 +58,7 @@ struct status rpc_gunzip(struct arena *arena, struct str compressed, size_t max,
                              max);
     if (size / DEFLATE_RATIO_MAX > compressed.length) return broken();
 
+    arena_expect(arena, size);
     out = arena_alloc(arena, size + 1);
     invariant(inflateInit2(&stream, GZIP_WINDOW_BITS) == Z_OK);
     stream.next_in = (Bytef *)(uintptr_t)compressed.data;

@@ -45,28 +45,59 @@ bool wire_take_value(struct str *rest, enum wire_type type, uint64_t *ret_value)
     case WIRE_VARINT: return take_varint(rest, ret_value);
     case WIRE_FIXED64: return take_fixed(rest, 8, ret_value);
     case WIRE_FIXED32: return take_fixed(rest, 4, ret_value);
-    case WIRE_BYTES: break;
+    case WIRE_BYTES:
+    case WIRE_GROUP:
+    case WIRE_GROUP_END: break;
     }
     return false;
 }
 
-enum wire_result wire_next(struct str *rest, struct wire_field *ret_field)
+/* Takes one field, or the begin or end of a group. */
+static bool take_field(struct str *rest, struct wire_field *field)
 {
     uint64_t tag, length;
 
-    if (rest->length == 0) return WIRE_END;
-    if (!take_varint(rest, &tag) || tag >> 3 == 0 || tag >> 3 > WIRE_NUMBER_MAX) return WIRE_BROKEN;
-    ret_field->number = (uint32_t)(tag >> 3);
-    ret_field->type = (enum wire_type)(tag & 7);
-    ret_field->value = 0;
-    ret_field->bytes = (struct str){0};
-    if (ret_field->type != WIRE_BYTES)
-        return wire_take_value(rest, ret_field->type, &ret_field->value) ? WIRE_FIELD : WIRE_BROKEN;
+    if (!take_varint(rest, &tag) || tag >> 3 == 0 || tag >> 3 > WIRE_NUMBER_MAX) return false;
+    field->number = (uint32_t)(tag >> 3);
+    field->type = (enum wire_type)(tag & 7);
+    field->value = 0;
+    field->bytes = (struct str){0};
+    if (field->type == WIRE_GROUP || field->type == WIRE_GROUP_END) return true;
+    if (field->type != WIRE_BYTES) return wire_take_value(rest, field->type, &field->value);
 
-    if (!take_varint(rest, &length) || length > rest->length) return WIRE_BROKEN;
-    ret_field->bytes = str_sized(rest->data, (size_t)length);
+    if (!take_varint(rest, &length) || length > rest->length) return false;
+    field->bytes = str_sized(rest->data, (size_t)length);
     advance(rest, (size_t)length);
-    return WIRE_FIELD;
+    return true;
+}
+
+/* Passes over the rest of a group. */
+static bool skip_group(struct str *rest, uint32_t number)
+{
+    uint32_t open[WIRE_GROUPS_MAX] = {number};
+    struct wire_field field;
+    int depth = 1;
+
+    while (depth > 0) {
+        if (!take_field(rest, &field)) return false;
+        if (field.type == WIRE_GROUP) {
+            if (depth == WIRE_GROUPS_MAX) return false;
+            open[depth++] = field.number;
+        } else if (field.type == WIRE_GROUP_END && open[--depth] != field.number) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum wire_result wire_next(struct str *rest, struct wire_field *ret_field)
+{
+    while (rest->length > 0) {
+        if (!take_field(rest, ret_field) || ret_field->type == WIRE_GROUP_END) return WIRE_BROKEN;
+        if (ret_field->type != WIRE_GROUP) return WIRE_FIELD;
+        if (!skip_group(rest, ret_field->number)) return WIRE_BROKEN;
+    }
+    return WIRE_END;
 }
 
 struct str wire_merge(struct arena *arena, struct str message, uint32_t number)

@@ -5,7 +5,9 @@
  *     while ((result = wire_next(&rest, &field)) == WIRE_FIELD) ...;
  *     if (result == WIRE_BROKEN) ...
  *
- * Groups, field numbers outside 1 to 2^29-1, and varints of more than ten bytes are broken. */
+ * Groups, which proto3 does not have, are passed over as the unknown fields that they are. Groups
+ * that do not end or nest deeper than WIRE_GROUPS_MAX, field numbers outside 1 to 2^29-1, and
+ * varints of more than ten bytes are broken. */
 #ifndef RPC_WIRE_H
 #define RPC_WIRE_H
 
@@ -15,9 +17,16 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+enum wire_type {
+    WIRE_VARINT = 0,
+    WIRE_FIXED64 = 1,
+    WIRE_BYTES = 2,
+    WIRE_GROUP = 3,     /* begins a group; no field that wire_next answers has this type */
+    WIRE_GROUP_END = 4, /* likewise */
+    WIRE_FIXED32 = 5,
+};
 
-enum { WIRE_NUMBER_MAX = (1 << 29) - 1 };
+enum { WIRE_NUMBER_MAX = (1 << 29) - 1, WIRE_GROUPS_MAX = 32 };
 
 struct wire_field {
     uint32_t number;

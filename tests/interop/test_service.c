@@ -12,7 +12,7 @@
 enum { HALF_DUPLEX_MAX = 100 };
 
 /* All payloads are zeros. */
-static uint8_t zeros[RPC_MESSAGE_SIZE_MAX];
+static uint8_t zeros[64 * 1024 * 1024];
 
 static struct status fill_payload(const struct call *call, int32_t size,
                                   Grpc__Testing__Payload **ret_payload)
