@@ -247,6 +247,8 @@ static struct status read_settings(const struct service_context *context, struct
     gateway->access_log = config_boolean(config, "GATEWAY_ACCESS_LOG");
     gateway->no_route.route = "none";
     gateway->no_route.method = "any";
+    gateway->own.route = "gateway";
+    gateway->own.method = "any";
     if (!proxies_parse(str_of(config_text(config, "GATEWAY_TRUSTED_PROXIES")), &gateway->proxies,
                        &bad))
         return status_printf(
@@ -264,6 +266,21 @@ static void watch_sessions(const struct service_context *context, struct gateway
     if (!tokens) return;
     gateway->ended = ended_sessions_new(ENDED_SESSIONS_MAX);
     session_watch_start(context, gateway->ended);
+}
+
+/* The services whose methods are passed on, each once; ended by NULL. */
+static const char *const *passed_services(struct arena *arena, const struct route_table *table)
+{
+    const char **names = arena_array(arena, const char *, table->method_count + 1);
+    size_t count = 0, seen;
+
+    for (size_t i = 0; i < table->method_count; i++) {
+        struct str path = str_of(table->method_list[i].method->path + 1);
+        const char *name = arena_strndup(arena, path.data, str_find(path, '/'));
+        for (seen = 0; seen < count && strcmp(names[seen], name) != 0;) seen++;
+        if (seen == count) names[count++] = name;
+    }
+    return names;
 }
 
 struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway)
@@ -291,6 +308,10 @@ struct status gateway_new(const struct service_context *context, struct gateway 
     }
     route_table_finish(context->arena, &gateway->table);
     watch_sessions(context, gateway);
+    gateway->endpoint = (struct rpc_endpoint){
+        .server = context->server,
+        .service_name = "",
+        .passed_on = passed_services(context->arena, &gateway->table)};
     *ret_gateway = gateway;
     return st;
 }

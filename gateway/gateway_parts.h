@@ -17,6 +17,7 @@
 #include "gateway/request.h"
 #include "gateway/route_table.h"
 #include "rpc/channel.h"
+#include "rpc/server.h"
 
 struct gateway {
     const struct kong *kong;
@@ -29,6 +30,8 @@ struct gateway {
     bool access_log;
     struct ended_sessions *ended; /* whose access tokens are over; NULL: no route takes tokens */
     struct traffic no_route;
+    struct traffic own;            /* health and reflection */
+    struct rpc_endpoint endpoint;  /* what the gateway's port serves by itself */
     struct rpc_channel **channels; /* of services that are not the shop's own; owned */
     size_t channel_count;
 };

@@ -23,6 +23,7 @@ struct plan {
     struct json_target json;
     const struct schema_method *method; /* of gRPC, if it is known */
     bool grpc;
+    bool own; /* answered here */
 };
 
 static bool is_grpc(const struct gateway_request *request)
@@ -137,6 +138,21 @@ static bool is_internal(const struct gateway_request *request)
     return method && method->http_count == 0;
 }
 
+/* Health and reflection are the gateway's own, where no route is made for them. */
+static bool is_own(const struct gateway_request *request)
+{
+    static const char *const services[] = {"/grpc.health.v1.Health/",
+                                           "/grpc.reflection.v1.ServerReflection/",
+                                           "/grpc.reflection.v1alpha.ServerReflection/"};
+    const struct kong_route *route = request->route ? request->route->kong : NULL;
+
+    for (size_t i = 0; route && i < route->path_count; i++)
+        if (str_starts_with(route->paths[i].text, STR("/grpc"))) return false;
+    for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
+        if (str_starts_with(request->http->path, str_of(services[i]))) return true;
+    return false;
+}
+
 /* A method that a route's proto knows is passed only if it has an HTTP rule there. */
 static struct status find_grpc(const struct call *call, struct gateway_request *request,
                                struct plan *plan)
@@ -151,6 +167,12 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
         return status_make(STATUS_UNIMPLEMENTED, 0,
                            "only application/grpc and application/grpc+proto are known here");
     request->route = route_table_find(table, &question, &other_method);
+    if (is_own(request)) {
+        request->route = NULL;
+        request->traffic = &request->gateway->own;
+        plan->own = true;
+        return status_ok();
+    }
     if (method) {
         if (!request->route) request->route = method->route;
         request->traffic = &method->traffic;
@@ -246,6 +268,12 @@ static struct status serve(struct call *call, struct gateway_request *request, s
     if (request->answered) return status_ok();
     if (failed(st)) return st;
     if (failed(refused)) return refused;
+    if (plan->own) {
+        request->http_status = 200;
+        request->streams = true;
+        rpc_endpoint_handle(call, request->exchange, &request->gateway->endpoint);
+        return status_ok();
+    }
     int64_t began_us = clock_monotonic_us();
     st = plan->grpc ? serve_grpc(call, request, plan->method)
                     : serve_json(call, request, &plan->json);

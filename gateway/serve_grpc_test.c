@@ -251,3 +251,49 @@ TEST(large_messages_pass_where_the_limit_lets_them)
                   "  - {name: all, paths: [/], strip_path: false, protocols: [http, grpc]}\n",
              settings, large_stream);
 }
+
+/* ---- what the gateway answers itself ---- */
+
+static struct reply own(struct call *call, struct edge *edge, const char *path, struct str frame)
+{
+    return ask_bytes(call, edge, "POST", path, frame, "content-type: application/grpc");
+}
+
+static bool tells(const struct reply *reply, const char *text)
+{
+    return memmem(reply->bytes.data, reply->bytes.length, text, strlen(text)) != NULL;
+}
+
+static void health_and_reflection(struct call *call, struct edge *edge)
+{
+    static const char check[] = "/grpc.health.v1.Health/Check";
+    static const char info[] = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    static const char alpha[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+    struct str serving = FRAME("\x02\x08\x01"), list = FRAME("\x03\x3a\x01*"),
+               nothing = FRAME("\0");
+    struct reply reply = own(call, edge, check, nothing);
+
+    EXPECT(str_equal(reply.bytes, serving) && strncmp(grpc_status(&reply), "0", 1) == 0);
+    reply = own(call, edge, check,
+                (struct str)FRAME("\x0b\x0a\x09"
+                                  "edge.Edge"));
+    EXPECT(str_equal(reply.bytes, serving));
+    reply = own(call, edge, check,
+                (struct str)FRAME("\x06\x0a\x04"
+                                  "nope"));
+    EXPECT(strncmp(grpc_status(&reply), "5", 1) == 0);
+
+    reply = own(call, edge, info, list);
+    EXPECT(tells(&reply, "edge.Edge") && tells(&reply, "grpc.health.v1.Health"));
+    reply = own(call, edge, alpha, list);
+    EXPECT(tells(&reply, "edge.Edge"));
+    reply = own(call, edge, info,
+                (struct str)FRAME("\x0b\x22\x09"
+                                  "edge.Edge"));
+    EXPECT(tells(&reply, "EchoStream"));
+}
+
+TEST(health_and_reflection_are_at_the_gateway)
+{
+    edge_run(PLAIN, NULL, health_and_reflection);
+}

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "fiber/fiber.h"
+#include "rpc/rpc_scope.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 #define NOT_SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
@@ -72,12 +73,25 @@ rpc_health_status(const struct rpc_health *health, const char *service_name)
     return whole_serves(health) && atomic_load(&health->entries[i].serving) ? SERVING : NOT_SERVING;
 }
 
+/* The state of a service, as far as the listener serves it. What a gateway passes on serves as long
+ * as the gateway itself does. */
+static Grpc__Health__V1__HealthCheckResponse__ServingStatus
+status_at(const struct call *call, const struct rpc_health *health, const char *name)
+{
+    const struct rpc_endpoint *endpoint = call->scope->endpoint;
+    const char *const *passed_on = endpoint ? endpoint->passed_on : NULL;
+
+    for (size_t i = 0; passed_on && passed_on[i]; i++)
+        if (strcmp(passed_on[i], name) == 0) return rpc_health_status(health, "");
+    return rpc_health_status(health, name);
+}
+
 static struct status check(struct call *call, const Grpc__Health__V1__HealthCheckRequest *request,
                            Grpc__Health__V1__HealthCheckResponse *response)
 {
     const struct rpc_health *health = call_service(call);
 
-    response->status = rpc_health_status(health, request->service);
+    response->status = status_at(call, health, request->service);
     if (response->status == SERVICE_UNKNOWN)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__SERVICE_ABSENT,
                              "there is no service `%s` here", request->service);
@@ -95,8 +109,8 @@ static struct status watch(struct call *call, const Grpc__Health__V1__HealthChec
 
     for (;;) {
         bool ends = !whole_serves(health);
-        Grpc__Health__V1__HealthCheckResponse__ServingStatus now = rpc_health_status(
-            health, request->service);
+        Grpc__Health__V1__HealthCheckResponse__ServingStatus now = status_at(call, health,
+                                                                             request->service);
         if (now != response.status) {
             response.status = now;
             st = grpc_health_v1_health_watch_reply(call, stream, &response);

@@ -3,7 +3,10 @@
  * are read and written as v1's. */
 #include "rpc/reflection.h"
 
+#include <stdlib.h>
+
 #include "rpc/rpc_arena.h"
+#include "rpc/rpc_scope.h"
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest ReflectionRequest;
 typedef Grpc__Reflection__V1__ServerReflectionResponse ReflectionResponse;
@@ -11,9 +14,14 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse ReflectionResponse;
 #define CASE_OF(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##name
 #define ANSWER_OF(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
+struct listed_service {
+    const char *name;
+    bool everywhere;
+};
+
 struct rpc_reflection {
     const struct rpc_schema *schema;
-    const char *services[RPC_REFLECTION_SERVICES_MAX]; /* sorted */
+    struct listed_service services[RPC_REFLECTION_SERVICES_MAX];
     size_t count;
 };
 
@@ -31,15 +39,11 @@ void rpc_reflection_free(struct rpc_reflection *reflection)
     free(reflection);
 }
 
-void rpc_reflection_add(struct rpc_reflection *reflection, const char *service_name)
+void rpc_reflection_add(struct rpc_reflection *reflection, const char *service_name,
+                        bool everywhere)
 {
-    size_t place = reflection->count;
-
     invariant(reflection->count < RPC_REFLECTION_SERVICES_MAX);
-    for (; place > 0 && strcmp(reflection->services[place - 1], service_name) > 0; place--)
-        reflection->services[place] = reflection->services[place - 1];
-    reflection->services[place] = service_name;
-    reflection->count++;
+    reflection->services[reflection->count++] = (struct listed_service){service_name, everywhere};
 }
 
 /* ---- answers ---- */
@@ -57,20 +61,48 @@ static void answer_error(struct arena *arena, enum status_code code, const char 
     response->error_response = error;
 }
 
-static void answer_services(struct arena *arena, const struct rpc_reflection *reflection,
-                            ReflectionResponse *response)
+static int by_name(const void *left, const void *right)
 {
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The services of an endpoint, sorted. */
+static const char **list_names(struct arena *arena, const struct rpc_reflection *reflection,
+                               const struct rpc_endpoint *endpoint, size_t *ret_count)
+{
+    const char *only = endpoint ? endpoint->service_name : NULL, **names;
+    const char *const *passed_on = endpoint ? endpoint->passed_on : NULL;
+    size_t passed_count = 0, count = 0;
+
+    while (passed_on && passed_on[passed_count]) passed_count++;
+    names = arena_array(arena, const char *, reflection->count + passed_count);
+    for (size_t i = 0; i < reflection->count; i++) {
+        const struct listed_service *service = &reflection->services[i];
+        if (!only || service->everywhere || strcmp(only, service->name) == 0)
+            names[count++] = service->name;
+    }
+    for (size_t i = 0; i < passed_count; i++) names[count++] = passed_on[i];
+    qsort(names, count, sizeof(*names), by_name);
+    *ret_count = count;
+    return names;
+}
+
+static void answer_services(struct arena *arena, const struct rpc_reflection *reflection,
+                            const struct rpc_endpoint *endpoint, ReflectionResponse *response)
+{
+    size_t count;
+    const char **names = list_names(arena, reflection, endpoint, &count);
     Grpc__Reflection__V1__ListServiceResponse *list = arena_new(
         arena, Grpc__Reflection__V1__ListServiceResponse);
     Grpc__Reflection__V1__ServiceResponse *items = arena_array(
-        arena, Grpc__Reflection__V1__ServiceResponse, reflection->count);
+        arena, Grpc__Reflection__V1__ServiceResponse, count);
 
     grpc__reflection__v1__list_service_response__init(list);
-    list->service = arena_array(arena, Grpc__Reflection__V1__ServiceResponse *, reflection->count);
-    list->n_service = reflection->count;
-    for (size_t i = 0; i < reflection->count; i++) {
+    list->service = arena_array(arena, Grpc__Reflection__V1__ServiceResponse *, count);
+    list->n_service = count;
+    for (size_t i = 0; i < count; i++) {
         grpc__reflection__v1__service_response__init(&items[i]);
-        items[i].name = (char *)reflection->services[i];
+        items[i].name = (char *)(uintptr_t)names[i];
         list->service[i] = &items[i];
     }
     response->message_response_case = ANSWER_OF(LIST_SERVICES_RESPONSE);
@@ -138,13 +170,14 @@ static struct str find_file(const struct rpc_schema *schema, const ReflectionReq
 }
 
 void rpc_reflection_answer(struct arena *arena, const struct rpc_reflection *reflection,
-                           ReflectionRequest *request, ReflectionResponse *ret_response)
+                           const struct rpc_endpoint *endpoint, ReflectionRequest *request,
+                           ReflectionResponse *ret_response)
 {
     grpc__reflection__v1__server_reflection_response__init(ret_response);
     ret_response->valid_host = request->host;
     ret_response->original_request = request;
     switch (request->message_request_case) {
-    case CASE_OF(LIST_SERVICES): answer_services(arena, reflection, ret_response); break;
+    case CASE_OF(LIST_SERVICES): answer_services(arena, reflection, endpoint, ret_response); break;
     case CASE_OF(ALL_EXTENSION_NUMBERS_OF_TYPE):
         answer_numbers(arena, reflection, request->all_extension_numbers_of_type, ret_response);
         break;
@@ -174,7 +207,7 @@ static struct status server_reflection_info(struct call *call, struct rpc_stream
                                                                               &request);
         if (failed(st) || !request) return st;
         arena_init(&arena, 0);
-        rpc_reflection_answer(&arena, reflection, request, &response);
+        rpc_reflection_answer(&arena, reflection, call->scope->endpoint, request, &response);
         st = grpc_reflection_v1_server_reflection_server_reflection_info_reply(call, stream,
                                                                                &response);
         arena_release(&arena);
@@ -194,7 +227,8 @@ static struct status answer_alpha(struct call *call, struct arena *arena,
                                   rpc_pack(arena, &request->base), &message);
 
     if (failed(st)) return st;
-    rpc_reflection_answer(arena, call_service(call), (ReflectionRequest *)message, &response);
+    rpc_reflection_answer(arena, call_service(call), call->scope->endpoint,
+                          (ReflectionRequest *)message, &response);
     st = rpc_unpack(arena, &grpc__reflection__v1alpha__server_reflection_response__descriptor,
                     rpc_pack(arena, &response.base), &message);
     if (failed(st)) return st;

@@ -9,6 +9,7 @@
 #include "grpc/reflection/v1/reflection.rpc.h"
 #include "grpc/reflection/v1alpha/reflection.rpc.h"
 #include "rpc/schema.h"
+#include "rpc/server.h"
 
 enum { RPC_REFLECTION_SERVICES_MAX = 64 };
 
@@ -18,12 +19,16 @@ struct rpc_reflection;
 struct rpc_reflection *rpc_reflection_new(const struct rpc_schema *schema);
 void rpc_reflection_free(struct rpc_reflection *reflection);
 
-/* A service to be listed. The name is borrowed for the reflection's life. More than the maximum end
+/* A service to be listed, by all listeners of the server (`everywhere`) or by those that serve it.
+ * The name is borrowed for the reflection's life. More than the maximum end
  * the process. */
-void rpc_reflection_add(struct rpc_reflection *reflection, const char *service_name);
+void rpc_reflection_add(struct rpc_reflection *reflection, const char *service_name,
+                        bool everywhere);
 
-/* Answers one request; the response is in the arena and refers to the request. */
+/* Answers one request that came in at `endpoint` (NULL: the whole server), of which the services are
+ * listed; the response is in the arena and refers to the request. */
 void rpc_reflection_answer(struct arena *arena, const struct rpc_reflection *reflection,
+                           const struct rpc_endpoint *endpoint,
                            Grpc__Reflection__V1__ServerReflectionRequest *request,
                            Grpc__Reflection__V1__ServerReflectionResponse *ret_response);
 

@@ -60,20 +60,20 @@ TEST(files_are_found_by_name_symbol_and_extension)
     arena_init(&arena, 0);
     reflection = rpc_reflection_new(load(&arena));
     request = ask(CASE_OF(FILE_BY_FILENAME), "cart.proto");
-    rpc_reflection_answer(&arena, reflection, &request, &response);
+    rpc_reflection_answer(&arena, reflection, NULL, &request, &response);
     CHECK_STR(file_in(&arena, &response), "cart.proto");
     CHECK(response.original_request == &request);
     request = ask(CASE_OF(FILE_CONTAINING_SYMBOL), "cart_service.CartService.AddToCart");
-    rpc_reflection_answer(&arena, reflection, &request, &response);
+    rpc_reflection_answer(&arena, reflection, NULL, &request, &response);
     CHECK_STR(file_in(&arena, &response), "cart.proto");
     request = ask(CASE_OF(FILE_CONTAINING_EXTENSION), NULL);
     request.file_containing_extension = &extension;
     extension.containing_type = (char *)"google.protobuf.MethodOptions";
     extension.extension_number = 72295728;
-    rpc_reflection_answer(&arena, reflection, &request, &response);
+    rpc_reflection_answer(&arena, reflection, NULL, &request, &response);
     CHECK_STR(file_in(&arena, &response), "google/api/annotations.proto");
     request = ask(CASE_OF(ALL_EXTENSION_NUMBERS_OF_TYPE), "google.protobuf.MethodOptions");
-    rpc_reflection_answer(&arena, reflection, &request, &response);
+    rpc_reflection_answer(&arena, reflection, NULL, &request, &response);
     CHECK_INT(response.message_response_case, ==, ANSWER_OF(ALL_EXTENSION_NUMBERS_RESPONSE));
     CHECK_INT(response.all_extension_numbers_response->n_extension_number, ==, 1);
     CHECK_INT(response.all_extension_numbers_response->extension_number[0], ==, 72295728);
@@ -103,10 +103,10 @@ TEST(what_is_not_there_is_an_answer_and_no_error_of_the_stream)
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         ReflectionRequest request = ask(table[i].which, table[i].text);
         ReflectionResponse response;
-        rpc_reflection_answer(&arena, with_schema, &request, &response);
+        rpc_reflection_answer(&arena, with_schema, NULL, &request, &response);
         CHECK_INT(response.message_response_case, ==, ANSWER_OF(ERROR_RESPONSE));
         CHECK_INT(response.error_response->error_code, ==, table[i].code);
-        rpc_reflection_answer(&arena, without, &request, &response);
+        rpc_reflection_answer(&arena, without, NULL, &request, &response);
         CHECK_INT(response.error_response->error_code, ==, table[i].code);
     }
     rpc_reflection_free(with_schema);
@@ -123,15 +123,30 @@ TEST(services_are_listed_in_order)
     Grpc__Reflection__V1__ListServiceResponse *list;
 
     arena_init(&arena, 0);
-    rpc_reflection_add(reflection, "b.B");
-    rpc_reflection_add(reflection, "c.C");
-    rpc_reflection_add(reflection, "a.A");
-    rpc_reflection_answer(&arena, reflection, &request, &response);
+    rpc_reflection_add(reflection, "b.B", false);
+    rpc_reflection_add(reflection, "c.C", true);
+    rpc_reflection_add(reflection, "a.A", false);
+    rpc_reflection_answer(&arena, reflection, NULL, &request, &response);
     list = response.list_services_response;
     CHECK_INT(list->n_service, ==, 3);
     CHECK_STR(list->service[0]->name, "a.A");
     CHECK_STR(list->service[1]->name, "b.B");
     CHECK_STR(list->service[2]->name, "c.C");
+
+    /* A listener lists what it serves. */
+    const struct rpc_endpoint port = {.service_name = "b.B"};
+    rpc_reflection_answer(&arena, reflection, &port, &request, &response);
+    list = response.list_services_response;
+    CHECK_INT(list->n_service, ==, 2);
+    CHECK_STR(list->service[0]->name, "b.B");
+    CHECK_STR(list->service[1]->name, "c.C");
+    const char *const passed_on[] = {"d.D", "b.E", NULL};
+    const struct rpc_endpoint gateway = {.service_name = "", .passed_on = passed_on};
+    rpc_reflection_answer(&arena, reflection, &gateway, &request, &response);
+    list = response.list_services_response;
+    CHECK_INT(list->n_service, ==, 3);
+    CHECK_STR(list->service[0]->name, "b.E");
+    CHECK_STR(list->service[2]->name, "d.D");
     rpc_reflection_free(reflection);
     arena_release(&arena);
 }

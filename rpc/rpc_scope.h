@@ -21,7 +21,8 @@ struct rpc_scope {
     const struct http_headers *outgoing;
 
     void *service;
-    bool request_gzip; /* the request came compressed */
+    const struct rpc_endpoint *endpoint; /* where the call came in; NULL: the whole server */
+    bool request_gzip;                   /* the request came compressed */
 
     /* The answer. */
     struct http_headers reply_metadata;

@@ -31,7 +31,7 @@ static void add(struct rpc_server *server, const struct rpc_addition *addition)
 {
     rpc_routes_add(&server->routes, server->options.schema, addition);
     rpc_health_add(server->health, addition->description->name);
-    rpc_reflection_add(server->reflection, addition->description->name);
+    rpc_reflection_add(server->reflection, addition->description->name, addition->everywhere);
 }
 
 void rpc_server_add(struct rpc_server *server, const struct rpc_service *description,

@@ -47,10 +47,13 @@ void rpc_server_free(struct rpc_server *server);
 http_handler rpc_server_handle;
 
 /* What one listener serves: the whole server, or only one service of it (each X_LISTEN serves its
- * own). `data` of http_server_options for rpc_endpoint_handle. service_name NULL: all. */
+ * own), and what is served everywhere. `data` of http_server_options for rpc_endpoint_handle. */
 struct rpc_endpoint {
     struct rpc_server *server;
-    const char *service_name;
+    const char *service_name; /* NULL: all; "": only what is served everywhere */
+    /* Services that can be called at the listener although the server does not have them, as a
+     * gateway passes them on, for reflection and health; ended by NULL. May be NULL. */
+    const char *const *passed_on;
 };
 http_handler rpc_endpoint_handle;
 

@@ -412,8 +412,9 @@ static void refuse_http(const struct call *call, struct http_exchange *exchange)
 }
 
 static void serve(struct call *call, struct http_exchange *exchange,
-                  const struct rpc_server *server, const char *only)
+                  const struct rpc_endpoint *endpoint)
 {
+    const struct rpc_server *server = endpoint->server;
     const struct http_request *request = http_request(exchange);
     struct serving serving = {.call = call, .exchange = exchange, .server = server};
     struct rpc_route *route;
@@ -424,11 +425,12 @@ static void serve(struct call *call, struct http_exchange *exchange,
         refuse_http(call, exchange);
         return;
     }
-    route = find_route(server, request->path, only);
+    route = find_route(server, request->path, endpoint->service_name);
     rpc_scope_init(&serving.scope);
     serving.scope.metadata[0] = &request->headers;
     serving.scope.client_ip = request->peer;
     call->caller = rpc_scope_caller(&serving.scope);
+    serving.scope.endpoint = endpoint;
     rpc_run_begin(&serving.run, call, route, &serving.scope);
     if (!route->handler)
         answer(&serving, rpc_run_end(&serving.run, rpc_invoke(call, route, NULL, NULL, NULL)),
@@ -442,12 +444,12 @@ static void serve(struct call *call, struct http_exchange *exchange,
 
 void rpc_server_handle(struct call *call, struct http_exchange *exchange, void *data)
 {
-    serve(call, exchange, data, NULL);
+    struct rpc_endpoint whole = {.server = data};
+
+    serve(call, exchange, &whole);
 }
 
 void rpc_endpoint_handle(struct call *call, struct http_exchange *exchange, void *data)
 {
-    const struct rpc_endpoint *endpoint = data;
-
-    serve(call, exchange, endpoint->server, endpoint->service_name);
+    serve(call, exchange, data);
 }
