@@ -171,34 +171,6 @@ void answer_cache_rules(const struct call *call, struct gateway_request *request
         request_header_add(call, request, STR("vary"), STR("authorization, cookie"));
 }
 
-/* Does If-None-Match have the tag (RFC 9110, section 13.1.2: weak comparison)? */
-static bool is_known_tag(struct str list, struct str tag)
-{
-    struct str part;
-
-    if (str_starts_with(tag, STR("W/"))) tag = str_sized(tag.data + 2, tag.length - 2);
-    while (str_split(&list, ',', &part)) {
-        part = str_trim(part);
-        if (str_is(part, "*")) return true;
-        if (str_starts_with(part, STR("W/"))) part = str_sized(part.data + 2, part.length - 2);
-        if (str_equal(part, tag)) return true;
-    }
-    return false;
-}
-
-static bool is_not_modified(const struct call *call, const struct gateway_request *request)
-{
-    struct str method = request->http->method, tag;
-
-    if (request->http_status != 200 || !(str_is(method, "GET") || str_is(method, "HEAD")))
-        return false;
-    struct str list = http_headers_get(&request->http->headers, "if-none-match");
-    if (!list.data) return false;
-    list = compress_plain_tags(call->arena, list);
-    tag = http_headers_get(&request->reply, "etag");
-    return tag.data && is_known_tag(list, tag);
-}
-
 /* On a terminal the next prompt begins a line of its own. */
 static struct str end_line(const struct call *call, struct str body)
 {
@@ -211,6 +183,9 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
     int64_t retry_ms = st.details ? st.details->retry_after_ms : 0;
 
     if (request->http_status == 0) request->http_status = answer_override(&request->reply);
+    if (request->http_status == 0 && st.reason == ARGOSY__REASON__VERSION_STALE &&
+        conditions_given(request))
+        request->http_status = 412;
     if (request->http_status == 0) request->http_status = answer_status(st);
     request->body = request->plain_errors
                         ? str_of(arena_printf(call->arena, "%s\n", public_message(st)))
@@ -258,13 +233,13 @@ static void compress_answer(const struct call *call, struct gateway_request *req
 
 void answer_json(const struct call *call, struct gateway_request *request)
 {
-    if (failed(request->outcome)) prepare_error(call, request);
-    bool may = may_be_compressed(request);
-    bool compressed = may && compress_is_wanted(accept_encoding(request));
-    if (is_not_modified(call, request)) {
-        request->http_status = 304;
-        request->body = STR("");
+    bool may = may_be_compressed(request); /* a 304 has the tag of the body that it stands for */
+    if (!failed(request->outcome)) conditions_apply(call, request);
+    if (failed(request->outcome)) {
+        prepare_error(call, request);
+        may = may_be_compressed(request);
     }
+    bool compressed = may && compress_is_wanted(accept_encoding(request));
     forward_reply(call, request);
     answer_headers(call, request);
     answer_cache_rules(call, request);

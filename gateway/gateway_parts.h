@@ -8,6 +8,7 @@
  *     serve_grpc.c   a gRPC request passed through
  *     forward.c      which headers go to a service, and come back
  *     compress.c     gzip: for whom, and the tags of it
+ *     conditions.c   If-Match and If-None-Match
  *     answer.c       answers and errors as JSON */
 #ifndef GATEWAY_GATEWAY_PARTS_H
 #define GATEWAY_GATEWAY_PARTS_H
@@ -57,6 +58,18 @@ struct status serve_json(struct call *call, struct gateway_request *request,
  */
 struct status serve_grpc(struct call *call, struct gateway_request *request,
                          const struct schema_method *method);
+
+/* ---- conditions ---- */
+
+/* Has the request If-Match or If-None-Match? A failure by VERSION_STALE is 412 then. */
+bool conditions_given(const struct gateway_request *request);
+/* Before the call: INVALID_ARGUMENT (IF_MATCH_INVALID) for an If-Match that is no list of tags,
+ * ABORTED (VERSION_STALE) for a change of what has no ETag. */
+struct status conditions_check(const struct call *call, const struct gateway_request *request,
+                               const struct schema_method *method);
+/* After a call that went well: what is read is answered only if its ETag meets the conditions, else
+ * by 304 or by the failure in `outcome`. */
+void conditions_apply(const struct call *call, struct gateway_request *request);
 
 /* ---- headers ---- */
 

@@ -58,6 +58,48 @@ static void heads(struct call *call, struct edge *edge)
     EXPECT(reply.status == 200);
 }
 
+/* RFC 9110, sections 13.1 and 13.2.2. */
+static void conditions(struct call *call, struct edge *edge)
+{
+    static const struct {
+        const char *method, *headers;
+        int status;
+    } cases[] = {
+        {"GET", "if-match: \"v7\"", 200},
+        {"GET", "if-match: *", 200},
+        {"GET", "if-match: \"v6\"\nif-match: \"v7\"", 200},
+        {"GET", "if-match: W/\"v7\"", 412},
+        {"GET", "if-match: \"v6\"", 412},
+        {"GET", "if-match: v7", 400},
+        {"GET", "if-match: \"v6\"\nif-none-match: \"v7\"", 412},
+        {"GET", "if-match: \"v7\"\nif-none-match: \"v7\"", 304},
+        {"GET", "if-none-match: \"v6\"\nif-none-match: \"v7\"", 304},
+        {"GET", "if-none-match: \"a,b\", \"v7\"", 304},
+        {"GET", "if-none-match: \"v6,\"\"v7\"", 200},
+        {"GET", "if-none-match: v7", 200},
+        {"HEAD", "if-none-match: *", 304},
+        {"PUT", "if-match: \"v7\"", 412}, /* its rpc has no versions */
+        {"PUT", "if-match: *", 200},
+        {"PUT", "if-match: 7", 400},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *body = strcmp(cases[i].method, "PUT") == 0 ? "{}" : "";
+        struct reply reply = ask(call, edge, cases[i].method, "/tell/a", body, cases[i].headers);
+        if (reply.status != cases[i].status) printf("  %s %d\n", cases[i].headers, reply.status);
+        EXPECT(reply.status == cases[i].status);
+    }
+    struct reply reply = ask(call, edge, "POST", "/fail/10", "", "if-match: *");
+    EXPECT(reply.status == 412 && has(reply.body, "\"code\":\"ABORTED\""));
+    reply = ask(call, edge, "POST", "/fail/10", "", "");
+    EXPECT(reply.status == 409);
+}
+
+TEST(conditional_requests)
+{
+    edge_run(PLAIN, NULL, conditions);
+}
+
 TEST(head_and_etag)
 {
     edge_run(PLAIN, NULL, heads);
@@ -358,14 +400,14 @@ static void metadata(struct call *call, struct edge *edge)
         call, edge, "GET", "/tell/a", "",
         "x-user-email: eve@x\nx-user-role: admin\nx-device-id: d\nx-client-ip: 9.9.9.9\n"
         "x-fleet-signature: v1.0.x\ngrpc-metadata-x-user-email: eve@x\ngrpc-metadata-x-mine: 1\n"
-        "x-custom: 2\nidempotency-key: k\nif-match: \"v\"\naccept-language: de\ncookie: "
+        "x-custom: 2\nidempotency-key: k\nif-match: \"v7\"\naccept-language: de\ncookie: "
         "refresh-token=r\n"
         "authorization: Basic x\ngrpc-metadata-authorization: x\nstripe-signature: t=1,v1=a");
 
     EXPECT(has(reply.body,
                "\"email\":\"\",\"role\":\"\",\"device_id\":\"\",\"client_ip\":\"127.0.0.1\""));
     EXPECT(has(reply.body, "\"metadata\":[\"idempotency-key: k\",\"if-match: "
-                           "\\\"v\\\"\",\"accept-language: de\",\"x-mine: 1\","
+                           "\\\"v7\\\"\",\"accept-language: de\",\"x-mine: 1\","
                            "\"stripe-signature: t=1,v1=a\"]"));
     EXPECT(is(header_of(call, &reply, "idempotent-replayed"), "true"));
     reply = ask(call, edge, "GET", "/tell/a", "", "x-forwarded-for: 1.2.3.4");

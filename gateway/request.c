@@ -72,6 +72,22 @@ struct str request_header(const struct gateway_request *request, const char *nam
     return value.data ? value : STR("");
 }
 
+struct str request_header_list(const struct call *call, const struct gateway_request *request,
+                               const char *name)
+{
+    const struct http_headers *headers = &request->http->headers;
+    struct str list = {0};
+
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct http_header *item = &headers->items[i];
+        if (!str_is(item->name, name)) continue;
+        list = list.data ? str_of(arena_printf(call->arena, "%.*s, %.*s", STR_ARGS(list),
+                                               STR_ARGS(item->value)))
+                         : item->value;
+    }
+    return list;
+}
+
 /* Headers are chosen by us and their values by services, so that one which cannot be sent is better
  * left out than made the request's failure. */
 void request_header_add(const struct call *call, struct gateway_request *request, struct str name,

@@ -58,6 +58,11 @@ void request_header_add(const struct call *call, struct gateway_request *request
 /* A header of the request; empty if it is not there. */
 struct str request_header(const struct gateway_request *request, const char *name);
 
+/* All lines of a header whose value is a list, with commas between them (RFC 9110, section 5.3);
+ * data NULL if it is not there. */
+struct str request_header_list(const struct call *call, const struct gateway_request *request,
+                               const char *name);
+
 /* Did it come by plain HTTP, also to the proxies before us, on a listener that is bound to
  * loopback? There curl and browsers would
  * not send a Secure cookie back. */

@@ -367,6 +367,7 @@ struct status serve_json(struct call *call, struct gateway_request *request,
                            "this method takes a stream of messages; call it over gRPC");
     st = limit(call, request, method->server_streaming);
     if (!failed(st)) st = make_message(call, request, target, &message);
+    if (!failed(st)) st = conditions_check(call, request, method);
     if (failed(st)) return st;
     forward_request_json(call, request);
     rpc_scope_new(call, &request->user, &request->metadata, request->client_ip);

@@ -80,6 +80,9 @@ void *call_service(const struct call *call);
 /* Metadata of the caller by lower-case name: the first value, or a str with data NULL. Names that
  * end in "-bin" are decoded. */
 struct str call_metadata(const struct call *call, const char *name);
+/* All values of a name whose value is a list, with commas between them (RFC 9110, section 5.3); data
+ * NULL if there is none. */
+struct str call_metadata_list(const struct call *call, const char *name);
 /* The peer's IP address as text; for calls through the gateway the client's. */
 const char *call_peer(const struct call *call);
 

@@ -158,6 +158,24 @@ struct str call_metadata(const struct call *call, const char *name)
     return value;
 }
 
+struct str call_metadata_list(const struct call *call, const char *name)
+{
+    struct str list = {0};
+
+    if (!call_metadata(call, name).data) return list;
+    for (int i = 0; i < 2 && !list.data; i++) {
+        const struct http_headers *metadata = call->scope->metadata[i];
+        for (size_t j = 0; metadata && j < metadata->count; j++) {
+            const struct http_header *item = &metadata->items[j];
+            if (!str_is(item->name, name)) continue;
+            list = list.data ? str_of(arena_printf(call->arena, "%.*s, %.*s", STR_ARGS(list),
+                                                   STR_ARGS(item->value)))
+                             : item->value;
+        }
+    }
+    return list;
+}
+
 const char *call_peer(const struct call *call)
 {
     return call->scope ? call->scope->client_ip : "";

@@ -7,6 +7,7 @@
 #include "reasons.pb-c.h"
 #include "rpc/rpc_arena.h"
 #include "services/product/product_service.h"
+#include "services/product/product_version.h"
 
 enum { PAGE_SIZE_DEFAULT = 50 };
 
@@ -45,75 +46,11 @@ struct status product_call_once(struct call *call, const struct product_actor *a
                                   &ret_request->replayed);
 }
 
-/* ---- versions ---- */
-
-static struct status if_match_invalid(void)
-{
-    return status_make(
-        STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IF_MATCH_INVALID,
-        "If-Match must be the product's version as its ETag gives it, such as \"7\", or *; "
-        "and the same as `version` if both are given");
-}
-
-/* An entity tag (RFC 9110, section 8.8.3): "7", W/"7", or without quotes; * is any version. What
- * stands behind a dash tells answers apart, not versions. */
-static bool parse_tag(struct str tag, int64_t *ret_version)
-{
-    tag = str_trim(tag);
-    if (str_is(tag, "*")) {
-        *ret_version = 0;
-        return true;
-    }
-    if (str_starts_with(tag, STR("W/"))) tag = str_sized(tag.data + 2, tag.length - 2);
-    if (tag.length >= 2 && tag.data[0] == '"' && tag.data[tag.length - 1] == '"')
-        tag = str_sized(tag.data + 1, tag.length - 2);
-    tag.length = str_find(tag, '-');
-    return tag.length > 0 && tag.data[0] != '+' && str_to_i64(tag, ret_version) && *ret_version > 0;
-}
-
-/* The version that a change is based on: the request's, or that of If-Match; 0 is any. */
-static struct status read_version(const struct call *call, bool given, int64_t version,
-                                  int64_t *ret_version)
-{
-    struct str tag = call_metadata(call, "if-match");
-    int64_t matched = 0;
-
-    if (tag.data && !parse_tag(tag, &matched)) return if_match_invalid();
-    if (given && matched != 0 && matched != version) return if_match_invalid();
-    *ret_version = given ? version : matched;
-    return status_ok();
-}
-
-/* What can be bought changes without a new version, and is part of the answer: two answers that
- * differ in it must differ in their tags. 0 if no stock is tracked. */
-static uint32_t availability(const ProductService__Product *product)
-{
-    uint64_t hash = 0;
-
-    for (size_t i = 0; i < product->n_variants; i++) {
-        const ProductService__Variant *variant = product->variants[i];
-        if (variant->available_given_case == 0) continue;
-        hash = (hash ^ (uint64_t)variant->available ^ (i << 48)) * 0x9E3779B97F4A7C15;
-        hash ^= hash >> 29;
-        if (hash == 0) hash = 1;
-    }
-    return (uint32_t)(hash ^ hash >> 32);
-}
-
-/* "7", or "7-2839" for a product whose stock is tracked; NULL: an answer that shows no stock. */
 static struct status reply_etag(const struct call *call, int64_t version,
-                                const ProductService__Product *product)
+                                ProductService__Variant *const *variants, size_t count)
 {
-    char tag[2 + 2 * NUMBER_TEXT_SIZE + 1] = "\"";
-    size_t length = 1 + number_format_i64(version, tag + 1);
-    uint32_t stock = product ? availability(product) : 0;
-
-    if (stock) {
-        tag[length++] = '-';
-        length += number_format_u64(stock, tag + length);
-    }
-    tag[length++] = '"';
-    return call_reply_metadata(call, STR("etag"), str_sized(tag, length));
+    return call_reply_metadata(call, STR("etag"),
+                               product_tag(call->arena, version, variants, count));
 }
 
 void product_reply(ProductService__StandardResponse *response, int status_code, const char *message)
@@ -159,7 +96,8 @@ static struct status replay_created(const struct call *call, struct str answer,
 
     if (failed(st)) return st;
     if (response->result_case != PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_PRODUCT_DATA) return st;
-    return reply_etag(call, response->product_data->version, NULL);
+    return reply_etag(call, response->product_data->version, response->product_data->variants,
+                      response->product_data->n_variants);
 }
 
 /* Makes a product, which belongs to the caller. */
@@ -187,7 +125,8 @@ static struct status create_product(struct call *call,
     if (failed(st)) return st;
     if (once.replayed.data) return replay_created(call, once.replayed, response);
     reply_created(call->arena, &product, response);
-    return reply_etag(call, product.version, NULL);
+    return reply_etag(call, product.version, response->product_data->variants,
+                      response->product_data->n_variants);
 }
 
 /* Active products are for everybody; a seller sees only its own others. */
@@ -345,13 +284,13 @@ static struct status get_product_by_id(struct call *call,
     response->product = one_product(call->arena, product);
     st = reply_place(call, request->category, product);
     if (failed(st)) return st;
-    return reply_etag(call, product->version, product);
+    return reply_etag(call, product->version, product->variants, product->n_variants);
 }
 
 /* What a change of a product is checked by, between reading and writing it. */
 struct change_request {
     struct product_actor actor;
-    int64_t version; /* 0: any */
+    struct product_condition condition;
     int64_t now_us;
     const ProductService__UpdateProductRequest *patch;
 };
@@ -364,7 +303,7 @@ static struct status apply_patch(struct arena *arena, const struct product *prod
 
     st = product_check_change(product, &change->actor);
     if (failed(st)) return st;
-    st = product_check_version(arena, product, change->version);
+    st = product_condition_check(arena, product, &change->condition);
     if (failed(st)) return st;
     return product_patch(arena, product, change->patch, change->now_us, ret_product);
 }
@@ -387,7 +326,7 @@ static struct status update_product(struct call *call,
     if (request->created_by_given_case && !data.actor.is_admin)
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
                            "only an admin gives a product to another seller (created_by)");
-    st = read_version(call, versioned, versioned ? request->version : 0, &data.version);
+    st = product_condition_read(call, versioned ? request->version : 0, &data.condition);
     if (failed(st)) return st;
     change.created_by = data.actor.email;
     st = service->store->update(call, service->store, &key, &change, &product);
@@ -396,7 +335,8 @@ static struct status update_product(struct call *call,
     product_reply(response, 200, "product updated");
     response->result_case = PRODUCT_SERVICE__STANDARD_RESPONSE__RESULT_UPDATED_PRODUCT;
     response->updatedproduct = product_message_updated(call->arena, &product);
-    return reply_etag(call, product.version, NULL);
+    return reply_etag(call, product.version, response->updatedproduct->variants,
+                      response->updatedproduct->n_variants);
 }
 
 static struct status allow_removal(struct arena *arena, const struct product *product, void *data)
@@ -406,7 +346,7 @@ static struct status allow_removal(struct arena *arena, const struct product *pr
 
     st = product_check_change(product, &change->actor);
     if (failed(st)) return st;
-    st = product_check_version(arena, product, change->version);
+    st = product_condition_check(arena, product, &change->condition);
     if (failed(st)) return st;
     return product_check_unreserved(arena, product);
 }
@@ -426,7 +366,7 @@ static struct status delete_product(struct call *call,
 
     st = product_call_seller(call, &data.actor);
     if (failed(st)) return st;
-    st = read_version(call, versioned, versioned ? request->version : 0, &data.version);
+    st = product_condition_read(call, versioned ? request->version : 0, &data.condition);
     if (failed(st)) return st;
     check.created_by = data.actor.email;
     st = service->store->remove(call, service->store, &key, &check, &product);

@@ -242,8 +242,10 @@ static void check_versions(struct call *call)
 {
     const ProductService__ProductData *product = shirt(call);
     ProductService__UpdateProductRequest request = update_of(product);
-    static const char *const bad[] = {"",    "x",  "\"\"", "\"x\"", "-1", "0", "\"1\", \"2\"",
-                                      "1.5", "\"1"};
+    static const char *const bad[] = {"",    "x",   "-1",       "0",       "3",
+                                      "1.5", "\"1", "*, \"3\"", "w/\"3\"", "\"3\" \"4\""};
+    static const char *const others[] = {"\"1\"",  "W/\"3\"", "\"\"",         "\"x\"",  "\"3-1\"",
+                                         "\"03\"", "\"+3\"",  "\"1\", \"2\"", "\"1,3\""};
 
     set_name(&request, "Shirt");
     set_version(&request, 1);
@@ -253,16 +255,18 @@ static void check_versions(struct call *call)
     request.version_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__VERSION_GIVEN__NOT_SET;
     EXPECT_REASON(update_if(as(call, &seller), &request, "\"1\""), ARGOSY__REASON__VERSION_STALE);
     EXPECT_OK(update_if(as(call, &seller), &request, "\"2\""));
-    EXPECT_OK(update_if(as(call, &seller), &request, "3"));
-    EXPECT_OK(update_if(as(call, &seller), &request, "W/\"4\""));
-    EXPECT_OK(update_if(as(call, &seller), &request, "*"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         EXPECT_REASON(update_if(as(call, &seller), &request, bad[i]),
                       ARGOSY__REASON__IF_MATCH_INVALID);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        EXPECT_REASON(update_if(as(call, &seller), &request, others[i]),
+                      ARGOSY__REASON__VERSION_STALE);
+    EXPECT_OK(update_if(as(call, &seller), &request, "\"1\", W/\"2\",, \"3\""));
+    EXPECT_OK(update_if(as(call, &seller), &request, "*"));
     set_version(&request, 6);
-    EXPECT_REASON(update_if(as(call, &seller), &request, "\"5\""),
-                  ARGOSY__REASON__IF_MATCH_INVALID);
-    EXPECT_OK(update_if(as(call, &seller), &request, "\"6\""));
+    EXPECT_REASON(update_if(as(call, &seller), &request, "\"5\""), ARGOSY__REASON__VERSION_STALE);
+    set_version(&request, 5);
+    EXPECT_OK(update_if(as(call, &seller), &request, "\"5\""));
 }
 
 TEST(stale_versions_change_nothing)

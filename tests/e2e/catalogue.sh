@@ -50,7 +50,11 @@ api PATCH "/products/c/$unpriced" '{"status":"active","price":0}'; expect 200 '.
 # Changing: only what is given; a stale version changes nothing.
 api PATCH "/products/apparel/$id" '{"price":24.5}'; expect 200 '.updatedProduct.price == 24.5' '.updatedProduct.name == "T-Shirt"' '.updatedProduct.version == "2"'
 api PATCH "/products/apparel/$id" '{"name":"Stale","version":"1"}'; expect 409 '.error.reason == "VERSION_STALE"'
-api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "1"'; expect 409
+api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "1"'; expect 412 '.error.reason == "VERSION_STALE"' '.error.code == "ABORTED"'
+api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: W/"2"'; expect 412
+api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "2-77"'; expect 412
+api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-None-Match: *'; expect 412
+api DELETE "/products/apparel/$id" '' -H 'If-Match: "1", "3"'; expect 412
 api PATCH "/products/apparel/$id" '{"name":"Tee"}' -H 'If-Match: "2"'; expect 200 '.updatedProduct.name == "Tee"'
 api PATCH "/products/apparel/$id" '{"new_category":"tops"}'; expect 200 '.updatedProduct.category == "tops"'
 # Its id names it for good: old links find it, and say where it is now.
@@ -92,17 +96,22 @@ api GET "/products/kitchen/$mug"; tag=$(header etag)
 api GET "/products/kitchen/$mug" '' -H "If-None-Match: $tag"; expect 304
 api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"1\"}"; expect 200
 api GET "/products/kitchen/$mug" '' -H "If-None-Match: $tag"; expect 200 '.product.product.variants[0].available == "16"'
-api PATCH "/products/kitchen/$mug" '{"vendor":"Potters"}' -H "If-Match: $tag"; expect 200
+api PATCH "/products/kitchen/$mug" '{"vendor":"Potters"}' -H "If-Match: $tag"; expect 412
+api GET "/products/kitchen/$mug"; tag=$(header etag)
+api PATCH "/products/kitchen/$mug" '{"vendor":"Potters"}' -H 'If-Match: "9"' -H "If-Match: $tag"; expect 200
+tag=$(header etag)
+api GET "/products/kitchen/$mug" '' -H "If-None-Match: $tag"; expect 304
+api GET "/products/kitchen/$mug" '' -H "If-Match: W/$tag"; expect 412
 api POST "/products/kitchen/$mug/stock" "{\"variant_id\":\"$blue\",\"delta\":\"-1\"}"; expect 200
 api GET "/products/kitchen/$mug/stock/entries"; expect 200 '.stock_entries.entries | length == 4' '.stock_entries.entries[2].on_hand_delta == "10"'
 
 # An Idempotency-Key, plain or as a quoted string: the first answer again, and no second effect.
 make_once() { api POST /products "{\"name\":\"$1\",\"category\":\"once\",\"price\":3,\"stock\":\"5\"}" -H "Idempotency-Key: $2"; }
-make_once Bowl make-1; expect 201; first=$body; bowl=$(value .product_data.product_id)
+make_once Bowl make-1; expect 201; first=$body; first_tag=$(header etag); bowl=$(value .product_data.product_id)
 check "the first is not marked" [ -z "$(header idempotent-replayed)" ]
 make_once Bowl make-1; expect 201; check "the repeat answers the same" [ "$body" = "$first" ]
 check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
-check "and has the version" [ "$(header etag)" = '"1"' ]
+check "and has the tag" [ "$(header etag)" = "$first_tag" ]
 make_once Bowl '"make-1"'; expect 201; check "the quoted form is the same key" [ "$body" = "$first" ]
 make_once Dish make-1; expect 422 '.error.reason == "IDEMPOTENCY_KEY_REUSED"'
 api GET '/products?category=once'; expect 200 '.products.total_count == 1'
