@@ -54,10 +54,63 @@ static bool nesting_fits(const ProtobufCMessageDescriptor *descriptor, struct st
     return true;
 }
 
+/* A message over this size is not looked through for groups: it is copied once for each level. */
+enum { GROUPS_DROPPED_MAX = 256 * 1024 };
+
+static char *put_varint(char *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) *to++ = (char)(value | 0x80);
+    *to++ = (char)value;
+    return to;
+}
+
+static char *put_fixed(char *to, uint64_t value, int size)
+{
+    for (int i = 0; i < size; i++) *to++ = (char)(value >> (8 * i));
+    return to;
+}
+
+/* The message without groups, which are unknown fields to us but refused by protobuf-c; also those
+ * of the messages in it, as deep as `levels`. What is written is never longer than what was read. */
+static struct str drop_groups(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
+                              struct str encoded, int levels)
+{
+    char *copy = arena_alloc(arena, encoded.length + 1), *to = copy;
+    struct wire_field field;
+    enum wire_result result;
+
+    while ((result = wire_next(&encoded, &field)) == WIRE_FIELD) {
+        const ProtobufCFieldDescriptor *known;
+
+        to = put_varint(to, (uint64_t)field.number << 3 | field.type);
+        if (field.type == WIRE_VARINT) to = put_varint(to, field.value);
+        if (field.type == WIRE_FIXED64) to = put_fixed(to, field.value, 8);
+        if (field.type == WIRE_FIXED32) to = put_fixed(to, field.value, 4);
+        if (field.type != WIRE_BYTES) continue;
+        known = protobuf_c_message_descriptor_get_field(descriptor, field.number);
+        if (known && known->type == PROTOBUF_C_TYPE_MESSAGE && levels > 1)
+            field.bytes = drop_groups(arena, known->descriptor, field.bytes, levels - 1);
+        to = put_varint(to, field.bytes.length);
+        if (field.bytes.length > 0) memcpy(to, field.bytes.data, field.bytes.length);
+        to += field.bytes.length;
+    }
+    if (result == WIRE_BROKEN) return STR("\xff"); /* is no message either */
+    return str_sized(copy, (size_t)(to - copy));
+}
+
+static ProtobufCMessage *unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
+                                struct str encoded)
+{
+    ProtobufCAllocator allocator;
+
+    rpc_allocator_init(&allocator, arena);
+    return protobuf_c_message_unpack(descriptor, &allocator, encoded.length,
+                                     (const uint8_t *)encoded.data);
+}
+
 struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                          struct str encoded, ProtobufCMessage **ret_message)
 {
-    ProtobufCAllocator allocator;
     ProtobufCMessage *message;
 
     if (nests_deeper(descriptor, RPC_NESTING_MAX) &&
@@ -67,9 +120,10 @@ struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *
                              RPC_NESTING_MAX);
 
     arena_expect(arena, encoded.length);
-    rpc_allocator_init(&allocator, arena);
-    message = protobuf_c_message_unpack(descriptor, &allocator, encoded.length,
-                                        (const uint8_t *)encoded.data);
+    message = unpack(arena, descriptor, encoded);
+    if (!message && !arena->exhausted && encoded.length <= GROUPS_DROPPED_MAX)
+        message = unpack(arena, descriptor,
+                         drop_groups(arena, descriptor, encoded, RPC_NESTING_MAX));
     if (arena->exhausted)
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
                            "the message needs more memory than one call may have");

@@ -34,6 +34,28 @@ TEST(garbage_is_malformed)
     arena_release(&arena);
 }
 
+TEST(unknown_groups_are_passed_over)
+{
+    arena_init(&arena, 0);
+    ProtobufCMessage *message;
+
+    /* products [{product_id "p", group 100 {1: 5}, name "n"}], group 99 {group 2 {}} */
+    CHECK_OK(rpc_unpack(&arena, &product_service__batch_get_products_response__descriptor,
+                        STR("\x0a\x0c\x0a\x01p\xa3\x06\x08\x05\xa4\x06\x12\x01n"
+                            "\x9b\x06\x13\x14\x9c\x06"),
+                        &message));
+    const ProductService__BatchGetProductsResponse *response =
+        (ProductService__BatchGetProductsResponse *)message;
+    CHECK_INT(response->n_products, ==, 1);
+    CHECK_STR(response->products[0]->product_id, "p");
+    CHECK_STR(response->products[0]->name, "n");
+    CHECK_INT(rpc_unpack(&arena, &product_service__batch_get_products_response__descriptor,
+                         STR("\x9b\x06\x13\x9c\x06"), &message)
+                  .code,
+              ==, STATUS_INVALID_ARGUMENT);
+    arena_release(&arena);
+}
+
 /* Two bytes for each empty message in a list, and a hundred in memory. */
 TEST(a_message_that_grows_in_memory_stops_at_the_limit)
 {

@@ -349,7 +349,8 @@ TEST(malformed_messages_are_refused)
         {"rules.Numbers", STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")},
         {"rules.Numbers", STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02")},
         {"rules.Numbers", STR("\x02\x00")},          /* field number 0 */
-        {"rules.Numbers", STR("\x0b\x0c")},          /* a group */
+        {"rules.Numbers", STR("\x0b")},              /* a group without an end */
+        {"rules.Numbers", STR("\x0c")},              /* an end without a group */
         {"rules.Numbers", STR("\x0f")},              /* wire type 7 */
         {"rules.Lists", STR("\x12\x01\x80")},        /* a broken packed value */
         {"rules.Free", STR("\x32\x03\x01\x02\x03")}, /* packed fixed32 of 3 bytes */
