@@ -41,6 +41,69 @@ TEST(json_requests_become_calls)
     edge_run(PLAIN, NULL, calls);
 }
 
+/* A path is the same however its unreserved characters are spelt; a slash that is encoded is not one
+ * of the path's. */
+static void spellings(struct call *call, struct edge *edge)
+{
+    struct reply reply = ask(call, edge, "GET", "/%74ell/%61%2Fb%7e", "", "");
+
+    EXPECT(reply.status == 200 && has(reply.body, "\"name\":\"a/b~\""));
+    reply = ask(call, edge, "GET", "/tell%2Fa", "", "");
+    EXPECT(reply.status == 404);
+    reply = ask(call, edge, "GET", "/tell/%2E%2E", "", "");
+    EXPECT(reply.status == 200 && has(reply.body, "\"name\":\"..\""));
+    reply = ask(call, edge, "GET", "/tell/%4", "", "");
+    EXPECT(reply.status == 400);
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\",\"count\":\"5\"}",
+                "content-type: Application/JSON;charset=utf-8");
+    EXPECT(reply.status == 201);
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\",\"count\":\"5\"}",
+                "content-encoding: identity");
+    EXPECT(reply.status == 201);
+    reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\",\"count\":\"5\"}",
+                "content-encoding: identity\ncontent-encoding: GZIP");
+    EXPECT(reply.status == 415 && is(header_of(call, &reply, "accept-encoding"), "identity"));
+}
+
+TEST(spellings_of_paths_and_bodies)
+{
+    edge_run(PLAIN, NULL, spellings);
+}
+
+/* Sends a byte every 20 ms, and never all of them. */
+static void drip(struct call *call, struct edge *edge)
+{
+    const char *address = http_server_address(edge->http);
+    struct http_client *client = http_client_new(call->shard, address);
+    struct http_request request = {.version = HTTP_2,
+                                   .scheme = STR("http"),
+                                   .authority = str_of(address),
+                                   .method = STR("POST"),
+                                   .target = STR("/things"),
+                                   .path = STR("/things")};
+    const struct http_headers *headers;
+    struct http_exchange *exchange;
+    int status = 0;
+
+    add_headers(call, &request.headers, "content-type: application/json");
+    EXPECT(!failed(http_client_open(call, client, &request, false, &exchange)));
+    for (int i = 0; i < 50; i++) {
+        struct status sent = http_write(call, exchange, STR(" "));
+        if (failed(sent) || failed(fiber_sleep(call, 20000))) break;
+    }
+    EXPECT(!failed(http_read_head(call, exchange, &status, &headers)));
+    EXPECT(status == 408);
+    http_client_close(exchange);
+    http_client_free(client);
+}
+
+TEST(a_body_that_drips_is_given_up)
+{
+    static const char *const settings[] = {"GATEWAY_TIMEOUT=200ms", NULL};
+
+    edge_run(PLAIN, settings, drip);
+}
+
 static void heads(struct call *call, struct edge *edge)
 {
     struct reply reply = ask(call, edge, "HEAD", "/tell/a", "", "");

@@ -5,6 +5,8 @@
  *
  * A request without a rule still goes through the plugins up to cors, so that its 404 or 405 can be
  * read by a page and has its id, and is not asked for a token first. */
+#include <ctype.h>
+
 #include "base/clock.h"
 #include "gateway/gateway.h"
 #include "gateway/gateway_parts.h"
@@ -236,10 +238,54 @@ static void log_request(const struct call *call, const struct gateway_request *r
 
 /* ---- all of it ---- */
 
+/* The byte that two hexadecimal digits at the front stand for, or -1. */
+static int hex_byte(struct str text)
+{
+    int value = 0;
+
+    if (text.length < 2) return -1;
+    for (int i = 0; i < 2; i++) {
+        int digit = text.data[i] | 0x20;
+        if (text.data[i] >= '0' && text.data[i] <= '9')
+            value = value * 16 + text.data[i] - '0';
+        else if (digit >= 'a' && digit <= 'f')
+            value = value * 16 + digit - 'a' + 10;
+        else
+            return -1;
+    }
+    return value;
+}
+
+/* Sees percent-encoded unreserved characters as what they stand for (RFC 3986, section 6.2.2.2), so
+ * that no rule of a route is passed by another spelling of its path. All else stays encoded, above
+ * all the slash. */
+static void normalize_path(struct call *call, struct gateway_request *request)
+{
+    struct str path = request->http->path;
+    struct http_request *changed;
+    char *text, *to;
+
+    if (!memchr(path.data, '%', path.length)) return;
+    text = to = arena_alloc(call->arena, path.length);
+    for (size_t i = 0; i < path.length; i++) {
+        int byte = path.data[i] == '%' ? hex_byte(str_sized(path.data + i + 1, path.length - i - 1))
+                                       : -1;
+        bool unreserved = byte > 0 && byte < 0x80 && (isalnum(byte) || strchr("-._~", byte));
+        *to++ = unreserved ? (char)byte : path.data[i];
+        if (unreserved) i += 2;
+    }
+    changed = arena_memdup(call->arena, request->http, sizeof(*changed));
+    changed->path = str_sized(text, (size_t)(to - text));
+    request->http = changed;
+}
+
 static void begin(struct call *call, struct gateway_request *request)
 {
     struct gateway *gateway = request->gateway;
-    const struct http_request *http = request->http;
+    const struct http_request *http;
+
+    normalize_path(call, request);
+    http = request->http;
 
     request->started_us = clock_monotonic_us();
     request->upstream_us = -1;

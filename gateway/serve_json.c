@@ -19,11 +19,34 @@ static bool is_json(struct str content_type)
     return str_equal_nocase(type, STR("application/json"));
 }
 
+/* A body that is compressed, or coded otherwise, is not decoded here. */
+static bool is_coded(const struct call *call, const struct gateway_request *request)
+{
+    struct str list = request_header_list(call, request, "content-encoding"), coding;
+
+    while (list.data && str_split(&list, ',', &coding)) {
+        coding = str_trim(coding);
+        if (coding.length > 0 && !str_equal_nocase(coding, STR("identity"))) return true;
+    }
+    return false;
+}
+
+/* The body comes whole within the call's time, or not at all; what takes longer is the client's
+ * fault, however it spreads its bytes. */
 static struct status read_body(struct call *call, struct gateway_request *request, bool raw,
                                struct str *ret_body)
 {
-    struct status st = http_read_body(call, request->exchange, request->body_max, ret_body);
+    struct status st;
 
+    if (is_coded(call, request)) {
+        request_header_set(call, request, STR("accept-encoding"), STR("identity"));
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
+                           "the body must come as it is, without a Content-Encoding");
+    }
+    st = http_read_body(call, request->exchange, request->body_max, ret_body);
+    if (st.code == STATUS_DEADLINE_EXCEEDED)
+        return status_make(STATUS_DEADLINE_EXCEEDED, ARGOSY__REASON__REQUEST_TOO_SLOW,
+                           "the request's body came too slowly");
     if (failed(st) || ret_body->length == 0 || raw) return st;
     if (!is_json(request_header(request, "content-type")))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,

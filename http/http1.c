@@ -175,6 +175,13 @@ static enum http_refusal read_head(struct http_connection *connection, struct st
     return refusal;
 }
 
+/* Why a head over the limit is refused: for its target, if most of it is the request line. */
+static enum http_refusal oversized(struct str data, size_t size_max)
+{
+    return str_find(data, '\n') > size_max / 2 ? HTTP_REFUSED_TARGET_SIZE
+                                               : HTTP_REFUSED_HEADER_SIZE;
+}
+
 /* Takes a head if all of it is here. An empty line before it is passed over (RFC 9112,
  * section 2.2). */
 static size_t take_head(struct http_connection *connection, struct str data)
@@ -188,11 +195,11 @@ static size_t take_head(struct http_connection *connection, struct str data)
     case HTTP1_HEAD_MALFORMED: refusal = HTTP_REFUSED_MALFORMED; break;
     case HTTP1_HEAD_PARTIAL:
         if (data.length <= size_max) return 0;
-        refusal = HTTP_REFUSED_HEADER_SIZE;
+        refusal = oversized(data, size_max);
         break;
     case HTTP1_HEAD_COMPLETE:
         if (connection->scan.offset > size_max)
-            refusal = HTTP_REFUSED_HEADER_SIZE;
+            refusal = oversized(data, size_max);
         else
             refusal = read_head(connection, str_sized(data.data, connection->scan.offset));
         break;

@@ -275,7 +275,8 @@ static int hex_digit(char byte)
     return -1;
 }
 
-/* chunk-size [ chunk-ext ] CR LF; extensions must be printable and are otherwise passed over. */
+/* chunk-size [ chunk-ext ] CR LF (RFC 9112, section 7.1.1). Extensions, which may have white space
+ * before their semicolon, must be printable and are otherwise passed over. */
 static enum http_refusal decode_chunk_size(struct http1_decoder *decoder, struct str data,
                                            size_t *ret_used)
 {
@@ -290,7 +291,10 @@ static enum http_refusal decode_chunk_size(struct http1_decoder *decoder, struct
     while (digits < line - 1 && hex_digit(data.data[digits]) >= 0)
         size = size * 16 + (uint64_t)hex_digit(data.data[digits++]);
     if (digits == 0 || digits > CHUNK_DIGITS_MAX) return HTTP_REFUSED_FRAMING;
-    struct str extension = str_sized(data.data + digits, line - 1 - digits);
+    size_t blanks = digits;
+    while (blanks < line - 1 && (data.data[blanks] == ' ' || data.data[blanks] == '\t')) blanks++;
+    struct str extension = str_sized(data.data + blanks, line - 1 - blanks);
+    if (blanks > digits && extension.length == 0) return HTTP_REFUSED_FRAMING;
     if (extension.length > 0 && (extension.data[0] != ';' || !http_text_is_value(extension)))
         return HTTP_REFUSED_FRAMING;
 

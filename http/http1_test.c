@@ -82,6 +82,14 @@ static void play_basics(struct call *call, struct shard *shard)
                   "GET /a?b=c host=shop body=;");
     exchange_once(call, server, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n",
                   "content-length: 23\r\n\r\nGET /? host=shop body=;");
+    exchange_once(call, server,
+                  "GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nConnection: close\r\n\r\n",
+                  "host=[2001:db8::1]:80");
+    exchange_once(call, server, "GET / HTTP/1.1\r\nHost: a_b%41.c:\r\n\r\n", "host=a_b%41.c:");
+    exchange_once(call, server,
+                  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \t;a = "
+                  "b\r\nhello\r\n0 ;c\r\n\r\n",
+                  "body=hello;");
     exchange_once(call, server, "\r\nGET /a HTTP/1.1\r\nHOST:shop \r\n\r\n", "GET /a? host=shop");
     exchange_once(call, server, "GET http://other:80/a HTTP/1.1\r\nHost: shop\r\n\r\n",
                   "GET /a? host=other:80");
@@ -137,6 +145,17 @@ static const char *const refused[][2] = {
     {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "400"},
     {"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", "400"},
     {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a]\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: [a]\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a%zz\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a%4\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400"},
+    {"GET / HTTP/1.1\r\nHost: :80\r\n\r\n", "400"},
     {"GET / HTTP/1.1\r\n\r\n", "400"},
     {"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
     {"GET ftp://a/x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
@@ -189,7 +208,7 @@ static const char *const refused[][2] = {
      "400"},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a\nb\r\nhello\r\n0\r\n\r\n",
      "400"},
-    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 ;a\r\nhello\r\n0\r\n\r\n",
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n",
      "400"},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
      "400"},
@@ -348,8 +367,11 @@ static void play_limits(struct call *call, struct shard *shard)
     struct peer peer, others[3];
 
     snprintf(long_request, sizeof(long_request), "GET /%0600d HTTP/1.1\r\nHost: a\r\n\r\n", 1);
-    exchange_once(call, server, long_request, "HTTP/1.1 431 ");
+    exchange_once(call, server, long_request, "HTTP/1.1 414 ");
     long_request[590] = 0; /* without an end */
+    exchange_once(call, server, long_request, "HTTP/1.1 414 ");
+    snprintf(long_request, sizeof(long_request), "GET / HTTP/1.1\r\nHost: a\r\nX: %0600d\r\n\r\n",
+             1);
     exchange_once(call, server, long_request, "HTTP/1.1 431 ");
     exchange_once(call, server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n",
                   "HTTP/1.1 413 ");
@@ -393,7 +415,8 @@ static bool exported(const char *line)
 TEST(holds_its_limits_and_deadlines)
 {
     testing_run(play_limits);
-    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_too_large\"} 2\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_too_large\"} 1\n"));
+    CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"target_too_long\"} 2\n"));
     CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"body_too_large\"} 2\n"));
     CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_timeout\"} 2\n"));
     CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"body_timeout\"} 1\n"));

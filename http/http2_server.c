@@ -68,11 +68,15 @@ static void on_header(struct http_exchange *exchange, struct str name, struct st
 static void settle_authority(struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
-    struct str host = http_headers_get(&request->headers, "host");
+    size_t hosts = 0;
 
-    if (request->authority.length == 0 && host.data) request->authority = host;
-    if (host.data && !str_equal(host, request->authority))
-        refuse_later(exchange, HTTP_REFUSED_HOST);
+    for (size_t i = 0; i < request->headers.count; i++) {
+        const struct http_header *header = &request->headers.items[i];
+        if (!str_is(header->name, "host")) continue;
+        if (request->authority.length == 0) request->authority = header->value;
+        if (++hosts > 1 || !str_equal(header->value, request->authority))
+            refuse_later(exchange, HTTP_REFUSED_HOST);
+    }
     if (!http_text_is_authority(request->authority)) refuse_later(exchange, HTTP_REFUSED_HOST);
 }
 

@@ -277,7 +277,9 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     if (!exchange || exchange->h2.left || exchange->h2.refusal) return 0;
     exchange->h2.header_size += name_length + value_length + HEADER_OVERHEAD;
     if (exchange->h2.header_size > session->header_size_max) {
-        exchange->h2.refusal = HTTP_REFUSED_HEADER_SIZE;
+        bool target = name_length == 5 && memcmp(name, ":path", 5) == 0 &&
+                      value_length > session->header_size_max / 2;
+        exchange->h2.refusal = target ? HTTP_REFUSED_TARGET_SIZE : HTTP_REFUSED_HEADER_SIZE;
         return 0;
     }
     char *copy = arena_alloc(exchange->arena, name_length + value_length + 1);

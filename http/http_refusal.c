@@ -23,6 +23,10 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                              ENVELOPE(400, "INVALID_ARGUMENT", "MALFORMED_HTTP",
                                       "the request target is not a path or URL; percent-encode "
                                       "what is not printable ASCII")},
+    [HTTP_REFUSED_TARGET_SIZE] = {"target_too_long", 414,
+                                  ENVELOPE(414, "INVALID_ARGUMENT", "HEADER_TOO_LARGE",
+                                           "the request target is too long; shorten the path or "
+                                           "the query")},
     [HTTP_REFUSED_HOST] = {"host", 400,
                            ENVELOPE(400, "INVALID_ARGUMENT", "MALFORMED_HTTP",
                                     "send exactly one valid Host header")},

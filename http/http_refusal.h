@@ -12,6 +12,7 @@ enum http_refusal {
     HTTP_ACCEPTED,
     HTTP_REFUSED_MALFORMED, /* not HTTP, or a form of it that could be read in two ways */
     HTTP_REFUSED_TARGET,
+    HTTP_REFUSED_TARGET_SIZE,
     HTTP_REFUSED_HOST,
     HTTP_REFUSED_FRAMING, /* Content-Length and Transfer-Encoding do not make one sense */
     HTTP_REFUSED_CODING,  /* a transfer coding other than chunked */

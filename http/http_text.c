@@ -57,12 +57,60 @@ static bool is_alphanumeric(uint8_t byte)
            (byte >= '0' && byte <= '9');
 }
 
+static bool is_hex(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f');
+}
+
+/* The length of the reg-name or IPv4 address at the front, up to a colon or the end; 0 for none. */
+static size_t name_length(struct str text)
+{
+    size_t i = 0;
+
+    while (i < text.length && text.data[i] != ':') {
+        uint8_t byte = (uint8_t)text.data[i];
+        if (byte == '%') {
+            if (text.length - i < 3 || !is_hex((uint8_t)text.data[i + 1]) ||
+                !is_hex((uint8_t)text.data[i + 2]))
+                return 0;
+            i += 3;
+            continue;
+        }
+        if (!is_alphanumeric(byte) && (byte == 0 || !strchr("-._~!$&'()*+,;=", byte))) return 0;
+        i++;
+    }
+    return i;
+}
+
+/* The length of the IP literal at the front, with its brackets; 0 for none. */
+static size_t literal_length(struct str text)
+{
+    size_t end = str_find(text, ']'), colons = 0;
+    bool future = text.length > 1 && (text.data[1] | 0x20) == 'v';
+
+    if (end == text.length || end < 3) return 0;
+    for (size_t i = 1; i < end; i++) {
+        uint8_t byte = (uint8_t)text.data[i];
+        bool fine = future ? is_alphanumeric(byte) || (byte && strchr("-._~!$&'()*+,;=:", byte))
+                           : is_hex(byte) || byte == ':' || byte == '.';
+        if (!fine) return 0;
+        colons += byte == ':';
+    }
+    return future || colons >= 2 ? end + 1 : 0;
+}
+
 bool http_text_is_authority(struct str text)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        uint8_t byte = (uint8_t)text.data[i];
-        if (!is_alphanumeric(byte) && (byte == 0 || !strchr("-._~%!$&'()*+,;=:[]", byte)))
-            return false;
+    size_t host = text.length > 0 && text.data[0] == '[' ? literal_length(text) : name_length(text);
+    uint32_t port = 0;
+
+    if (host == 0) return false;
+    if (host == text.length) return true;
+    if (text.data[host] != ':') return false;
+    for (size_t i = host + 1; i < text.length; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+        port = port * 10 + (uint32_t)(text.data[i] - '0');
+        if (port > 65535) return false;
     }
-    return text.length > 0 && text.data[0] != ':';
+    return true;
 }

@@ -21,7 +21,9 @@ bool http_text_is_value(struct str text);
 /* The path and query of a request target: printable ASCII without space and `#`. */
 bool http_text_is_target(struct str text);
 
-/* host or host:port as Host and :authority carry it; no user information, not empty. */
+/* host or host:port as Host and :authority carry it (RFC 3986, section 3.2): a name or address with
+ * well-formed percent-encoding, or an IP literal in brackets; no user information, not empty; the
+ * port up to 65535 or left out. */
 bool http_text_is_authority(struct str text);
 
 #endif
