@@ -35,6 +35,10 @@ enum {
     ANY_VALUE = 2,
 };
 
+/* Can it be the path of a field in a FieldMask, in lowerCamelCase or in snake_case but not in both?
+ * Both are one path on the wire then. */
+bool is_mask_path(struct str path);
+
 /* ---- numbers and other scalars (transcode_scalar.c) ---- */
 
 enum number_result { NUMBER_FINE, NUMBER_MALFORMED, NUMBER_FRACTION, NUMBER_RANGE };

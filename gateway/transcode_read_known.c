@@ -19,9 +19,7 @@ static void put_bytes_field(struct output *out, uint32_t number, struct str byte
 
 /* ---- Timestamp, Duration, FieldMask ---- */
 
-/* Is it the path of a field, in lowerCamelCase or in snake_case but not in both? Both come back to
- * snake_case alike then. */
-static bool is_mask_path(struct str path)
+bool is_mask_path(struct str path)
 {
     bool capitals = false, underscores = false;
     char before = '.';

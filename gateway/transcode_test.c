@@ -431,7 +431,10 @@ TEST(paths_that_json_cannot_name_are_internal)
     static const char *const masks[] = {"1a080a06666f6f426172",       /* fooBar */
                                         "1a0a0a08666f6f5f5f626172",   /* foo__bar */
                                         "1a0b0a09666f6f5f335f626172", /* foo_3_bar */
-                                        "1a060a04666f6f5f"};          /* foo_ */
+                                        "1a050a03612062",
+                                        "1a050a03612c62",
+                                        "1a020a00",
+                                        "1a060a04666f6f5f"}; /* foo_ */
     struct output out;
 
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {

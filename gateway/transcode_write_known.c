@@ -38,17 +38,14 @@ static bool write_time(struct writing *writing, const struct transcode_type *typ
 }
 
 /* snake_case to lowerCamelCase, comma behind. False for a path that would not come back as it was:
- * with capitals, or with underscores that no small letter follows. */
+ * with capitals, with underscores that no small letter follows, or with what no name has. */
 static bool write_mask_path(struct output *out, struct str path)
 {
+    if (!is_mask_path(path)) return false;
     for (size_t i = 0; i < path.length; i++) {
         char byte = path.data[i];
         if (byte >= 'A' && byte <= 'Z') return false;
-        if (byte == '_') {
-            if (i + 1 == path.length || path.data[i + 1] < 'a' || path.data[i + 1] > 'z')
-                return false;
-            byte = (char)(path.data[++i] & ~0x20);
-        }
+        if (byte == '_') byte = (char)(path.data[++i] & ~0x20);
         output_byte(out, byte);
     }
     output_byte(out, ',');
