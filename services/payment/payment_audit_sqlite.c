@@ -82,7 +82,7 @@ struct auditing {
 #define SALES BALANCE("credit_minor", "debit_minor", PAYMENT_ACCOUNT_SALES)
 #define REFUNDS BALANCE("debit_minor", "credit_minor", PAYMENT_ACCOUNT_REFUNDS)
 
-static const char audit_query[] =
+const char payment_audit_statement[] =
     "SELECT " PAYMENT_COLUMNS ","
     " EXISTS (SELECT 1 FROM operations WHERE operations.payment = p.payment),"
     " " HELD ", " SALES ", " REFUNDS ","
@@ -98,8 +98,8 @@ static struct status audit_job(const struct call *call, struct sqlite_tx *tx, vo
     struct sqlite_rows rows;
 
     auditing->audits = arena_array(call->arena, struct payment_audit, auditing->max);
-    struct status st = sqlite_query(tx, &rows, audit_query, "llil", auditing->after, auditing->to,
-                                    (int)PAYMENT_BURIED, (int64_t)auditing->max);
+    struct status st = sqlite_query(tx, &rows, payment_audit_statement, "llil", auditing->after,
+                                    auditing->to, (int)PAYMENT_BURIED, (int64_t)auditing->max);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         struct payment_audit *audit = &auditing->audits[auditing->count++];

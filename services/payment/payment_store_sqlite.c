@@ -280,6 +280,10 @@ static struct status find_by_order(struct call *call, struct payment_store *port
     return failed(st) ? st : one_payment(&rows, ret_payment);
 }
 
+const char payment_list_statement[] =
+    "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE user_key = lower(?) AND payment < ?"
+    " AND state <> ? ORDER BY payment DESC LIMIT ?";
+
 static struct status list(struct call *call, struct payment_store *port, const char *user_id,
                           int64_t *before, size_t max, struct payment **ret_payments,
                           size_t *ret_count)
@@ -289,11 +293,9 @@ static struct status list(struct call *call, struct payment_store *port, const c
     int64_t number = 0, next = 0;
     size_t count = 0;
 
-    struct status st = sqlite_read(
-        call, payment_db(port), &rows,
-        "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE user_key = lower(?) AND payment < ?"
-        " AND state <> ? ORDER BY payment DESC LIMIT ?",
-        "tlil", user_id, *before ? *before : INT64_MAX, (int)PAYMENT_BURIED, (int64_t)max + 1);
+    struct status st = sqlite_read(call, payment_db(port), &rows, payment_list_statement, "tlil",
+                                   user_id, *before ? *before : INT64_MAX, (int)PAYMENT_BURIED,
+                                   (int64_t)max + 1);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         if (count == max) {

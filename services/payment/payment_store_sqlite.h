@@ -46,6 +46,10 @@ struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);
 
+/* The customer's payments, and the audit's, for the test that explains them. */
+extern const char payment_list_statement[];
+extern const char payment_audit_statement[];
+
 struct status payment_sqlite_list_postings(struct call *call, struct payment_store *store,
                                            const char *payment_id, size_t max,
                                            struct payment_ledger_posting **ret_postings,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every adapter of the port promises: each test runs for each adapter of the list below. */
-#include "services/payment/payment_store.h"
+#include "services/payment/payment_store_sqlite.h"
 
 #include "events.pb-c.h"
 #include "rpc/store_suite_testing.h"
@@ -384,4 +384,40 @@ static void races(struct call *call, struct stage *stage)
 TEST(concurrent_changes_of_one_payment_lose_none)
 {
     for_each_adapter(races);
+}
+
+/* ---- the embedded adapter's lists ---- */
+
+/* Each row is looked for in an index, and none is sorted. */
+static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const char *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", (const char *)data);
+    bool of_customer = data == (const void *)payment_list_statement;
+    int64_t none = 0;
+    struct sqlite_rows rows;
+    struct status st;
+
+    st = of_customer ? sqlite_query(tx, &rows, sql, "tlil", "", none, 0, none)
+                     : sqlite_query(tx, &rows, sql, "llil", none, none, 0, none);
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        const char *detail = sqlite_column_text(&rows, 3);
+        EXPECT(!strstr(detail, "SCAN") && !strstr(detail, "TEMP B-TREE"));
+        if (of_customer)
+            EXPECT(strstr(detail, "payments_by_user (user_key=? AND payment<?)") != NULL);
+    }
+    return rows.status;
+}
+
+static void explains_lists(struct call *call, struct stage *stage)
+{
+    EXPECT_OK(
+        sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_list_statement));
+    EXPECT_OK(
+        sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_audit_statement));
+}
+
+TEST(every_list_of_payments_is_a_range_of_an_index)
+{
+    for_each_adapter(explains_lists);
 }
