@@ -300,6 +300,19 @@ static struct status refund_refused(struct taking *taking)
     return note_refusal(taking);
 }
 
+/* The customer has not got it: it may be given back once more, and is if the order wants that. */
+static struct status reverse_refund(struct taking *taking)
+{
+    struct payment *payment = taking->payment;
+    int64_t amount_minor = taking->input->amount_minor;
+
+    if (amount_minor <= 0 || amount_minor > payment->refunded_minor) return status_ok();
+    payment->refunded_minor -= amount_minor;
+    taking->effects->reversed_minor = amount_minor;
+    payment_post_refund_reversed(amount_minor, new_posting(taking));
+    return note_refusal(taking);
+}
+
 /* An authorization of nothing has no end. */
 static struct status expire(struct taking *taking)
 {
@@ -377,6 +390,7 @@ static const struct rule {
     {PAYMENT_CAPTURED, PAYMENT_GOT_REFUNDED, PAYMENT_CAPTURED, give_back},
     {PAYMENT_CAPTURED, PAYMENT_GOT_REFUND_REFUSED, PAYMENT_CAPTURED, refund_refused},
     {PAYMENT_CAPTURED, PAYMENT_DELAYED, PAYMENT_CAPTURED, delay},
+    {PAYMENT_CAPTURED, PAYMENT_GOT_REFUND_REVERSED, PAYMENT_CAPTURED, reverse_refund},
 
     {PAYMENT_AUTHORIZED, PAYMENT_EXPIRED, PAYMENT_AUTHORIZED, expire},
 

@@ -73,8 +73,9 @@ enum payment_step {
     PAYMENT_GOT_REFUNDED,
     PAYMENT_GOT_REFUSED, /* an operation that is no refund, for good */
     PAYMENT_GOT_REFUND_REFUSED,
+    PAYMENT_GOT_REFUND_REVERSED, /* one that had succeeded has failed after all */
 };
-enum { PAYMENT_STEP_COUNT = PAYMENT_GOT_REFUND_REFUSED + 1 };
+enum { PAYMENT_STEP_COUNT = PAYMENT_GOT_REFUND_REVERSED + 1 };
 
 /* What is wanted, mostly by the order: bits of `wishes`. Kept in stores. */
 enum payment_wish {
@@ -140,6 +141,8 @@ void payment_post_capture(int64_t amount_minor, struct payment_posting *ret_post
 void payment_post_release(const char *cause, int64_t amount_minor,
                           struct payment_posting *ret_posting);
 void payment_post_refund(int64_t amount_minor, struct payment_posting *ret_posting);
+/* A refund came back: what payment_post_refund did is undone. */
+void payment_post_refund_reversed(int64_t amount_minor, struct payment_posting *ret_posting);
 
 #define PAYMENT_ACCOUNT_HELD "provider:held"
 #define PAYMENT_ACCOUNT_PROMISED "customer:promised"
@@ -180,6 +183,7 @@ struct payment_effects {
     enum payment_news news[PAYMENT_NEWS_MAX];
     size_t news_count;
     int64_t refunded_minor; /* of PAYMENT_NEWS_REFUNDED: this time */
+    int64_t reversed_minor; /* of a refund that had succeeded and has failed */
 };
 
 /* Fills *ret_effects. What is asked for and not allowed is refused, and nothing has changed:

@@ -228,6 +228,7 @@ static struct status reconcile_charge(struct call *call, struct payment_service 
     struct payment payment = {.reference = "", .payment_id = ""};
     struct status st;
 
+    if (!charge->order_id[0]) return status_ok();
     st = service->store->find_by_order(call, service->store, charge->order_id, &payment);
     if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
     if (!failed(st) &&

@@ -259,6 +259,14 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e4 %s", taken)));
     EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e5 %s", taken)));
     EXPECT(payment_of(call, stage, "taken").refunded_minor == 1100);
+    EXPECT(differences(call, stage, true) == 0);
+    /* The bank could not give our 500 back after all. */
+    EXPECT(meddle(stage, "bank.db",
+                  "UPDATE charges SET refunded_minor = 600 WHERE reference = 'taken'"));
+    EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e5b %s", taken)));
+    EXPECT(payment_of(call, stage, "taken").refunded_minor == 600);
+    EXPECT(payment_of(call, stage, "taken").reason == ARGOSY__REASON__PAYMENT_REFUND_FAILED);
+    EXPECT(differences(call, stage, true) == 0);
 
     EXPECT(meddle(stage, "bank.db", "UPDATE charges SET status = 5 WHERE reference = 'held'"));
     EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e6 %s", held)));

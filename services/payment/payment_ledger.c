@@ -45,3 +45,9 @@ void payment_post_refund(int64_t amount_minor, struct payment_posting *ret_posti
     *ret_posting = (struct payment_posting){.cause = "refund"};
     add(ret_posting, PAYMENT_ACCOUNT_REFUNDS, PAYMENT_ACCOUNT_RECEIVABLE, amount_minor);
 }
+
+void payment_post_refund_reversed(int64_t amount_minor, struct payment_posting *ret_posting)
+{
+    *ret_posting = (struct payment_posting){.cause = "refund_failed"};
+    add(ret_posting, PAYMENT_ACCOUNT_RECEIVABLE, PAYMENT_ACCOUNT_REFUNDS, amount_minor);
+}

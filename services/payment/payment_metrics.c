@@ -19,6 +19,10 @@ static struct metric money = METRIC_COUNTER("argosy_payment_money_minor_total",
 static struct metric waiting = METRIC_GAUGE("argosy_payment_operations",
                                             "Operations that the provider has not answered yet.");
 
+static struct metric webhooks = METRIC_COUNTER(
+    "argosy_payment_webhooks_total", "Signed webhooks, by whether they tell of a payment of ours.",
+    "outcome");
+
 /* Looking a series up takes a lock, so the few of the transitions are kept; two threads that look
  * at once find the same. */
 static struct metric_series *transition(enum payment_state from, enum payment_state to)
@@ -65,6 +69,11 @@ static struct metric_series *waiting_series(void)
 void payment_metrics_waiting(int64_t count)
 {
     metric_shift(waiting_series(), count);
+}
+
+void payment_metrics_webhook(const char *outcome)
+{
+    metric_add(metric_series(&webhooks, outcome), 1);
 }
 
 void payment_metrics_change(const struct payment_outcome *outcome)

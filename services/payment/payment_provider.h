@@ -47,8 +47,8 @@ struct provider_answer {
 /* A payment as the provider has it, for reconciliation. */
 struct provider_charge {
     const char *reference;
-    const char *order_id;
-    const char *status; /* authorized, requires_action, declined, captured, voided, processing */
+    const char *order_id; /* "": another application's, on the same account */
+    const char *status;   /* authorized, requires_action, declined, captured, voided, processing */
     int64_t amount_minor, captured_minor, refunded_minor;
     const char *currency;
     const char *client_secret; /* as in provider_answer */

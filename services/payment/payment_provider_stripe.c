@@ -139,8 +139,9 @@ static struct status make_charge(struct arena *arena, const struct stripe_intent
     if (!stripe_amount_to_minor(charge.currency, intent->amount, &charge.amount_minor) ||
         !stripe_amount_to_minor(charge.currency, intent->received, &charge.captured_minor) ||
         !stripe_amount_to_minor(charge.currency, refunded_of(intent), &charge.refunded_minor))
-        return status_printf(arena, STATUS_INTERNAL, 0,
-                             "Stripe has the payment %s in amounts of %s that we have not",
+        return status_printf(arena, STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
+                             "Stripe's payment %s is in amounts of %s that we never ask for: it is "
+                             "another application's",
                              intent->id, charge.currency);
     *ret_charge = charge;
     return status_ok();
@@ -493,6 +494,15 @@ static struct status get_page(struct call *call, const struct stripe *stripe, co
     return st;
 }
 
+/* What another application has on the same account is kept by its reference alone: of no order. */
+static void keep_charge(struct arena *arena, const struct stripe_intent *intent,
+                        struct provider_charge *ret_charge)
+{
+    if (!failed(make_charge(arena, intent, ret_charge))) return;
+    *ret_charge = (struct provider_charge){
+        .reference = intent->id, .order_id = "", .status = "", .currency = "", .client_secret = ""};
+}
+
 /* Newest first, as Stripe has them. */
 static struct status list(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count)
@@ -506,7 +516,7 @@ static struct status list(struct call *call, struct payment_provider *provider, 
         wanted = max - count < PAGE_MAX ? max - count : PAGE_MAX;
         st = get_page(call, stripe_of(provider), after, wanted, intents, &page);
         for (size_t i = 0; i < page && !failed(st); i++)
-            st = make_charge(call->arena, &intents[i], &charges[count++]);
+            keep_charge(call->arena, &intents[i], &charges[count++]);
         if (failed(st)) return st;
         if (page > 0) after = intents[page - 1].id;
     } while (page == wanted && count < max);

@@ -476,6 +476,31 @@ TEST(a_list_is_as_long_as_was_asked_for)
     run(listing);
 }
 
+/* Other applications use the same account, with currencies and amounts that we never ask for. */
+static void strangers(struct call *call)
+{
+    static const char intents[] =
+        "{\"data\":[{\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":7,\"currency\":\"usdc\"},"
+        "{\"id\":\"pi_2\",\"status\":\"requires_capture\",\"amount\":5,\"currency\":\"jpy\","
+        "\"metadata\":{\"order_id\":\"o2\"}}]}";
+    struct payment_provider *provider = world.provider;
+    struct provider_charge *charges, charge;
+    size_t count;
+
+    answers(200, intents);
+    EXPECT(!failed(provider->list(call, provider, "", 100, &charges, &count)));
+    EXPECT(count == 2 && strcmp(charges[0].reference, "pi_1") == 0 && !charges[0].order_id[0]);
+    EXPECT(strcmp(charges[1].order_id, "o2") == 0 && charges[1].amount_minor == 5);
+    answers(200, "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":7,\"currency\":\"usdc\"}");
+    EXPECT(fails(provider->find(call, provider, "pi_1", &charge), STATUS_NOT_FOUND,
+                 ARGOSY__REASON__CHARGE_NOT_FOUND));
+}
+
+TEST(what_other_applications_have_on_the_account_is_passed_over)
+{
+    run(strangers);
+}
+
 static int64_t refunded_minor(struct call *call, const char *status, const char *charge)
 {
     struct payment_provider *provider = world.provider;

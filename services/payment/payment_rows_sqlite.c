@@ -132,6 +132,17 @@ struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_o
                        refund_failed ? "failed" : "succeeded", operation->operation_id);
 }
 
+/* The newest refund of this amount; one that was made at the provider's own desk has no row. */
+struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number, int64_t amount_minor)
+{
+    return sqlite_exec(
+        tx, 0,
+        "UPDATE refunds SET status = 'failed' WHERE refund_id ="
+        " (SELECT refund_id FROM refunds WHERE payment = ? AND amount_minor = ?"
+        " AND status = 'succeeded' ORDER BY created_us DESC, refund_id DESC LIMIT 1)",
+        "ll", number, amount_minor);
+}
+
 /* ---- postings ---- */
 
 /* The entries find their posting as the row that was inserted last: theirs have no rowid. */

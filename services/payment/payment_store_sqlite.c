@@ -198,6 +198,8 @@ static struct status save(struct sqlite_tx *tx, struct changing *changing)
     if (effects->changed) st = payment_row_write(tx, &changing->payment, &changing->number);
     for (size_t i = 0; i < effects->posting_count && !failed(st); i++)
         st = payment_posting_write(tx, changing->number, &changing->payment, &effects->postings[i]);
+    if (!failed(st) && effects->reversed_minor > 0)
+        st = payment_refund_reverse(tx, changing->number, effects->reversed_minor);
     if (!failed(st) && write->ended)
         st = payment_operation_end(tx, &changing->operation, write->refund_failed);
     if (!failed(st) && write->begun.kind != PAYMENT_NO_OPERATION)

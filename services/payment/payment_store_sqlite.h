@@ -42,6 +42,8 @@ struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
                                       const struct payment_operation *operation);
 struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
                                     bool refund_failed);
+/* A refund of this amount that had succeeded has failed. */
+struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number, int64_t amount_minor);
 struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);

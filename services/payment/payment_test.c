@@ -50,57 +50,57 @@ static const char *const expected[PAYMENT_STATE_COUNT] = {
     "!!!!!!"
     "N...b"
     ".."
-    "........",
+    ".........",
     /* buried */
     "!!!!!!"
     "....."
     ".."
-    "........",
+    ".........",
     /* new */
     "A!!!!!"
     "....K"
     ".."
-    "H.......",
+    "H........",
     /* authorizing */
     "BBBBBB"
     "....."
     ".."
-    "HXN...N.",
+    "HXN...N..",
     /* action */
     "!VF!V!"
     "....V"
     ".."
-    "H.V.N...",
+    "H.V.N....",
     /* confirming */
     "BBBBBB"
     "....."
     ".."
-    "HXV.N.X.",
+    "HXV.N.X..",
     /* authorized */
     "!!!TV!"
     "..TTV"
     "V."
-    "...CK...",
+    "...CK....",
     /* capturing */
     "BBBBBB"
     "....."
     ".."
-    "...CK.H.",
+    "...CK.H..",
     /* captured */
     "!!!!!C"
     "....."
     ".."
-    "........",
+    ".........",
     /* voiding */
     "BBBBBB"
     "....."
     ".."
-    "..KCK.H.",
+    "..KCK.H..",
     /* canceled */
     "!!!!!!"
     "....."
     ".."
-    "V.......",
+    "V........",
 };
 
 static void check_pair(struct arena *arena, enum payment_state from, enum payment_step step)
@@ -252,6 +252,26 @@ TEST(an_order_that_is_to_be_delivered_hears_what_it_may_have_missed)
     CHECK(tells(&effects, PAYMENT_NEWS_CAPTURED) && effects.posting_count == 0);
     effects = take(&canceled, PAYMENT_ORDER_TO_DELIVER, 0);
     CHECK(tells(&effects, PAYMENT_NEWS_VOIDED));
+}
+
+TEST(a_refund_that_fails_after_it_succeeded_is_posted_back_and_may_be_made_again)
+{
+    struct payment payment = payment_in(PAYMENT_CAPTURED);
+    struct payment_effects effects;
+
+    payment.refunding_minor = 0;
+    payment.refunded_minor = PENDING;
+    effects = take(&payment, PAYMENT_GOT_REFUND_REVERSED, PENDING);
+    CHECK(payment.refunded_minor == 0 && effects.reversed_minor == PENDING);
+    CHECK_INT(effects.posting_count, ==, 1);
+    CHECK_STR(effects.postings[0].entries[0].account, PAYMENT_ACCOUNT_RECEIVABLE);
+    effects = take(&payment, PAYMENT_ASK_REFUND, AMOUNT);
+    CHECK_INT(effects.operation.amount_minor, ==, AMOUNT);
+    /* Of a cancelled order it is made again by itself, a while later. */
+    take(&payment, PAYMENT_GOT_REFUNDED, AMOUNT);
+    take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+    effects = take(&payment, PAYMENT_GOT_REFUND_REVERSED, AMOUNT);
+    CHECK(effects.operation.kind == PAYMENT_REFUND && effects.operation.delay_us > 0);
 }
 
 TEST(a_provider_that_is_away_has_not_declined)

@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "services/payment/payment_metrics.h"
 #include "services/payment/payment_service.h"
 
 struct hint {
     struct payment_service *service;
     const struct provider_charge *charge;
     struct payment_input input;
-    bool busy; /* an operation is under way, which will find out by itself */
+    bool busy;        /* an operation is under way, which will find out by itself */
+    int64_t asked_us; /* when the provider was asked */
 };
 
 /* A refund that was made at the provider's own desk. */
@@ -23,6 +25,14 @@ static bool refunded_elsewhere(const struct payment *payment, const struct provi
         return false;
     *ret_amount_minor = charge->refunded_minor - known_minor;
     return *ret_amount_minor > 0;
+}
+
+/* Refunds that had succeeded and have failed: the provider has given back less than we know of. */
+static bool failed_later(const struct payment *payment, const struct provider_charge *charge,
+                         int64_t *ret_amount_minor)
+{
+    *ret_amount_minor = payment->refunded_minor - charge->refunded_minor;
+    return payment->state == PAYMENT_CAPTURED && *ret_amount_minor > 0;
 }
 
 static struct status apply(const struct call *call, struct payment *payment,
@@ -44,6 +54,15 @@ static struct status apply(const struct call *call, struct payment *payment,
         payment->refunding_minor += amount_minor;
         hint->input.amount_minor = amount_minor;
         step = PAYMENT_GOT_REFUNDED;
+    } else if (failed_later(payment, charge, &amount_minor)) {
+        /* What the provider said may be older than a refund that has succeeded since. */
+        if (payment->updated_us >= hint->asked_us)
+            return status_make(STATUS_ABORTED, ARGOSY__REASON__PAYMENT_BUSY,
+                               "the payment has changed meanwhile; send the webhook again");
+        hint->input.amount_minor = amount_minor;
+        hint->input.reason = ARGOSY__REASON__PAYMENT_REFUND_FAILED;
+        hint->input.message = "a refund has failed after it had succeeded; it may be made again";
+        step = PAYMENT_GOT_REFUND_REVERSED;
     } else if (!payment_compare(payment, charge, &step, &hint->input)) {
         return status_ok();
     }
@@ -73,9 +92,12 @@ static struct status bring_up_to_date(struct call *call, struct payment_service 
     struct payment_outcome outcome;
     struct status st;
 
+    hint->asked_us = clock_now_us();
     st = provider->find(call, provider, told->reference, &charge);
-    if (st.code == STATUS_NOT_FOUND) return status_ok();
-    if (failed(st)) return st;
+    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+    bool ours = !failed(st) && charge.order_id[0];
+    payment_metrics_webhook(ours ? "taken" : "ignored");
+    if (!ours) return status_ok();
 
     struct event event = event_of(call, provider, told, charge.order_id);
     hint->service = service;
@@ -106,7 +128,10 @@ struct status payment_receive_webhook(struct call *call,
     st = provider->read_webhook(call, provider, call_metadata(call, header), body, &told);
     if (failed(st)) return st;
 
-    if (told.known) st = bring_up_to_date(call, service, &told);
+    if (told.known)
+        st = bring_up_to_date(call, service, &told);
+    else
+        payment_metrics_webhook("ignored");
     response->received = !failed(st);
     return st;
 }
