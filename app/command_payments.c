@@ -27,6 +27,7 @@ static void print_json(const PaymentService__Difference *difference)
     json_member(&json, "ours", str_of(difference->ours));
     json_member(&json, "ledger", str_of(difference->ledger));
     json_member(&json, "provider", str_of(difference->provider));
+    json_member(&json, "order", str_of(difference->order));
     json_object_end(&json);
     command_print("%.*s", STR_ARGS(buffer_str(&line)));
     buffer_release(&line);
@@ -45,11 +46,12 @@ static void print(const struct reconciling *reconciling,
         return;
     }
     if (reconciling->differences == 1)
-        printf("%-36s  %-36s  %-10s  %-24s  %-12s  %s\n", "PAYMENT", "ORDER", "WHAT", "OURS",
-               "LEDGER", "PROVIDER");
-    command_print("%-36s  %-36s  %-10s  %-24s  %-12s  %s", shown(difference->payment_id),
+        printf("%-36s  %-36s  %-10s  %-24s  %-12s  %-12s  %s\n", "PAYMENT", "ORDER", "WHAT", "OURS",
+               "LEDGER", "PROVIDER", "STATE");
+    command_print("%-36s  %-36s  %-10s  %-24s  %-12s  %-12s  %s", shown(difference->payment_id),
                   shown(difference->order_id), difference->what, shown(difference->ours),
-                  shown(difference->ledger), shown(difference->provider));
+                  shown(difference->ledger), shown(difference->provider),
+                  shown(difference->order));
 }
 
 static struct status reconcile(struct call *call, struct shop *shop, void *data)

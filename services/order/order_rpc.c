@@ -443,6 +443,33 @@ static struct status fulfil_order(struct call *call,
     return wait_for_fulfilment(call, request->order_id, &user, response);
 }
 
+/* ---- comparing them with others' books ---- */
+
+static struct status get_order_states(struct call *call,
+                                      const OrderService__GetOrderStatesRequest *request,
+                                      OrderService__GetOrderStatesResponse *response)
+{
+    struct order_service *service = call_service(call);
+    size_t count = request->n_order_ids;
+    struct order order;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    response->states = arena_array(call->arena, OrderService__OrderState *, count);
+    for (size_t i = 0; i < count; i++) {
+        OrderService__OrderState *state = arena_new(call->arena, OrderService__OrderState);
+        order_service__order_state__init(state);
+        state->order_id = request->order_ids[i];
+        st = service->store->find(call, service->store, request->order_ids[i], &order);
+        if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+        if (!failed(st)) state->status = (char *)order_state_name(order.state);
+        response->states[response->n_states++] = state;
+    }
+    return status_ok();
+}
+
 /* ---- watching one ---- */
 
 struct watching {
@@ -525,5 +552,6 @@ const struct order_service_handlers order_handlers = {
     .get_order = get_order,
     .cancel_order = cancel_order,
     .fulfil_order = fulfil_order,
+    .get_order_states = get_order_states,
     .watch_order = watch_order,
 };

@@ -2,10 +2,13 @@
 /* The ledger to be read, and compared: with the payments, and with the provider. */
 #include <string.h>
 
+#include "fiber/fiber.h"
+#include "observe/log.h"
+#include "order.rpc.h"
 #include "rpc/timestamp.h"
 #include "services/payment/payment_service.h"
 
-enum { POSTINGS_MAX = 1000, PAGE = 256 };
+enum { POSTINGS_MAX = 1000, PAGE = 256, SETTLE_US = 500 * 1000 };
 
 /* ---- postings ---- */
 
@@ -73,6 +76,7 @@ struct status payment_list_postings(struct call *call,
 /* One payment is compared, and what differs is told only if nobody changed it meanwhile. */
 struct comparing {
     const struct payment_audit *audit;
+    const char *order; /* the order's state; NULL: it could not be asked */
     PaymentService__Difference found[8];
     size_t count;
 };
@@ -137,6 +141,34 @@ static void compare_status(struct comparing *comparing, const struct provider_ch
     differ(comparing, "status", payment_state_name(payment->state), "", charge->status);
 }
 
+/* Do the order's state and the payment contradict each other? Nothing is said of a payment that an
+ * operation is under way of. */
+static bool contradicts(const struct payment *payment, const char *order)
+{
+    bool kept = payment->captured_minor > payment->refunded_minor;
+    bool held = payment->state == PAYMENT_AUTHORIZED;
+
+    if (payment->amount_minor == 0) return false;
+    if (!order[0]) return kept || held;
+    if (strcmp(order, "CONFIRMED") == 0) return !kept && !held;
+    if (strcmp(order, "FULFILLED") == 0) return !kept;
+    if (strcmp(order, "REFUNDED") == 0) return kept || held || payment->captured_minor == 0;
+    if (strcmp(order, "CANCELLED") == 0 || strcmp(order, "REJECTED") == 0) return kept || held;
+    return kept || held; /* it waits for the money that is here */
+}
+
+static void compare_order(struct arena *arena, struct comparing *comparing)
+{
+    const struct payment_audit *audit = comparing->audit;
+    const struct payment *payment = &audit->payment;
+    const char *order = comparing->order;
+
+    if (!order || audit->busy || !contradicts(payment, order)) return;
+    differ(comparing, "order", payment_state_name(payment->state),
+           number(arena, payment->captured_minor - payment->refunded_minor), "");
+    comparing->found[comparing->count - 1].order = (char *)(order[0] ? order : "missing");
+}
+
 /* With the provider too, unless an operation is under way. */
 static struct status compare(struct call *call, struct payment_service *service,
                              struct comparing *comparing)
@@ -167,24 +199,62 @@ static struct status compare(struct call *call, struct payment_service *service,
     compare_amount(call->arena, comparing, "refunded", payment->refunded_minor,
                    audit->refunded_minor, known ? &charge.refunded_minor : 0);
     if (known) compare_status(comparing, &charge);
+    compare_order(call->arena, comparing);
     return status_ok();
 }
 
-/* A payment that is changed while it is compared is compared again. */
-static struct status reconcile_one(struct call *call, struct payment_service *service,
-                                   const struct payment_audit *first, struct rpc_stream *stream)
+/* The states of the orders that these payments are of, in their order; NULL for all if the order
+ * service can't be asked, which the log says: payments, ledger and provider are compared anyway. */
+static const char **states_of(struct call *call, struct payment_service *service,
+                              const struct payment_audit *audits, size_t count)
 {
-    struct payment_audit now = *first, audit;
-    struct comparing comparing = {.audit = &audit};
+    OrderService__GetOrderStatesRequest request = ORDER_SERVICE__GET_ORDER_STATES_REQUEST__INIT;
+    const char **states = arena_array(call->arena, const char *, count);
+    OrderService__GetOrderStatesResponse *response;
+
+    request.order_ids = arena_array(call->arena, char *, count);
+    for (size_t i = 0; i < count; i++)
+        request.order_ids[request.n_order_ids++] = (char *)audits[i].payment.order_id;
+    struct status st = order_service_get_order_states(call, service->orders, &request, &response);
+    if (failed(st) || response->n_states != count) {
+        log_warn(call->trace, "payment: reconciling without the orders",
+                 LOG_STR("error", failed(st) ? st.message : "the answer is incomplete"));
+        return states;
+    }
+    for (size_t i = 0; i < count; i++) states[i] = response->states[i]->status;
+    return states;
+}
+
+static bool is_contradiction(const struct comparing *comparing)
+{
+    return comparing->count > 0 && comparing->found[comparing->count - 1].order[0];
+}
+
+/* A payment that is changed while it is compared is compared again. Of what an order and its payment
+ * tell one another some may still be on its way: what contradicts is looked at once more, a little
+ * later. */
+static struct status reconcile_one(struct call *call, struct payment_service *service,
+                                   const struct payment_audit *first, const char *order,
+                                   struct rpc_stream *stream)
+{
+    struct payment_audit audit = *first;
+    struct comparing comparing = {.audit = &audit, .order = order};
+    bool waits = true, changed = true;
     struct status st;
 
-    do {
-        audit = now;
+    while (changed) {
         st = compare(call, service, &comparing);
         if (failed(st) || comparing.count == 0) return st;
-        st = service->store->audit_one(call, service->store, audit.number, &now);
+        waits = waits && is_contradiction(&comparing);
+        if (waits) st = fiber_sleep(call, SETTLE_US);
         if (failed(st)) return st;
-    } while (now.payment.updated_us != audit.payment.updated_us);
+        int64_t seen_us = audit.payment.updated_us;
+        st = service->store->audit_one(call, service->store, audit.number, &audit);
+        if (failed(st)) return st;
+        changed = waits || audit.payment.updated_us != seen_us;
+        if (changed) comparing.order = *states_of(call, service, &audit, 1);
+        waits = false;
+    }
 
     for (size_t i = 0; i < comparing.count; i++) {
         st = payment_service_reconcile_payments_reply(call, stream, &comparing.found[i]);
@@ -209,9 +279,11 @@ static struct status reconcile_payments(struct call *call, struct payment_servic
     while (count == PAGE && !failed(st)) {
         arena_reset(&arena);
         st = service->store->audit(&inner, service->store, after, PAGE, &audits, &count);
+        const char **orders = failed(st) || count == 0 ? 0
+                                                       : states_of(&inner, service, audits, count);
         for (size_t i = 0; i < count && !failed(st); i++) {
             after = audits[i].number;
-            st = reconcile_one(&inner, service, &audits[i], stream);
+            st = reconcile_one(&inner, service, &audits[i], orders[i], stream);
         }
     }
     if (failed(st)) st = status_dup(call->arena, st);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ledger as it is read, and what reconciliation finds when somebody has meddled with the files.
  */
+#include "order.rpc.h"
 #include "services/payment/payment_testing.h"
 
 #include <sqlite3.h>
@@ -137,6 +138,56 @@ static void finds_differences(struct call *call, struct stage *stage)
 TEST(reconciliation_finds_what_differs)
 {
     payment_play(finds_differences);
+}
+
+/* ---- orders that contradict their payments ---- */
+
+static const char *order_status; /* of every order */
+
+static struct status fake_states(struct call *call,
+                                 const OrderService__GetOrderStatesRequest *request,
+                                 OrderService__GetOrderStatesResponse *response)
+{
+    response->states = arena_array(call->arena, OrderService__OrderState *, request->n_order_ids);
+    for (size_t i = 0; i < request->n_order_ids; i++) {
+        OrderService__OrderState *state = arena_new(call->arena, OrderService__OrderState);
+        order_service__order_state__init(state);
+        state->order_id = request->order_ids[i];
+        state->status = TEXT(order_status);
+        response->states[response->n_states++] = state;
+    }
+    return status_ok();
+}
+
+static const struct order_service_handlers fake_orders = {.get_order_states = fake_states};
+
+/* How many of three are found: one is authorized, one has kept 1500 of 3000, one is canceled. */
+static size_t contradictions(struct call *call, struct stage *stage, const char *status)
+{
+    order_status = status;
+    return differences(call, stage, false);
+}
+
+static void contradicts(struct call *call, struct stage *stage)
+{
+    order_status = "";
+    begin_with_three(call, stage);
+    EXPECT(contradictions(call, stage, "FULFILLED") == 2); /* authorized, canceled */
+    EXPECT(contradictions(call, stage, "CONFIRMED") == 1); /* canceled */
+    EXPECT(contradictions(call, stage, "CANCELLED") == 2); /* authorized, captured */
+    EXPECT(contradictions(call, stage, "REFUNDED") == 3);
+    EXPECT(contradictions(call, stage, "VALIDATED") == 2);
+    EXPECT(contradictions(call, stage, "") == 2); /* there is no such order */
+}
+
+TEST(reconciliation_names_orders_and_payments_that_contradict_each_other)
+{
+    static const struct stage_plan plan = {.module = &payment_service,
+                                           .besides = &bank_service,
+                                           .fakes = {{&order_service_rpc, &fake_orders, 0}},
+                                           EVENTS_STAGE};
+
+    stage_run(&plan, contradicts);
 }
 
 static void keeps_to_provider(struct call *call, struct stage *stage)

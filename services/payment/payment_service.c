@@ -57,6 +57,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     st = payment_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
+    service->orders = context->channel(context, "order");
     service->worker = payment_worker_new(context->arena, context->shards, service);
     rpc_server_add(context->server, &payment_service_rpc, &payment_handlers, service);
     payment_events_start(context, service);

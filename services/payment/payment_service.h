@@ -18,6 +18,7 @@ struct payment_service {
     struct payment_store *store;
     struct payment_provider *provider;
     struct payment_worker *worker;
+    struct rpc_channel *orders; /* reconciliation compares with them */
     struct payment_policy policy;
 };
 
