@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "app/admin.h"
@@ -11,6 +12,7 @@
 #include "app/shop_ready.h"
 #include "app/shop_settings.h"
 #include "app/shop_store.h"
+#include "base/budget.h"
 #include "events/events.h"
 #include "fiber/descriptors.h"
 #include "fiber/fiber.h"
@@ -31,6 +33,8 @@ enum {
     DESCRIPTORS_A_STORE = 3, /* of a shard's connection to a store, or to another process */
     CONNECTIONS_LEAST = 16,
     CONNECTIONS_FEW = 256,
+    /* Of a limited address space, the part that clients' memory may take. */
+    ADDRESSES_PART = 16,
 };
 
 /* One service of the registry, as this process sees it. */
@@ -237,6 +241,22 @@ static struct status share_descriptors(struct shop *shop, bool opened)
     return status_ok();
 }
 
+/* With a limit of the address space (ulimit -v) most of it is for stacks, which take more addresses
+ * than memory. */
+static void limit_memory(struct shop *shop)
+{
+    size_t max = (size_t)config_size(shop->config, "MEMORY_MAX");
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur / ADDRESSES_PART < max) {
+        max = (size_t)limit.rlim_cur / ADDRESSES_PART;
+        log_warn(0, "the address space is limited (ulimit -v): MEMORY_MAX is lowered",
+                 LOG_INT("bytes", (int64_t)max));
+    }
+    budget_limit(max, (size_t)shards_count(shop->shards));
+}
+
 static struct status open_ground(struct shop *shop)
 {
     const struct config *config = shop->config;
@@ -264,6 +284,7 @@ static struct status open_ground(struct shop *shop)
     shop->shards = shards_new(count);
     if (!shop->shards) return status_errno(shop->arena, errno, "cannot make the event loops");
     if (shop->options.listen) {
+        limit_memory(shop);
         st = share_descriptors(shop, false);
         if (failed(st)) return st;
     }

@@ -24,6 +24,10 @@ static const struct setting process_settings[] = {
      0},
     {"ARGOSY_LOG_FORMAT", SETTING_TEXT, "auto",
      "json, human, or auto: human on a terminal, else json.", 0, 0},
+    {"MEMORY_MAX", SETTING_SIZE, "256MiB",
+     "What clients can make the process keep (bodies, answers that are not read, requests that "
+     "run); past it the connections that hold most are ended.",
+     16 << 20, INT64_C(1) << 40},
     {"ARGOSY_DRAIN_TIMEOUT", SETTING_DURATION, "10s",
      "How long running requests may take to end after SIGTERM.", 0, 600000},
     {"ARGOSY_TRUST_METADATA", SETTING_BOOLEAN, "0",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/status.h"
 
 #ifdef ARENA_POISONS
@@ -82,8 +83,18 @@ static struct arena_chunk *new_chunk(struct arena *arena, size_t size)
     }
     chunk->size = size;
     arena->size += size;
+    if (arena->budget && arena->first) {
+        budget_charge(arena->budget, size);
+        arena->charged += size;
+    }
     ASAN_POISON_MEMORY_REGION(chunk->data, size - sizeof(*chunk));
     return chunk;
+}
+
+void arena_set_budget(struct arena *arena, struct budget *budget)
+{
+    budget_set(arena->budget, &arena->charged, 0);
+    arena->budget = budget;
 }
 
 static void open_chunk(struct arena *arena, struct arena_chunk *chunk)
@@ -152,6 +163,7 @@ void arena_reset(struct arena *arena)
         older = chunk->older;
         if (chunk != arena->first || is_reserve(chunk)) free_chunk(chunk);
     }
+    arena_set_budget(arena, NULL);
     arena->exhausted = false;
     arena->expected = 0;
     if (!arena->first || is_reserve(arena->first)) {

@@ -33,6 +33,7 @@
 
 struct arena_chunk;
 struct arena_deferred;
+struct budget;
 
 struct arena {
     struct arena_chunk *chunk; /* the newest; older and oversized ones behind it */
@@ -43,6 +44,8 @@ struct arena {
     size_t size;     /* bytes in all chunks */
     size_t limit;    /* bytes */
     size_t expected; /* bytes that are allowed besides */
+    struct budget *budget;
+    size_t charged; /* on it */
     bool exhausted;
 };
 
@@ -63,6 +66,11 @@ void arena_reset(struct arena *arena);
 
 /* Runs what was deferred, then frees everything; the arena can be used again. */
 void arena_release(struct arena *arena);
+
+/* Chunks beyond the first are charged on this budget from now on, until the next reset, which forgets
+ * it, or NULL; the former budget gets back what was charged on it. The budget (base/budget.h) must
+ * live as long. */
+void arena_set_budget(struct arena *arena, struct budget *budget);
 
 void *arena_alloc_slow(struct arena *arena, size_t size);
 

@@ -43,14 +43,12 @@ static const char *connection_header(const struct http_connection *connection,
 
 static void put_envelope(struct http_connection *connection, enum http_refusal refusal)
 {
-    struct http_header type = {STR("content-type"), STR("application/json")};
-    struct http_headers headers = {&type, 1, 1};
     struct str body = http_refusal_body(refusal);
     struct buffer *out = http_connection_output(connection);
 
     http1_put_head(out, &connection->home->date,
                    &(struct http1_response){.status = http_refusal_status(refusal),
-                                            .headers = &headers,
+                                            .headers = http_refusal_headers(refusal),
                                             .body = HTTP1_SIZED,
                                             .size = body.length,
                                             .connection = "close"});
@@ -115,8 +113,10 @@ static void run(struct call *call, void *data)
     const struct http_server_options *options = exchange->connection->home->options;
 
     exchange->call = call;
+    arena_set_budget(call->arena, exchange->budget);
     options->handler(call, exchange, options->data);
     exchange->call = NULL;
+    arena_set_budget(call->arena, NULL);
     if (is_open(exchange->connection)) {
         if (!exchange->responded)
             refuse(exchange->connection, HTTP_REFUSED_UNANSWERED);
@@ -130,6 +130,10 @@ static void start_exchange(struct http_connection *connection)
 {
     struct http_exchange *exchange = connection->exchange;
 
+    if (!http_connection_admits(connection)) {
+        refuse(connection, HTTP_REFUSED_MEMORY);
+        return;
+    }
     exchange->started = true;
     metric_add(connection->home->counters->requests[exchange->request.version], 1);
     metric_shift(connection->home->counters->running, 1);

@@ -88,6 +88,7 @@ int http2_send_data(struct http_exchange *exchange, const uint8_t *frame_header,
     if (out->streamed && streamed_left(out) == 0) {
         http_pool_give(exchange->pool, &out->streamed);
         out->streamed_sent = 0;
+        http_exchange_charge(exchange);
     }
     http2_exchange_note(exchange, HTTP2_EVENT_WRITABLE);
     return 0;
@@ -222,6 +223,7 @@ static struct status write_piece(struct call *call, struct http_exchange *exchan
     if (!exchange->has_body) return status_ok();
     if (!out->streamed) out->streamed = http_pool_take(exchange->pool, SIZE_MAX);
     buffer_append_str(out->streamed, data);
+    http_exchange_charge(exchange);
     resume_output(exchange);
     while (exchange->h2.open && streamed_left(out) > HTTP_WRITE_WAITING_MAX) {
         struct status st = fiber_suspend(call, &exchange->write_wait);

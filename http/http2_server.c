@@ -28,6 +28,7 @@ static struct http_exchange *on_open(void *owner)
 
     if (connection->session->exchanges >= exchanges_max) return NULL;
     struct http_exchange *exchange = http_exchange_take(connection);
+    http_exchange_charge(exchange);
     exchange->request.version = HTTP_2;
     exchange->request.method = STR("");
     exchange->request.authority = STR("");
@@ -100,15 +101,12 @@ static void on_head(struct http_exchange *exchange)
 /* Answers in the handler's place. */
 static void refuse(struct http_exchange *exchange, enum http_refusal refusal)
 {
-    struct http_header type = {STR("content-type"), STR("application/json")};
-    struct http_headers headers = {&type, 1, 1};
-
     http_count_refusal(exchange->connection->home, refusal);
     if (exchange->responded) {
         http2_exchange_reset(exchange, NGHTTP2_CANCEL);
         return;
     }
-    http_respond(NULL, exchange, http_refusal_status(refusal), &headers,
+    http_respond(NULL, exchange, http_refusal_status(refusal), http_refusal_headers(refusal),
                  http_refusal_body(refusal));
 }
 
@@ -118,24 +116,73 @@ static void run(struct call *call, void *data)
     struct http_home *home = exchange->connection->home;
 
     exchange->call = call;
+    arena_set_budget(call->arena, exchange->budget);
     home->options->handler(call, exchange, home->options->data);
     if (exchange->h2.open) {
         if (!exchange->responded)
             refuse(exchange, HTTP_REFUSED_UNANSWERED);
         else if (!exchange->finished)
             http2_exchange_reset(exchange, NGHTTP2_INTERNAL_ERROR);
-        else
+        else if (!exchange->out.borrowed || http_connection_admits(exchange->connection))
             http2_exchange_settle(call, exchange, home->options->write_timeout_ms);
+        else
+            http2_exchange_reset(exchange, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     exchange->call = NULL;
+    arena_set_budget(call->arena, NULL);
     metric_shift(home->counters->running, -1);
     http2_exchange_leave(exchange);
+}
+
+/* Does its connection hold so much that another request has to wait for those before it? The peer
+ * frees the way by reading their answers. */
+static bool must_wait(const struct http_connection *connection)
+{
+    return connection->budget.used > budget_connection_max() &&
+           connection->session->exchanges > connection->waiting_count + 1;
+}
+
+static void wait_for_room(struct http_exchange *exchange)
+{
+    struct http_connection *connection = exchange->connection;
+
+    exchange->h2.waiting = true;
+    exchange->h2.next_waiting = NULL;
+    if (connection->waiting_last)
+        connection->waiting_last->h2.next_waiting = exchange;
+    else
+        connection->waiting = exchange;
+    connection->waiting_last = exchange;
+    connection->waiting_count++;
+}
+
+static void stop_waiting(struct http_exchange *exchange)
+{
+    struct http_connection *connection = exchange->connection;
+    struct http_exchange **link = &connection->waiting, *before = NULL;
+
+    while (*link != exchange) {
+        before = *link;
+        link = &before->h2.next_waiting;
+    }
+    *link = exchange->h2.next_waiting;
+    if (connection->waiting_last == exchange) connection->waiting_last = before;
+    connection->waiting_count--;
+    exchange->h2.waiting = false;
 }
 
 static void start(struct http_exchange *exchange)
 {
     struct http_home *home = exchange->connection->home;
 
+    if (exchange->h2.open && !exchange->h2.refusal) {
+        if (must_wait(exchange->connection)) {
+            wait_for_room(exchange);
+            return;
+        }
+        if (!http_connection_admits(exchange->connection))
+            exchange->h2.refusal = HTTP_REFUSED_MEMORY;
+    }
     exchange->started = true;
     if (exchange->h2.open && !exchange->h2.refusal) {
         metric_add(home->counters->requests[HTTP_2], 1);
@@ -155,6 +202,7 @@ static void on_event(struct http_exchange *exchange, unsigned events)
     if (exchange->call) {
         if (failed(exchange->in.error) || !exchange->finished) call_cancel(exchange->call);
     } else if (!exchange->started) {
+        if (exchange->h2.waiting) stop_waiting(exchange);
         /* Reset before its head was complete: nobody else will leave it. */
         exchange->started = true;
         http2_exchange_leave(exchange);
@@ -195,11 +243,34 @@ void http2_server_start(struct http_connection *connection)
     connection->session = http2_session_new(&template, true, home->options->streams_max);
 }
 
+void http2_server_calm(struct http_connection *connection)
+{
+    struct http2_session *session = connection->session;
+
+    connection->busy = true;
+    (void)nghttp2_session_terminate_session(session->ng, NGHTTP2_ENHANCE_YOUR_CALM);
+    (void)http2_session_fill(session, http_connection_output(connection), OUTPUT_SIZE);
+    http_connection_flush(connection, STR(""));
+    connection->busy = false;
+}
+
 static void end_connection(struct http_connection *connection)
 {
     if (connection->session->refusal)
         http_count_refusal(connection->home, connection->session->refusal);
     http_connection_linger(connection);
+}
+
+static void start_waiting(struct http_connection *connection)
+{
+    /* The first one counts itself among those that wait. */
+    while (connection->waiting) {
+        struct http_exchange *exchange = connection->waiting;
+        bool alone = connection->session->exchanges <= connection->waiting_count;
+        if (!alone && connection->budget.used > budget_connection_max()) return;
+        stop_waiting(exchange);
+        start(exchange);
+    }
 }
 
 /* Acts on events and writes, until nothing is left to do or the peer takes no more. */
@@ -210,6 +281,7 @@ static void work(struct http_connection *connection)
 
     while (more && connection->stream) {
         http2_session_dispatch(session);
+        start_waiting(connection);
         if (stream_queued(connection->stream) > HTTP_OUTPUT_WAITING_MAX) return;
         more = http2_session_fill(session, http_connection_output(connection), OUTPUT_SIZE);
         http_connection_flush(connection, STR(""));
@@ -286,7 +358,7 @@ static bool is_stuck(struct http_connection *connection)
     if (moved) return false;
     for (const struct http_exchange *exchange = session->open; exchange;
          exchange = exchange->h2.next_open)
-        if (!exchange->h2.left) return false;
+        if (!exchange->h2.left && !exchange->h2.waiting) return false;
     return true;
 }
 

@@ -123,6 +123,13 @@ void http2_exchange_leave(struct http_exchange *exchange)
     }
     http_pool_give(exchange->pool, &exchange->in.pending);
     http_pool_give(exchange->pool, &exchange->in.reading);
+    exchange->running = false;
+    http_exchange_charge(exchange);
+    if (!session->server) {
+        /* Who pays for a client's exchange may be gone before the stream is. */
+        budget_set(exchange->budget, &exchange->charged, 0);
+        exchange->budget = NULL;
+    }
     unreference(exchange);
     http2_session_wants_work(session);
 }

@@ -278,6 +278,7 @@ static struct http_exchange *take_exchange(struct call *call, struct http_client
     }
     exchange->arena = call->arena;
     exchange->pool = &client->pool;
+    exchange->budget = call->arena->budget;
     exchange->request.version = HTTP_2;
     exchange->h2.guard = arena_alloc(call->arena, sizeof(struct http_exchange *));
     *exchange->h2.guard = NULL;

@@ -2,7 +2,14 @@
 /* A server's connections: sniffing, output, deadlines, the end; see http/http_connection.h. */
 #include "http/http_connection.h"
 
-enum { LINGER_MS = 2000 };
+#include "fiber/address.h"
+#include "observe/log.h"
+
+enum {
+    LINGER_MS = 2000,
+    SHED_LOGGED_EVERY_US = 10 * 1000 * 1000,
+    RELIEF_EVERY_US = 10 * 1000,
+};
 
 /* What an HTTP/2 client with prior knowledge sends first (RFC 9113, section 3.4). */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -133,6 +140,69 @@ static void take_all(struct http_connection *connection, struct str data)
     if (connection->protocol == HTTP_PROTOCOL_LINGER) http_pool_give(pool, &connection->input);
 }
 
+/* ---- memory ---- */
+
+static size_t capacity_of(const struct buffer *buffer)
+{
+    return buffer ? buffer->capacity : 0;
+}
+
+static void charge(struct http_connection *connection)
+{
+    size_t size = HTTP_CONNECTION_WEIGHT + capacity_of(connection->input) +
+                  capacity_of(connection->output);
+
+    if (connection->session) size += HTTP_SESSION_WEIGHT;
+    if (connection->stream) size += stream_queued(connection->stream);
+    budget_set(&connection->budget, &connection->charged, size);
+}
+
+/* Ends it, because it holds most of what is too much. Its handlers are cancelled when the stream is
+ * closed, later in this turn or the next. */
+static void shed(void *owner)
+{
+    struct http_connection *connection = owner;
+    struct http_home *home = connection->home;
+    int64_t now_us = shard_now_us(home->shard);
+
+    http_count_refusal(home, HTTP_REFUSED_SHED);
+    if (!home->shed_logged_us || now_us - home->shed_logged_us > SHED_LOGGED_EVERY_US) {
+        home->shed_logged_us = now_us;
+        log_warn(0,
+                 "clients make the process keep too much (MEMORY_MAX): the connection that holds "
+                 "most is ended",
+                 LOG_STR("server", home->options->name),
+                 LOG_INT("connection_bytes", (int64_t)connection->budget.used));
+    }
+    if (connection->session && !connection->busy) http2_server_calm(connection);
+    http_connection_close(connection);
+}
+
+static void relieve(struct shard *shard, void *data)
+{
+    (void)data;
+    budget_relieve(&shard->memory);
+}
+
+/* Asks the other shards to make room too. */
+static void ask_for_relief(struct shard *shard)
+{
+    int64_t now_us = shard_now_us(shard);
+
+    if (now_us - shard->memory.told_us < RELIEF_EVERY_US) return;
+    shard->memory.told_us = now_us;
+    for (int i = 0; i < shards_count(shard->shards); i++)
+        if (i != shard->index) shard_post(shards_at(shard->shards, i), relieve, NULL);
+}
+
+bool http_connection_admits(struct http_connection *connection)
+{
+    bool admitted = budget_admits(&connection->budget);
+
+    if (budget_is_over()) ask_for_relief(connection->home->shard);
+    return admitted;
+}
+
 /* ---- the events' frame: nothing is freed while `busy` ---- */
 
 /* Ends an event: writes, and frees the connection when it is gone and nothing refers to it. */
@@ -141,12 +211,16 @@ static void end_event(struct http_connection *connection)
     struct http_home *home = connection->home;
     if (connection->stream) http_connection_flush(connection, STR(""));
     connection->busy = false;
-    if (connection->stream || !events_of(connection)->is_unused(connection)) return;
+    if (connection->stream || !events_of(connection)->is_unused(connection)) {
+        charge(connection);
+        return;
+    }
 
     shard_defer_cancel(home->shard, &connection->turn);
     http_pool_give(&home->pool, &connection->input);
     http_pool_give(&home->pool, &connection->output);
     http_home_remove(home, connection);
+    budget_close(&home->shard->memory, &connection->budget);
     free(connection);
 }
 
@@ -241,6 +315,10 @@ void http_connection_accept(struct http_home *home, struct stream *stream)
     connection->write_due_us = INT64_MAX;
     connection->turn = (struct shard_task){.fn = run_turn, .data = connection};
     connection->decoder.state = HTTP1_BODY_DONE;
+    connection->budget.shed = shed;
+    connection->budget.owner = connection;
+    budget_open(&home->shard->memory, &connection->budget, address_owner(stream_peer(stream)));
+    charge(connection);
     bool refused = http_home_is_full(home) || home->draining;
     http_home_add(home, connection);
     http_connection_read_due(connection,

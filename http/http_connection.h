@@ -11,6 +11,7 @@
 #ifndef HTTP_HTTP_CONNECTION_H
 #define HTTP_HTTP_CONNECTION_H
 
+#include "base/budget.h"
 #include "http/http1_parser.h"
 #include "http/http_exchange.h"
 #include "http/http_server.h"
@@ -19,6 +20,9 @@
 enum {
     /* Bytes that may wait in the socket's queue before we stop taking requests from it. */
     HTTP_OUTPUT_WAITING_MAX = 256 * 1024,
+    /* What a connection takes besides its buffers, and an HTTP/2 session. */
+    HTTP_CONNECTION_WEIGHT = 2 * 1024,
+    HTTP_SESSION_WEIGHT = 12 * 1024,
     /* Unused exchanges kept for a shard. */
     HTTP_EXCHANGES_KEPT_MAX = 256,
 };
@@ -43,6 +47,7 @@ struct http_home {
     struct http_date date;
     struct shard_timer drain_timer;
     int64_t full_logged_us; /* when it was last said that there are no descriptors */
+    int64_t shed_logged_us; /* when it was last said that connections are ended to save memory */
     bool draining;
     bool drained;
 };
@@ -58,6 +63,8 @@ struct http_connection {
     struct http_home *home;
     struct stream *stream; /* NULL once it is closed */
     struct http_connection *next, *previous;
+    struct budget budget; /* what its peer makes us keep */
+    size_t charged;       /* on it, besides what its exchanges hold */
     enum http_protocol protocol;
     bool busy;       /* inside an event: what ends meanwhile is dealt with at its end */
     bool ending;     /* no further request is taken; closed when the last answer is out */
@@ -83,6 +90,8 @@ struct http_connection {
     struct http_exchange *exchange;
 
     struct http2_session *session;
+    struct http_exchange *waiting, *waiting_last; /* HTTP/2: to be started when it holds less */
+    size_t waiting_count;
     uint64_t progress_mark;          /* HTTP/2: the session's progress when it was last looked at */
     bool notice_given, goaway_final; /* HTTP/2: the two GOAWAYs of a graceful end */
 };
@@ -118,6 +127,10 @@ void http_connection_schedule(struct http_connection *connection);
 /* The peer has until then to send something; INT64_MAX: nothing is waited for. */
 void http_connection_read_due(struct http_connection *connection, int64_t due_us);
 
+/* May it begin another request? False when the process or the peer holds too much and it holds most
+ * of that. */
+bool http_connection_admits(struct http_connection *connection);
+
 void http_connection_pause(struct http_connection *connection, bool pause);
 
 /* Writes what is to be written, ends our side and lingers. */
@@ -148,5 +161,7 @@ extern const struct http_protocol_events http1_events, http2_server_events;
 
 /* Makes an HTTP/2 session on the connection. */
 void http2_server_start(struct http_connection *connection);
+/* Tells the peer to be calm; the connection is closed then. Not inside an event. */
+void http2_server_calm(struct http_connection *connection);
 
 #endif

@@ -31,6 +31,7 @@ void http_inbox_put(struct http_exchange *exchange, const void *data, size_t siz
     if (size == 0) return;
     if (!in->pending) in->pending = http_pool_take(exchange->pool, SIZE_MAX);
     buffer_append(in->pending, data, size);
+    http_exchange_charge(exchange);
 }
 
 void http_inbox_fail(struct http_exchange *exchange, struct status reason)
@@ -43,10 +44,37 @@ size_t http_inbox_size(const struct http_exchange *exchange)
     return exchange->in.pending ? exchange->in.pending->length : 0;
 }
 
+static size_t capacity_of(const struct buffer *buffer)
+{
+    return buffer ? buffer->capacity : 0;
+}
+
+void http_exchange_charge(struct http_exchange *exchange)
+{
+    size_t size = capacity_of(exchange->in.pending) + capacity_of(exchange->in.reading) +
+                  capacity_of(exchange->out.streamed);
+
+    if (!exchange->budget) return;
+    if (exchange->connection) size += HTTP_EXCHANGE_WEIGHT;
+    if (exchange->running) size += HTTP_HANDLER_WEIGHT;
+    if (exchange->running && !exchange->streams) size += HTTP_ANSWER_WEIGHT;
+    budget_set(exchange->budget, &exchange->charged, size);
+}
+
+struct status http_exchange_admit(struct http_exchange *exchange)
+{
+    if (budget_admits(exchange->budget)) return status_ok();
+    return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_FULL,
+                       "the server holds too much for its clients, and most of it for this "
+                       "connection; try again later");
+}
+
 void http_exchange_clear(struct http_exchange *exchange)
 {
-    struct arena storage = exchange->storage;
     struct http_pool *pool = exchange->pool;
+
+    budget_set(exchange->budget, &exchange->charged, 0);
+    struct arena storage = exchange->storage;
 
     http_pool_give(pool, &exchange->in.pending);
     http_pool_give(pool, &exchange->in.reading);
@@ -97,8 +125,11 @@ static struct status read_piece(struct call *call, struct http_exchange *exchang
         struct status st = wait_for_peer(call, exchange, timeout_ms);
         if (failed(st)) return failed(in->error) ? in->error : st;
     }
+    struct status st = http_exchange_admit(exchange);
+    if (failed(st)) return st;
     in->reading = in->pending;
     in->pending = NULL;
+    http_exchange_charge(exchange);
     *ret_piece = buffer_str(in->reading);
     exchange->ops->consumed(exchange, ret_piece->length);
     return status_ok();
@@ -193,6 +224,8 @@ void http_begin(const struct call *call, struct http_exchange *exchange, int sta
 {
     if (exchange->responded) return;
     exchange->responded = true;
+    exchange->streams = true;
+    http_exchange_charge(exchange);
     exchange->ops->begin(call, exchange, status, or_none(headers));
 }
 

@@ -8,6 +8,7 @@
 #ifndef HTTP_HTTP_EXCHANGE_H
 #define HTTP_HTTP_EXCHANGE_H
 
+#include "base/budget.h"
 #include "fiber/fiber.h"
 #include "fiber/stream.h"
 #include "http/http.h"
@@ -24,6 +25,12 @@ enum {
     /* A whole body up to this size is copied into the output; a larger one is sent from where the
        handler has it. */
     HTTP_BODY_COPIED_MAX = 16 * 1024,
+    /* What a request takes besides arenas and buffers: the exchange, the first chunk of its storage,
+     * the stream; while its handler runs, the used part of a stack and the call's first chunk; and
+     * unless it streams its answer, what it is likely to need for that. */
+    HTTP_EXCHANGE_WEIGHT = 6 * 1024,
+    HTTP_HANDLER_WEIGHT = 16 * 1024,
+    HTTP_ANSWER_WEIGHT = 64 * 1024,
 };
 
 struct http_exchange_ops {
@@ -84,6 +91,7 @@ struct http2_stream {
     unsigned events; /* of enum http2_event, to be acted upon */
     bool queued;     /* among the session's ready ones */
     bool head_done;  /* the next headers are trailers */
+    bool waiting;    /* server: for its connection to hold less */
     int references;  /* the open stream, the fiber or client, the queue of ready ones */
     size_t header_size;
     enum http_refusal refusal; /* what its head was found to be */
@@ -92,6 +100,7 @@ struct http2_stream {
     struct http_exchange *
         *guard; /* client: what the call's arena knows of it, for calls that forget it */
     struct http_exchange *next_ready;
+    struct http_exchange *next_waiting;
     struct http_exchange *next_open, *previous_open;
 };
 
@@ -109,12 +118,16 @@ struct http_exchange {
     uint64_t content_length;
     struct http_headers trailers;
     bool has_trailers;
+    struct budget *budget; /* who pays for what it holds; NULL: nobody */
+    size_t charged;        /* on it */
     struct http_inbox in;
     int64_t body_timeout_ms; /* how long a reader waits for a byte; 0: as long as its call may */
 
     bool responded; /* our head is on its way */
     bool finished;  /* so is our end */
-    bool started;   /* HTTP/1.1: its handler runs */
+    bool started;   /* its handler runs, or has run */
+    bool streams;   /* our message is streamed */
+    bool running;   /* on a server: its handler's fiber lives */
     bool has_body;  /* our streamed message has a body */
     bool chunked;   /* HTTP/1.1: and it is chunked */
     struct fiber_wait write_wait;
@@ -127,6 +140,13 @@ void http_inbox_put(struct http_exchange *exchange, const void *data, size_t siz
 /* No more will come, for this reason (the first one given stays). */
 void http_inbox_fail(struct http_exchange *exchange, struct status reason);
 size_t http_inbox_size(const struct http_exchange *exchange);
+
+/* Charges what it holds now, besides arenas, on its budget. To be called when buffers changed. */
+void http_exchange_charge(struct http_exchange *exchange);
+
+/* May its reader take more of the peer's message? RESOURCE_EXHAUSTED when the process holds too much
+ * and this exchange's connection most of it. */
+struct status http_exchange_admit(struct http_exchange *exchange);
 
 /* Gives all buffers back and empties the exchange but for its storage, whose first chunk is kept.
  */

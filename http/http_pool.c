@@ -9,6 +9,7 @@ struct buffer *http_pool_take(struct http_pool *pool, size_t max)
     struct buffer *buffer;
     if (pool->count > 0) {
         buffer = pool->free[--pool->count];
+        pool->size -= buffer->capacity;
         buffer->max = max;
         return buffer;
     }
@@ -27,11 +28,14 @@ static void free_buffer(struct buffer *buffer)
 void http_pool_give(struct http_pool *pool, struct buffer **buffer)
 {
     if (!*buffer) return;
-    if (pool->count == HTTP_POOL_MAX || (*buffer)->capacity > HTTP_POOL_BUFFER_MAX) {
+    size_t capacity = (*buffer)->capacity;
+    if (pool->count == HTTP_POOL_MAX || capacity > HTTP_POOL_BUFFER_MAX ||
+        capacity > HTTP_POOL_SIZE_MAX - pool->size) {
         free_buffer(*buffer);
     } else {
         buffer_clear(*buffer);
         pool->free[pool->count++] = *buffer;
+        pool->size += capacity;
     }
     *buffer = NULL;
 }

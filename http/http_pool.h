@@ -6,12 +6,17 @@
 
 #include "base/str.h"
 
-/* Buffers kept, and the most bytes of one that is kept. */
-enum { HTTP_POOL_MAX = 64, HTTP_POOL_BUFFER_MAX = 128 * 1024 };
+/* Buffers kept, the most bytes of one that is kept, and of all. */
+enum {
+    HTTP_POOL_MAX = 64,
+    HTTP_POOL_BUFFER_MAX = 128 * 1024,
+    HTTP_POOL_SIZE_MAX = 1024 * 1024,
+};
 
 struct http_pool {
     struct buffer *free[HTTP_POOL_MAX];
     size_t count;
+    size_t size; /* of all that are kept */
 };
 
 /* An empty buffer with this maximum. */

@@ -61,11 +61,17 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSED_OVERLOAD] = {"overload", 503,
                                ENVELOPE(503, "UNAVAILABLE", "FIBERS_FULL",
                                         "too many requests are running; try again later")},
+    [HTTP_REFUSED_MEMORY] = {"memory", 503,
+                             ENVELOPE(503, "RESOURCE_EXHAUSTED", "MEMORY_FULL",
+                                      "the server holds too much for its clients, and most of it "
+                                      "for this connection; read your answers, and try again "
+                                      "later")},
     [HTTP_REFUSED_UNANSWERED] = {"unanswered", 500,
                                  ENVELOPE(500, "INTERNAL", "REASON_UNSPECIFIED",
                                           "the request was not answered")},
     [HTTP_REFUSED_CONNECTIONS] = {"connections", 503, ""},
     [HTTP_REFUSED_DESCRIPTORS] = {"descriptors", 503, ""},
+    [HTTP_REFUSED_SHED] = {"memory_connection", 503, ""},
     [HTTP_REFUSED_WRITE_TIMEOUT] = {"write_timeout", 408, ""},
     [HTTP_REFUSED_RESETS] = {"resets", 429, ""},
     [HTTP_REFUSED_FLOOD] = {"flood", 429, ""},
@@ -83,6 +89,17 @@ int http_refusal_status(enum http_refusal refusal)
 {
     invariant(refusal < HTTP_REFUSAL_COUNT);
     return refusals[refusal].status;
+}
+
+const struct http_headers *http_refusal_headers(enum http_refusal refusal)
+{
+    static struct http_header items[] = {
+        {{"content-type", 12}, {"application/json", 16}},
+        {{"retry-after", 11}, {"1", 1}},
+    };
+    static const struct http_headers lasting = {items, 1, 1}, passing = {items, 2, 2};
+
+    return http_refusal_status(refusal) == 503 ? &passing : &lasting;
 }
 
 struct str http_refusal_body(enum http_refusal refusal)

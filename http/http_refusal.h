@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "http/http.h"
 
 enum http_refusal {
     HTTP_ACCEPTED,
@@ -24,9 +25,11 @@ enum http_refusal {
     HTTP_REFUSED_HEADER_TIMEOUT,
     HTTP_REFUSED_BODY_TIMEOUT,
     HTTP_REFUSED_OVERLOAD,    /* no fiber to be had */
+    HTTP_REFUSED_MEMORY,      /* its connection holds most of what is too much */
     HTTP_REFUSED_UNANSWERED,  /* the handler returned without an answer */
     HTTP_REFUSED_CONNECTIONS, /* from here on nothing is answered: the connection ends */
     HTTP_REFUSED_DESCRIPTORS, /* times that accepting was put off for want of descriptors */
+    HTTP_REFUSED_SHED,        /* ended, because the connection held most of what was too much */
     HTTP_REFUSED_WRITE_TIMEOUT,
     HTTP_REFUSED_RESETS,   /* too many streams opened and reset */
     HTTP_REFUSED_FLOOD,    /* too many frames that carry nothing */
@@ -37,6 +40,9 @@ enum http_refusal {
 
 const char *http_refusal_label(enum http_refusal refusal);
 int http_refusal_status(enum http_refusal refusal);
+
+/* The headers of its answer, static: content-type, and retry-after where trying again may help. */
+const struct http_headers *http_refusal_headers(enum http_refusal refusal);
 
 /* The error envelope as JSON; static. */
 struct str http_refusal_body(enum http_refusal refusal);

@@ -222,6 +222,8 @@ struct http_exchange *http_exchange_take(struct http_connection *connection)
     exchange->arena = &exchange->storage;
     exchange->pool = &home->pool;
     exchange->connection = connection;
+    exchange->budget = &connection->budget;
+    arena_set_budget(&exchange->storage, exchange->budget);
     exchange->body_timeout_ms = home->options->body_timeout_ms;
     /* A handler may outlive its connection. */
     exchange->request.peer = arena_strdup(exchange->arena, stream_peer(connection->stream));
@@ -245,6 +247,8 @@ void http_exchange_give(struct http_home *home, struct http_exchange *exchange)
 bool http_exchange_start(struct http_exchange *exchange, void (*fn)(struct call *call, void *data))
 {
     struct trace trace;
+    exchange->running = true;
+    http_exchange_charge(exchange);
     http_exchange_trace(exchange, &trace);
     return !failed(fiber_start(exchange->connection->home->shard, &trace, fn, exchange));
 }

@@ -8,7 +8,9 @@
  * Each request runs its handler on a fiber of its own. Pipelined HTTP/1.1 requests are handled one
  * after the other and their answers share a write. Limits and deadlines are here, so that no
  * handler needs to think of slow or hostile clients: a connection that is idle, that sends its
- * header or body too slowly, or does not take its answer, is closed. Each refusal is counted in
+ * header or body too slowly, or does not take its answer, is closed. What a connection makes us keep
+ * is charged on its budget (base/budget.h): one that holds much begins no further request, and one
+ * that holds most of what is too much is ended. Each refusal is counted in
  * argosy_http_refused_total{server,reason}. */
 #ifndef HTTP_HTTP_SERVER_H
 #define HTTP_HTTP_SERVER_H

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/budget.h"
+
 enum { PROC_FILE_MAX = 16 * 1024 };
 
 static void put_family(struct buffer *out, const char *name, const char *kind, const char *help)
@@ -118,10 +120,32 @@ static void put_start_time(struct buffer *out)
                   boot + ticks / ticks_s, ticks % ticks_s * 100 / ticks_s);
 }
 
+/* What clients make the process keep. */
+static void put_budget(struct buffer *out)
+{
+    struct budget_stats stats;
+
+    budget_stats(&stats);
+    put_family(out, "argosy_memory_kept_bytes", "gauge", "What clients make the process keep.");
+    buffer_printf(out, "argosy_memory_kept_bytes %zu\n", stats.used);
+    if (stats.max != SIZE_MAX) {
+        put_family(out, "argosy_memory_kept_max_bytes", "gauge", "Its limit, MEMORY_MAX.");
+        buffer_printf(out, "argosy_memory_kept_max_bytes %zu\n", stats.max);
+    }
+    put_family(out, "argosy_memory_connections_ended_total", "counter",
+               "Connections ended because they held most of what was too much.");
+    buffer_printf(out, "argosy_memory_connections_ended_total %" PRIu64 "\n", stats.shed);
+    put_family(out, "argosy_memory_refused_total", "counter",
+               "Requests and bodies refused because their connection held most of what was too "
+               "much.");
+    buffer_printf(out, "argosy_memory_refused_total %" PRIu64 "\n", stats.refused);
+}
+
 void process_metrics_export(struct buffer *out)
 {
     put_cpu(out);
     put_memory(out);
     put_files(out);
+    put_budget(out);
     put_start_time(out);
 }

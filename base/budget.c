@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Budgets; see base/budget.h. */
+#include "base/budget.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/status.h"
+
+enum {
+    CONNECTION_PART = 32,
+    CONNECTION_LEAST = 1024 * 1024,
+    PEER_PART = 2,
+    /* Ended at most for one that wants in. */
+    SHED_AT_ONCE_MAX = 8,
+    /* Given back since the peak, so that it pays to hand free memory to the system. */
+    TRIM_LEAST = 16 * 1024 * 1024,
+    TRIM_PAUSE_MS = 300,
+    /* From which size on an allocation is a mapping of its own: it goes back when it is freed,
+     * whatever lies around it, but costs system calls. */
+    MAPPED_TIGHT = 64 * 1024,
+    MAPPED_EASY = 1024 * 1024,
+};
+
+struct budget_peer {
+    struct budget budget;
+    uint64_t owner;
+    struct budget_peer *next; /* in its slot */
+};
+
+static atomic_size_t process_max = SIZE_MAX, root_count = 1;
+static atomic_size_t process_lent, process_peak;
+static atomic_ullong shed_count, refused_count;
+static atomic_bool trimming;
+static atomic_bool tight; /* more than half of what may be is lent */
+
+void budget_limit(size_t max, size_t roots)
+{
+    atomic_store(&process_max, max);
+    atomic_store(&root_count, roots);
+}
+
+static size_t part_of_process(size_t part)
+{
+    size_t max = atomic_load_explicit(&process_max, memory_order_relaxed);
+
+    return max == SIZE_MAX ? max : max / part;
+}
+
+size_t budget_connection_max(void)
+{
+    size_t max = part_of_process(CONNECTION_PART);
+
+    return max > CONNECTION_LEAST ? max : CONNECTION_LEAST;
+}
+
+bool budget_is_over(void)
+{
+    return atomic_load_explicit(&process_lent, memory_order_relaxed) >
+           atomic_load_explicit(&process_max, memory_order_relaxed);
+}
+
+/* ---- the process's part ---- */
+
+/* glibc keeps freed memory for the next allocation; after a peak most of it would never be needed
+ * again. It is looked through on a thread of its own, once those who give back are done. */
+static void *trim(void *data)
+{
+    struct timespec pause = {.tv_nsec = TRIM_PAUSE_MS * 1000000L};
+    size_t before;
+
+    (void)data;
+    do {
+        before = atomic_load(&process_lent);
+        nanosleep(&pause, 0);
+        malloc_trim(0);
+    } while (atomic_load(&process_lent) + BUDGET_SLICE < before);
+    if (before < part_of_process(4) && atomic_exchange(&tight, false))
+        mallopt(M_MMAP_THRESHOLD, MAPPED_EASY);
+    atomic_store(&process_peak, atomic_load(&process_lent));
+    atomic_store(&trimming, false);
+    return 0;
+}
+
+static void trim_later(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+
+    if (atomic_exchange(&trimming, true)) return;
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    if (pthread_create(&thread, &attributes, trim, 0) != 0) atomic_store(&trimming, false);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    pthread_attr_destroy(&attributes);
+}
+
+void budget_borrow(struct budget_root *root)
+{
+    size_t slices = (root->budget.used - root->lent + BUDGET_SLICE - 1) / BUDGET_SLICE;
+    size_t lent = atomic_fetch_add(&process_lent, slices * BUDGET_SLICE) + slices * BUDGET_SLICE;
+
+    root->lent += slices * BUDGET_SLICE;
+    if (lent > atomic_load(&process_peak)) atomic_store(&process_peak, lent);
+    if (lent > part_of_process(2) && !atomic_exchange(&tight, true))
+        mallopt(M_MMAP_THRESHOLD, MAPPED_TIGHT);
+}
+
+void budget_give_back(struct budget_root *root)
+{
+    size_t slices = (root->lent - root->budget.used) / BUDGET_SLICE - 1;
+    size_t lent = atomic_fetch_sub(&process_lent, slices * BUDGET_SLICE) - slices * BUDGET_SLICE;
+    size_t peak = atomic_load(&process_peak);
+
+    root->lent -= slices * BUDGET_SLICE;
+    if (peak > TRIM_LEAST && lent < peak / 2 && lent < peak - TRIM_LEAST) trim_later();
+}
+
+void budget_stats(struct budget_stats *ret_stats)
+{
+    *ret_stats = (struct budget_stats){
+        .used = atomic_load(&process_lent),
+        .max = atomic_load(&process_max),
+        .shed = atomic_load(&shed_count),
+        .refused = atomic_load(&refused_count),
+    };
+}
+
+/* ---- the tree ---- */
+
+static void link_child(struct budget *parent, struct budget *child)
+{
+    child->parent = parent;
+    child->previous = 0;
+    child->next = parent->children;
+    if (parent->children) parent->children->previous = child;
+    parent->children = child;
+    parent->count++;
+}
+
+static void unlink_child(struct budget *child)
+{
+    struct budget *parent = child->parent;
+
+    if (child->previous)
+        child->previous->next = child->next;
+    else
+        parent->children = child->next;
+    if (child->next) child->next->previous = child->previous;
+    parent->count--;
+    child->parent = 0;
+}
+
+static struct budget_peer **slot_of(struct budget_root *root, uint64_t owner)
+{
+    return &root->peers[(owner ^ owner >> 32) % BUDGET_SLOTS];
+}
+
+void budget_open(struct budget_root *root, struct budget *connection, uint64_t owner)
+{
+    struct budget_peer *peer = *slot_of(root, owner);
+
+    while (peer && peer->owner != owner) peer = peer->next;
+    if (!peer) {
+        peer = calloc(1, sizeof(*peer));
+        invariant(peer);
+        peer->owner = owner;
+        peer->next = *slot_of(root, owner);
+        *slot_of(root, owner) = peer;
+        link_child(&root->budget, &peer->budget);
+    }
+    connection->used = 0;
+    link_child(&peer->budget, connection);
+}
+
+/* Takes the connection and all that it holds out of the tree; its peer goes with its last one. */
+static void detach(struct budget_root *root, struct budget *connection)
+{
+    struct budget *parent = connection->parent;
+    struct budget_peer *peer = (struct budget_peer *)parent;
+    size_t used = connection->used;
+
+    unlink_child(connection);
+    budget_refund(parent, used);
+    if (parent->count > 0) return;
+    struct budget_peer **link = slot_of(root, peer->owner);
+    while (*link != peer) link = &(*link)->next;
+    *link = peer->next;
+    unlink_child(parent);
+    free(peer);
+}
+
+void budget_close(struct budget_root *root, struct budget *connection)
+{
+    if (connection->parent) detach(root, connection);
+}
+
+size_t budget_peer_connections(const struct budget *connection)
+{
+    return connection->parent ? connection->parent->count : 0;
+}
+
+/* ---- making room ---- */
+
+static struct budget *largest_child(const struct budget *budget)
+{
+    struct budget *largest = budget->children;
+
+    for (struct budget *child = largest; child; child = child->next)
+        if (child->used > largest->used) largest = child;
+    return largest;
+}
+
+static void shed(struct budget_root *root, struct budget *connection)
+{
+    atomic_fetch_add_explicit(&shed_count, 1, memory_order_relaxed);
+    detach(root, connection);
+    connection->shed(connection->owner);
+    trim_later();
+}
+
+bool budget_admits(struct budget *connection)
+{
+    if (!connection) return true;
+    struct budget *peer = connection->parent;
+    if (!peer) return false; /* it was shed */
+    struct budget_root *root = (struct budget_root *)peer->parent;
+
+    for (int i = 0; i < SHED_AT_ONCE_MAX; i++) {
+        struct budget *from = 0;
+        if (peer->used > part_of_process(PEER_PART))
+            from = peer;
+        else if (budget_is_over() && root->budget.used > part_of_process(atomic_load(&root_count)))
+            from = largest_child(&root->budget);
+        if (!from) return true;
+        struct budget *victim = largest_child(from);
+        if (victim == connection) break;
+        shed(root, victim);
+    }
+    /* Who holds next to nothing is let in all the same. */
+    if (connection->used < BUDGET_SLICE && root->budget.used < part_of_process(1)) return true;
+    atomic_fetch_add_explicit(&refused_count, 1, memory_order_relaxed);
+    return false;
+}
+
+void budget_relieve(struct budget_root *root)
+{
+    for (int i = 0; i < SHED_AT_ONCE_MAX; i++) {
+        if (!budget_is_over() || root->budget.used <= part_of_process(atomic_load(&root_count)))
+            return;
+        struct budget *peer = largest_child(&root->budget);
+        if (!peer) return;
+        shed(root, largest_child(peer));
+    }
+}

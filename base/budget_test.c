@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/budget.h"
+
+#include "base/arena.h"
+#include "base/test.h"
+
+enum { MIB = 1024 * 1024 };
+
+struct peer_connection {
+    struct budget budget;
+    bool shed;
+};
+
+static void on_shed(void *owner)
+{
+    ((struct peer_connection *)owner)->shed = true;
+}
+
+static void open_connection(struct budget_root *root, struct peer_connection *connection,
+                            uint64_t peer)
+{
+    *connection = (struct peer_connection){.budget = {.shed = on_shed, .owner = connection}};
+    budget_open(root, &connection->budget, peer);
+}
+
+TEST(what_a_connection_holds_counts_for_its_peer_and_its_shard)
+{
+    struct budget_root root = {0};
+    struct peer_connection a, b;
+    struct budget_stats stats;
+
+    open_connection(&root, &a, 1);
+    open_connection(&root, &b, 1);
+    CHECK_INT(budget_peer_connections(&a.budget), ==, 2);
+    budget_charge(&a.budget, 100);
+    budget_charge(&b.budget, 5 * MIB);
+    CHECK_INT(root.budget.used, ==, 100 + 5 * MIB);
+    budget_stats(&stats);
+    CHECK(stats.used >= root.budget.used && stats.used < root.budget.used + 4 * BUDGET_SLICE);
+    budget_refund(&b.budget, 5 * MIB);
+    CHECK_INT(root.budget.used, ==, 100);
+    budget_close(&root, &a.budget); /* gives back what is left */
+    CHECK_INT(root.budget.used, ==, 0);
+    budget_close(&root, &b.budget);
+    CHECK(!root.budget.children);
+}
+
+TEST(the_connection_that_holds_most_pays_for_the_others)
+{
+    struct budget_root root = {0};
+    struct peer_connection large, small, other;
+
+    budget_limit(16 * MIB, 1);
+    open_connection(&root, &large, 1);
+    open_connection(&root, &small, 1);
+    open_connection(&root, &other, 2);
+    budget_charge(&large.budget, 7 * MIB);
+    budget_charge(&small.budget, 1000);
+    CHECK(budget_admits(&small.budget) && budget_admits(&large.budget));
+    budget_charge(&large.budget, 2 * MIB);
+    /* More than half of it all for one peer: the other is not concerned. */
+    CHECK(budget_admits(&other.budget) && !large.shed);
+    CHECK(!budget_admits(&large.budget) && !large.shed);
+    CHECK(budget_admits(&small.budget) && large.shed);
+    /* What was shed is off the books, and may still change. */
+    CHECK_INT(root.budget.used, ==, 1000);
+    budget_charge(&large.budget, 100);
+    budget_refund(&large.budget, 9 * MIB);
+    CHECK(!budget_admits(&large.budget));
+    CHECK_INT(root.budget.used, ==, 1000);
+
+    /* Of several peers, the one that holds most. */
+    struct peer_connection many[6];
+    for (int i = 0; i < 6; i++) {
+        open_connection(&root, &many[i], 10 + (uint64_t)i / 2);
+        budget_charge(&many[i].budget, (size_t)(i < 2 ? 8 : 5) * (MIB / 2) - (size_t)i);
+    }
+    CHECK(budget_is_over());
+    CHECK(budget_admits(&small.budget));
+    CHECK(many[0].shed && !many[1].shed && !many[2].shed);
+    budget_close(&root, &large.budget);
+    for (int i = 0; i < 6; i++) budget_close(&root, &many[i].budget);
+    budget_close(&root, &small.budget);
+    budget_close(&root, &other.budget);
+    CHECK(!root.budget.children && root.budget.used == 0);
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(a_shard_that_holds_little_does_not_pay_for_another)
+{
+    struct budget_root attacked = {0}, quiet = {0};
+    struct peer_connection large, calm;
+
+    budget_limit(16 * MIB, 2);
+    open_connection(&attacked, &large, 1);
+    open_connection(&quiet, &calm, 2);
+    budget_charge(&large.budget, 17 * MIB);
+    budget_charge(&calm.budget, MIB);
+    CHECK(budget_admits(&calm.budget) && budget_is_over());
+    CHECK(!calm.shed && !large.shed);
+    budget_relieve(&quiet);
+    CHECK(!calm.shed);
+    budget_relieve(&attacked);
+    CHECK(large.shed && !budget_is_over());
+    budget_close(&attacked, &large.budget);
+    budget_close(&quiet, &calm.budget);
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(arenas_charge_what_they_take_beyond_their_first_chunk)
+{
+    struct budget_root root = {0};
+    struct peer_connection connection;
+    struct arena arena;
+
+    open_connection(&root, &connection, 1);
+    arena_init(&arena, 0);
+    arena_set_budget(&arena, &connection.budget);
+    arena_alloc(&arena, 10);
+    CHECK_INT(root.budget.used, ==, 0);
+    arena_alloc(&arena, MIB);
+    CHECK(root.budget.used >= MIB && root.budget.used < MIB + 4096);
+    arena_set_budget(&arena, NULL);
+    CHECK_INT(root.budget.used, ==, 0);
+    arena_reset(&arena);
+    arena_set_budget(&arena, &connection.budget);
+    arena_alloc(&arena, 2 * MIB);
+    arena_reset(&arena);
+    CHECK_INT(root.budget.used, ==, 0);
+    arena_alloc(&arena, 2 * MIB); /* of nobody */
+    CHECK_INT(root.budget.used, ==, 0);
+    arena_release(&arena);
+    budget_close(&root, &connection.budget);
+}

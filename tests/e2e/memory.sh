@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Clients that make the shop keep what they do not read and never end: the shop stays within MEMORY_MAX and an address
+# space of 1.5 GiB, serves others meanwhile, and gives the memory back afterwards.
+. "$(dirname "$0")/shop.sh"
+status=- body=-
+ulimit -v $((1536 * 1024))
+export MEMORY_MAX=64MiB ARGOSY_SHARDS=2
+start_single --demo
+pid=$(cat "$work/shop.pid")
+base=http://$gateway
+for _ in $(seq 100); do
+  api GET '/products?page_size=200'
+  [ "$(jq '.data | length' <<<"$body" 2>/dev/null)" = 200 ] && break
+  sleep 0.1
+done
+resident() { awk '/VmRSS/ {print $2}' "/proc/$pid/status"; }
+api GET /products; expect 200
+before=$(resident)
+
+# attack KIND CONNECTIONS PATH
+attack() {
+  rm -f "$work/hold"; mkfifo "$work/hold"
+  "$(dirname "$ARGOSY")/tests/memory_attack" "$1" "${gateway#*:}" "$2" "$3" <"$work/hold" >"$work/attack.out" &
+  local attacker=$! highest=0 served=0 now
+  exec 4>"$work/hold"
+  for i in $(seq 300); do
+    api GET '/products?page_size=5' '' --max-time 5
+    [ "$status" != 200 ] || served=$((served + 1))
+    now=$(resident)
+    [ "${now:-0}" -le "$highest" ] || highest=$now
+    grep -q attacking "$work/attack.out" && [ "$i" -ge 20 ] && break
+  done
+  check "$1: the shop lives" kill -0 "$pid"
+  check "$1: others are served ($served of $i)" [ "$served" -ge $((i - 2)) ]
+  check "$1: it stays small ($before kB, $highest kB)" [ "$highest" -lt $((before + 320 * 1024)) ]
+  exec 4>&-
+  wait $attacker
+  for _ in $(seq 60); do [ "$(resident)" -lt $((before + 32 * 1024)) ] && break; sleep 0.1; done
+  now=$(resident)
+  check "$1: memory goes back ($before kB, $highest kB, $now kB)" [ "$now" -lt $((before + 32 * 1024)) ]
+  [ -z "${VERBOSE:-}" ] || echo "  $1: served $served of $i; $before kB, $highest kB, $now kB"
+}
+
+attack unread 47 '/products?page_size=200'
+attack unread 400 '/products?page_size=200'
+attack uploads 300 /auth/login
+attack uploads2 300 /auth/login
+attack pipeline 200 '/products?page_size=200'
+curl -s "http://$admin/metrics" >"$work/metrics"
+check "connections were ended, and counted" grep -q '^argosy_memory_connections_ended_total [1-9]' "$work/metrics"
+check "and logged, at a bounded rate" [ "$(grep -c 'MEMORY_MAX' "$work/shop.log")" -le 30 ]
