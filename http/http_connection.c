@@ -3,6 +3,7 @@
 #include "http/http_connection.h"
 
 #include "fiber/address.h"
+#include "http/http2_session.h"
 #include "observe/log.h"
 
 enum {
@@ -193,6 +194,15 @@ static void ask_for_relief(struct shard *shard)
     shard->memory.told_us = now_us;
     for (int i = 0; i < shards_count(shard->shards); i++)
         if (i != shard->index) shard_post(shards_at(shard->shards, i), relieve, NULL);
+}
+
+bool http_connection_is_idle(const struct http_connection *connection)
+{
+    if (!connection->stream || connection->busy || connection->ending) return false;
+    if (connection->exchange || connection->input || stream_queued(connection->stream) > 0)
+        return false;
+    if (connection->session) return connection->session->exchanges == 0;
+    return connection->protocol != HTTP_PROTOCOL_LINGER;
 }
 
 bool http_connection_admits(struct http_connection *connection)

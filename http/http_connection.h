@@ -127,6 +127,9 @@ void http_connection_schedule(struct http_connection *connection);
 /* The peer has until then to send something; INT64_MAX: nothing is waited for. */
 void http_connection_read_due(struct http_connection *connection, int64_t due_us);
 
+/* Does it wait for a request, with nothing of one here and nothing to send? */
+bool http_connection_is_idle(const struct http_connection *connection);
+
 /* May it begin another request? False when the process or the peer holds too much and it holds most
  * of that. */
 bool http_connection_admits(struct http_connection *connection);

@@ -71,6 +71,7 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                                           "the request was not answered")},
     [HTTP_REFUSED_CONNECTIONS] = {"connections", 503, ""},
     [HTTP_REFUSED_DESCRIPTORS] = {"descriptors", 503, ""},
+    [HTTP_REFUSED_IDLE] = {"idle", 503, ""},
     [HTTP_REFUSED_SHED] = {"memory_connection", 503, ""},
     [HTTP_REFUSED_WRITE_TIMEOUT] = {"write_timeout", 408, ""},
     [HTTP_REFUSED_RESETS] = {"resets", 429, ""},

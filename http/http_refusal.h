@@ -29,6 +29,7 @@ enum http_refusal {
     HTTP_REFUSED_UNANSWERED,  /* the handler returned without an answer */
     HTTP_REFUSED_CONNECTIONS, /* from here on nothing is answered: the connection ends */
     HTTP_REFUSED_DESCRIPTORS, /* times that accepting was put off for want of descriptors */
+    HTTP_REFUSED_IDLE,        /* idle, when there was no descriptor for another */
     HTTP_REFUSED_SHED,        /* ended, because the connection held most of what was too much */
     HTTP_REFUSED_WRITE_TIMEOUT,
     HTTP_REFUSED_RESETS,   /* too many streams opened and reset */

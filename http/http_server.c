@@ -9,7 +9,7 @@
 #include "http/http_connection.h"
 #include "observe/log.h"
 
-enum { LISTENERS_MAX = 8, FULL_LOGGED_EVERY_US = 10 * 1000 * 1000 };
+enum { LISTENERS_MAX = 8, IDLE_CLOSED_MAX = 8, FULL_LOGGED_EVERY_US = 10 * 1000 * 1000 };
 
 static struct metric refused_total = METRIC_COUNTER(
     "argosy_http_refused_total", "Connections and requests that the HTTP server refused.", "server",
@@ -119,6 +119,24 @@ static void on_accept(void *owner, struct stream *stream)
     http_server_accept(owner, stream);
 }
 
+/* Closes some connections that are idle, first those of the peers that have most, so that whoever
+ * connects gets in. */
+static void close_idle(struct http_home *home)
+{
+    for (int i = 0; i < IDLE_CLOSED_MAX; i++) {
+        struct http_connection *chosen = NULL;
+        for (struct http_connection *connection = home->connections; connection;
+             connection = connection->next)
+            if (http_connection_is_idle(connection) &&
+                (!chosen || budget_peer_connections(&connection->budget) >=
+                                budget_peer_connections(&chosen->budget)))
+                chosen = connection; /* the list begins with the newest */
+        if (!chosen) return;
+        http_count_refusal(home, HTTP_REFUSED_IDLE);
+        http_connection_close(chosen);
+    }
+}
+
 /* The shard has run out of descriptors for connections; said once in a while only. */
 static void on_full(void *owner, struct shard *shard)
 {
@@ -128,14 +146,16 @@ static void on_full(void *owner, struct shard *shard)
     struct descriptor_stats stats;
 
     metric_add(server->counters.refused[HTTP_REFUSED_DESCRIPTORS], 1);
+    close_idle(home);
     if (home->full_logged_us && now_us - home->full_logged_us < FULL_LOGGED_EVERY_US) return;
     home->full_logged_us = now_us;
     descriptor_stats(&stats);
-    log_warn(0,
-             "no file descriptor is free for another connection: new ones wait; raise the limit of "
-             "open files (ulimit -n)",
-             LOG_STR("server", server->options.name),
-             LOG_INT("connections", (int64_t)stats.connections));
+    log_warn(
+        0,
+        "no file descriptor is free for another connection: idle ones are closed, and new ones "
+        "wait; raise the limit of open files (ulimit -n)",
+        LOG_STR("server", server->options.name),
+        LOG_INT("connections", (int64_t)stats.connections));
 }
 
 struct status http_server_listen(struct http_server *server, struct arena *arena,
