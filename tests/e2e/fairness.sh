@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# An account that asks for dear work two hundred times at once, a change of its own password: others log in meanwhile, and
+# only it hears LANE_FULL.
+. "$(dirname "$0")/shop.sh"
+status=- body=-
+export USER_ARGON2_MEMORY=19MiB USER_ARGON2_PASSES=2
+start_shop
+
+sign_up ann; expect 201
+sign_up eve; expect 201
+log_in eve; expect 200
+token=$(value .login_data.message)
+jar=
+
+cat >"$work/attack" <<END
+parallel
+parallel-max = 200
+silent
+header = "Authorization: Bearer $token"
+header = "Content-Type: application/json"
+data = "{\"current_password\":\"secret-eve\",\"new_password\":\"another-secret-of-eve\"}"
+END
+for i in $(seq 200); do printf 'url = "%s/auth/password"\noutput = "%s/attack-%s.json"\n' "$base" "$work" "$i"; done >>"$work/attack"
+curl -K "$work/attack" 2>/dev/null &
+attacker=$!
+sleep 0.3
+for _ in 1 2 3 4 5; do
+  api POST /auth/login '{"email":"ann@example.com","password":"secret-ann","device_id":"laptop"}'
+  expect 200 '.success'
+done
+wait $attacker
+refused=$(grep -l LANE_FULL "$work"/attack-*.json 2>/dev/null | wc -l)
+check "the lane was full for the one who filled it ($refused)" [ "$refused" -gt 0 ]
+
+# The same password again is refused before anything is hashed.
+api POST /auth/password '{"current_password":"x-x-x-x-x","new_password":"x-x-x-x-x"}' -H "Authorization: Bearer $token"
+expect 400 '.error.reason == "PASSWORD_SAME"'
