@@ -76,7 +76,7 @@ struct shard {
     struct shards *shards;
 
     struct fiber_pool *fibers;
-    struct budget_root memory; /* what clients make this shard keep */
+    struct budget_root memory;                /* what clients make this shard keep */
     _Atomic(struct shard_message *) messages; /* the newest first */
     struct shard_task *tasks, *tasks_last;    /* for the end of this turn */
     struct shard_task *tasks_running;         /* of the turn that ends now */
