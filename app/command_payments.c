@@ -50,8 +50,7 @@ static void print(const struct reconciling *reconciling,
                "LEDGER", "PROVIDER", "STATE");
     command_print("%-36s  %-36s  %-10s  %-24s  %-12s  %-12s  %s", shown(difference->payment_id),
                   shown(difference->order_id), difference->what, shown(difference->ours),
-                  shown(difference->ledger), shown(difference->provider),
-                  shown(difference->order));
+                  shown(difference->ledger), shown(difference->provider), shown(difference->order));
 }
 
 static struct status reconcile(struct call *call, struct shop *shop, void *data)
