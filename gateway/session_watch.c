@@ -32,6 +32,7 @@ static struct status ask(struct call *call, struct session_watch *watch)
         AUTH_SERVICE__WATCH_ENDED_SESSIONS_REQUEST__INIT;
     AuthService__WatchEndedSessionsResponse *response;
     struct rpc_options options = {.timeout_ms = WAIT_MS + ANSWER_WITHIN_MS};
+    int64_t began_us = clock_monotonic_us();
 
     request.after = watch->after;
     /* After a failure the first answer comes at once, to be sure of the connection. */
@@ -47,6 +48,9 @@ static struct status ask(struct call *call, struct session_watch *watch)
     }
     metric_add(watch->heard, response->n_sessions);
     watch->after = response->after;
+    /* A service that is about to stop answers without waiting, however often it is asked. */
+    if (response->n_sessions == 0 && clock_monotonic_us() - began_us < PAUSE_FIRST_US)
+        return fiber_sleep(call, PAUSE_FIRST_US);
     return st;
 }
 
