@@ -5,9 +5,6 @@
 #include <stdlib.h>
 
 #include "gateway/gateway_parts.h"
-#include "gateway/session_watch.h"
-
-enum { ENDED_SESSIONS_MAX = 64 * 1024 };
 
 /* gateway/kong.yml, compiled in. */
 extern const unsigned char gateway_kong_yml[];
@@ -257,17 +254,6 @@ static struct status read_settings(const struct service_context *context, struct
     return status_ok();
 }
 
-static void watch_sessions(const struct service_context *context, struct gateway *gateway)
-{
-    bool tokens = false;
-
-    for (size_t i = 0; i < gateway->table.count; i++)
-        tokens = tokens || gateway->table.routes[i].token_keys;
-    if (!tokens) return;
-    gateway->ended = ended_sessions_new(ENDED_SESSIONS_MAX);
-    session_watch_start(context, gateway->ended);
-}
-
 /* The services whose methods are passed on, each once; ended by NULL. */
 static const char *const *passed_services(struct arena *arena, const struct route_table *table)
 {
@@ -283,7 +269,8 @@ static const char *const *passed_services(struct arena *arena, const struct rout
     return names;
 }
 
-struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway)
+struct status gateway_new(const struct service_context *context, struct ended_sessions *ended,
+                          struct gateway **ret_gateway)
 {
     struct gateway *gateway = arena_new(context->arena, struct gateway);
     struct plugin_context plugin_context = {
@@ -295,6 +282,7 @@ struct status gateway_new(const struct service_context *context, struct gateway 
     struct status st;
 
     gateway->schema = context->schema;
+    gateway->ended = ended;
     st = read_settings(context, gateway);
     if (!failed(st)) st = read_configuration(context->arena, context->config, &gateway->kong);
     if (failed(st)) return st;
@@ -307,7 +295,6 @@ struct status gateway_new(const struct service_context *context, struct gateway 
         return st;
     }
     route_table_finish(context->arena, &gateway->table);
-    watch_sessions(context, gateway);
     gateway->endpoint = (struct rpc_endpoint){
         .server = context->server,
         .service_name = "",
@@ -327,6 +314,13 @@ struct status gateway_reopen(struct arena *arena, struct gateway *gateway)
     return each_plugin(gateway->kong, reopen_plugin, arena);
 }
 
+bool gateway_verifies_tokens(const struct gateway *gateway)
+{
+    for (size_t i = 0; i < gateway->table.count; i++)
+        if (gateway->table.routes[i].token_keys) return true;
+    return false;
+}
+
 bool gateway_has_channels(const struct gateway *gateway)
 {
     return gateway->channel_count > 0;
@@ -339,8 +333,6 @@ void gateway_free(struct gateway *gateway)
     (void)stopped; /* stopping does not fail */
     for (size_t i = 0; i < gateway->channel_count; i++) rpc_channel_free(gateway->channels[i]);
     gateway->channel_count = 0;
-    ended_sessions_free(gateway->ended);
-    gateway->ended = NULL;
 }
 
 /* ---- argosy routes ---- */

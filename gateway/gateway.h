@@ -3,7 +3,7 @@
  * Kong's declarative configuration (the one compiled in from gateway/kong.yml, or GATEWAY_CONFIG).
  *
  *     config_declare(config, gateway_settings);
- *     st = gateway_new(&context, &gateway);                          before the shards start
+ *     st = gateway_new(&context, ended, &gateway);                   before the shards start
  *     http_server_new({.handler = gateway_handle, .data = gateway})
  *     gateway_free(gateway);                                         after they have been joined */
 #ifndef GATEWAY_GATEWAY_H
@@ -15,20 +15,26 @@
 #include "http/http_server.h"
 #include "rpc/service.h"
 
+struct ended_sessions;
 struct gateway;
 
 /* GATEWAY_*, and JWT_ACCESS_TOKEN_SECRET, which the auth service has too. */
 extern const struct setting gateway_settings[];
 
 /* Reads the configuration and starts its plugins; blocks. An error names file and line. The context
- * is borrowed for this call, what it points to for the gateway's life. */
-struct status gateway_new(const struct service_context *context, struct gateway **ret_gateway);
+ * is borrowed for this call, what it points to for the gateway's life, and so are the sessions whose
+ * access tokens are refused (NULL: none). */
+struct status gateway_new(const struct service_context *context, struct ended_sessions *ended,
+                          struct gateway **ret_gateway);
 
 /* For http_server_new; `data` is the gateway. See gateway_door.h for one that can be changed. */
 http_handler gateway_handle;
 
 /* Has the plugins open their files anew, while it serves. */
 struct status gateway_reopen(struct arena *arena, struct gateway *gateway);
+
+/* Has it routes whose access tokens it verifies? */
+bool gateway_verifies_tokens(const struct gateway *gateway);
 
 /* Has it connections of its own, to services that are not the shop's? */
 bool gateway_has_channels(const struct gateway *gateway);

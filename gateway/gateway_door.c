@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "gateway/gateway_parts.h"
+#include "gateway/session_watch.h"
+
+enum { ENDED_SESSIONS_MAX = 64 * 1024 };
 
 struct generation {
     struct generation *older;
@@ -22,7 +25,9 @@ struct generation {
 
 struct gateway_door {
     struct service_context context;
-    struct generation *newest;              /* shard 0's own */
+    struct ended_sessions *ended; /* of all generations */
+    struct session_watch *watch;  /* tells `ended`; NULL: no generation has verified tokens yet */
+    struct generation *newest;    /* shard 0's own */
     struct generation *current[SHARDS_MAX]; /* each is its shard's own */
 };
 
@@ -51,7 +56,7 @@ static struct status make(const struct gateway_door *door, const struct config *
     context.config = config;
     generation->config = config;
     struct status st = gateway_read_text(&generation->arena, config, &text);
-    if (!failed(st)) st = gateway_new(&context, &generation->gateway);
+    if (!failed(st)) st = gateway_new(&context, door->ended, &generation->gateway);
     if (failed(st)) {
         st = status_dup(messages, st);
         arena_release(&generation->arena);
@@ -64,6 +69,14 @@ static struct status make(const struct gateway_door *door, const struct config *
     generation->text_size = text.length;
     *ret_generation = generation;
     return st;
+}
+
+/* The sessions that end are heard of from the first generation on that verifies tokens, to the end
+ * of the process: a change of the configuration forgets none. */
+static void watch_sessions(struct gateway_door *door, const struct generation *generation)
+{
+    if (!door->watch && gateway_verifies_tokens(generation->gateway))
+        door->watch = session_watch_start(&door->context, door->ended);
 }
 
 /* The shard has nothing to do with it any more. */
@@ -156,6 +169,7 @@ struct status gateway_door_change_take(struct gateway_door *door, struct arena *
     generation->owned = config;
     generation->older = door->newest;
     door->newest = generation;
+    watch_sessions(door, generation);
     take_over_everywhere(door, generation);
     *ret_changed = true;
     return st;
@@ -169,8 +183,13 @@ struct status gateway_door_new(const struct service_context *context,
     struct gateway_door *door = arena_new(context->arena, struct gateway_door);
 
     door->context = *context;
+    door->ended = ended_sessions_new(ENDED_SESSIONS_MAX);
     struct status st = make(door, context->config, context->arena, &door->newest);
-    if (failed(st)) return st;
+    if (failed(st)) {
+        ended_sessions_free(door->ended);
+        return st;
+    }
+    watch_sessions(door, door->newest);
     for (int i = 0; i < SHARDS_MAX; i++) door->current[i] = door->newest;
     *ret_door = door;
     return st;
@@ -185,4 +204,5 @@ void gateway_door_free(struct gateway_door *door)
         release(one);
         free(one);
     }
+    ended_sessions_free(door->ended);
 }

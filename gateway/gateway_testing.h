@@ -331,7 +331,7 @@ __attribute__((unused)) static void edge_run(const char *configuration, const ch
     struct edge edge = {.play = play};
     struct service_context context = edge_prepare(&edge, configuration, settings);
 
-    edge_must(gateway_new(&context, &edge.gateway));
+    edge_must(gateway_new(&context, NULL, &edge.gateway));
     struct http_server_options options = {
         .name = "gateway", .handler = gateway_handle, .data = edge.gateway};
     edge.http = http_server_new(&options);
@@ -350,7 +350,7 @@ __attribute__((unused)) static const char *edge_refusal(const char *configuratio
     static char message[1024];
     struct edge edge = {0};
     struct service_context context = edge_prepare(&edge, configuration, settings);
-    struct status st = gateway_new(&context, &edge.gateway);
+    struct status st = gateway_new(&context, NULL, &edge.gateway);
 
     snprintf(message, sizeof(message), "%s", failed(st) ? st.message : "(taken)");
     if (!failed(st)) gateway_free(edge.gateway);

@@ -13,7 +13,8 @@
 
 struct session_watch;
 
-/* Before the shards run. In the context's arena; `ended` is borrowed for its life. */
+/* Before the shards run, or on shard 0. In the context's arena; `ended` is borrowed for its life,
+ * which ends with the shards. */
 struct session_watch *session_watch_start(const struct service_context *context,
                                           struct ended_sessions *ended);
 

@@ -93,6 +93,19 @@ check "all requests were answered: $(sort codes.* | uniq -c)" [ "$(sort -u codes
 grep -q __asan_init "$ARGOSY" || check "memory stays: $early, then $(memory) kB" [ "$(memory)" -lt $((early + 8000)) ]
 echo "memory after 10 changes $early kB, after 30 $(memory) kB"
 
+# A session that has ended stays so by the new configuration.
+make_account ann customer
+log_in ann
+token=$(value .login_data.message)
+api GET /cart; expect 200
+api POST /auth/logout '{}'; expect 200
+jar=
+for _ in $(seq 20); do api GET /cart '' -H "Authorization: Bearer $token"; [ "$status" = 401 ] && break; sleep 0.05; done
+expect 401
+echo 'GATEWAY_TIMEOUT=22s' >.env; echo 'ORDER_PAYMENT_TIMEOUT=10m' >>.env
+kill -HUP "$shop"; sleep 0.3
+api GET /cart '' -H "Authorization: Bearer $token"; expect 401 '.error.reason | startswith("TOKEN") or startswith("SESSION")'
+
 # A second kind of signal still ends it in good order.
 kill "$shop"
 kill -HUP "$shop"
