@@ -458,7 +458,7 @@ static void scan_for_ever(struct call *call, void *data)
 static void cancel_scan(struct call *call, int number)
 {
     struct fiber_group group = {0};
-    char *text;
+    struct str text;
 
     EXPECT_OK(fiber_group_start(call, &group, scan_for_ever, 0));
     EXPECT_OK(fiber_sleep(call, 20000)); /* a thread has it by now */

@@ -11,7 +11,7 @@ pid=$(cat "$work/shop.pid")
 base=http://$gateway
 for _ in $(seq 100); do
   api GET '/products?page_size=200'
-  [ "$(jq '.data | length' <<<"$body" 2>/dev/null)" = 200 ] && break
+  [ "$(jq '.products.products | length' <<<"$body" 2>/dev/null)" = 200 ] && break
   sleep 0.1
 done
 resident() { awk '/VmRSS/ {print $2}' "/proc/$pid/status"; }
