@@ -18,7 +18,8 @@ const struct command_option command_common_options[] = {
     {0},
 };
 
-static void print_line(FILE *out, const char *before, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void print_line(FILE *out, const char *before,
+                                                             const char *format, va_list arguments)
 {
     struct arena arena;
 
