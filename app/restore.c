@@ -150,7 +150,7 @@ static struct status check_empty(struct restore *restore)
 static struct status stage_files(struct restore *restore)
 {
     struct arena *arena = restore->arena;
-    struct status st = status_ok();
+    struct status st;
     int64_t size = 0;
 
     for (size_t i = 0; i < restore->manifest.count; i++) size += restore->manifest.files[i].size;

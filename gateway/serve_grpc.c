@@ -158,6 +158,7 @@ static void send_upstream(struct call *call, void *data)
         rpc_stream_cancel(pass->stream);
     else if (!failed(pass->upload) && !failed(st))
         st = rpc_send_end(call, pass->stream);
+    (void)st; /* if it failed, the service's own status says why */
 }
 
 static struct status send_downstream(struct call *call, struct grpc_pass *pass)

@@ -56,7 +56,7 @@ static struct metric_series *series_at(lazy_series *slot, struct metric *metric,
     return series;
 }
 
-/* The series of a status; `labels[at]` becomes its text. Statuses without a place of their own are
+/* The series of a status, whose text is the label `at`. Statuses without a place of their own are
  * looked up each time. */
 static struct metric_series *status_series_at(lazy_series slots[TRAFFIC_STATUSES], int http_status,
                                               struct metric *metric, const char **labels, int at)
@@ -68,8 +68,10 @@ static struct metric_series *status_series_at(lazy_series slots[TRAFFIC_STATUSES
     if (series) return series;
     number_format_i64(http_status, text);
     labels[at] = text;
-    if (place == TRAFFIC_STATUSES - 1) return metric_series_of(metric, labels);
-    return series_at(&slots[place], metric, labels);
+    series = place == TRAFFIC_STATUSES - 1 ? metric_series_of(metric, labels)
+                                           : series_at(&slots[place], metric, labels);
+    labels[at] = ""; /* the text ends here */
+    return series;
 }
 
 void traffic_count(struct traffic *traffic, int http_status, int64_t duration_us)
