@@ -522,7 +522,7 @@ static struct status select_members(struct arena *arena, struct sqlite_tx *tx, s
     const struct product_query *query = list->query;
     size_t count = product_set_count(&list->all);
     bool numbered = query->sort == PRODUCT_SORT_CREATED || query->sort == PRODUCT_SORT_RELEVANCE;
-    struct status st = status_ok();
+    struct status st;
 
     list->ranged = has_range(query);
     if (list->ranged && count <= SORTED_MAX) {
