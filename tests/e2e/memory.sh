@@ -34,7 +34,9 @@ attack() {
   check "$1: the shop lives" kill -0 "$pid"
   # The attack's own requests take the processor too: on a busy machine a few of the others' come late.
   check "$1: others are served ($served of $i)" [ "$served" -ge $((i / 2)) ]
-  check "$1: it stays small ($before kB, $highest kB)" [ "$highest" -lt $((before + 320 * 1024)) ]
+  # Answers that are being made when the limit is reached come on top, so the peak is some times MEMORY_MAX, and more on
+  # a busy machine; without the limit it passes the address space.
+  check "$1: it stays bounded ($before kB, $highest kB)" [ "$highest" -lt $((before + 640 * 1024)) ]
   exec 4>&-
   wait $attacker
   for _ in $(seq 60); do [ "$(resident)" -lt $((before + 32 * 1024)) ] && break; sleep 0.1; done
