@@ -39,7 +39,7 @@ attack() {
   check "$1: it stays bounded ($before kB, $highest kB)" [ "$highest" -lt $((before + 640 * 1024)) ]
   exec 4>&-
   wait $attacker
-  for _ in $(seq 60); do [ "$(resident)" -lt $((before + 32 * 1024)) ] && break; sleep 0.1; done
+  for _ in $(seq 200); do [ "$(resident)" -lt $((before + 32 * 1024)) ] && break; sleep 0.1; done
   now=$(resident)
   check "$1: memory goes back ($before kB, $highest kB, $now kB)" [ "$now" -lt $((before + 32 * 1024)) ]
   [ -z "${VERBOSE:-}" ] || echo "  $1: served $served of $i; $before kB, $highest kB, $now kB"
