@@ -143,11 +143,6 @@ void events_offer(struct events *events, const char *topic, struct events_store 
     offer->known->offers = true;
 }
 
-void events_tidy(struct events *events, struct events_store *store)
-{
-    if (events) know(events, store);
-}
-
 static struct metric handled = METRIC_COUNTER("argosy_events_handled_total",
                                               "Events that were handed over, and what came of it.",
                                               "group", "topic", "outcome");

@@ -44,14 +44,10 @@ typedef struct event_fate event_fate_fn(const struct event *event, const char *g
 struct status events_new(const struct service_context *context, struct events **ret_events);
 void events_free(struct events *events);
 
-/* Serves a topic out of the log of this store. `events` NULL: nothing happens, here, in
- * events_tidy and in events_subscribe (for tests and tools that run a service without a bus).
+/* Serves a topic out of the log of this store. `events` NULL: nothing happens, here and
+ * in events_subscribe (for tests and tools that run a service without a bus).
  * Borrowed for the life of `events`. */
 void events_offer(struct events *events, const char *topic, struct events_store *store);
-
-/* Has the old rows of a store removed that neither offers a topic nor listens to one: its
- * idempotency records. */
-void events_tidy(struct events *events, struct events_store *store);
 
 struct events_subscription {
     const char *group;        /* the consuming service's name */
