@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rotation of refresh tokens: what a token's claims are, and what a presented token does to its
+ * session. */
 #include "services/auth/auth.h"
 
 #include <openssl/sha.h>
@@ -9,8 +11,8 @@
 
 enum { US_PER_S = 1000000 };
 
-/* Of the claims alone: the successor that is told again after the keys have rotated is signed by
- * another key, and still the same. */
+/* Hashes the claims alone: a token that is issued again after the keys were rotated has another
+ * signature and is still the same token. */
 static void hash_token(struct str token, uint8_t ret_hash[AUTH_HASH_SIZE])
 {
     struct str header, claims = {0};
@@ -25,7 +27,7 @@ static struct str token_id(struct arena *arena, const struct session *session)
     return str_of(arena_printf(arena, "%s.%lld", session->family, (long long)session->number));
 }
 
-/* False for an id that is none of ours. */
+/* False for an id of another form. */
 static bool read_token_id(struct str id, struct str *ret_family, int64_t *ret_number)
 {
     struct str rest = id;
@@ -68,7 +70,7 @@ struct str session_access_token(struct arena *arena, const struct token_policy *
     return jwt_sign(arena, policy->access_keys, &claims);
 }
 
-/* Times and hash of the token with the session's present number. */
+/* Sets the times and the hash of the token with the session's present number. */
 static void issue(struct arena *arena, const struct token_policy *policy, struct moment now,
                   struct session *session)
 {
@@ -99,8 +101,8 @@ static bool is_newest(const struct session *session, struct str token)
                             str_sized(session->hash, sizeof(session->hash)));
 }
 
-/* Calls that were under way side by side have read the clocks in any order, so a little before the
- * last use is as good as a little after it. */
+/* Concurrent calls read the clocks in any order, so a moment shortly before the last use counts
+ * like one shortly after it. */
 static bool is_within_grace(const struct token_policy *policy, const struct session *session,
                             struct moment now)
 {

@@ -2,15 +2,15 @@
 /* Sessions: one for each (user, device), and the rule by which its refresh token rotates. Plain
  * values, no I/O.
  *
- * A login begins a family of refresh tokens. Every use of the newest, number n, makes number n+1.
- * The immediate predecessor is good for a short grace more and answers with the same successor,
- * because two tabs that refresh at the same moment are no theft. Any other used token of the family
- * is: it ends the session. A clock that is set back makes no used token good again: the grace is
- * over when either clock says so, or when the machine has started anew. A token of an older family
- * (the device has logged in anew since) is refused and ends nothing.
+ * A login begins a family of refresh tokens. Using the newest, number n, issues number n+1. For a
+ * short grace its immediate predecessor still works and gets the same successor, because two tabs
+ * that refresh at the same moment are no theft. Any other used token of the family counts as stolen
+ * and ends the session. Setting the clock back makes no used token valid again: the grace is over
+ * when either clock says so, or when the machine has rebooted. A token of an older family (the
+ * device has logged in again since) is refused and ends nothing.
  *
- * Tokens are not kept. A token's claims are a function of what the session keeps, so the successor
- * can be told again; the claims of what comes in are compared with the hash of the newest's. */
+ * Tokens are not stored. The claims of the newest follow from the session's fields, so it can be
+ * issued again; a presented token's claims are compared with the hash of the newest's. */
 #ifndef SERVICES_AUTH_AUTH_H
 #define SERVICES_AUTH_AUTH_H
 
@@ -34,10 +34,10 @@ struct session {
     int64_t expires_s;
     int64_t created_us;          /* the login */
     int64_t used_us;             /* the last login or refresh */
-    int64_t used_boot_us;        /* the same, by the clock that only goes on */
-    const char *boot;            /* names it; "" unknown */
+    int64_t used_boot_us;        /* the same, by the monotonic clock */
+    const char *boot;            /* the boot that this clock counts from; "": unknown */
     int64_t generation;          /* of its access tokens, from 1; a new role begins another */
-    int64_t password_changed_us; /* of the account when the session was last vouched for */
+    int64_t password_changed_us; /* of the account, when the session last checked it */
     const char *peer;            /* the address that used it last */
     bool ended;                  /* set by a change: remove the session */
 };
@@ -46,16 +46,16 @@ struct token_policy {
     const struct jwt_keys *access_keys, *refresh_keys;
     int64_t access_ttl_s, refresh_ttl_s;
     int64_t grace_us;
-    const char *boot; /* what used_boot_us counts from: another name, another clock */
+    const char *boot; /* the machine's boot id, for session.boot */
 };
 
-/* A moment by both clocks: the wall's, which tokens carry and which may be set back, and the one
- * that only goes on, by which the grace is measured. */
+/* A moment by both clocks: the wall clock, which tokens carry and which may be set back, and the
+ * monotonic one, by which the grace is measured too. */
 struct moment {
     int64_t now_us, boot_us; /* since 1970, and since the machine started */
 };
 
-/* The newest refresh token of a session, signed with the first key of now. */
+/* The newest refresh token of a session, signed with the first of the present keys. */
 struct str session_refresh_token(struct arena *arena, const struct token_policy *policy,
                                  const struct session *session);
 
@@ -63,19 +63,19 @@ struct str session_refresh_token(struct arena *arena, const struct token_policy 
 struct str session_access_token(struct arena *arena, const struct token_policy *policy,
                                 const struct session *session, int64_t now_us);
 
-/* Begins a family: number 1, hash and times are set; the caller has filled in email, role, device,
- * peer. */
+/* Begins a family: sets number 1, the hash and the times. The caller has filled in email, role,
+ * device and peer. */
 void session_begin(struct arena *arena, const struct token_policy *policy, struct moment now,
                    struct session *session);
 
 enum refresh_outcome {
-    REFRESH_ROTATED,  /* the session has the next token now */
-    REFRESH_REPEATED, /* the predecessor within the grace: the newest token again */
+    REFRESH_ROTATED,  /* the session now has the next token */
+    REFRESH_REPEATED, /* the predecessor within its grace: send the newest token again */
     REFRESH_REUSED,   /* a used token: the session is marked as ended */
-    REFRESH_FOREIGN,  /* of another family, or not ours */
+    REFRESH_FOREIGN,  /* of another family, or not one of ours */
 };
 
-/* Applies the rule to a presented token whose signature, type and expiry are good already. */
+/* Applies the rule to a presented token whose signature, type and expiry have been verified. */
 enum refresh_outcome session_refresh(struct arena *arena, const struct token_policy *policy,
                                      struct str token, struct str token_id, struct moment now,
                                      struct session *session);

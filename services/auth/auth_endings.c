@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that end: what the auth service hears of accounts, and how gateways hear of it, so that
- * access tokens do not outlive their sessions. */
+/* Sessions that end: by the user service's events about accounts; and the rpc by which gateways
+ * learn of endings, so that access tokens do not outlive their sessions. */
 #include "base/clock.h"
 #include "events.pb-c.h"
 #include "events/events.h"
@@ -8,12 +8,12 @@
 
 enum {
     ENDINGS_MAX = 1000,
-    /* A wait looks again now and then, and whether the process is about to end. */
+    /* A waiting call checks this often whether the process is stopping, and reads again. */
     LOOK_MS = 500,
     US_PER_S = 1000000
 };
 
-/* ---- hearing of accounts ---- */
+/* ---- events of accounts ---- */
 
 static struct status follow_account(struct call *call, const struct event *event, void *data)
 {
@@ -36,9 +36,9 @@ static struct status follow_account(struct call *call, const struct event *event
     return service->store->follow(call, service->store, &news);
 }
 
-static void tell_watchers(void *data)
+static void notify_watchers(void *data)
 {
-    auth_watchers_tell(((struct auth_service *)data)->watchers);
+    auth_watchers_notify(((struct auth_service *)data)->watchers);
 }
 
 void auth_endings_start(const struct service_context *context, struct auth_service *service)
@@ -57,10 +57,10 @@ void auth_endings_start(const struct service_context *context, struct auth_servi
     events_subscribe(context->events, &subscription);
     service->server = context->server;
     service->watchers = auth_watchers_new(context->arena, context->shards);
-    service->store->on_ending(service->store, tell_watchers, service);
+    service->store->on_ending(service->store, notify_watchers, service);
 }
 
-/* ---- telling the gateways ---- */
+/* ---- the gateways' rpc ---- */
 
 static void fill(const struct call *call, const struct ending *endings, size_t count,
                  AuthService__WatchEndedSessionsResponse *response)
@@ -76,7 +76,8 @@ static void fill(const struct call *call, const struct ending *endings, size_t c
     }
 }
 
-/* A watcher that has seen more than there ever was has seen another store: it begins anew. */
+/* A gateway that has seen a higher number than the store ever gave knows another store (one that
+ * was restored since, say): it gets everything from the start. */
 static struct status read_endings(struct call *call, struct auth_service *service, int64_t after,
                                   AuthService__WatchEndedSessionsResponse *response)
 {

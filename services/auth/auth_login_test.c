@@ -75,8 +75,7 @@ TEST(an_unknown_address_answers_like_a_wrong_password)
     auth_play(answers_alike);
 }
 
-/* What this process has computed, on all of its threads. Time on the clock would also count what
- * other processes compute meanwhile. */
+/* The processor time of all threads of this process. Wall time would also count other processes. */
 static int64_t processor_us(void)
 {
     struct timespec spent;
@@ -200,7 +199,7 @@ TEST(failed_logins_wait_and_a_good_one_forgets_them)
 }
 
 enum { GUESSES = 60 };
-static _Atomic int guesses_judged; /* told that they are wrong */
+static _Atomic int guesses_judged; /* answered as wrong */
 
 static void guess(struct call *call, struct stage *stage, int number)
 {
@@ -233,7 +232,7 @@ TEST(guesses_made_side_by_side_wait_too)
 TEST(the_right_one_of_guesses_side_by_side_answers_like_the_wrong_ones)
 {
     auth_play(guesses_together);
-    /* A few may be looked at while the fifth is being counted. */
+    /* A few more may be checked before the fifth has been counted. */
     CHECK_INT(guesses_judged, >=, 5);
     CHECK_INT(guesses_judged, <, 20);
 }

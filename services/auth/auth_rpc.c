@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/auth.proto. */
+/* The handlers of the auth service, in the order of proto/auth.proto. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,19 +12,20 @@ enum { US_PER_S = 1000000 };
 
 /* ---- credentials ---- */
 
-/* The user service refuses no caller of ours and no field that kept our rules: if it does, the
- * fleet is set up wrongly, and that is no business of the one who logs in. */
-static struct status blame_us(struct call *call, struct status st)
+/* The user service never refuses our calls, or fields that passed our own rules, unless the fleet
+ * is misconfigured. That is an internal error, not a mistake of the user who logs in. */
+static struct status as_internal(struct call *call, struct status st)
 {
     if (st.code != STATUS_PERMISSION_DENIED && st.code != STATUS_UNAUTHENTICATED &&
         st.code != STATUS_INVALID_ARGUMENT)
         return st;
     return status_printf(call->arena, STATUS_INTERNAL, st.reason,
-                         "the user service refuses us (%s); give all processes the same FLEET_KEY",
+                         "the user service refused a call of the auth service (%s); give all "
+                         "processes the same FLEET_KEY",
                          st.message);
 }
 
-/* *ret_credentials is NULL when there is no such account (any more). */
+/* *ret_credentials is NULL if there is no account, or a deleted one. */
 static struct status get_credentials(struct call *call, const char *email,
                                      UserService__CustomerCredentialsResponse **ret_credentials)
 {
@@ -40,13 +41,13 @@ static struct status get_credentials(struct call *call, const char *email,
         *ret_credentials = 0;
         return status_ok();
     }
-    if (failed(st)) return blame_us(call, st);
+    if (failed(st)) return as_internal(call, st);
     *ret_credentials = credentials->is_deleted ? 0 : credentials;
     return status_ok();
 }
 
-/* Who logs in: look-up, back-off and password, status. All ways to fail but the last answer alike
- * and cost alike. */
+/* Look-up, back-off and password, then the account's status. All failures but that of the status
+ * give the same answer at the same cost. */
 static struct status authenticate(struct call *call, const char *email, const char *password,
                                   UserService__CustomerCredentialsResponse **ret_credentials)
 {
@@ -65,14 +66,14 @@ static struct status authenticate(struct call *call, const char *email, const ch
 
     if (strcmp(credentials->status, "blocked") == 0)
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__USER_BLOCKED,
-                           "this account is blocked; ask the shop");
+                           "this account is blocked; contact the shop");
     *ret_credentials = credentials;
     return status_ok();
 }
 
-/* An old or weak hash is replaced while the password is at hand, unless the password itself has
- * been replaced meanwhile. Failing at it fails no login: the next one tries again, and a user
- * service of another make may not know the rpc. */
+/* Replaces an outdated hash while the password is at hand, unless the password itself has been
+ * changed meanwhile. The login succeeds even if this fails: the next one tries again, and the
+ * existing system's user service does not know the rpc. */
 static void upgrade_hash(struct call *call,
                          const UserService__CustomerCredentialsResponse *credentials,
                          const char *password)
@@ -101,7 +102,7 @@ static struct status set_cookie(struct call *call, const char *name, struct str 
     return call_reply_metadata(call, STR("set-cookie"), str_of(cookie));
 }
 
-/* Both cookies of a session; the answer carries the access token too. */
+/* Sends both cookies of a session; the answer carries the access token too. */
 static struct status send_tokens(struct call *call, const struct session *session,
                                  char **ret_access_token)
 {
@@ -132,8 +133,8 @@ static const char *device_of(const char *device_id)
     return device_id[0] ? device_id : "default";
 }
 
-/* The refresh token of a request, or else of the metadata that the gateway makes from the cookie;
- * verified. */
+/* Reads and verifies the refresh token: from the request, or else from the metadata that the
+ * gateway makes of the cookie. */
 static struct status read_refresh_token(struct call *call, const char *in_request,
                                         struct str *ret_token, struct jwt_claims *ret_claims)
 {
@@ -143,7 +144,7 @@ static struct status read_refresh_token(struct call *call, const char *in_reques
     if (token.length == 0) token = call_metadata(call, "refresh-token");
     if (token.length == 0)
         return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__LOGIN_REQUIRED,
-                           "there is no refresh token; log in");
+                           "the request has no refresh token; log in");
     *ret_token = token;
     return jwt_verify(call->arena, &service->refresh_keys, token, "refresh",
                       clock_now_us() / US_PER_S, ret_claims);
@@ -154,10 +155,10 @@ static struct moment moment_now(void)
     return (struct moment){clock_now_us(), clock_monotonic_us()};
 }
 
-/* A session that was begun or goes on while its account was blocked, or its role or password
- * changed: whoever told of that may have found nothing to end yet. So the account is asked for once
- * more when the session is in the store. */
-static struct status vouch_again(struct call *call, const struct session *session)
+/* Reads the account once more when the session is in the store: it may have been blocked, or its
+ * role or password changed, after it was read and before there was a session that the event could
+ * have ended. */
+static struct status recheck_account(struct call *call, const struct session *session)
 {
     struct auth_service *service = call_service(call);
     UserService__CustomerCredentialsResponse *credentials;
@@ -174,7 +175,7 @@ static struct status vouch_again(struct call *call, const struct session *sessio
                                 &removed);
     if (failed(st)) return st;
     return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
-                       "the account has changed meanwhile; log in again");
+                       "the account has just been changed; log in again");
 }
 
 /* ---- handlers ---- */
@@ -201,7 +202,7 @@ static struct status login(struct call *call, const AuthService__LoginRequest *r
     session_begin(call->arena, &service->policy, moment_now(), &session);
     st = service->store->put(call, service->store, &session, service->sessions_max);
     if (failed(st)) return st;
-    st = vouch_again(call, &session);
+    st = recheck_account(call, &session);
     if (failed(st)) return st;
 
     auth_service__login_data__init(data);
@@ -214,7 +215,7 @@ static struct status login(struct call *call, const AuthService__LoginRequest *r
     return status_ok();
 }
 
-/* One refresh, inside the store's transaction. */
+/* One refresh, applied inside the store's transaction. */
 struct refresh {
     struct auth_service *service;
     struct str token, token_id;
@@ -229,21 +230,20 @@ static struct status refresh_session(const struct call *call, struct session *se
 {
     struct refresh *refresh = data;
 
-    /* The password was changed, or the account blocked or deleted, since anyone vouched for this
-     * session. Credentials may also be older than the session: read before the password was changed
-     * and this device logged in with the new one. */
+    /* The session ends if the account was blocked or deleted, or its password changed, since the
+     * session last checked it. Credentials may also be older than the session: read before the
+     * password was changed and this device logged in with the new one. */
     const UserService__CustomerCredentialsResponse *credentials = refresh->credentials;
-    bool vouched = credentials && strcmp(credentials->status, "blocked") != 0 &&
-                   rpc_timestamp_us(credentials->password_changed_at) <=
-                       session->password_changed_us;
-    if (!vouched) {
+    bool valid = credentials && strcmp(credentials->status, "blocked") != 0 &&
+                 rpc_timestamp_us(credentials->password_changed_at) <= session->password_changed_us;
+    if (!valid) {
         session->ended = true;
         refresh->outcome = REFRESH_FOREIGN;
         return status_ok();
     }
 
-    /* The successor carries the role of now; a repeated answer the role that the successor was made
-     * with. */
+    /* A new successor carries the account's present role; a repeated one the role that it was
+     * issued with. */
     const char *role_before = session->role;
     session->role = credentials->role;
     refresh->outcome = session_refresh(call->arena, &refresh->service->policy, refresh->token,
@@ -261,7 +261,7 @@ static struct status refuse_refresh(enum refresh_outcome outcome)
     if (outcome == REFRESH_REUSED)
         return status_make(
             STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REUSED,
-            "this refresh token was used before; the session is ended: log in again");
+            "this refresh token was already used, so its session has been ended; log in again");
     return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
                        "this session has ended; log in again");
 }
@@ -293,7 +293,7 @@ static struct status validate_refresh_token(struct call *call,
     if (failed(st)) return st;
     if (refresh.outcome == REFRESH_REUSED || refresh.outcome == REFRESH_FOREIGN)
         return refuse_refresh(refresh.outcome);
-    if (refresh.outcome == REFRESH_ROTATED) st = vouch_again(call, &refresh.session);
+    if (refresh.outcome == REFRESH_ROTATED) st = recheck_account(call, &refresh.session);
     if (failed(st)) return st;
 
     auth_service__refresh_token_data__init(data);
@@ -347,8 +347,8 @@ static struct status logout(struct call *call, const AuthService__LogoutRequest 
     return status_ok();
 }
 
-/* The user service keeps the account, and so the record of the client's idempotency key: the key
- * goes on to it, and its mark comes back. */
+/* The user service has the account, and so the idempotency record too: the client's key is passed
+ * on to it, and the mark of a replayed answer is passed back. */
 static struct status create_customer(struct call *call,
                                      const UserService__CreateCustomerRequest *request,
                                      UserService__CreateCustomerResponse **ret_customer)
@@ -460,7 +460,8 @@ static struct status revoke_session(struct call *call,
     if (failed(st)) return st;
     if (removed == 0)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND,
-                             "you have no session on the device '%s'; list your sessions",
+                             "you have no session on the device '%s'; list your sessions to see "
+                             "which devices have one",
                              request->device_id);
     succeed(response, "session ended");
     return status_ok();
@@ -490,7 +491,7 @@ static struct status vouch(const struct call *call, struct session *session, voi
     return status_ok();
 }
 
-/* This session goes on, vouched for by the new password; all others end. */
+/* The session that changes the password goes on with the new one; all others end. */
 static struct status keep_only_this_session(struct call *call, const struct user *user)
 {
     struct auth_service *service = call_service(call);
@@ -523,10 +524,10 @@ static struct status change_password(struct call *call,
     st = call_user(call, &user);
     if (failed(st)) return st;
 
-    /* The cheap question before the dear one; the answer says nothing about the password. */
+    /* The cheap check first; its answer reveals nothing about the password. */
     if (strcmp(request->current_password, request->new_password) == 0)
         return status_field(call->arena, ARGOSY__REASON__PASSWORD_SAME, "new_password",
-                            "is the same as `current_password`");
+                            "is the same as `current_password`; choose another");
     st = authenticate(call, user.email, request->current_password, &credentials);
     if (failed(st)) return st;
 
@@ -543,12 +544,12 @@ static struct status change_password(struct call *call,
     st = user_service_set_password(call, service->users, &set, &done);
     if (st.code == STATUS_INVALID_ARGUMENT)
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "new_password",
-                            "cannot be hashed; choose one of at most 72 bytes");
-    if (failed(st)) return blame_us(call, st);
+                            "is too long to be hashed; choose one of at most 72 bytes");
+    if (failed(st)) return as_internal(call, st);
 
     st = keep_only_this_session(call, &user);
     if (failed(st)) return st;
-    succeed(response, "password changed; your other sessions are ended");
+    succeed(response, "password changed; your other sessions have been ended");
     return status_ok();
 }
 

@@ -178,7 +178,7 @@ static void reads_stale_credentials(struct call *call, struct stage *stage)
 
     ann.password_changed_us++;
     struct tokens new = ann_logs_in(call, stage, "phone");
-    /* What refreshes read that began before the change. */
+    /* What a refresh reads that began before the change. */
     ann.password_changed_us--;
     EXPECT_REFUSED(refresh(call, stage, old.refresh, &tokens), UNAUTHENTICATED, TOKEN_REVOKED);
     EXPECT_OK(refresh(call, stage, new.refresh, &new));
@@ -341,7 +341,7 @@ static void passwords_change_meanwhile(struct call *call, struct stage *stage)
     const struct password_policy bcrypt = {.scheme = PASSWORD_BCRYPT, .cost = 4};
     struct tokens tokens;
 
-    /* An old hash, which a login with the old password would make anew. */
+    /* An outdated hash, which a login with the old password would replace. */
     EXPECT(password_hash(&bcrypt, STR("correct horse"), ann.hash));
     ann.set_meanwhile = "another horse";
     EXPECT_REFUSED(login(call, stage, "ann@example.com", "correct horse", "", &tokens),
@@ -424,7 +424,7 @@ static void survives_odd_answers(struct call *call, struct stage *stage)
     EXPECT(login(call, stage, "ann@example.com", "correct horse", "", &tokens).code ==
            STATUS_UNAVAILABLE);
     EXPECT(refresh(call, stage, phone.refresh, &tokens).code == STATUS_UNAVAILABLE);
-    /* A fleet whose keys differ: no business of the one who logs in. */
+    /* A fleet whose keys differ is an internal error, not a wrong login. */
     ann.fail = STATUS_PERMISSION_DENIED;
     EXPECT(login(call, stage, "ann@example.com", "correct horse", "", &tokens).code ==
            STATUS_INTERNAL);
@@ -433,11 +433,11 @@ static void survives_odd_answers(struct call *call, struct stage *stage)
     snprintf(ann.hash, sizeof(ann.hash), "no hash at all");
     EXPECT_REFUSED(login(call, stage, "ann@example.com", "correct horse", "", &tokens),
                    UNAUTHENTICATED, CREDENTIALS_WRONG);
-    /* None of it cost the session. */
+    /* None of this ended the session. */
     EXPECT_OK(refresh(call, stage, phone.refresh, &tokens));
 }
 
-TEST(trouble_of_the_user_service_costs_no_session)
+TEST(a_failing_user_service_ends_no_session)
 {
     auth_play(survives_odd_answers);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the auth service: reads its settings and signing keys, opens its store, registers its
+ * handlers. */
 #include "services/auth/auth_service.h"
 
 #include <stdio.h>
@@ -16,20 +17,21 @@ extern const struct service_module auth_service;
 
 static const struct setting settings[] = {
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
-     "which the first signs; without it <data>/jwt-access.key, made at the first start.",
+     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...], of "
+     "which the first signs and all verify; if empty, <data>/jwt-access.key is used, which the "
+     "first start creates.",
      0, 0},
     {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
-    {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is good.", 1000,
-     86400000},
-    {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is good.", 1000,
-     31536000000},
+     "Signs refresh tokens, in the same form; if empty, <data>/jwt-refresh.key is used.", 0, 0},
+    {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is valid.",
+     1000, 86400000},
+    {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is valid.",
+     1000, 31536000000},
     {"AUTH_REFRESH_GRACE", SETTING_DURATION, "10s",
-     "How long after a refresh the token before it still answers with the same successor.", 0,
+     "How long a refresh token still works after its first use, with the same successor.", 0,
      60000},
     {"AUTH_SESSIONS_MAX", SETTING_INTEGER, "50",
-     "Sessions (devices) of one user; past it the least recently used ends.", 1, 1000},
+     "Most sessions (devices) of one user; one more ends the least recently used.", 1, 1000},
     PASSWORD_SETTINGS,
     {0},
 };
@@ -47,15 +49,14 @@ static struct status load_keys(const struct service_context *context, const char
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID, "%s: %s", setting, error);
     if (jwt_keys_are_short(ret_keys))
-        log_warn(
-            0,
-            "a secret that tokens are signed with is shorter than 32 bytes and may be guessed; "
-            "`openssl rand -hex 32` makes a better one",
-            LOG_STR("setting", setting));
+        log_warn(0,
+                 "a secret that signs tokens is shorter than 32 bytes and could be guessed; "
+                 "make a better one with `openssl rand -hex 32`",
+                 LOG_STR("setting", setting));
     return status_ok();
 }
 
-/* Names the time since the machine started, in which its monotonic clock only goes on. */
+/* The id of this boot of the machine: monotonic times of different boots can't be compared. */
 static const char *read_boot(struct arena *arena)
 {
     char text[64] = "";

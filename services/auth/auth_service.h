@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the auth service's own files share. */
+/* The auth service's state, shared by its wiring, its handlers and its part in events. */
 #ifndef SERVICES_AUTH_AUTH_SERVICE_H
 #define SERVICES_AUTH_AUTH_SERVICE_H
 
@@ -16,11 +16,12 @@ struct auth_service {
     struct token_policy policy;
     struct rpc_server *server;
     struct auth_watchers *watchers; /* gateways that wait for sessions to end */
-    struct password_policy hashing; /* weaker hashes are made again at login */
+    struct password_policy hashing; /* a login replaces outdated hashes */
     int sessions_max;               /* of one user */
 };
 
-/* Listens to the user service and tells the gateways; in the module's start. */
+/* Subscribes to the user service's events and notifies waiting gateways of sessions that end.
+ * Called in the module's start. */
 void auth_endings_start(const struct service_context *context, struct auth_service *service);
 
 /* A handler of proto/auth.proto. */

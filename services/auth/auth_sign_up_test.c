@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signing up through the auth service, beside the real user service: the key of the request goes
- * on to it. */
+/* Signing up through the auth service, beside the real user service, to which the request's
+ * idempotency key is passed on. */
 #include "events/idempotency_testing.h"
 #include "services/auth/auth_testing.h"
 
@@ -69,12 +69,12 @@ static const struct stage_plan plan = {
     .settings = auth_settings,
 };
 
-TEST(a_repeated_sign_up_answers_as_the_first)
+TEST(a_repeated_sign_up_gets_the_first_answer)
 {
     stage_run(&plan, repeats);
 }
 
-TEST(of_twenty_concurrent_sign_ups_with_one_key_one_is_the_first)
+TEST(twenty_concurrent_sign_ups_with_one_key_make_one_account)
 {
     stage_run(&plan, races);
 }

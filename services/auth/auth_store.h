@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port: what the auth service wants kept. An adapter fills the table; auth_store_test.c holds
- * each one to it. Addresses are compared without case. */
+/* The port: what the auth service needs of its storage. An adapter fills the table;
+ * auth_store_test.c holds each adapter to it. Addresses are compared without case. */
 #ifndef SERVICES_AUTH_AUTH_STORE_H
 #define SERVICES_AUTH_AUTH_STORE_H
 
@@ -18,56 +18,55 @@ struct session_change {
     void *data;
 };
 
-/* A session that has ended, or of which older access tokens have: kept until no access token of it
- * can be good any more. */
+/* The end of a session or of its older access tokens; kept until the last of these has expired. */
 struct ending {
-    int64_t number;     /* grows with each */
+    int64_t number;     /* increases with each ending */
     const char *family; /* of the session */
-    int64_t generation; /* tokens of earlier ones are over; INT64_MAX: all are */
-    int64_t until_s;
+    int64_t generation; /* tokens of earlier generations are revoked; INT64_MAX: all tokens */
+    int64_t until_s;    /* when the last of them expires */
 };
 
-/* What has become of an account, as the user service tells it. */
+/* What has changed in an account, by the user service's event. */
 struct account_news {
     const struct event *event;
     const char *email, *role;
     bool gone;                   /* blocked or deleted: all its sessions end */
-    int64_t password_changed_us; /* sessions that were vouched for before it end, */
-    const char *changed_on;      /* but for the one on this device; "" none */
+    int64_t password_changed_us; /* sessions that last checked an older password end, */
+    const char *changed_on;      /* except the one on this device; "": none */
 };
 
-/* Every way for a session to end leaves an ending in the same transaction. */
+/* However a session ends, the same transaction writes an ending. */
 struct auth_store {
-    /* Puts a session in the place of the device's old one. Past `sessions_max` the user's least
-     * recently used go, and so do some that have expired, anyone's. */
+    /* Stores a session in place of the device's old one. Removes the user's least recently used
+     * beyond `sessions_max`, and some expired sessions of anyone. */
     struct status (*put)(struct call *call, struct auth_store *store, const struct session *session,
                          int sessions_max);
-    /* NOT_FOUND (SESSION_NOT_FOUND) if there is none. Reads, changes and writes without anyone
-     * between. */
+    /* Reads, changes and writes in one transaction. NOT_FOUND (SESSION_NOT_FOUND). */
     struct status (*update)(struct call *call, struct auth_store *store, const char *email,
                             const char *device_id, const struct session_change *change);
-    /* A user's sessions that have not expired at `now_s`, newest use first. */
+    /* A user's sessions that have not expired at `now_s`, the most recently used first. */
     struct status (*list)(struct call *call, struct auth_store *store, const char *email,
                           int64_t now_s, struct session **ret_sessions, size_t *ret_count);
-    /* Removes a user's sessions: the one of a device, or all (device_id NULL) but one (`except`,
-     * may be NULL). */
+    /* Removes a user's session on one device, or all of the user's sessions (device_id NULL) except
+     * the one on the device `except` (may be NULL). */
     struct status (*remove)(struct call *call, struct auth_store *store, const char *email,
                             const char *device_id, const char *except, int *ret_removed);
-    /* Ends the sessions of an account that the news do not allow any more, and gives the others its
-     * role, with which a new generation of access tokens begins. Once for each event. */
+    /* Ends the account's sessions that the change rules out. Gives the others its role; a new role
+     * begins a new generation of access tokens. Applied once for each event. */
     struct status (*follow)(struct call *call, struct auth_store *store,
                             const struct account_news *news);
-    /* Endings after `after` that still matter at `now_s`, in order, at most `max`. *ret_last is the
-     * number of the newest that there ever was. */
+    /* At most `max` endings after number `after` that still matter at `now_s`, in order. *ret_last
+     * is the number of the newest ending that there ever was. */
     struct status (*endings)(struct call *call, struct auth_store *store, int64_t after,
                              int64_t now_s, size_t max, struct ending **ret_endings,
                              size_t *ret_count, int64_t *ret_last);
-    /* fn(data) after every commit with endings; on any thread. Once, before serving starts. */
+    /* Calls fn(data) after every commit with endings, on any thread. Set once, before serving
+     * starts. */
     void (*on_ending)(struct auth_store *store, void (*fn)(void *data), void *data);
     void (*close)(struct auth_store *store);
 
-    int64_t access_ttl_s; /* set by the service before serving: how long an access token is good */
-    struct events_store *events; /* for the news of accounts */
+    int64_t access_ttl_s; /* the lifetime of an access token; set by the service before serving */
+    struct events_store *events; /* its inbox is for the events of accounts */
 };
 
 /* Opens the embedded adapter on a file. */

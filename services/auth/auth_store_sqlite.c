@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions in the embedded store: one table, keyed by (address in lower case, device). */
+/* The auth service's port on SQLite: sessions keyed by (address in lower case, device), and the
+ * endings of sessions in a table beside. */
 #include "services/auth/auth_store.h"
 
 #include <string.h>
@@ -46,10 +47,10 @@ static const char *const migrations[] = {
 
 enum { LIST_MAX = 1000, US_PER_S = 1000000 };
 
-/* Whose session of which device. */
+/* The session of which user, on which device. */
 struct device {
     const char *key, *id;
-    int64_t ttl_s; /* how long an access token is good */
+    int64_t ttl_s; /* the lifetime of an access token */
 };
 
 struct sqlite_auth_store {
@@ -103,9 +104,9 @@ static struct status write_session(struct sqlite_tx *tx, const char *key, const 
 
 /* ---- endings ---- */
 
-/* What is left of a session that ends: sessions `which` of the table, tokens below `generation`.
- * Its newest access token is as old as its last use; a clock that was set back since must not make
- * that look older than it is. */
+/* Writes endings for the sessions that the condition appended selects, for tokens below a
+ * generation. A session's newest access token is as old as its last use; if the clock was set back
+ * since, the later of both times counts. */
 #define LEAVE_ENDINGS                                    \
     "INSERT INTO endings (family, generation, until_s) " \
     "SELECT family, ?, max(issued_s, ?) + ? + 1 FROM sessions WHERE "
@@ -180,7 +181,7 @@ static struct status put_job(const struct call *call, struct sqlite_tx *tx, void
     if (!failed(st)) st = end_too_many(tx, put, key);
     if (failed(st)) return st;
 
-    /* No access token outlives its refresh token, so what has expired needs no ending. */
+    /* No access token outlives its refresh token, so an expired session needs no ending. */
     st = sqlite_exec(
         tx, 0,
         "DELETE FROM sessions WHERE (key, device_id) IN (SELECT key, device_id FROM sessions "
@@ -293,7 +294,7 @@ static struct status remove_sessions(struct call *call, struct auth_store *store
     return status_ok();
 }
 
-/* ---- following the accounts ---- */
+/* ---- changes of accounts ---- */
 
 struct follow {
     const struct account_news *news;

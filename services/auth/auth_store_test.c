@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the auth service's port: each test runs against each adapter in the list below. */
 #include "services/auth/auth_store.h"
 
 #include "rpc/store_suite_testing.h"

@@ -16,7 +16,7 @@ struct scene {
     struct token_policy policy;
     struct session session;
     int64_t now_us;
-    int64_t back_us; /* by which the wall's clock was set back */
+    int64_t back_us; /* by how much the wall clock was set back */
     struct str first;
 };
 
@@ -161,7 +161,7 @@ TEST(an_older_token_is_theft_even_within_the_grace)
     arena_release(&scene.arena);
 }
 
-TEST(a_grace_of_nothing_knows_no_second_use)
+TEST(without_a_grace_there_is_no_second_use)
 {
     struct scene scene;
 
@@ -242,7 +242,7 @@ TEST(a_new_signing_key_logs_nobody_out)
     arena_release(&scene.arena);
 }
 
-TEST(the_successor_told_again_with_a_new_signing_key_is_as_good)
+TEST(a_successor_issued_again_with_a_new_signing_key_is_as_good)
 {
     struct scene scene;
     const char *error;

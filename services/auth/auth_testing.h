@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For auth_rpc_test.c and its like: a user service in memory that does as it is told, and the calls
- * of a client that keeps its cookies. */
+/* For the auth service's rpc tests: a fake user service in memory whose answers a test sets, and
+ * the calls of a client that keeps its cookies. */
 #ifndef SERVICES_AUTH_AUTH_TESTING_H
 #define SERVICES_AUTH_AUTH_TESTING_H
 
@@ -25,8 +25,8 @@ static struct {
     bool deleted;
     int64_t password_changed_us;
     int rehashes, created;
-    const char *set_meanwhile;       /* once, right after it was asked for: by somebody else */
-    enum status_code fail, fail_set; /* what it answers instead */
+    const char *set_meanwhile;       /* somebody else sets this password after the next look-up */
+    enum status_code fail, fail_set; /* answer this error instead */
 } ann = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const struct password_policy ann_hashing = {

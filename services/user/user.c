@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of accounts: who may read, manage or delete one, and the changes of one account, each
+ * with its checks. */
 #include "services/user/user.h"
 
 #include <string.h>
@@ -31,10 +33,10 @@ struct status account_check_read(const struct user *caller, const char *email)
 {
     if (account_is_own(caller, email) || role_rank(caller->role) >= RANK_ADMIN) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
-                       "this account is somebody else's; log in as its owner or as an admin");
+                       "this account belongs to somebody else; log in as its owner or as an admin");
 }
 
-/* An admin manages those below admins; a superAdmin everyone. */
+/* An admin manages customers and sellers; a superAdmin everyone. */
 static bool manages(const struct user *caller, const char *role)
 {
     int rank = role_rank(caller->role);
@@ -42,8 +44,8 @@ static bool manages(const struct user *caller, const char *role)
     return rank == RANK_SUPER_ADMIN || (rank == RANK_ADMIN && role_rank(role) < RANK_ADMIN);
 }
 
-/* The caller's role is of the time of their token; of their own account we know better. Nobody
- * unblocks themselves, or takes a lost role back, while the token lasts. */
+/* The token has the caller's role from when it was issued; the account itself has the present one.
+ * So nobody can unblock themselves, or take back a role that they lost, while the token lasts. */
 static bool manages_own(const struct account *account)
 {
     const struct user now = {.email = account->email, .role = account->role, .device_id = ""};
@@ -58,7 +60,7 @@ struct status account_check_manage(const struct user *caller, const struct accou
     if (account_is_own(caller, account->email)) may = may && manages_own(account);
     if (may) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
-                       "managing this account takes an admin, or a superAdmin if it is an admin's");
+                       "only an admin may manage this account; an admin's only a superAdmin");
 }
 
 struct status account_check_delete(const struct user *caller, const struct account *account)
@@ -88,7 +90,7 @@ struct status account_set_role(struct account *account, const struct user *calle
                            "roles are customer, seller, admin and superAdmin");
     if (!manages(caller, role))
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
-                           "only a superAdmin makes admins and superAdmins");
+                           "only a superAdmin may make somebody admin or superAdmin");
     account->role = role;
     account->updated_us = now_us;
     return status_ok();
@@ -125,7 +127,7 @@ struct status account_check_password(const struct account *account, int64_t chan
 {
     if (account->password_changed_us == changed_us) return status_ok();
     return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
-                       "the password was changed meanwhile; try again with the new one");
+                       "the password has just been changed; try again with the new one");
 }
 
 struct status account_set_password(struct account *account, const char *hash, bool rehash,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a password proves an account again: deleting it, and repeating its sign-up; and which
- * passwords are taken. */
+/* The user service's other checks of a password: when an account is deleted, when a sign-up is
+ * repeated, and which new passwords are refused. */
 #include "events/idempotency_testing.h"
 #include "rpc/rpc_testing.h"
 #include "user.rpc.h"
@@ -45,7 +45,7 @@ static void deletes(struct call *call, struct stage *stage)
     EXPECT_REFUSED(delete_own(call, stage, "correct horse"), NOT_FOUND, USER_NOT_FOUND);
 }
 
-TEST(deleting_the_own_account_takes_its_password)
+TEST(deleting_ones_own_account_takes_its_password)
 {
     stage_run(&plan, deletes);
 }
@@ -113,7 +113,7 @@ static void forgers(struct call *call, struct stage *stage)
     EXPECT_OK(sign_up_as(call, stage, "Eve \u674e", "1 Main St, Town"));
 }
 
-TEST(names_and_addresses_are_lines_that_can_be_seen)
+TEST(names_and_addresses_are_single_visible_lines)
 {
     stage_run(&plan, forgers);
 }
@@ -131,11 +131,11 @@ static void weak_ones(struct call *call, struct stage *stage)
     set.password = TEXT("short");
     EXPECT_REFUSED(user_service_set_password(call, stage->inside, &set, &done), INVALID_ARGUMENT,
                    PASSWORD_WEAK);
-    set.rehash = true; /* of one that was taken under older rules */
+    set.rehash = true; /* of a password set under older rules */
     EXPECT_OK(user_service_set_password(call, stage->inside, &set, &done));
 }
 
-TEST(weak_passwords_are_not_taken)
+TEST(weak_passwords_are_refused)
 {
     stage_run(&plan, weak_ones);
 }

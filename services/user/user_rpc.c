@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/user.proto. */
+/* The handlers of the user service, in the order of proto/user.proto. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -28,7 +28,7 @@ static void fill_customer(const struct call *call, const struct account *account
 
 /* ---- passwords ---- */
 
-/* Is a new password one that may be taken? */
+/* PASSWORD_WEAK if a new password breaks the rules of base/password_rules.h. */
 static struct status check_new_password(const struct call *call, const char *password,
                                         const char *email)
 {
@@ -64,7 +64,7 @@ static void fill_created(const struct account *account,
     response->avatar_url = (char *)account->avatar_url;
 }
 
-/* The same as it is kept beside an idempotency key. */
+/* The answer to a sign-up in the form in which an idempotency record keeps it. */
 static struct str created_answer(struct arena *arena, const struct account *account)
 {
     UserService__CreateCustomerResponse response = USER_SERVICE__CREATE_CUSTOMER_RESPONSE__INIT;
@@ -78,9 +78,9 @@ static struct status reply_created(const struct call *call)
     return call_reply_metadata(call, STR("x-http-status"), STR("201"));
 }
 
-/* The key of a sign-up. The keys of those who are nobody yet belong to the address that is to have
- * the account, so that strangers' keys never meet. The password is no part of the fingerprint,
- * which would be a hash that is quickly tried out; replay_created compares it. */
+/* The idempotency key of a sign-up. There is no account yet, so the key belongs to the address that
+ * signs up, and the keys of strangers never collide. The password is left out of the fingerprint,
+ * as that would be a hash which is fast to guess; replay_created compares it instead. */
 static struct status sign_up_once(struct call *call,
                                   const UserService__CreateCustomerRequest *request,
                                   struct account_request *ret_once)
@@ -99,8 +99,8 @@ static struct status sign_up_once(struct call *call,
                                   &ret_once->replayed);
 }
 
-/* Whether it is the same request depends on the password, so asking is a guess like any other, and
- * backs off like one. */
+/* Whether a request is a repetition depends on its password, so each one is a guess of the password
+ * and backs off like a login. */
 static struct status replay_created(struct call *call,
                                     const UserService__CreateCustomerRequest *request,
                                     struct str answer,
@@ -121,7 +121,7 @@ static struct status replay_created(struct call *call,
     return reply_created(call);
 }
 
-/* Makes an account. Who signs up is a customer; an admin gives other roles afterwards. */
+/* Creates an account with the role customer; an admin may give it another role afterwards. */
 static struct status create_customer(struct call *call,
                                      const UserService__CreateCustomerRequest *request,
                                      UserService__CreateCustomerResponse *response)
@@ -162,7 +162,7 @@ static struct status create_customer(struct call *call,
 
 /* ---- accounts ---- */
 
-/* Who asks. The existing system's services ask without naming a user, and may do what an admin
+/* The caller. The existing system's services call without naming a user, and may do what an admin
  * may. */
 static struct status read_caller(const struct call *call, struct user *ret_caller)
 {
@@ -193,7 +193,7 @@ static struct status get_customer_by_email(struct call *call,
     return status_ok();
 }
 
-/* The cursor is the last key of the page before: addresses are no secret to an admin. */
+/* The cursor is the last key of the previous page: addresses are no secret to an admin. */
 static struct status get_customers(struct call *call,
                                    const UserService__GetCustomersRequest *request,
                                    UserService__GetCustomersResponse *response)
@@ -247,8 +247,8 @@ static struct status change_deleted(const struct call *call, struct account *acc
     return account_delete(account, &change->caller, change->now_us);
 }
 
-/* Who deletes the own account proves to be its owner, and not somebody who has found an open
- * browser or a token. */
+/* A user who deletes their own account proves with the password to be its owner, and not somebody
+ * who found an open browser or a token. */
 static struct status prove_owner(struct call *call,
                                  const UserService__DeleteCustomerRequest *request,
                                  int64_t *ret_changed_us)
@@ -456,7 +456,7 @@ static struct status set_password(struct call *call, const UserService__SetPassw
     st = call_require_peer(call);
     if (failed(st)) return st;
 
-    /* A better hash of a password that is there already is no new password. */
+    /* A better hash of the present password need not keep the rules for new ones. */
     if (!request->rehash) st = check_new_password(call, request->password, request->email);
     if (failed(st)) return st;
     st = passwords_hash(call, service->passwords, &service->policy, request->password,

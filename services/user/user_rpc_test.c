@@ -51,7 +51,7 @@ static struct status get(struct call *call, struct stage *stage, const char *ema
     return user_service_get_customer_by_email(call, stage->inside, &request, ret_customer);
 }
 
-/* With the password of `ann`, which all have at first. */
+/* Sends the password of `ann`, which every account here starts with. */
 static struct status delete_account(struct call *call, struct stage *stage, const char *email)
 {
     UserService__DeleteCustomerRequest request = USER_SERVICE__DELETE_CUSTOMER_REQUEST__INIT;
@@ -121,7 +121,7 @@ static void as(struct call *call, int role)
     stage_as(call, "caller@example.com", roles[role], "phone");
 }
 
-/* An account with a role, made anew. */
+/* Creates an account and gives it a role. */
 static const char *make(struct call *call, struct stage *stage, int role)
 {
     static _Atomic int number;
@@ -200,7 +200,7 @@ static void repeats_sign_up(struct call *call, struct stage *stage)
     EXPECT_REFUSED(sign_up(call, stage, &other, &keyed), FAILED_PRECONDITION,
                    IDEMPOTENCY_KEY_REUSED);
 
-    /* A stranger's key is another key, and so is another key of one's own. */
+    /* The same key of another address is a different key, and so is another key of the same one. */
     other.email = TEXT("bob@example.com");
     key_with(call, "k1", &keyed);
     EXPECT_OK(sign_up(call, stage, &other, &keyed));
@@ -212,7 +212,7 @@ static void repeats_sign_up(struct call *call, struct stage *stage)
                    IDEMPOTENCY_KEY_INVALID);
 }
 
-TEST(a_repeated_sign_up_answers_as_the_first)
+TEST(a_repeated_sign_up_gets_the_first_answer)
 {
     stage_run(&plan, repeats_sign_up);
 }
@@ -333,7 +333,7 @@ static void nobody_is_sent_away(struct call *call, struct stage *stage)
                    UNAUTHENTICATED, LOGIN_REQUIRED);
 }
 
-TEST(who_is_not_logged_in_may_only_sign_up)
+TEST(a_caller_who_is_not_logged_in_may_only_sign_up)
 {
     stage_run(&plan, nobody_is_sent_away);
 }
@@ -353,7 +353,7 @@ static void reads_follow_roles(struct call *call, struct stage *stage)
                            USER_NOT_FOUND);
         } else {
             EXPECT_REFUSED(get(call, stage, email, &customer), PERMISSION_DENIED, NOT_OWNER);
-            /* Which addresses have accounts is nobody's business. */
+            /* Strangers must not learn which addresses have accounts. */
             EXPECT_REFUSED(get(call, stage, "none@example.com", &customer), PERMISSION_DENIED,
                            NOT_OWNER);
             EXPECT_REFUSED(list(call, stage, "", 0, &page), PERMISSION_DENIED, ROLE_REQUIRED);
@@ -426,7 +426,7 @@ static void strangers_are_not_believed(struct call *call, struct stage *stage)
                    PERMISSION_DENIED, INTERNAL_ONLY);
     EXPECT_OK(credentials(call, stage->inside, "ann@example.com", &secret));
     EXPECT(password_verify(STR("correct horse"), secret->password));
-    /* The fleet's key proves a service of ours, and whom it speaks for. */
+    /* The fleet's key proves that one of our services calls, and on behalf of which user. */
     EXPECT_OK(credentials(call, stage->fleet, "ann@example.com", &secret));
     EXPECT_OK(user_service_get_customers(call, stage->fleet, &request, &page));
     as(call, CUSTOMER);
@@ -493,7 +493,7 @@ static void keeps_new_password(struct call *call, struct stage *stage)
     Google__Protobuf__Timestamp *then = before->password_changed_at;
     EXPECT_OK(set_password_of(call, stage, then, "correct horse", true));
     EXPECT_OK(set_password_of(call, stage, then, "another horse", false));
-    /* Whoever still has the old password at hand comes too late with it. */
+    /* A change that was based on the old password is refused. */
     EXPECT_REFUSED(set_password_of(call, stage, then, "correct horse", true), ABORTED,
                    VERSION_STALE);
     EXPECT_REFUSED(set_password_of(call, stage, then, "third horse", false), ABORTED,
@@ -507,7 +507,7 @@ TEST(a_better_hash_of_the_old_password_does_not_undo_the_new_one)
     stage_run(&plan, keeps_new_password);
 }
 
-TEST(a_password_is_set_or_only_hashed_better)
+TEST(a_password_is_set_or_only_rehashed)
 {
     stage_run(&plan, sets_passwords);
 }
@@ -525,7 +525,7 @@ static void refuses_long_passwords(struct call *call, struct stage *stage)
                  "password");
 }
 
-TEST(bcrypt_refuses_what_it_would_cut)
+TEST(bcrypt_refuses_a_password_that_it_would_truncate)
 {
     static const char *const bcrypt[] = {"USER_PASSWORD_HASH=bcrypt", "USER_BCRYPT_COST=4", 0};
     static const struct stage_plan with_bcrypt = {.module = &user_service, .settings = bcrypt};
@@ -570,7 +570,7 @@ static void updates_profile(struct call *call, struct stage *stage)
                    NOT_FOUND, USER_NOT_FOUND);
 }
 
-TEST(a_profile_changes_where_it_is_given)
+TEST(a_profile_changes_only_in_the_fields_given)
 {
     stage_run(&plan, updates_profile);
 }

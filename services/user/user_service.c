@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the user service: reads its settings, opens its store, registers its handlers. */
 #include "services/user/user_service.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the user service's own files share. */
+/* The user service's state, shared by its wiring and its handlers. */
 #ifndef SERVICES_USER_USER_SERVICE_H
 #define SERVICES_USER_USER_SERVICE_H
 

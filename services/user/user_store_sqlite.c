@@ -147,15 +147,15 @@ struct update {
     struct account *account;
 };
 
-/* The key of an event has fewer characters than an address may have. */
+/* An address may be longer than an event's key, so the key is a hash of it. */
 static const char *event_key(struct arena *arena, const char *key)
 {
     return arena_printf(arena, "%016llx", (unsigned long long)hash_text(HASH_START, key));
 }
 
-/* Others live by these: whoever has the account's sessions, above all. */
-static struct status tell_change(const struct call *call, struct sqlite_tx *tx,
-                                 const struct update *update, const struct account *before)
+/* The auth service relies on this event: it ends the account's sessions or changes their role. */
+static struct status publish_change(const struct call *call, struct sqlite_tx *tx,
+                                    const struct update *update, const struct account *before)
 {
     const struct account *now = update->account;
     Events__AccountChangedEvent changed = EVENTS__ACCOUNT_CHANGED_EVENT__INIT;
@@ -194,13 +194,13 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     const struct account *a = update->account;
     st = sqlite_exec(
         tx, 0,
-        "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?, status = "
-        "?, "
-        "password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ? WHERE key = ?",
+        "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?,"
+        " status = ?, password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ?"
+        " WHERE key = ?",
         "tttttttillt", a->name, a->phone, a->address, a->avatar_url, a->role, a->status,
         a->password_hash, (int)a->deleted, a->updated_us, a->password_changed_us, update->key);
     if (failed(st)) return st;
-    return tell_change(call, tx, update, &before);
+    return publish_change(call, tx, update, &before);
 }
 
 static struct status update(struct call *call, struct user_store *store, const char *email,

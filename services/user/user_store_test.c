@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the user service's port: each test runs against each adapter in the list below. */
 #include "services/user/user_store.h"
 
 #include "rpc/store_suite_testing.h"
@@ -146,7 +146,7 @@ static void lists(struct call *call, struct stage *stage)
     EXPECT(count == 1 && strcmp(accounts[0].email, "Cid@example.com") == 0);
 }
 
-TEST(lists_are_in_order_and_go_on_after_a_key)
+TEST(lists_are_in_order_and_continue_after_a_key)
 {
     for_each_adapter(lists);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of accounts, role by role: who may manage whom, and what a change leaves behind. */
 #include "services/user/user.h"
 
 #include "base/test.h"
@@ -95,7 +96,7 @@ TEST(giving_a_role_takes_power_over_the_old_and_the_new_one)
     }
 }
 
-TEST(a_role_of_no_shop_is_refused)
+TEST(an_unknown_role_is_refused)
 {
     struct user user = user_with("superAdmin");
     struct account account = account_with("customer");
@@ -118,7 +119,7 @@ TEST(blocking_follows_the_table)
     }
 }
 
-TEST(with_a_token_from_before_nobody_unblocks_themselves_or_takes_a_role_back)
+TEST(an_older_token_lets_nobody_unblock_themselves_or_take_a_role_back)
 {
     struct user user = {"owner@EXAMPLE.com", "superAdmin", ""};
     struct account account = account_with("superAdmin");
@@ -136,7 +137,7 @@ TEST(with_a_token_from_before_nobody_unblocks_themselves_or_takes_a_role_back)
     CHECK_STR(account.status, "active");
 }
 
-TEST(deleting_follows_the_table_and_ones_own_is_ones_own)
+TEST(deleting_follows_the_table_and_everyone_may_delete_their_own)
 {
     for (int i = 0; i < ROLES; i++) {
         for (int j = 0; j < ROLES; j++) {
@@ -175,7 +176,7 @@ TEST(nothing_changes_a_deleted_account)
     CHECK_INT(account.updated_us, ==, NOW);
 }
 
-TEST(a_new_password_is_later_than_the_old_one_whatever_the_clock_says)
+TEST(a_new_password_is_later_than_the_old_one_even_if_the_clock_was_set_back)
 {
     struct account account = account_with("customer");
 
@@ -185,7 +186,7 @@ TEST(a_new_password_is_later_than_the_old_one_whatever_the_clock_says)
     CHECK_INT(account.password_changed_us, ==, NOW + 2);
 }
 
-TEST(a_better_hash_is_no_new_password)
+TEST(a_better_hash_is_not_a_new_password)
 {
     struct account account = account_with("customer");
 
