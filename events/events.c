@@ -97,16 +97,27 @@ void events_free(struct events *events)
 
 /* ---- who is there ---- */
 
-static struct events_known_store *know(struct events *events, struct events_store *store)
+static void on_append(void *data);
+
+static struct events_known_log *know_log(struct events *events, struct events_log *log)
 {
-    for (int i = 0; i < events->store_count; i++)
-        if (events->stores[i].store == store) return &events->stores[i];
-    invariant(events->store_count < EVENTS_STORES_MAX);
-    struct events_known_store *known = &events->stores[events->store_count];
-    *known = (struct events_known_store){
-        .events = events, .store = store, .number = events->store_count};
-    events->store_count++;
+    for (int i = 0; i < events->log_count; i++)
+        if (events->logs[i].log == log) return &events->logs[i];
+    invariant(events->log_count < EVENTS_LOGS_MAX);
+    struct events_known_log *known = &events->logs[events->log_count];
+    *known = (struct events_known_log){.events = events, .log = log, .number = events->log_count};
+    events->log_count++;
+    log->on_append(log, on_append, known);
     return known;
+}
+
+static void know_sweeper(struct events *events, struct events_sweeper *sweeper)
+{
+    if (!sweeper) return;
+    for (int i = 0; i < events->sweeper_count; i++)
+        if (events->sweepers[i] == sweeper) return;
+    invariant(events->sweeper_count < EVENTS_SWEEPERS_MAX);
+    events->sweepers[events->sweeper_count++] = sweeper;
 }
 
 const struct events_offer *events_find_offer(const struct events *events, const char *topic)
@@ -119,7 +130,7 @@ const struct events_offer *events_find_offer(const struct events *events, const 
 /* After a commit with events, on the writer's thread. */
 static void on_append(void *data)
 {
-    const struct events_known_store *known = data;
+    const struct events_known_log *known = data;
     const struct events *events = known->events;
 
     for (int i = 0; i < events->shard_count; i++) {
@@ -130,17 +141,17 @@ static void on_append(void *data)
     }
 }
 
-void events_offer(struct events *events, const char *topic, struct events_store *store)
+void events_offer(struct events *events, const char *topic, const struct events_store *store)
 {
     if (!events) return;
+    invariant(store->log);
     invariant(!events_find_offer(events, topic));
     struct events_offer *offer = arena_new(events->context->arena, struct events_offer);
     offer->topic = topic;
-    offer->known = know(events, store);
+    offer->known = know_log(events, store->log);
     offer->next = events->offers;
     events->offers = offer;
-    if (!offer->known->offers) store->on_append(store, on_append, offer->known);
-    offer->known->offers = true;
+    know_sweeper(events, store->sweeper);
 }
 
 static struct metric handled = METRIC_COUNTER("argosy_events_handled_total",
@@ -178,6 +189,7 @@ void events_subscribe(struct events *events, const struct events_subscription *s
     int count = 0;
 
     if (!events) return;
+    invariant(subscription->store->letters);
     consumer = arena_new(events->context->arena, struct events_consumer);
     consumer->events = events;
     consumer->subscription = *subscription;
@@ -188,7 +200,7 @@ void events_subscribe(struct events *events, const struct events_subscription *s
             consumer->counts_letters = false;
     consumer->home = count % events->shard_count;
     *end = consumer;
-    know(events, subscription->store);
+    know_sweeper(events, subscription->store->sweeper);
     find_metrics(consumer);
 }
 
@@ -299,10 +311,10 @@ static void wake_waiters(struct events_hub *hub)
     }
 }
 
-void events_hub_wake(struct events_hub *hub, uint64_t stores)
+void events_hub_wake(struct events_hub *hub, uint64_t logs)
 {
     for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
-        if (feed->source->known && (stores >> feed->source->known->number & 1))
+        if (feed->source->known && (logs >> feed->source->known->number & 1))
             events_feed_wake(feed);
     wake_waiters(hub);
 }

@@ -44,10 +44,10 @@ typedef struct event_fate event_fate_fn(const struct event *event, const char *g
 struct status events_new(const struct service_context *context, struct events **ret_events);
 void events_free(struct events *events);
 
-/* Serves a topic out of the log of this store. `events` NULL: nothing happens, here and
- * in events_subscribe (for tests and tools that run a service without a bus).
- * Borrowed for the life of `events`. */
-void events_offer(struct events *events, const char *topic, struct events_store *store);
+/* Serves a topic out of the log of this store, which must have one, and has the store swept.
+ * `events` NULL: nothing happens, here and in events_subscribe (for tests and tools that run a
+ * service without a bus). The ports are borrowed for the life of `events`. */
+void events_offer(struct events *events, const char *topic, const struct events_store *store);
 
 struct events_subscription {
     const char *group;        /* the consuming service's name */
@@ -59,7 +59,7 @@ struct events_subscription {
      * transaction with the inbox. May run on all shards at once, for different keys. */
     struct status (*handle)(struct call *call, const struct event *event, void *data);
     void *data;
-    struct events_store *store; /* the group's own: its dead letters */
+    const struct events_store *store; /* the group's own: it must have dead letters, and is swept */
 };
 
 /* Copied; what it points to is borrowed for the life of `events`. */

@@ -30,7 +30,8 @@
 #include "observe/metrics.h"
 
 enum {
-    EVENTS_STORES_MAX = 64,  /* bits of a mask */
+    EVENTS_LOGS_MAX = 64, /* bits of a mask */
+    EVENTS_SWEEPERS_MAX = 64,
     EVENTS_QUEUE_MAX = 128,  /* events of one partition that wait for one group */
     EVENTS_LETTERS_MAX = 32, /* dead letters of one group that are handed over again at a time */
     EVENTS_READ_MAX = 256,   /* events of one read */
@@ -41,25 +42,24 @@ struct events_feed;
 
 /* ---- who is there ---- */
 
-/* A store that the bus works with, for its log or for its dead letters. */
-struct events_known_store {
+/* A log that topics of this process are read from. */
+struct events_known_log {
     struct events *events;
-    struct events_store *store;
-    int number; /* from 0, of its bit in masks; its home is the shard of this number */
-    bool offers;
+    struct events_log *log;
+    int number; /* from 0, of its bit in masks */
 };
 
 struct events_offer {
     struct events_offer *next;
     const char *topic;
-    struct events_known_store *known;
+    struct events_known_log *known;
 };
 
 /* Where a topic's events come from. */
 struct events_source {
     const char *topic, *producer;
-    const struct events_known_store *known; /* NULL: from another process */
-    struct rpc_channel *channel;            /* of that */
+    const struct events_known_log *known; /* NULL: from another process */
+    struct rpc_channel *channel;          /* of that */
 };
 
 /* One group's subscription to one topic. */
@@ -88,8 +88,10 @@ struct events {
     event_fate_fn *fate;
     void *fate_data;
 
-    struct events_known_store stores[EVENTS_STORES_MAX];
-    int store_count;
+    struct events_known_log logs[EVENTS_LOGS_MAX];
+    int log_count;
+    struct events_sweeper *sweepers[EVENTS_SWEEPERS_MAX];
+    int sweeper_count;
     struct events_offer *offers;
     struct events_consumer *consumers;
     struct events_hub *hubs; /* one a shard */
@@ -119,7 +121,7 @@ struct events_hub {
     int handled; /* since the keeper last looked */
 
     /* Commits since the shard looked; any thread. One message is under way at most. */
-    _Atomic uint64_t appended; /* stores, a bit each */
+    _Atomic uint64_t appended; /* logs, a bit each */
     atomic_bool posted;
     struct shard_message message;
 };
@@ -129,8 +131,8 @@ static inline struct events_hub *events_hub_of(const struct events *events, cons
     return &events->hubs[call->shard->index];
 }
 
-/* Has the feeds of these stores look, and all waiters. */
-void events_hub_wake(struct events_hub *hub, uint64_t stores);
+/* Has the feeds of these logs look, and all waiters. */
+void events_hub_wake(struct events_hub *hub, uint64_t logs);
 /* Waits until then, or until `timeout_ms` have passed (which is OK too). */
 struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms);
 

@@ -121,13 +121,13 @@ static struct status try_event(struct call *call, const struct events_consumer *
 static struct status record(struct call *call, const struct events_consumer *consumer,
                             const struct event *event, int64_t letter_id, struct status outcome)
 {
-    struct events_store *store = consumer->subscription.store;
+    struct dead_letters *letters = consumer->subscription.store->letters;
     const char *group = consumer->subscription.group;
     struct status st;
 
     for (int failures = 1;; failures++) {
-        st = letter_id ? store->settle_letter(call, store, letter_id, outcome)
-                       : store->bury(call, store, group, event, outcome);
+        st = letter_id ? letters->settle(call, letters, letter_id, outcome)
+                       : letters->bury(call, letters, group, event, outcome);
         if (!failed(st) || failed(call_check(call))) return st;
         tell_failure(call, consumer, event, st,
                      "events: a dead letter cannot be kept, trying again");

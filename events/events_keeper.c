@@ -59,7 +59,7 @@ static void commit(struct call *call, struct events_consumer *consumer)
 
 static void measure_backlog(struct call *call, const struct events_consumer *consumer)
 {
-    struct events_store *store = consumer->source.known ? consumer->source.known->store : 0;
+    struct events_log *log = consumer->source.known ? consumer->source.known->log : 0;
     int64_t waiting = 0, oldest_us = 0, read = INT64_MAX, last = 0;
 
     for (int i = 0; i < consumer->events->shard_count; i++) {
@@ -70,8 +70,8 @@ static void measure_backlog(struct call *call, const struct events_consumer *con
         if (group_oldest_us && (!oldest_us || group_oldest_us < oldest_us))
             oldest_us = group_oldest_us;
     }
-    if (store && !failed(store->last_offset(call, store, consumer->source.topic, &last)) &&
-        last > read && read >= 0)
+    if (log && !failed(log->last_offset(call, log, consumer->source.topic, &last)) && last > read &&
+        read >= 0)
         waiting += last - read;
     int64_t age_us = oldest_us ? clock_now_us() - oldest_us : 0;
     metric_set(consumer->undelivered, (double)waiting);
@@ -80,10 +80,10 @@ static void measure_backlog(struct call *call, const struct events_consumer *con
 
 static void measure_letters(struct call *call, const struct events_consumer *consumer)
 {
-    struct events_store *store = consumer->subscription.store;
+    struct dead_letters *kept = consumer->subscription.store->letters;
     int64_t count;
 
-    if (!failed(store->count_letters(call, store, consumer->subscription.group, &count)))
+    if (!failed(kept->count(call, kept, consumer->subscription.group, &count)))
         metric_set(consumer->letters, (double)count);
 }
 
@@ -112,10 +112,10 @@ static bool letters_wait(const struct events_hub *hub, const char *group)
 }
 
 /* A letter of a topic that the group does not listen to any more. */
-static void refuse(struct call *call, struct events_store *store, int64_t letter_id)
+static void refuse(struct call *call, struct dead_letters *kept, int64_t letter_id)
 {
-    struct status st = store->settle_letter(
-        call, store, letter_id,
+    struct status st = kept->settle(
+        call, kept, letter_id,
         status_make(STATUS_UNIMPLEMENTED, 0, "the group does not listen to this topic any more"));
 
     if (failed(st) && !failed(call_check(call)))
@@ -126,7 +126,7 @@ static void refuse(struct call *call, struct events_store *store, int64_t letter
 static void replay(struct call *call, struct events_hub *hub,
                    const struct events_consumer *consumer)
 {
-    struct events_store *store = consumer->subscription.store;
+    struct dead_letters *kept = consumer->subscription.store->letters;
     const char *group = consumer->subscription.group;
     struct dead_letter *letters;
     size_t count = 0;
@@ -136,15 +136,14 @@ static void replay(struct call *call, struct events_hub *hub,
     struct call reading;
     call_init_child(&reading, call, 0);
     reading.arena = &batch->arena;
-    struct status st = store->marked_letters(&reading, store, group, EVENTS_LETTERS_MAX, &letters,
-                                             &count);
+    struct status st = kept->marked(&reading, kept, group, EVENTS_LETTERS_MAX, &letters, &count);
     for (size_t i = 0; !failed(st) && i < count; i++) {
         int partition = event_partition(letters[i].event.key);
         const struct events_consumer *taker = find_consumer(hub->events, group,
                                                             letters[i].event.topic);
         if (!events_hub_has(hub, partition)) continue;
         if (!taker)
-            refuse(call, store, letters[i].letter_id);
+            refuse(call, kept, letters[i].letter_id);
         else /* fits, as there are no others */
             events_group_put(taker->groups[hub->shard->index], partition, batch, &letters[i].event,
                              letters[i].letter_id);
@@ -206,12 +205,12 @@ static void count_seconds(struct call *call, void *data)
 /* ---- sweeping ---- */
 
 /* Fails only when the shard stops. */
-static struct status sweep(struct call *call, struct events_store *store, int64_t retention_us)
+static struct status sweep(struct call *call, struct events_sweeper *sweeper, int64_t retention_us)
 {
     bool more = true;
 
     while (more) {
-        struct status st = store->sweep(call, store, clock_now_us() - retention_us, &more);
+        struct status st = sweeper->sweep(call, sweeper, clock_now_us() - retention_us, &more);
         if (failed(call_check(call))) return call_check(call);
         if (failed(st)) {
             log_warn(call->trace, "events: old rows cannot be removed, trying again",
@@ -233,8 +232,8 @@ static void keep_clean(struct call *call, void *data)
 
     call->patient = true;
     while (!failed(fiber_sleep(call, TICK_MS * 1000)))
-        for (int i = hub->shard->index; i < events->store_count; i += events->shard_count)
-            if (failed(sweep(call, events->stores[i].store, events->retention_us))) return;
+        for (int i = hub->shard->index; i < events->sweeper_count; i += events->shard_count)
+            if (failed(sweep(call, events->sweepers[i], events->retention_us))) return;
 }
 
 void events_keeper_start(struct events_hub *hub)

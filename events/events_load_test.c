@@ -75,7 +75,7 @@ static void works_under_load(struct call *call, struct stage *stage)
     send_events(call, HELD_KEY, 1, HELD);
     EXPECT_OK(fiber_group_start(call, &load, send_load, 0));
     EXPECT_OK(fiber_sleep(call, 1500000));
-    EXPECT_OK(fixture.store->replay_letters(call, fixture.store, "order", 0, &count));
+    EXPECT_OK(fixture.store.letters->replay(call, fixture.store.letters, "order", 0, &count));
     EXPECT(count == 1);
     before = handled;
     EXPECT_OK(fiber_sleep(call, LOAD_S * 1000000 - 1500000));
@@ -105,7 +105,8 @@ static void sweep_all(struct call *call)
     bool more = true;
 
     while (more)
-        EXPECT_OK(fixture.store->sweep(call, fixture.store, clock_now_us() - 60000000, &more));
+        EXPECT_OK(fixture.store.sweeper->sweep(call, fixture.store.sweeper,
+                                               clock_now_us() - 60000000, &more));
 }
 
 static void gives_back(struct call *call, struct stage *stage)

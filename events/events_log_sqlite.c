@@ -2,9 +2,19 @@
 /* The outbox as a log. There is one writer at a time, so rows become visible in the order of their
  * numbers: nothing can still commit before what can be read. Reading is a short range on the
  * shard's own connection; only moving a position is a job of the writer. */
-#include "events/events_store_sqlite.h"
+#include "events/events_sqlite.h"
 
 #include "base/clock.h"
+
+struct sqlite_events_log {
+    struct events_log port; /* first */
+    struct sqlite *db;
+};
+
+static struct sqlite *db_of(struct events_log *log)
+{
+    return ((struct sqlite_events_log *)log)->db;
+}
 
 /* Rows of other topics that one read passes over at most. */
 enum { FOREIGN_MAX = 1024 };
@@ -25,7 +35,7 @@ static void read_event(const struct sqlite_rows *rows, const char *topic, struct
 }
 
 /* The text of `topic` is the answer's own, so that the events may outlive the asker's. */
-static struct status read_log(struct call *call, struct events_store *store, const char *topic,
+static struct status read_log(struct call *call, struct events_log *log, const char *topic,
                               int64_t after, size_t max, struct event **ret_events,
                               size_t *ret_count, int64_t *ret_after)
 {
@@ -33,7 +43,7 @@ static struct status read_log(struct call *call, struct events_store *store, con
     size_t count = 0, foreign = 0, size = 0;
     struct event *events = 0;
 
-    struct status st = sqlite_read(call, events_db(store), &rows,
+    struct status st = sqlite_read(call, db_of(log), &rows,
                                    "SELECT seq, aggregatetype, id, aggregateid, type, payload, "
                                    "time_us, traceparent FROM outbox WHERE seq > ? ORDER BY seq",
                                    "l", after);
@@ -69,13 +79,13 @@ static struct status read_number(const struct call *call, struct sqlite_rows *ro
     return rows->status;
 }
 
-static struct status load_offset(struct call *call, struct events_store *store, const char *topic,
+static struct status load_offset(struct call *call, struct events_log *log, const char *topic,
                                  const char *group, int64_t *ret_offset)
 {
     struct sqlite_rows rows;
 
     struct status st = sqlite_read(
-        call, events_db(store), &rows,
+        call, db_of(log), &rows,
         "SELECT offset FROM outbox_offsets WHERE topic = ? AND consumer = ?", "tt", topic, group);
     if (failed(st)) return st;
     return read_number(call, &rows, ret_offset);
@@ -97,36 +107,42 @@ static struct status commit_job(const struct call *call, struct sqlite_tx *tx, v
                        "ttll", position->topic, position->group, position->offset, clock_now_us());
 }
 
-static struct status commit_offset(struct call *call, struct events_store *store, const char *topic,
+static struct status commit_offset(struct call *call, struct events_log *log, const char *topic,
                                    const char *group, int64_t offset)
 {
     struct position position = {topic, group, offset};
 
-    return sqlite_write(call, events_db(store), commit_job, &position);
+    return sqlite_write(call, db_of(log), commit_job, &position);
 }
 
-static struct status last_offset(struct call *call, struct events_store *store, const char *topic,
+static struct status last_offset(struct call *call, struct events_log *log, const char *topic,
                                  int64_t *ret_offset)
 {
     struct sqlite_rows rows;
 
     struct status st = sqlite_read(
-        call, events_db(store), &rows,
+        call, db_of(log), &rows,
         "SELECT seq FROM outbox WHERE aggregatetype = ? ORDER BY seq DESC LIMIT 1", "t", topic);
     if (failed(st)) return st;
     return read_number(call, &rows, ret_offset);
 }
 
-static void on_append(struct events_store *store, void (*fn)(void *data), void *data)
+static void on_append(struct events_log *log, void (*fn)(void *data), void *data)
 {
-    sqlite_on_commit(events_db(store), fn, data);
+    sqlite_on_commit(db_of(log), fn, data);
 }
 
-void events_log_sqlite_init(struct events_store *port)
+struct events_log *events_log_sqlite(struct arena *arena, struct sqlite *db)
 {
-    port->read = read_log;
-    port->load_offset = load_offset;
-    port->commit_offset = commit_offset;
-    port->last_offset = last_offset;
-    port->on_append = on_append;
+    struct sqlite_events_log *log = arena_new(arena, struct sqlite_events_log);
+
+    log->db = db;
+    log->port = (struct events_log){
+        .read = read_log,
+        .load_offset = load_offset,
+        .commit_offset = commit_offset,
+        .last_offset = last_offset,
+        .on_append = on_append,
+    };
+    return &log->port;
 }

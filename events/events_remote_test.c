@@ -203,6 +203,7 @@ static struct other {
     struct service_context context;
     struct events *events;
     struct sqlite *db;
+    struct events_store store;
     struct rpc_channel *channel; /* NULL: the stage's fleet */
 } other;
 
@@ -225,6 +226,7 @@ static void start_other(struct stage *stage)
     other.context.channel = other_channel;
     stage_must(events_new(&other.context, &other.events));
     stage_must(sqlite_open(&stage->arena, stage->shards, ":memory:", schema, &other.db));
+    other.store = events_store_sqlite(&stage->arena, other.db);
     events_subscribe(other.events, &(struct events_subscription){
                                        .group = "cart",
                                        .topic = "order-results",
@@ -232,7 +234,7 @@ static void start_other(struct stage *stage)
                                        .types = types,
                                        .handle = fixture.handle,
                                        .data = &number,
-                                       .store = events_store_sqlite(&stage->arena, other.db),
+                                       .store = &other.store,
                                    });
     events_start(other.events);
 }
@@ -268,7 +270,8 @@ static int64_t committed(struct call *call)
 {
     int64_t offset = -1;
 
-    EXPECT_OK(fixture.store->load_offset(call, fixture.store, "order-results", "cart", &offset));
+    EXPECT_OK(
+        fixture.store.log->load_offset(call, fixture.store.log, "order-results", "cart", &offset));
     return offset;
 }
 

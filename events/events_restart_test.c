@@ -59,7 +59,8 @@ static int64_t committed(struct call *call)
 {
     int64_t offset = -1;
 
-    EXPECT_OK(fixture.store->load_offset(call, fixture.store, "order-results", "order", &offset));
+    EXPECT_OK(
+        fixture.store.log->load_offset(call, fixture.store.log, "order-results", "order", &offset));
     return offset;
 }
 

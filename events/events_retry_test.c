@@ -73,17 +73,17 @@ TEST(a_store_that_is_full_for_a_while_makes_no_dead_letters)
 
 /* ---- a log that cannot be read ---- */
 
-static struct status (*true_read)(struct call *call, struct events_store *store, const char *topic,
+static struct status (*true_read)(struct call *call, struct events_log *log, const char *topic,
                                   int64_t after, size_t max, struct event **ret_events,
                                   size_t *ret_count, int64_t *ret_after);
 
-static struct status fail_to_read(struct call *call, struct events_store *store, const char *topic,
+static struct status fail_to_read(struct call *call, struct events_log *log, const char *topic,
                                   int64_t after, size_t max, struct event **ret_events,
                                   size_t *ret_count, int64_t *ret_after)
 {
     if (failures_left-- > 0)
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, "busy");
-    return true_read(call, store, topic, after, max, ret_events, ret_count, ret_after);
+    return true_read(call, log, topic, after, max, ret_events, ret_count, ret_after);
 }
 
 /* Nothing else is committed meanwhile, and the keeper looks once a second only. */
@@ -94,8 +94,8 @@ static void reads_again(struct call *call, struct stage *stage)
 
     send_events(call, 1, 1, 1);
     EVENTUALLY(call, seen[0].effects == 1);
-    true_read = fixture.store->read;
-    fixture.store->read = fail_to_read;
+    true_read = fixture.store.log->read;
+    fixture.store.log->read = fail_to_read;
     begun_us = clock_monotonic_us();
     for (int i = 1; i <= TIMES; i++) {
         failures_left = 1;
@@ -115,7 +115,8 @@ TEST(a_read_that_failed_is_tried_again_after_its_pause)
 
 static struct status list(struct call *call, struct dead_letter **ret_letters, size_t *ret_count)
 {
-    return fixture.store->list_letters(call, fixture.store, "order", 0, 10, ret_letters, ret_count);
+    return fixture.store.letters->list(call, fixture.store.letters, "order", 0, 10, ret_letters,
+                                       ret_count);
 }
 
 static const char *state_of_first(struct call *call)
@@ -195,21 +196,21 @@ TEST(a_replayed_letter_is_handed_over_once_more)
 }
 
 /* A store that refuses to keep letters, for a while. */
-static struct status (*bury)(struct call *call, struct events_store *store, const char *group,
+static struct status (*bury)(struct call *call, struct dead_letters *letters, const char *group,
                              const struct event *event, struct status why);
 static _Atomic int refusals;
 
-static struct status refuse_to_bury(struct call *call, struct events_store *store,
+static struct status refuse_to_bury(struct call *call, struct dead_letters *letters,
                                     const char *group, const struct event *event, struct status why)
 {
     if (refusals++ < 2) return status_make(STATUS_RESOURCE_EXHAUSTED, 0, "full");
-    return bury(call, store, group, event, why);
+    return bury(call, letters, group, event, why);
 }
 
 static void buries_at_last(struct call *call, struct stage *stage)
 {
-    bury = fixture.store->bury;
-    fixture.store->bury = refuse_to_bury;
+    bury = fixture.store.letters->bury;
+    fixture.store.letters->bury = refuse_to_bury;
     refusals = 0;
     send_events(call, 1, 1, 3);
     EVENTUALLY(call, seen[0].calls == 2);

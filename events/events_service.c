@@ -13,7 +13,7 @@ enum {
 };
 
 static struct status find_topic(const struct call *call, const char *topic,
-                                struct events_store **ret_store)
+                                struct events_log **ret_log)
 {
     const struct events *events = call_service(call);
     const struct events_offer *offer = events_find_offer(events, topic);
@@ -21,7 +21,7 @@ static struct status find_topic(const struct call *call, const char *topic,
     if (!offer)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__TOPIC_NOT_FOUND,
                              "the topic %s is not produced here", topic);
-    *ret_store = offer->known->store;
+    *ret_log = offer->known->log;
     return status_ok();
 }
 
@@ -44,24 +44,24 @@ static struct status fetch_events(struct call *call, const Events__FetchEventsRe
     const struct events *events = call_service(call);
     int64_t until_us = clock_monotonic_us() + request->wait_ms * INT64_C(1000);
     int64_t after = request->after, left_ms = 0;
-    struct events_store *store;
+    struct events_log *log;
     struct event *found;
     size_t count;
     struct status st;
 
     st = call_require_peer(call);
     if (failed(st)) return st;
-    st = find_topic(call, request->topic, &store);
+    st = find_topic(call, request->topic, &log);
     if (failed(st)) return st;
     if (after < 0) {
         after = 0;
         if (request->group[0])
-            st = store->load_offset(call, store, request->topic, request->group, &after);
+            st = log->load_offset(call, log, request->topic, request->group, &after);
     }
     while (!failed(st)) {
         int64_t before = after;
-        st = store->read(call, store, request->topic, after, (size_t)request->max_events, &found,
-                         &count, &after);
+        st = log->read(call, log, request->topic, after, (size_t)request->max_events, &found,
+                       &count, &after);
         if (failed(st)) return st;
         left_ms = (until_us - clock_monotonic_us()) / 1000;
         if (count > 0 || left_ms <= 0) break;
@@ -79,26 +79,27 @@ static struct status fetch_events(struct call *call, const Events__FetchEventsRe
 static struct status commit_offsets(struct call *call, const Events__CommitOffsetsRequest *request,
                                     Events__CommitOffsetsResponse *response)
 {
-    struct events_store *store;
+    struct events_log *log;
 
     struct status st = call_require_peer(call);
-    if (!failed(st)) st = find_topic(call, request->topic, &store);
+    if (!failed(st)) st = find_topic(call, request->topic, &log);
     if (failed(st)) return st;
-    return store->commit_offset(call, store, request->topic, request->group, request->offset);
+    return log->commit_offset(call, log, request->topic, request->group, request->offset);
 }
 
 /* ---- dead letters ---- */
 
-/* The store that a group keeps its letters in, or NULL if the group is not here. */
-static struct events_store *find_group(const struct events *events, const char *group)
+/* A group's dead letters, or NULL if the group is not here. */
+static struct dead_letters *find_group(const struct events *events, const char *group)
 {
     for (const struct events_consumer *consumer = events->consumers; consumer;
          consumer = consumer->next)
-        if (strcmp(consumer->subscription.group, group) == 0) return consumer->subscription.store;
+        if (strcmp(consumer->subscription.group, group) == 0)
+            return consumer->subscription.store->letters;
     return 0;
 }
 
-static struct status add_letters(struct call *call, struct events_store *store, const char *group,
+static struct status add_letters(struct call *call, struct dead_letters *kept, const char *group,
                                  const Events__ListDeadLettersRequest *request,
                                  Events__ListDeadLettersResponse *response)
 {
@@ -107,8 +108,7 @@ static struct status add_letters(struct call *call, struct events_store *store, 
     size_t count;
 
     max = max > response->n_letters ? max - response->n_letters : 0;
-    struct status st = store->list_letters(call, store, group, request->letter_id, max, &letters,
-                                           &count);
+    struct status st = kept->list(call, kept, group, request->letter_id, max, &letters, &count);
     if (failed(st)) return st;
     Events__DeadLetter **all = arena_array(call->arena, Events__DeadLetter *,
                                            response->n_letters + count);
@@ -132,7 +132,8 @@ static struct status list_dead_letters(struct call *call,
         const struct events_subscription *subscription = &consumer->subscription;
         if (!consumer->counts_letters) continue;
         if (request->group[0] && strcmp(request->group, subscription->group) != 0) continue;
-        st = add_letters(call, subscription->store, subscription->group, request, response);
+        st = add_letters(call, subscription->store->letters, subscription->group, request,
+                         response);
     }
     return st;
 }
@@ -141,15 +142,15 @@ static struct status replay_dead_letters(struct call *call,
                                          const Events__ReplayDeadLettersRequest *request,
                                          Events__ReplayDeadLettersResponse *response)
 {
-    struct events_store *store;
+    struct dead_letters *letters;
 
     struct status st = call_require_peer(call);
     if (failed(st)) return st;
-    store = find_group(call_service(call), request->group);
-    if (!store)
+    letters = find_group(call_service(call), request->group);
+    if (!letters)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
                              "there is no consumer group %s here", request->group);
-    return store->replay_letters(call, store, request->group, request->letter_id, &response->count);
+    return letters->replay(call, letters, request->group, request->letter_id, &response->count);
 }
 
 static const struct event_service_handlers handlers = {

@@ -37,9 +37,9 @@ static struct status open_remote(struct call *call, const struct events_source *
 struct status events_source_open(struct call *call, const struct events_source *source,
                                  const char *group, int64_t *ret_offset)
 {
-    struct events_store *store = source->known ? source->known->store : 0;
+    struct events_log *log = source->known ? source->known->log : 0;
 
-    if (store) return store->load_offset(call, store, source->topic, group, ret_offset);
+    if (log) return log->load_offset(call, log, source->topic, group, ret_offset);
     return open_remote(call, source, group, ret_offset);
 }
 
@@ -61,12 +61,12 @@ struct status events_source_read(struct call *call, const struct events_source *
                                  int64_t after, int64_t wait_ms, struct event **ret_events,
                                  size_t *ret_count, int64_t *ret_after)
 {
-    struct events_store *store = source->known ? source->known->store : 0;
+    struct events_log *log = source->known ? source->known->log : 0;
     Events__FetchEventsResponse *response;
 
-    if (store)
-        return store->read(call, store, source->topic, after, EVENTS_READ_MAX, ret_events,
-                           ret_count, ret_after);
+    if (log)
+        return log->read(call, log, source->topic, after, EVENTS_READ_MAX, ret_events, ret_count,
+                         ret_after);
     struct status st = read_remote(call, source, after, wait_ms, &response);
     if (failed(st)) return st;
     struct event *events = arena_array(call->arena, struct event, response->n_events);
@@ -83,10 +83,10 @@ struct status events_source_commit(struct call *call, const struct events_source
 {
     Events__CommitOffsetsRequest request = EVENTS__COMMIT_OFFSETS_REQUEST__INIT;
     struct rpc_options options = {.timeout_ms = COMMIT_TIMEOUT_MS};
-    struct events_store *store = source->known ? source->known->store : 0;
+    struct events_log *log = source->known ? source->known->log : 0;
     Events__CommitOffsetsResponse *response;
 
-    if (store) return store->commit_offset(call, store, source->topic, group, offset);
+    if (log) return log->commit_offset(call, log, source->topic, group, offset);
     request.topic = (char *)source->topic;
     request.group = (char *)group;
     request.offset = offset;

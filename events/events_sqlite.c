@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a service calls inside its own jobs: the outbox, the inbox and the idempotency records. The
- * adapter of the port is events_store_sqlite.c. */
+ * ports have a file each: events_log_sqlite.c, dead_letters_sqlite.c, events_sweeper_sqlite.c. */
 #include "events/events_sqlite.h"
 
 #include "base/clock.h"
 #include "reasons.pb-c.h"
+
+struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db)
+{
+    return (struct events_store){
+        .log = events_log_sqlite(arena, db),
+        .letters = dead_letters_sqlite(arena, db),
+        .sweeper = events_sweeper_sqlite(arena, db),
+    };
+}
 
 static bool fits(const char *text, size_t max)
 {

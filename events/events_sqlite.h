@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outbox, inbox, dead letters and idempotency records in a service's own SQLite database: the
- * adapter of events_store.h, and what a service calls inside its jobs.
+ * adapters of the ports in events_store.h, and what a service calls inside its jobs.
  *
  *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA, 0};
  *
@@ -81,8 +81,12 @@
     "  time_us INTEGER NOT NULL,"                                           \
     "  UNIQUE (scope, key)) STRICT;"
 
-/* The adapter over an open database, in the arena; nothing to close. */
-struct events_store *events_store_sqlite(struct arena *arena, struct sqlite *db);
+/* The ports over an open database with this schema, in the arena; nothing to close. */
+struct events_log *events_log_sqlite(struct arena *arena, struct sqlite *db);
+struct dead_letters *dead_letters_sqlite(struct arena *arena, struct sqlite *db);
+struct events_sweeper *events_sweeper_sqlite(struct arena *arena, struct sqlite *db);
+/* All three. */
+struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db);
 
 /* ---- inside a job of the writer ---- */
 

@@ -8,7 +8,7 @@
 /* An adapter, and how a test puts events into its log. */
 struct adapter {
     const char *name;
-    struct status (*open)(const struct service_context *context, struct events_store **ret_store);
+    struct status (*open)(const struct service_context *context, struct events_store *ret_store);
     struct status (*put)(struct call *call, const struct event *event);
     struct status (*take)(struct call *call, const struct event *event);
     void (*close)(void);
@@ -19,7 +19,7 @@ struct adapter {
 static struct sqlite *db;
 
 static struct status open_sqlite(const struct service_context *context,
-                                 struct events_store **ret_store)
+                                 struct events_store *ret_store)
 {
     static const char *const migrations[] = {EVENTS_SQLITE_SCHEMA, 0};
 
@@ -61,7 +61,8 @@ static const struct adapter adapters[] = {
 
 /* ---- the stage ---- */
 
-static struct events_store *store;
+/* The ports of the adapter whose turn it is. */
+static struct events_store store;
 static const struct adapter *adapter;
 static _Atomic int appended;
 
@@ -75,7 +76,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     *ret_service = 0;
     appended = 0;
     struct status st = adapter->open(context, &store);
-    if (!failed(st)) store->on_append(store, count_append, 0);
+    if (!failed(st)) store.log->on_append(store.log, count_append, 0);
     return st;
 }
 
@@ -125,7 +126,7 @@ static void expect_read(struct call *call, int64_t after, size_t max, const char
     size_t count;
     int64_t read;
 
-    EXPECT_OK(store->read(call, store, "t", after, max, &events, &count, &read));
+    EXPECT_OK(store.log->read(call, store.log, "t", after, max, &events, &count, &read));
     EXPECT(count == strlen(keys));
     for (size_t i = 0; i < count; i++) {
         EXPECT(events[i].key[0] == keys[i] && events[i].attempt == 1);
@@ -141,7 +142,7 @@ static void reads_log(struct call *call, struct stage *stage)
     int64_t last, read;
     size_t count;
 
-    EXPECT_OK(store->last_offset(call, store, "t", &last));
+    EXPECT_OK(store.log->last_offset(call, store.log, "t", &last));
     EXPECT(last == 0);
     expect_read(call, 0, 10, "");
     put(call, "t", "a");
@@ -151,10 +152,10 @@ static void reads_log(struct call *call, struct stage *stage)
     EXPECT(appended == 4);
     expect_read(call, 0, 10, "abc");
     expect_read(call, 0, 2, "ab");
-    EXPECT_OK(store->read(call, store, "t", 0, 2, &events, &count, &read));
+    EXPECT_OK(store.log->read(call, store.log, "t", 0, 2, &events, &count, &read));
     expect_read(call, read, 2, "c");
     expect_read(call, events[0].offset, 2, "bc");
-    EXPECT_OK(store->last_offset(call, store, "t", &last));
+    EXPECT_OK(store.log->last_offset(call, store.log, "t", &last));
     expect_read(call, last, 2, "");
     expect_read(call, last - 1, 2, "c");
 }
@@ -174,7 +175,7 @@ static void reads_past_foreign(struct call *call, struct stage *stage)
     put(call, "t", "a");
     do {
         before = after;
-        EXPECT_OK(store->read(call, store, "t", before, 10, &events, &count, &after));
+        EXPECT_OK(store.log->read(call, store.log, "t", before, 10, &events, &count, &after));
     } while (count == 0 && after != before);
     EXPECT(count == 1 && events[0].key[0] == 'a' && events[0].offset == after);
 }
@@ -196,7 +197,7 @@ static void reads_bounded(struct call *call, struct stage *stage)
         event.id = arena_printf(call->arena, "large-%d", i);
         EXPECT_OK(adapter->put(call, &event));
     }
-    EXPECT_OK(store->read(call, store, "t", 0, 10, &events, &count, &after));
+    EXPECT_OK(store.log->read(call, store.log, "t", 0, 10, &events, &count, &after));
     EXPECT(count == 1 && after == events[0].offset);
 }
 
@@ -209,14 +210,14 @@ static void keeps_offsets(struct call *call, struct stage *stage)
 {
     int64_t offset = -1;
 
-    EXPECT_OK(store->load_offset(call, store, "t", "cart", &offset));
+    EXPECT_OK(store.log->load_offset(call, store.log, "t", "cart", &offset));
     EXPECT(offset == 0);
-    EXPECT_OK(store->commit_offset(call, store, "t", "cart", 7));
-    EXPECT_OK(store->commit_offset(call, store, "t", "cart", 5));
-    EXPECT_OK(store->commit_offset(call, store, "t", "order", 1));
-    EXPECT_OK(store->load_offset(call, store, "t", "cart", &offset));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "cart", 7));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "cart", 5));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "order", 1));
+    EXPECT_OK(store.log->load_offset(call, store.log, "t", "cart", &offset));
     EXPECT(offset == 7);
-    EXPECT_OK(store->load_offset(call, store, "other", "cart", &offset));
+    EXPECT_OK(store.log->load_offset(call, store.log, "other", "cart", &offset));
     EXPECT(offset == 0);
     EXPECT(appended == 0);
 }
@@ -238,7 +239,7 @@ static void bury(struct call *call, const char *group, const char *key, struct e
     make(call, "t", key, ret_event);
     ret_event->attempt = 9;
     ret_event->offset = 42;
-    EXPECT_OK(store->bury(call, store, group, ret_event, why()));
+    EXPECT_OK(store.letters->bury(call, store.letters, group, ret_event, why()));
 }
 
 static size_t count_listed(struct call *call, const char *group, int64_t letter_id)
@@ -246,7 +247,7 @@ static size_t count_listed(struct call *call, const char *group, int64_t letter_
     struct dead_letter *letters;
     size_t count = 0;
 
-    EXPECT_OK(store->list_letters(call, store, group, letter_id, 10, &letters, &count));
+    EXPECT_OK(store.letters->list(call, store.letters, group, letter_id, 10, &letters, &count));
     return count;
 }
 
@@ -254,7 +255,7 @@ static int64_t count_dead(struct call *call, const char *group)
 {
     int64_t count = -1;
 
-    EXPECT_OK(store->count_letters(call, store, group, &count));
+    EXPECT_OK(store.letters->count(call, store.letters, group, &count));
     return count;
 }
 
@@ -267,12 +268,12 @@ static void keeps_letters(struct call *call, struct stage *stage)
     bury(call, "cart", "a", &first);
     bury(call, "cart", "b", &second);
     bury(call, "order", "c", &second);
-    EXPECT_OK(store->bury(call, store, "cart", &first, why())); /* once only */
+    EXPECT_OK(store.letters->bury(call, store.letters, "cart", &first, why())); /* once only */
     EXPECT(count_listed(call, "", 0) == 3 && count_listed(call, "cart", 0) == 2);
     EXPECT(count_listed(call, "product", 0) == 0);
     EXPECT(count_dead(call, "cart") == 2 && count_dead(call, "product") == 0);
 
-    EXPECT_OK(store->list_letters(call, store, "cart", 0, 10, &letters, &count));
+    EXPECT_OK(store.letters->list(call, store.letters, "cart", 0, 10, &letters, &count));
     const struct dead_letter *letter = &letters[1]; /* the newest stands first */
     EXPECT(letter->event.key[0] == 'a' && letters[0].event.key[0] == 'b');
     EXPECT(strcmp(letter->event.id, first.id) == 0 && strcmp(letter->event.topic, "t") == 0);
@@ -298,7 +299,7 @@ static size_t count_marked(struct call *call, const char *group, int64_t *ret_fi
     struct dead_letter *letters;
     size_t count = 0;
 
-    EXPECT_OK(store->marked_letters(call, store, group, 10, &letters, &count));
+    EXPECT_OK(store.letters->marked(call, store.letters, group, 10, &letters, &count));
     if (count > 0) *ret_first = letters[0].letter_id;
     return count;
 }
@@ -310,23 +311,24 @@ static void replays_letters(struct call *call, struct stage *stage)
 
     bury(call, "cart", "a", &a);
     bury(call, "cart", "b", &b);
-    EXPECT_REFUSED(store->replay_letters(call, store, "order", 1, &count), NOT_FOUND,
+    EXPECT_REFUSED(store.letters->replay(call, store.letters, "order", 1, &count), NOT_FOUND,
                    DEAD_LETTER_NOT_FOUND);
-    EXPECT_REFUSED(store->replay_letters(call, store, "order", 0, &count), NOT_FOUND,
+    EXPECT_REFUSED(store.letters->replay(call, store.letters, "order", 0, &count), NOT_FOUND,
                    DEAD_LETTER_NOT_FOUND);
     EXPECT(count_marked(call, "cart", &first) == 0);
-    EXPECT_OK(store->replay_letters(call, store, "cart", 0, &count));
+    EXPECT_OK(store.letters->replay(call, store.letters, "cart", 0, &count));
     EXPECT(count == 2 && count_marked(call, "cart", &first) == 2 && count_dead(call, "cart") == 0);
-    EXPECT_OK(store->bury(call, store, "cart", &a, why())); /* the mark stays */
+    EXPECT_OK(store.letters->bury(call, store.letters, "cart", &a, why())); /* the mark stays */
     EXPECT(count_marked(call, "cart", &first) == 2);
 
-    EXPECT_OK(store->settle_letter(call, store, first, status_ok()));
+    EXPECT_OK(store.letters->settle(call, store.letters, first, status_ok()));
     EXPECT(count_marked(call, "cart", &first) == 1 && count_dead(call, "cart") == 0);
-    EXPECT_OK(store->settle_letter(call, store, first, why()));
+    EXPECT_OK(store.letters->settle(call, store.letters, first, why()));
     EXPECT(count_marked(call, "cart", &first) == 0 && count_dead(call, "cart") == 1);
-    EXPECT_OK(store->replay_letters(call, store, "cart", first, &count));
+    EXPECT_OK(store.letters->replay(call, store.letters, "cart", first, &count));
     EXPECT(count == 1 && count_marked(call, "cart", &first) == 1);
-    EXPECT_OK(store->bury(call, store, "cart", &a, why())); /* was replayed, fails once more */
+    EXPECT_OK(store.letters->bury(call, store.letters, "cart", &a,
+                                  why())); /* was replayed, fails once more */
     EXPECT(count_dead(call, "cart") == 1);
 }
 
@@ -351,27 +353,28 @@ static void sweeps(struct call *call, struct stage *stage)
     EXPECT_OK(adapter->take(call, &event));
     bury(call, "cart", "dead", &event);
     bury(call, "cart", "replayed", &event);
-    EXPECT_OK(store->replay_letters(call, store, "cart", 2, &count));
-    EXPECT_OK(store->settle_letter(call, store, 2, status_ok()));
-    EXPECT_OK(store->commit_offset(call, store, "t", "cart", 1));
-    EXPECT_OK(store->commit_offset(call, store, "t", "order", 2));
+    EXPECT_OK(store.letters->replay(call, store.letters, "cart", 2, &count));
+    EXPECT_OK(store.letters->settle(call, store.letters, 2, status_ok()));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "cart", 1));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "order", 2));
 
-    EXPECT_OK(store->sweep(call, store, clock_now_us() - 60 * INT64_C(1000000), &more));
+    EXPECT_OK(
+        store.sweeper->sweep(call, store.sweeper, clock_now_us() - 60 * INT64_C(1000000), &more));
     EXPECT(!more);
     expect_read(call, 0, 10, "ab"); /* nothing is old yet */
     stage_pass_s(60);
     past_us = clock_now_us() - 30 * INT64_C(1000000);
-    EXPECT_OK(store->sweep(call, store, past_us, &more));
+    EXPECT_OK(store.sweeper->sweep(call, store.sweeper, past_us, &more));
     expect_read(call, 0, 10, "b"); /* the cart has not passed it */
-    EXPECT_OK(store->read(call, store, "nobody's", 0, 10, &events, &left, &last));
+    EXPECT_OK(store.log->read(call, store.log, "nobody's", 0, 10, &events, &left, &last));
     EXPECT(left == 0);
     EXPECT(count_listed(call, "cart", 1) == 1 && count_listed(call, "cart", 2) == 0);
 
-    EXPECT_OK(store->commit_offset(call, store, "t", "cart", 2));
-    EXPECT_OK(store->sweep(call, store, past_us, &more));
+    EXPECT_OK(store.log->commit_offset(call, store.log, "t", "cart", 2));
+    EXPECT_OK(store.sweeper->sweep(call, store.sweeper, past_us, &more));
     expect_read(call, 0, 10, "");
     put(call, "t", "c");
-    EXPECT_OK(store->last_offset(call, store, "t", &last));
+    EXPECT_OK(store.log->last_offset(call, store.log, "t", &last));
     EXPECT(last == 4); /* offsets are never used again */
 }
 

@@ -43,6 +43,24 @@ TEST(events_of_other_types_are_passed_over)
     play(&(struct fixture){.groups = 1, .handle = apply}, NULL, passes_over);
 }
 
+/* ---- ports ---- */
+
+/* Two seconds: long enough for the keeper to measure, replay and sweep what there is. */
+static void needs_no_more(struct call *call, struct stage *stage)
+{
+    send_events(call, 1, 1, 3);
+    EVENTUALLY(call, seen[0].effects == 3);
+    EXPECT(stage_events->sweeper_count == 0);
+    EXPECT_OK(fiber_sleep(call, 2100000));
+    send_events(call, 1, 4, 1);
+    EVENTUALLY(call, seen[0].effects == 4);
+}
+
+TEST(a_producer_needs_a_log_alone_and_a_consumer_dead_letters_alone)
+{
+    play(&(struct fixture){.groups = 1, .handle = apply, .minimal = true}, NULL, needs_no_more);
+}
+
 /* ---- latency ---- */
 
 static void is_quick(struct call *call, struct stage *stage)

@@ -94,8 +94,8 @@ static inline const struct event *stage_sent(struct call *call, const char *topi
     if (!offer) return 0;
     do {
         before = *place;
-        struct status st = offer->known->store->read(call, offer->known->store, topic, before, 1,
-                                                     &events, &count, place);
+        struct status st = offer->known->log->read(call, offer->known->log, topic, before, 1,
+                                                   &events, &count, place);
         if (failed(st)) printf("  stage_sent: %s\n", st.message);
         EXPECT(!failed(st));
         if (failed(st)) return 0;

@@ -51,7 +51,7 @@ void auth_endings_start(const struct service_context *context, struct auth_servi
         .types = types,
         .handle = follow_account,
         .data = service,
-        .store = service->store->events,
+        .store = &service->store->events,
     };
 
     events_subscribe(context->events, &subscription);

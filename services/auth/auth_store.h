@@ -66,7 +66,7 @@ struct auth_store {
     void (*close)(struct auth_store *store);
 
     int64_t access_ttl_s; /* the lifetime of an access token; set by the service before serving */
-    struct events_store *events; /* its inbox is for the events of accounts */
+    struct events_store events; /* its inbox is for the events of accounts */
 };
 
 /* Opens the embedded adapter on a file. */

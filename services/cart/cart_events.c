@@ -37,7 +37,7 @@ void cart_events_start(const struct service_context *context, struct cart_servic
         .types = types,
         .handle = cart_events_handle,
         .data = service,
-        .store = service->store->events,
+        .store = &service->store->events,
     };
 
     events_subscribe(context->events, &subscription);

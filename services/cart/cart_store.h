@@ -60,7 +60,7 @@ struct cart_store {
     void (*close)(struct cart_store *store);
 
     /* The dead letters of what the store's service hears. */
-    struct events_store *events;
+    struct events_store events;
 };
 
 /* Opens the embedded adapter on a file; carts live for ttl_us after their last change. */

@@ -194,10 +194,10 @@ void order_events_join(struct order_service *service, struct events *events)
         .group = "order",
         .handle = order_take_event,
         .data = service,
-        .store = service->store->events,
+        .store = &service->store->events,
     };
 
-    events_offer(events, ORDER_TOPIC, service->store->events);
+    events_offer(events, ORDER_TOPIC, &service->store->events);
     subscription.topic = "order-results";
     subscription.producer = "product";
     subscription.types = result_types;

@@ -112,7 +112,7 @@ struct order_store {
     struct status (*count)(struct call *call, struct order_store *store,
                            int64_t ret_counts[ORDER_STATE_COUNT]);
 
-    struct events_store *events; /* its log and dead letters */
+    struct events_store events; /* its log and dead letters */
     void (*close)(struct order_store *store);
 };
 

@@ -168,8 +168,8 @@ static size_t read_events(struct call *call, struct event **ret_events)
     size_t count = 0;
     int64_t after;
 
-    EXPECT_OK(
-        store->events->read(call, store->events, ORDER_TOPIC, 0, 100, ret_events, &count, &after));
+    EXPECT_OK(store->events.log->read(call, store->events.log, ORDER_TOPIC, 0, 100, ret_events,
+                                      &count, &after));
     return count;
 }
 

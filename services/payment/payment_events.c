@@ -265,9 +265,9 @@ void payment_events_start(const struct service_context *context, struct payment_
         .types = types,
         .handle = payment_events_handle,
         .data = service,
-        .store = service->store->events,
+        .store = &service->store->events,
     };
 
-    events_offer(context->events, "payment-events", service->store->events);
+    events_offer(context->events, "payment-events", &service->store->events);
     events_subscribe(context->events, &subscription);
 }

@@ -94,7 +94,7 @@ struct payment_ledger_posting {
 };
 
 struct payment_store {
-    struct events_store *events;
+    struct events_store events;
 
     struct status (*update)(struct call *call, struct payment_store *store,
                             const struct payment_change *change,

@@ -134,8 +134,8 @@ static size_t count_events(struct call *call)
     int64_t after;
     size_t count;
 
-    EXPECT_OK(store->events->read(call, store->events, "payment-events", 0, 100, &events, &count,
-                                  &after));
+    EXPECT_OK(store->events.log->read(call, store->events.log, "payment-events", 0, 100, &events,
+                                      &count, &after));
     return count;
 }
 

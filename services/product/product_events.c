@@ -224,12 +224,12 @@ void product_events_start(const struct service_context *context, struct product_
         .types = types,
         .handle = product_events_handle,
         .data = service,
-        .store = service->store->events,
+        .store = &service->store->events,
     };
 
     find_metrics(service);
     if (!context->events) return;
-    events_offer(context->events, PRODUCT_RESULTS_TOPIC, service->store->events);
+    events_offer(context->events, PRODUCT_RESULTS_TOPIC, &service->store->events);
     events_subscribe(context->events, &subscription);
     service->sweeping = (struct shard_message){.fn = start_sweeping, .data = service};
     shard_post_message(shards_at(context->shards, 0), &service->sweeping);

@@ -196,7 +196,7 @@ struct product_store {
     void (*close)(struct product_store *store);
 
     /* The log of what the store tells, and its dead letters. */
-    struct events_store *events;
+    struct events_store events;
 };
 
 #endif

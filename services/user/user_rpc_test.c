@@ -251,8 +251,8 @@ static void is_tidied(struct call *call, struct stage *stage)
 {
     const struct user_service *service = stage->service;
 
-    EXPECT(stage_events->store_count == 1);
-    EXPECT(stage_events->stores[0].store == service->store->events);
+    EXPECT(stage_events->sweeper_count == 1);
+    EXPECT(stage_events->sweepers[0] == service->store->events.sweeper);
 }
 
 TEST(the_bus_removes_old_records_of_sign_ups)

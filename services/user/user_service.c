@@ -28,7 +28,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     st = user_store_sqlite(context, path, &service->store);
     if (failed(st)) return st;
 
-    events_offer(context->events, "user-events", service->store->events);
+    events_offer(context->events, "user-events", &service->store->events);
     service->passwords = passwords_open();
     rpc_server_add(context->server, &user_service_rpc, &user_handlers, service);
     *ret_service = service;

@@ -52,7 +52,7 @@ struct user_store {
                           size_t *ret_count);
     void (*close)(struct user_store *store);
 
-    struct events_store *events;
+    struct events_store events;
 };
 
 /* Opens the embedded adapter on a file. */

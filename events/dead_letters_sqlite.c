@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dead letters in the consumer's own database. */
-#include "events/events_store_sqlite.h"
+#include "events/events_sqlite.h"
 
 #include "base/clock.h"
 #include "reasons.pb-c.h"
 #include "rpc/rpc_status.h"
+
+struct sqlite_dead_letters {
+    struct dead_letters port; /* first */
+    struct sqlite *db;
+};
+
+static struct sqlite *db_of(struct dead_letters *letters)
+{
+    return ((struct sqlite_dead_letters *)letters)->db;
+}
 
 /* Their numbers are on the disk. */
 enum state { STATE_DEAD, STATE_REPLAY, STATE_REPLAYED, STATE_COUNT };
@@ -45,12 +55,12 @@ static struct status bury_job(const struct call *call, struct sqlite_tx *tx, voi
         event->type, event->payload, event->time_us, event->traceparent, event->offset);
 }
 
-static struct status bury(struct call *call, struct events_store *store, const char *group,
+static struct status bury(struct call *call, struct dead_letters *letters, const char *group,
                           const struct event *event, struct status why)
 {
     struct burial burial = {group, event, why};
 
-    return sqlite_write(call, events_db(store), bury_job, &burial);
+    return sqlite_write(call, db_of(letters), bury_job, &burial);
 }
 
 struct mark {
@@ -73,12 +83,12 @@ static struct status mark_job(const struct call *call, struct sqlite_tx *tx, voi
                        mark->group);
 }
 
-static struct status replay_letters(struct call *call, struct events_store *store,
-                                    const char *group, int64_t letter_id, int64_t *ret_count)
+static struct status replay(struct call *call, struct dead_letters *letters, const char *group,
+                            int64_t letter_id, int64_t *ret_count)
 {
     struct mark mark = {group, letter_id, 0};
 
-    struct status st = sqlite_write(call, events_db(store), mark_job, &mark);
+    struct status st = sqlite_write(call, db_of(letters), mark_job, &mark);
     if (failed(st)) return st;
     if (mark.changes == 0 && letter_id)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
@@ -110,12 +120,12 @@ static struct status settle_job(const struct call *call, struct sqlite_tx *tx, v
                        or_empty(why.message), clock_now_us(), settlement->letter_id);
 }
 
-static struct status settle_letter(struct call *call, struct events_store *store, int64_t letter_id,
-                                   struct status why)
+static struct status settle(struct call *call, struct dead_letters *letters, int64_t letter_id,
+                            struct status why)
 {
     struct settlement settlement = {letter_id, why};
 
-    return sqlite_write(call, events_db(store), settle_job, &settlement);
+    return sqlite_write(call, db_of(letters), settle_job, &settlement);
 }
 
 /* ---- reading ---- */
@@ -167,13 +177,13 @@ static struct status read_letters(const struct call *call, struct sqlite_rows *r
     return status_ok();
 }
 
-static struct status list_letters(struct call *call, struct events_store *store, const char *group,
-                                  int64_t letter_id, size_t max, struct dead_letter **ret_letters,
-                                  size_t *ret_count)
+static struct status list(struct call *call, struct dead_letters *letters, const char *group,
+                          int64_t letter_id, size_t max, struct dead_letter **ret_letters,
+                          size_t *ret_count)
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(call, events_db(store), &rows,
+    struct status st = sqlite_read(call, db_of(letters), &rows,
                                    SELECT "WHERE (?1 = '' OR consumer = ?1) AND (?2 = 0 OR "
                                           "letter_id = ?2) ORDER BY letter_id DESC LIMIT ?3",
                                    "tll", group, letter_id, (int64_t)max);
@@ -181,13 +191,12 @@ static struct status list_letters(struct call *call, struct events_store *store,
     return read_letters(call, &rows, max, ret_letters, ret_count);
 }
 
-static struct status marked_letters(struct call *call, struct events_store *store,
-                                    const char *group, size_t max, struct dead_letter **ret_letters,
-                                    size_t *ret_count)
+static struct status marked(struct call *call, struct dead_letters *letters, const char *group,
+                            size_t max, struct dead_letter **ret_letters, size_t *ret_count)
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(call, events_db(store), &rows,
+    struct status st = sqlite_read(call, db_of(letters), &rows,
                                    SELECT
                                    "WHERE state = 1 AND consumer = ? ORDER BY letter_id LIMIT ?",
                                    "tl", group, (int64_t)max);
@@ -195,13 +204,13 @@ static struct status marked_letters(struct call *call, struct events_store *stor
     return read_letters(call, &rows, max, ret_letters, ret_count);
 }
 
-static struct status count_letters(struct call *call, struct events_store *store, const char *group,
-                                   int64_t *ret_count)
+static struct status count(struct call *call, struct dead_letters *letters, const char *group,
+                           int64_t *ret_count)
 {
     struct sqlite_rows rows;
 
     struct status st = sqlite_read(
-        call, events_db(store), &rows,
+        call, db_of(letters), &rows,
         "SELECT count(*) FROM dead_letters WHERE state = 0 AND consumer = ?", "t", group);
     if (failed(st)) return st;
     *ret_count = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
@@ -209,12 +218,18 @@ static struct status count_letters(struct call *call, struct events_store *store
     return rows.status;
 }
 
-void events_letters_sqlite_init(struct events_store *port)
+struct dead_letters *dead_letters_sqlite(struct arena *arena, struct sqlite *db)
 {
-    port->bury = bury;
-    port->list_letters = list_letters;
-    port->replay_letters = replay_letters;
-    port->marked_letters = marked_letters;
-    port->settle_letter = settle_letter;
-    port->count_letters = count_letters;
+    struct sqlite_dead_letters *letters = arena_new(arena, struct sqlite_dead_letters);
+
+    letters->db = db;
+    letters->port = (struct dead_letters){
+        .bury = bury,
+        .list = list,
+        .replay = replay,
+        .marked = marked,
+        .settle = settle,
+        .count = count,
+    };
+    return &letters->port;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The adapter over SQLite, and what tidies up. */
-#include "events/events_store_sqlite.h"
+/* Removes old rows of events and idempotency keys, a few at a time, oldest first. */
+#include "events/events_sqlite.h"
 
 #include "base/clock.h"
 
@@ -8,6 +8,11 @@ enum {
     SWEEP_ROWS = 128,      /* of one table that one statement looks at */
     SWEEP_ROUNDS_MAX = 64, /* of such statements in one sweep */
     SWEEP_US = 3000,       /* how long one sweep may keep the writer from its other jobs */
+};
+
+struct sqlite_events_sweeper {
+    struct events_sweeper port; /* first */
+    struct sqlite *db;
 };
 
 /* Of a row of the outbox: no group that is known still waits for it. */
@@ -87,26 +92,25 @@ static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, vo
 }
 
 /* The records of idempotency keys count for a day, however long the rest is kept. */
-static struct status sweep(struct call *call, struct events_store *store, int64_t before_us,
+static struct status sweep(struct call *call, struct events_sweeper *sweeper, int64_t before_us,
                            bool *ret_more)
 {
+    struct sqlite *db = ((struct sqlite_events_sweeper *)sweeper)->db;
     struct sweep job = {before_us, clock_now_us() - IDEMPOTENCY_KEPT_US, false};
     bool found = false;
 
-    struct status st = find_old(call, events_db(store), &job, &found);
-    if (!failed(st) && found) st = sqlite_write(call, events_db(store), sweep_job, &job);
+    struct status st = find_old(call, db, &job, &found);
+    if (!failed(st) && found) st = sqlite_write(call, db, sweep_job, &job);
     if (failed(st)) return st;
     *ret_more = job.more;
     return st;
 }
 
-struct events_store *events_store_sqlite(struct arena *arena, struct sqlite *db)
+struct events_sweeper *events_sweeper_sqlite(struct arena *arena, struct sqlite *db)
 {
-    struct sqlite_events_store *store = arena_new(arena, struct sqlite_events_store);
+    struct sqlite_events_sweeper *sweeper = arena_new(arena, struct sqlite_events_sweeper);
 
-    store->db = db;
-    store->port.sweep = sweep;
-    events_log_sqlite_init(&store->port);
-    events_letters_sqlite_init(&store->port);
-    return &store->port;
+    sweeper->db = db;
+    sweeper->port.sweep = sweep;
+    return &sweeper->port;
 }
