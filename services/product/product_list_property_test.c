@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of random catalogues held against a naive model: the products in an array, filtered one by
- * one and sorted.
- *
- * With CATALOGUE_PRODUCTS=N it also fills a catalogue of N products and prints what its import and
- * each kind of list cost in processor time; bench/catalogue does that for several sizes. */
+ * one and sorted. */
 #include <ctype.h>
 #include <strings.h>
-#include <sys/resource.h>
 
 #include "services/product/product_store_testing.h"
 
-enum { PRODUCTS = 900, CHANGES = 400, QUERIES = 400, NAME_WORDS = 3, BATCH = 256 };
+enum { PRODUCTS = 900, CHANGES = 400, QUERIES = 400, NAME_WORDS = 3 };
 
 static const char *const words[] = {"oak",   "chair", "table", "lamp",  "Caf\xc3\xa9",
                                     "round", "small", "chest", "cabin", "lantern"};
@@ -195,7 +191,7 @@ static void expect_list(struct call *call, struct product_query query)
     sorting = &query;
     if (count > 1) qsort(expected, count, sizeof(*expected), in_order);
     do {
-        EXPECT_OK(store->list(call, store, &query, &page));
+        EXPECT_OK(store->search->list(call, store->search, &query, &page));
         EXPECT_INT(page.total, (int64_t)count);
         EXPECT(!page.total_is_at_least);
         for (size_t i = 0; i < page.count && next < count; i++, next++)
@@ -251,7 +247,7 @@ static void check_walks(struct call *call, int number)
             versions[i] = model.items[i].version;
         }
         do {
-            EXPECT_OK(store->list(call, store, &query, &page));
+            EXPECT_OK(store->search->list(call, store->search, &query, &page));
             for (size_t i = 0; i < page.count; i++)
                 for (size_t known = 0; known < count; known++)
                     if (strcmp(model.items[known].product_id, page.products[i].product_id) == 0)
@@ -268,146 +264,4 @@ static void check_walks(struct call *call, int number)
 TEST(pages_keep_their_place_while_products_change)
 {
     on_every_store(1, check_walks);
-}
-
-/* ---- what it costs ---- */
-
-static double processor_ms(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
-}
-
-static void fill(struct call *call, size_t products)
-{
-    struct product_import *imports = calloc(BATCH, sizeof(*imports));
-    double start = processor_ms();
-
-    for (size_t done = 0; done < products; done += BATCH) {
-        struct call inner;
-        struct arena arena;
-        arena_init(&arena, 0);
-        call_init_child(&inner, call, 0);
-        inner.arena = &arena;
-        for (size_t i = 0; i < BATCH; i++) {
-            struct product product = draft_of(&arena, create_request(&arena, "x", "home", 1));
-            redecorate(&arena, &product);
-            product.name = arena_printf(&arena, "%s %zu", product.name, done + i);
-            product.handle = arena_printf(&arena, "product-%zu", done + i);
-            product.category = arena_printf(&arena, "category-%zu", dice(20));
-            product.created_by = arena_printf(&arena, "seller-%zu@example.com", dice(100));
-            product.status = PRODUCT_ACTIVE;
-            product.description = arena_printf(
-                &arena, "<p>%s with word%zu, word%zu and word%zu</p>", words[dice(WORDS)],
-                dice(3000), dice(3000), dice(100000));
-            product.variants[0].sku = arena_printf(&arena, "SKU-%07zu", done + i);
-            product.variants[0].unit_amount = (int64_t)dice(100000);
-            imports[i] = (struct product_import){.product = product};
-        }
-        EXPECT_OK(store->import(&inner, store, imports, BATCH));
-        arena_release(&arena);
-    }
-    printf("%9zu products: import %.0f us of processor time each\n", products,
-           (processor_ms() - start) * 1e3 / (double)products);
-    free(imports);
-}
-
-static struct status list_once(struct call *call, struct product_query *query, int64_t *ret_total,
-                               struct str *ret_next)
-{
-    struct product_page page = {0};
-    struct call inner;
-    struct arena arena;
-    struct status st;
-
-    arena_init(&arena, 0);
-    call_init_child(&inner, call, 0);
-    inner.arena = &arena;
-    st = store->list(&inner, store, query, &page);
-    *ret_total = page.total;
-    *ret_next = str_of(page.next.length > 0 ? "" : "");
-    if (page.next.length > 0) {
-        char *copy = arena_memdup(call->arena, page.next.data, page.next.length);
-        *ret_next = str_sized(copy, page.next.length);
-    }
-    if (failed(st)) st.message = "refused";
-    arena_release(&arena);
-    return st;
-}
-
-static void print_cost(struct call *call, const char *what, struct product_query query)
-{
-    enum { TIMES = 20, DEEP = 1000 };
-
-    for (int deep = 0; deep < 2; deep++) {
-        struct str next = {0};
-        int64_t total = 0;
-        struct status st = status_ok();
-        double start;
-        for (int page = 0; deep && page < DEEP && (page == 0 || query.after.length > 0); page++) {
-            st = list_once(call, &query, &total, &next);
-            if (failed(st) || next.length == 0) break;
-            query.after = next;
-        }
-        start = processor_ms();
-        for (int i = 0; i < TIMES; i++) st = list_once(call, &query, &total, &next);
-        printf("  %-44s %-5s %8.3f ms  %s%lld\n", what, deep ? "deep" : "first",
-               (processor_ms() - start) / TIMES, failed(st) ? "REFUSED " : "of ", (long long)total);
-        if (failed(st)) break;
-    }
-}
-
-static void measure(struct call *call, int number)
-{
-    static const char *const sorts[] = {"created", "name", "price", "relevance"};
-    static const struct {
-        const char *what, *category, *search, *tag, *created_by;
-        int is_featured;
-        int64_t max;
-    } lists[] = {
-        {"all", "", "", "", "", -1, INT64_MAX},
-        {"category", "category-3", "", "", "", -1, INT64_MAX},
-        {"tag", "", "", "sale", "", -1, INT64_MAX},
-        {"category, tag", "category-3", "", "sale", "", -1, INT64_MAX},
-        {"seller", "", "", "", "seller-7@example.com", -1, INT64_MAX},
-        {"category, seller", "category-3", "", "", "seller-7@example.com", -1, INT64_MAX},
-        {"featured", "", "", "", "", 1, INT64_MAX},
-        {"range", "", "", "", "", -1, 5000},
-        {"category, tag, range", "category-3", "", "sale", "", -1, 20000},
-        {"common word", "", "oak", "", "", -1, INT64_MAX},
-        {"two words", "", "oak chair", "", "", -1, INT64_MAX},
-        {"first letter", "", "c", "", "", -1, INT64_MAX},
-        {"rare word", "", "word77777", "", "", -1, INT64_MAX},
-        {"beginning", "", "word77", "", "", -1, INT64_MAX},
-        {"three words, category, tag", "category-3", "oak round la", "sale", "", -1, INT64_MAX},
-    };
-
-    (void)number;
-    seed = 42;
-    fill(call, (size_t)strtoull(getenv("CATALOGUE_PRODUCTS"), NULL, 10));
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        for (int sort = 0; sort < (*lists[i].search ? 4 : 3); sort++) {
-            struct product_query query = everything();
-            char what[64];
-            query.category = lists[i].category;
-            query.search = lists[i].search;
-            query.tag = lists[i].tag;
-            query.created_by = lists[i].created_by;
-            query.is_featured = lists[i].is_featured;
-            query.unit_amount_max = lists[i].max;
-            query.sort = (enum product_sort)sort;
-            query.descending = sort == PRODUCT_SORT_CREATED;
-            snprintf(what, sizeof(what), "%s, by %s", lists[i].what, sorts[sort]);
-            print_cost(call, what, query);
-        }
-    }
-}
-
-TEST(costs_are_printed_when_asked_for)
-{
-    if (!getenv("CATALOGUE_PRODUCTS")) return;
-    on_every_store(1, measure);
 }

@@ -102,10 +102,12 @@ static void check_cursors(struct call *call, int number)
 
     keep_catalogue(call);
     query.after = STR("x");
-    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__PAGE_CURSOR_INVALID);
+    EXPECT_REASON(store->search->list(call, store->search, &query, &page),
+                  ARGOSY__REASON__PAGE_CURSOR_INVALID);
     query.sort = PRODUCT_SORT_NAME;
     query.after = STR("0123456789abcdef");
-    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__PAGE_CURSOR_INVALID);
+    EXPECT_REASON(store->search->list(call, store->search, &query, &page),
+                  ARGOSY__REASON__PAGE_CURSOR_INVALID);
 }
 
 TEST(a_position_that_is_none_is_refused)
@@ -243,7 +245,7 @@ static void check_hostile_search(struct call *call, int number)
         struct product_page page;
         query.search = texts[i];
         query.sort = PRODUCT_SORT_RELEVANCE;
-        EXPECT_OK(store->list(call, store, &query, &page));
+        EXPECT_OK(store->search->list(call, store->search, &query, &page));
     }
     EXPECT_STR(search(call, "chair OR table", 0), ""); /* OR is a word like any other */
     EXPECT_STR(search(call, "\"chair\"", 2), "Café chair Table");
@@ -305,12 +307,13 @@ static void check_backlog(struct call *call, int number)
     EXPECT_OK(sqlite_write(call, product_sqlite(store)->db, forget_index, NULL));
     query.search = "chair";
     query.sort = PRODUCT_SORT_RELEVANCE;
-    EXPECT_REASON(store->list(call, store, &query, &page), ARGOSY__REASON__LIST_INDEX_BUILDING);
+    EXPECT_REASON(store->search->list(call, store->search, &query, &page),
+                  ARGOSY__REASON__LIST_INDEX_BUILDING);
     keep_simple(call, "Fresh chair", "one", 1);
     EXPECT_OK(store->update(call, store, &changed_key, &change, &after));
     EXPECT_OK(store->remove(call, store, &removed_key, &check, &after));
     for (int rounds = 0; left > 0 && rounds < 10; rounds++)
-        EXPECT_OK(store->index(call, store, 1, &left));
+        EXPECT_OK(store->search->index(call, store->search, 1, &left));
     EXPECT_INT(left, 0);
     EXPECT_STR(search(call, "new chair", 1), "New chair");
     EXPECT_STR(search(call, "old", 0), "");
@@ -366,7 +369,7 @@ static void check_plans(struct call *call, int number)
             query.category = turn & 2 ? "a" : "";
             EXPECT_OK(
                 sqlite_scan(call, sqlite->db, explain,
-                            (void *)(uintptr_t)product_list_statement(sqlite->lists, &query)));
+                            (void *)(uintptr_t)product_list_statement(store->search, &query)));
         }
     }
 }

@@ -211,7 +211,7 @@ static struct status get_product(struct call *call,
 
     st = read_query(call, request, &fingerprint, &query);
     if (failed(st)) return st;
-    st = service->store->list(call, service->store, &query, &page);
+    st = service->store->search->list(call, service->store->search, &query, &page);
     if (failed(st)) return st;
 
     product_service__products__init(products);

@@ -29,11 +29,22 @@ enum {
 enum list_source { LIST_ALL, LIST_CATEGORY };
 enum { LIST_SOURCE_COUNT = LIST_CATEGORY + 1 };
 
-struct product_list_statements {
+struct statements {
     const char *page[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* ascending, descending */
     const char *walk[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* keys and sort values only */
     const char *count[LIST_SOURCE_COUNT];
 };
+
+struct product_search_sqlite {
+    struct product_search port; /* first, so that one is the other */
+    struct sqlite *db;
+    struct statements statements;
+};
+
+static struct product_search_sqlite *search_sqlite(struct product_search *search)
+{
+    return (struct product_search_sqlite *)search;
+}
 
 static const char *const sources[] = {
     [LIST_ALL] = "p.status = ?2 AND ?1 = ''",
@@ -76,10 +87,8 @@ static const char *page_statement(struct arena *arena, const char *walk, bool de
         walk, order, order);
 }
 
-const struct product_list_statements *product_list_statements_new(struct arena *arena)
+static void make_statements(struct arena *arena, struct statements *made)
 {
-    struct product_list_statements *made = arena_new(arena, struct product_list_statements);
-
     for (int source = 0; source < LIST_SOURCE_COUNT; source++) {
         for (int sort = 0; sort < PRODUCT_SORT_RELEVANCE; sort++) {
             for (int descending = 0; descending < 2; descending++) {
@@ -94,7 +103,6 @@ const struct product_list_statements *product_list_statements_new(struct arena *
                                            " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT %d)",
                                            sources[source], TOTAL_EXACT_MAX + 1);
     }
-    return made;
 }
 
 /* ---- the index ---- */
@@ -154,11 +162,11 @@ static struct status index_job(const struct call *call, struct sqlite_tx *tx, vo
     return failed(st) ? st : read_left(tx, &work->left);
 }
 
-struct status product_sqlite_index(struct call *call, struct product_store *store, int limit,
+static struct status index_backlog(struct call *call, struct product_search *search, int limit,
                                    int64_t *ret_left)
 {
     struct index_work work = {.limit = limit};
-    struct sqlite *db = product_sqlite(store)->db;
+    struct sqlite *db = search_sqlite(search)->db;
     struct sqlite_rows rows;
     struct status st;
 
@@ -234,7 +242,7 @@ static struct status position_decode(const struct product_query *query,
 /* ---- plain lists ---- */
 
 struct list {
-    const struct product_list_statements *statements;
+    const struct statements *statements;
     const struct product_query *query;
     struct position from;
     struct product_terms_asked asked;
@@ -261,10 +269,14 @@ static enum list_source source_of(const struct product_query *query)
     return *query->category ? LIST_CATEGORY : LIST_ALL;
 }
 
-const char *product_list_statement(const struct product_list_statements *statements,
-                                   const struct product_query *query)
+static const char *page_of(const struct statements *statements, const struct product_query *query)
 {
     return statements->page[source_of(query)][query->sort][query->descending];
+}
+
+const char *product_list_statement(struct product_search *search, const struct product_query *query)
+{
+    return page_of(&search_sqlite(search)->statements, query);
 }
 
 /* Plain lists without a range are counted already. */
@@ -337,8 +349,8 @@ static struct status list_plain(struct arena *arena, struct sqlite_tx *tx, struc
     struct sqlite_rows rows;
     struct status st;
 
-    st = query_sorted(tx, list, product_list_statement(list->statements, list->query),
-                      list->query->limit + 1, &rows);
+    st = query_sorted(tx, list, page_of(list->statements, list->query), list->query->limit + 1,
+                      &rows);
     if (failed(st)) return st;
     st = product_rows_read(&rows, limit + 1, found, &count);
     if (failed(st)) return st;
@@ -603,11 +615,11 @@ static struct status list_job(const struct call *call, struct sqlite_tx *tx, voi
                                  : list_by_terms(call->arena, tx, list);
 }
 
-struct status product_sqlite_list(struct call *call, struct product_store *store,
-                                  const struct product_query *query, struct product_page *ret_page)
+static struct status list_products(struct call *call, struct product_search *search,
+                                   const struct product_query *query, struct product_page *ret_page)
 {
-    struct product_store_sqlite *sqlite = product_sqlite(store);
-    struct list list = {.statements = sqlite->lists, .query = query};
+    struct product_search_sqlite *sqlite = search_sqlite(search);
+    struct list list = {.statements = &sqlite->statements, .query = query};
     struct status st = position_decode(query, &list.from);
 
     if (failed(st)) return st;
@@ -621,4 +633,14 @@ struct status product_sqlite_list(struct call *call, struct product_store *store
     if (failed(st)) return st;
     *ret_page = list.page;
     return st;
+}
+
+struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db)
+{
+    struct product_search_sqlite *search = arena_new(arena, struct product_search_sqlite);
+
+    search->port = (struct product_search){.list = list_products, .index = index_backlog};
+    search->db = db;
+    make_statements(arena, &search->statements);
+    return &search->port;
 }

@@ -41,7 +41,7 @@ static void index_step(struct call *call, struct product_service *service, int64
     arena_init(&arena, 0);
     call_init_child(&step, call, 0);
     step.arena = &arena;
-    st = service->store->index(&step, service->store, INDEX_STEP, ret_left);
+    st = service->store->search->index(&step, service->store->search, INDEX_STEP, ret_left);
     *ret_wait_ms = failed(st) ? INDEX_RETRY_MS : INDEX_PAUSE_MS;
     if (failed(st) && !call_is_cancelled(call))
         log_warn(call->trace, "product: the search index could not be continued; trying again",

@@ -19,6 +19,7 @@
 #include "fiber/call.h"
 #include "services/product/product_audit.h"
 #include "services/product/product_reservation.h"
+#include "services/product/product_search.h"
 
 /* A change: `apply` reads `product` and writes what becomes of it. A failed status changes nothing
  * and becomes the answer. */
@@ -51,37 +52,6 @@ struct product_adjustment {
     const struct product_stock_change *change;
     const struct product_check *check;
     struct product_request *request; /* NULL: nobody's that may come twice */
-};
-
-enum product_sort {
-    PRODUCT_SORT_CREATED,
-    PRODUCT_SORT_NAME, /* without regard to (ASCII) case */
-    PRODUCT_SORT_PRICE,
-    PRODUCT_SORT_RELEVANCE, /* of a search only */
-};
-enum { PRODUCT_SORT_COUNT = PRODUCT_SORT_RELEVANCE + 1 };
-
-/* What a list is asked for. Texts "" are no filter. */
-struct product_query {
-    const char *category;
-    const char *search; /* words; all must be found, the last may be begun only */
-    const char *tag;
-    const char *created_by;
-    enum product_status status;
-    int64_t unit_amount_min, unit_amount_max; /* 0, INT64_MAX: no filter */
-    int is_featured;                          /* 0, 1; -1: no filter */
-    enum product_sort sort;
-    bool descending;
-    int limit;
-    struct str after; /* the `next` of the page before; empty for the first */
-};
-
-struct product_page {
-    struct product *products;
-    size_t count;
-    int64_t total;          /* of all pages */
-    bool total_is_at_least; /* there may be more */
-    struct str next; /* where the next page begins, in the store's own form; empty on the last */
 };
 
 struct product_stock_page {
@@ -128,12 +98,6 @@ struct product_store {
     struct status (*remove)(struct call *call, struct product_store *store,
                             const struct product_key *key, const struct product_check *check,
                             struct product *ret_product);
-
-    /* One page, for a bounded amount of work. PAGE_CURSOR_INVALID if `after` is none of the
-     * store's, LIST_TOO_BROAD for a combination that would take more work, LIST_INDEX_BUILDING
-     * while `index` has something left. */
-    struct status (*list)(struct call *call, struct product_store *store,
-                          const struct product_query *query, struct product_page *ret_page);
 
     /* Changes the stock of a variant if the check is OK, unless an entry of this variant has the
      * change's reference already. VARIANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. Answers the product as
@@ -183,17 +147,15 @@ struct product_store {
                             const struct product_key *after, int limit,
                             struct product_page *ret_page);
 
-    /* Indexes up to `limit` products that an older program has left without the index of today, and
-     * says how many are left. */
-    struct status (*index)(struct call *call, struct product_store *store, int limit,
-                           int64_t *ret_left);
-
     /* What was read under one number may be kept while the number stays; 0: never. On the shard,
      * never suspends. */
     uint64_t (*generation)(const struct call *call, struct product_store *store);
 
     /* After the shards have been joined. */
     void (*close)(struct product_store *store);
+
+    /* Lists and searches of what the store keeps. */
+    struct product_search *search;
 
     /* The log of what the store tells, and its dead letters. */
     struct events_store events;

@@ -127,7 +127,7 @@ static const char *const migrations[] = {
     "CREATE INDEX reservation_lines_product ON reservation_lines (product_id);",
 
     /* One index for searches and all filters (product_postings_sqlite.h) in place of the full-text
-       index and two others. What was there already waits in the backlog until product_sqlite_index
+       index and two others. What was there already waits in the backlog until the port's `index`
        has been called often enough. */
     "DROP TABLE product_search;"
     "DROP TABLE product_tags;"
@@ -349,7 +349,6 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
     struct status st = sqlite_open(arena, shards, path, migrations, &sqlite->db);
 
     if (failed(st)) return st;
-    sqlite->lists = product_list_statements_new(arena);
     sqlite->port = (struct product_store){
         .find = find,
         .find_many = find_many,
@@ -357,7 +356,6 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .replay = replay,
         .update = update,
         .remove = remove_product,
-        .list = product_sqlite_list,
         .adjust_stock = product_sqlite_adjust_stock,
         .list_entries = product_sqlite_list_entries,
         .apply_order = product_sqlite_apply_order,
@@ -366,9 +364,9 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
         .audit = product_sqlite_audit,
         .import = product_sqlite_import,
         .export = product_sqlite_export,
-        .index = product_sqlite_index,
         .generation = generation,
         .close = close_store,
+        .search = product_search_sqlite_new(arena, sqlite->db),
         .events = events_store_sqlite(arena, sqlite->db),
     };
     *ret_store = &sqlite->port;

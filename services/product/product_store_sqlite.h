@@ -18,12 +18,9 @@ struct status product_store_sqlite_open(struct arena *arena, struct shards *shar
 
 /* ---- between the files of the adapter ---- */
 
-struct product_list_statements;
-
 struct product_store_sqlite {
     struct product_store port; /* first, so that one is the other */
     struct sqlite *db;
-    const struct product_list_statements *lists;
 };
 
 static inline struct product_store_sqlite *product_sqlite(struct product_store *store)
@@ -101,17 +98,14 @@ struct status product_stock_entry_write(struct sqlite_tx *tx, const char *produc
 /* The statements that list the ledger, for the test that explains them; NULL ends them. */
 extern const char *const product_stock_statements[];
 
-/* The statements of all kinds of lists, made once. */
-const struct product_list_statements *product_list_statements_new(struct arena *arena);
-/* The one for a page. */
-const char *product_list_statement(const struct product_list_statements *statements,
+/* The port of lists and searches, over the same database; in the arena. */
+struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db);
+
+/* The statement for a page of a plain list, for the test that explains it. */
+const char *product_list_statement(struct product_search *search,
                                    const struct product_query *query);
 
 /* The functions of the port that stand in other files than product_store_sqlite.c. */
-struct status product_sqlite_list(struct call *call, struct product_store *store,
-                                  const struct product_query *query, struct product_page *ret_page);
-struct status product_sqlite_index(struct call *call, struct product_store *store, int limit,
-                                   int64_t *ret_left);
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
                                           const struct product_key *key,
                                           const struct product_adjustment *adjustment,

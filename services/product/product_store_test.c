@@ -409,7 +409,7 @@ static void check_import(struct call *call, int number)
     query.sort = PRODUCT_SORT_NAME;
     query.descending = false;
     EXPECT_STR(names(call, query, 2), "A Bee");
-    EXPECT_OK(store->list(call, store, &query, &page));
+    EXPECT_OK(store->search->list(call, store->search, &query, &page));
     EXPECT_STR(page.products[0].handle, "a");
     EXPECT_INT(page.products[0].variants[0].stock.on_hand, 5);
     EXPECT_INT(page.products[0].version, 1);

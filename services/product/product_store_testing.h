@@ -167,7 +167,7 @@ static inline const char *names(struct call *call, struct product_query query, i
 
     for (int pages = 0; pages < 100; pages++) {
         struct product_page page = {0};
-        EXPECT_OK(store->list(call, store, &query, &page));
+        EXPECT_OK(store->search->list(call, store->search, &query, &page));
         EXPECT_INT(page.total, total);
         EXPECT(page.count <= (size_t)query.limit);
         for (size_t i = 0; i < page.count; i++)

@@ -8,7 +8,7 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_TERMS_H
 #define SERVICES_PRODUCT_PRODUCT_TERMS_H
 
-#include "services/product/product_store.h"
+#include "services/product/product_search.h"
 
 /* The first byte of a term. */
 enum product_term_kind {
