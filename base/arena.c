@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The arena: a list of chunks from malloc, of which only the newest is filled, and a static reserve
+ * for the moment when malloc fails. */
 #include "base/arena.h"
 
 #include <stdatomic.h>
@@ -28,7 +30,7 @@ enum {
 
 struct arena_chunk {
     struct arena_chunk *older;
-    size_t size; /* with this head */
+    size_t size; /* including this header */
     _Alignas(16) char data[];
 };
 
@@ -38,7 +40,7 @@ struct arena_deferred {
     void *data;
 };
 
-/* Memory for the moment when the system has none. Untouched pages of it cost nothing. */
+/* Used when malloc fails. Untouched pages of it cost nothing. */
 static _Alignas(16) char reserve[ARENA_RESERVE];
 static atomic_bool reserve_taken;
 
@@ -49,7 +51,7 @@ void arena_init(struct arena *arena, size_t limit)
 
 _Noreturn static void out_of_memory(size_t size)
 {
-    fprintf(stderr, "argosy: out of memory: %zu bytes\n", size);
+    fprintf(stderr, "argosy: out of memory: cannot allocate %zu bytes\n", size);
     abort();
 }
 
@@ -116,7 +118,7 @@ static void add_chunk(struct arena *arena)
     open_chunk(arena, chunk);
 }
 
-/* Something large gets a chunk of its own, put behind the newest, whose rest stays in use. */
+/* A large allocation gets a chunk of its own, linked behind the newest one, which stays in use. */
 static void *alloc_alone(struct arena *arena, size_t size)
 {
     struct arena_chunk *chunk = new_chunk(arena, sizeof(*chunk) + size);

@@ -7,14 +7,15 @@
  *
  * A call has one arena. Chunks double from 4 KiB up to 256 KiB and the first is kept over a reset.
  *
- * Past the limit the process does not die: memory is still given, so that nobody needs to check
- * each allocation, and the arena is marked as `exhausted`; the rpc and http edges look at the mark
- * and answer RESOURCE_EXHAUSTED. When the system has no more memory, the same happens with a
- * reserve of ARENA_RESERVE bytes that the process keeps for one arena at a time; only who finds
- * that empty too ends the process. Everything whose size an outsider chooses has a limit of its own
- * besides, so this one is the last net.
+ * Past the limit the process does not die: allocations still succeed, so that callers need not
+ * check each one, and the arena is marked as `exhausted`; the rpc and http edges check the mark and
+ * answer RESOURCE_EXHAUSTED. When the system has no more memory, allocations come from a reserve of
+ * ARENA_RESERVE bytes that the process keeps for one arena at a time; the process ends only when
+ * that is used up too. Everything whose size a peer chooses has a limit of its own as well, so this
+ * one is the last line of defence.
  *
- * Under AddressSanitizer what is not handed out is poisoned, and allocations lie apart. */
+ * Under AddressSanitizer memory that is not allocated is poisoned, with a gap between
+ * allocations. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -37,15 +38,15 @@ struct budget;
 
 struct arena {
     struct arena_chunk *chunk; /* the newest; older and oversized ones behind it */
-    struct arena_chunk *first; /* kept over a reset */
+    struct arena_chunk *first; /* kept across resets */
     char *next;                /* the first free byte of the newest chunk */
     char *end;
     struct arena_deferred *deferred;
     size_t size;     /* bytes in all chunks */
     size_t limit;    /* bytes */
-    size_t expected; /* bytes that are allowed besides */
+    size_t expected; /* bytes allowed in addition to it */
     struct budget *budget;
-    size_t charged; /* on it */
+    size_t charged; /* bytes charged to it */
     bool exhausted;
 };
 
@@ -61,15 +62,15 @@ static inline void arena_expect(struct arena *arena, size_t size)
     arena->expected = size < SIZE_MAX - arena->expected ? arena->expected + size : SIZE_MAX;
 }
 
-/* Runs what was deferred, then frees all but the first chunk. */
+/* Runs the deferred functions, then frees all but the first chunk. */
 void arena_reset(struct arena *arena);
 
-/* Runs what was deferred, then frees everything; the arena can be used again. */
+/* Runs the deferred functions, then frees everything; the arena can be used again. */
 void arena_release(struct arena *arena);
 
-/* Chunks beyond the first are charged on this budget from now on, until the next reset, which forgets
- * it, or NULL; the former budget gets back what was charged on it. The budget (base/budget.h) must
- * live as long. */
+/* From now on chunks beyond the first are charged to this budget (base/budget.h), until the next
+ * reset or a call with NULL; the charges of the previous budget are given back to it. The budget
+ * must live as long. */
 void arena_set_budget(struct arena *arena, struct budget *budget);
 
 void *arena_alloc_slow(struct arena *arena, size_t size);
@@ -78,7 +79,7 @@ void *arena_alloc_slow(struct arena *arena, size_t size);
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
 #ifndef ARENA_POISONS
-    /* An overflow makes `rounded` 0, and 0 - 1 is more than any chunk has left. */
+    /* On overflow `rounded` is 0, and 0 - 1 is more than any chunk has left. */
     size_t rounded = (size + 15) & ~(size_t)15;
     if (rounded - 1 < (size_t)(arena->end - arena->next)) {
         void *memory = arena->next;
@@ -95,7 +96,7 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size);
 #define arena_new(arena, type) ((type *)arena_calloc((arena), 1, sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_calloc((arena), (count), sizeof(type)))
 
-/* Copies, always ended by a NUL. */
+/* Copies, always NUL-terminated. */
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
@@ -105,7 +106,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
-/* Runs fn(data) when the arena is reset or released; the last deferred runs first. */
+/* Runs fn(data) when the arena is reset or released; in reverse order. */
 void arena_defer(struct arena *arena, void (*fn)(void *data), void *data);
 
 #endif

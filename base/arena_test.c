@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the arena: alignment, chunks and resets, the limit and the reserve, deferred
+ * functions. */
 #include "base/arena.h"
 
 #include <stdint.h>
@@ -26,7 +28,7 @@ TEST(memory_is_aligned_and_apart)
     CHECK(arena.size == 0);
 }
 
-TEST(nothing_asked_is_still_no_null)
+TEST(an_empty_allocation_is_not_null)
 {
     struct arena arena;
 
@@ -78,7 +80,7 @@ TEST(a_large_piece_leaves_the_rest_of_its_chunk_in_use)
     arena_release(&arena);
 }
 
-TEST(past_its_limit_it_gives_and_is_marked)
+TEST(past_its_limit_an_arena_still_allocates_and_is_marked)
 {
     struct arena arena;
 
@@ -237,7 +239,7 @@ TEST(the_sanitizer_sees_wrong_writes)
 
 #elif !defined(__SANITIZE_THREAD__)
 
-/* Lets malloc fail from now on: no more address space, and no large piece left of what there is. */
+/* Makes malloc fail from now on: no more address space, and no large free piece in the heap. */
 static void use_up_memory(void)
 {
     static void *volatile last;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that nobody gets right every time are compile errors here; the build includes this file
- * before every other. */
+/* Makes error-prone calls of the C library compile errors. The build includes this file before
+ * every other. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 
@@ -13,7 +13,8 @@
 #undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets srand atoi atol atof strncat
 
-/* OpenSSL's headers have parameters of this name, so only the call is an error (of -Werror). */
+/* OpenSSL's headers have parameters of this name, so it is deprecated rather than poisoned: -Werror
+ * then makes only the call an error. */
 int rand(void) __attribute__((deprecated("use base/random.h")));
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The clocks, which tests and simulations can replace, and RFC 3339 text. */
 #include "base/clock.h"
 
 #include <time.h>
@@ -75,7 +76,7 @@ static struct civil_day civil_from_days(int64_t days)
     return civil;
 }
 
-/* Writes `digits` digits of `value` and the byte `after`; answers where to go on. */
+/* Writes `digits` digits of `value` and the byte `after`; returns the position behind them. */
 static char *put(char *out, int64_t value, int digits, char after)
 {
     for (int i = digits - 1; i >= 0; i--) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the clocks and of RFC 3339 text. */
 #include "base/clock.h"
 
 #include "base/random.h"
@@ -26,7 +27,7 @@ TEST(times_are_written_as_rfc_3339)
     CHECK_STR(text_of(INT64_C(253402300799999999)), "9999-12-31T23:59:59.999999Z");
 }
 
-TEST(the_ends_of_time_fit)
+TEST(the_first_and_last_times_fit)
 {
     CHECK_INT(strlen(text_of(INT64_MAX)), <, CLOCK_TEXT_SIZE);
     CHECK_STR(text_of(INT64_MAX), "294247-01-10T04:00:54.775807Z");
@@ -34,7 +35,7 @@ TEST(the_ends_of_time_fit)
     CHECK_STR(text_of(INT64_MIN), "-290308-12-21T19:59:05.224192Z");
 }
 
-/* The C library is the judge. */
+/* Compared with the C library. */
 TEST(days_are_those_of_the_system)
 {
     char expected[CLOCK_TEXT_SIZE];

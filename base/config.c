@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Settings: the tables that were declared, the NAME=VALUE assignments that were given with their
+ * origin, and the check that picks the strongest for each setting. */
 #include "base/config.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 
 enum { FILE_SIZE_MAX = 1024 * 1024, SECRET_FILE_SIZE_MAX = 64 * 1024, SHOWN_MAX = 64 };
 
-/* The later, the stronger. */
+/* In order of precedence; the last is the strongest. */
 enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE };
 
 /* A NAME=VALUE that was given. */
@@ -24,13 +26,13 @@ struct assignment {
     const char *place; /* "--set", ".env:3" */
 };
 
-/* A declared setting, and what was found for it. */
+/* A declared setting, and the value found for it. */
 struct entry {
     struct entry *next; /* by name */
     const struct setting *setting;
     const char *file_name; /* of secrets: NAME_FILE */
     const char *value;
-    char *secret; /* arena: what stood in the secret's file */
+    char *secret; /* arena: the content of the secret's file */
     int64_t number;
     enum origin origin;
     const char *place;
@@ -134,7 +136,7 @@ void config_declare(struct config *config, const struct setting *table)
     for (; table->name; table++) declare(config, table);
 }
 
-/* Takes one NAME=VALUE; answers what is wrong with it, or NULL. */
+/* Records one NAME=VALUE; returns what is wrong with it, or NULL. */
 static const char *assign(struct config *config, struct str text, enum origin origin,
                           const char *place)
 {
@@ -166,7 +168,7 @@ bool config_set(struct config *config, const char *assignment, const char **ret_
     return !error;
 }
 
-/* Takes the quotes off a value that stands in them; answers what is wrong with it, or NULL. */
+/* Removes the quotes around a value; returns what is wrong with it, or NULL. */
 static const char *unquote(struct str line, struct str *ret_name, struct str *ret_value)
 {
     size_t equals = str_find(line, '=');
@@ -202,7 +204,7 @@ static const char *assign_line(struct config *config, struct str line, const cha
     return error;
 }
 
-/* The whole of a file into the buffer, whose maximum is the file's. Answers what went wrong, or
+/* Reads the whole file into the buffer, whose maximum is the file's. Returns what went wrong, or
  * NULL. */
 static const char *read_file(const char *path, struct buffer *buffer)
 {
@@ -215,7 +217,8 @@ static const char *read_file(const char *path, struct buffer *buffer)
         fclose(file);
         return "it is a directory";
     }
-    /* Room for all of it at once and no buffer in between: no copies of secrets are left behind. */
+    /* Without stdio's buffer, and with room for the whole file reserved at once, no copies of
+     * secrets are left behind in freed memory. */
     setvbuf(file, 0, _IONBF, 0);
     if (info.st_size > 0 && (size_t)info.st_size < buffer->max - 1024)
         buffer_reserve(buffer, (size_t)info.st_size + 1024);
@@ -254,8 +257,8 @@ bool config_load_file(struct config *config, const char *path, bool required,
     return !error;
 }
 
-/* What was given for a name, by the strongest origin; the newest if that has several. False if
- * nothing was. */
+/* The value given for a name by the strongest origin; the latest if that gave several. False if
+ * there is none. */
 static bool look_up(const struct config *config, const char *name, struct assignment *ret_given)
 {
     const struct assignment *best = NULL;
@@ -284,7 +287,7 @@ __attribute__((format(printf, 2, 3))) static void complain(struct config *config
     buffer_append_str(&config->complaints, str_of(line));
 }
 
-/* The first line of the file that NAME_FILE names becomes the secret. */
+/* Reads the secret from the first line of the file that NAME_FILE names. */
 static void read_secret(struct config *config, struct entry *entry, struct assignment *file)
 {
     struct buffer content;
@@ -362,8 +365,8 @@ static const struct entry *get(const struct config *config, const char *name)
 {
     const struct entry *entry = find(config, name);
 
-    if (!entry) bad_declaration(name, "is read and was not declared");
-    if (!entry->checked) bad_declaration(name, "is read before config_check has passed it");
+    if (!entry) bad_declaration(name, "is read but was not declared");
+    if (!entry->checked) bad_declaration(name, "is read before config_check has accepted it");
     return entry;
 }
 
@@ -371,7 +374,7 @@ static int64_t get_number(const struct config *config, const char *name, enum se
 {
     const struct entry *entry = get(config, name);
 
-    if (entry->setting->kind != kind) bad_declaration(name, "is read as another kind");
+    if (entry->setting->kind != kind) bad_declaration(name, "is read as a different kind");
     return entry->number;
 }
 
@@ -405,11 +408,11 @@ bool config_given(const struct config *config, const char *name)
     return get(config, name)->origin != ORIGIN_DEFAULT;
 }
 
-/* The oldest first, as they were given. */
-static void set_again(struct config *config, const struct assignment *given)
+/* Replays the assignments oldest first, in the order in which they were given. */
+static void replay_assignments(struct config *config, const struct assignment *given)
 {
     if (!given) return;
-    set_again(config, given->older);
+    replay_assignments(config, given->older);
     if (given->origin != ORIGIN_COMMAND_LINE) return;
     struct assignment *copy = arena_new(&config->arena, struct assignment);
     *copy = *given;
@@ -425,7 +428,7 @@ struct config *config_new_like(const struct config *config)
 
     for (const struct entry *entry = config->entries; entry; entry = entry->next)
         declare(like, entry->setting);
-    set_again(like, config->newest);
+    replay_assignments(like, config->newest);
     return like;
 }
 

@@ -2,9 +2,9 @@
 /* Settings: KEY=VALUE from `--set`, the environment, and a `.env` file, in this order of
  * precedence.
  *
- * Whoever needs a setting declares it in a table with its kind, default and meaning; the tables
- * together are what `argosy config` prints. Loading checks every value against its declaration and
- * names all bad ones at once.
+ * A module declares the settings that it needs in a table, with kind, default and meaning; `argosy
+ * config` prints all tables. Loading checks every value against its declaration and reports all bad
+ * ones at once.
  *
  *     config = config_new();
  *     config_declare(config, cart_settings);            once per table, before loading
@@ -13,10 +13,10 @@
  *     if (!config_check(config, &errors)) ...
  *     ttl = config_duration_ms(config, "CART_TTL");
  *
- * An empty value means none: fine for text, secrets, addresses and URLs, for the others only if
- * that is their default too. Reading an undeclared name, or one whose value config_check has not
- * passed, ends the process: it is a mistake in the program. So does a table whose default is not a
- * value of its kind. */
+ * An empty value means "none": allowed for text, secrets, addresses and URLs; for other kinds only
+ * if their default is empty too. Reading an undeclared name, or one whose value config_check has
+ * not accepted, ends the process, because it is a mistake in the program. So does a table whose
+ * default is not a value of its kind. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -34,7 +34,8 @@ enum setting_kind {
     SETTING_SIZE,     /* 512 64KiB 4MiB 1GiB; min..max in bytes */
     SETTING_ADDRESS,  /* host:port, [v6]:port */
     SETTING_URL,      /* scheme:rest */
-    SETTING_SECRET,   /* text that is never printed; KEY_FILE names a file whose first line it is */
+    SETTING_SECRET,   /* text that is never printed; KEY_FILE names a file with it in its first
+                       * line */
 };
 
 struct setting {
@@ -50,11 +51,12 @@ struct config;
 struct config *config_new(void);
 void config_free(struct config *config);
 
-/* Adds a table; it is borrowed for the config's life. Declaring one name twice alike is fine,
- * differently is not. */
+/* Adds a table, which is borrowed for the config's life. A name may be declared twice if both
+ * declarations are the same. */
 void config_declare(struct config *config, const struct setting *table);
 
-/* One "KEY=VALUE" of the command line. False with a message (owned by config) if it is none. */
+/* One "KEY=VALUE" of the command line. False with a message (owned by config) if it is
+ * malformed. */
 bool config_set(struct config *config, const char *assignment, const char **ret_error);
 
 /* Reads KEY=VALUE lines: # starts a comment line, values may stand in quotes. A missing file is an
@@ -63,10 +65,10 @@ bool config_load_file(struct config *config, const char *path, bool required,
                       const char **ret_error);
 
 /* Checks every declared setting, and that everything given by --set or file is declared. False with
- * all complaints, one a line (owned by config). */
+ * all problems, one per line (owned by config). */
 bool config_check(struct config *config, const char **ret_errors);
 
-/* The values, borrowed from the config; as config_check saw them. Text that is not set is "". */
+/* The values as config_check found them, borrowed from the config. Text that is not set is "". */
 const char *config_text(const struct config *config, const char *name);
 int64_t config_integer(const struct config *config, const char *name);
 bool config_boolean(const struct config *config, const char *name);
@@ -76,12 +78,12 @@ int64_t config_size(const struct config *config, const char *name);
 /* Was it given, rather than left to its default? */
 bool config_given(const struct config *config, const char *name);
 
-/* A config with the same tables and with what --set gave to the other: to read the files anew. Owned.
+/* A config with the same tables and the same --set assignments, for reading the files again. Owned.
  */
 struct config *config_new_like(const struct config *config);
 
-/* The first setting by name whose value is another one in `other`, those named in `except` (ended by
- * NULL) left out; NULL if all are the same. Both are checked. */
+/* The first setting by name whose value differs in `other`, except those named in `except` (ended
+ * by NULL); NULL if all are the same. config_check must have accepted both. */
 const char *config_difference(const struct config *config, const struct config *other,
                               const char *const *except);
 

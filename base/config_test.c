@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of settings: precedence, the .env file, every kind of value, secrets in files, error
+ * messages. */
 #include "base/config.h"
 
 #include <sys/stat.h>
@@ -42,7 +44,7 @@ static void end(void)
     unlink(path);
 }
 
-/* Writes the file at `path` anew. */
+/* Replaces the file at `path`. */
 static void write_file(const char *content, size_t size)
 {
     memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
@@ -169,7 +171,7 @@ TEST(numbers_have_bounds)
     end();
 }
 
-TEST(flags_have_many_words)
+TEST(booleans_have_many_spellings)
 {
     static const char *const yes[] = {"1", "true", "YES", "On"};
     static const char *const no[] = {"0", "False", "no", "off"};
@@ -239,7 +241,7 @@ TEST(all_bad_settings_are_named_at_once)
     begin();
     write_text("T_NUMBER=many\nT_UNKNOWN=1\n");
     setenv("T_TTL", "long", 1);
-    setenv("T_UNKNOWN_TOO", "1", 1); /* the environment is full of what is not ours */
+    setenv("T_UNKNOWN_TOO", "1", 1); /* unknown names in the environment are not errors */
     CHECK(config_load_file(config, path, true, &error));
     CHECK(config_set(config, "T_SECRET=hid\tden\x01", &error));
     CHECK(!config_check(config, &error));
@@ -303,7 +305,7 @@ TEST(a_secret_file_must_be_there_and_alone)
     CHECK(config_set(config, "T_SECRET_FILE=/dev/null", &error));
     CHECK(!config_check(config, &error));
 
-    /* From places of different strength the stronger one counts. */
+    /* Of two given by different origins the stronger one counts. */
     begin();
     setenv("T_SECRET_FILE", "/nowhere/secret", 1);
     CHECK(config_set(config, "T_SECRET=a", &error));
@@ -377,7 +379,7 @@ static bool dies(void (*fn)(void))
     return !WIFEXITED(result) || WEXITSTATUS(result) != 0;
 }
 
-TEST(mistakes_of_the_program_end_it)
+TEST(programming_errors_end_the_process)
 {
     begin();
     CHECK(config_check(config, &error));
@@ -389,7 +391,7 @@ TEST(mistakes_of_the_program_end_it)
     end();
 }
 
-TEST(random_files_never_lead_outside)
+TEST(random_files_are_never_read_out_of_bounds)
 {
     static const char bytes[] = "T_EX=\"'#\n \\ab1\0\xff";
     char content[60];

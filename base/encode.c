@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Base64, hexadecimal and percent-encoding. Decoding looks each digit up in a table. */
 #include "base/encode.h"
 
 #include <stdint.h>
@@ -43,7 +44,7 @@ struct str base64url_encode(struct arena *arena, struct str data)
     return encode(arena, data, url_safe, false);
 }
 
-/* The six bits of each digit, plus one, so that what is not named is 0: no digit. */
+/* The six bits of each digit, plus one, so that 0 means "not a digit". */
 #define RUN5(first, bits)                                                           \
     [(first)] = (bits) + 1, [(first) + 1] = (bits) + 2, [(first) + 2] = (bits) + 3, \
     [(first) + 3] = (bits) + 4, [(first) + 4] = (bits) + 5

@@ -10,15 +10,16 @@
 
 /* With padding. */
 struct str base64_encode(struct arena *arena, struct str data);
-/* Takes both alphabets, padding or none, as the proto3 JSON mapping asks; false on anything else.
+/* Accepts both alphabets, with or without padding, as the proto3 JSON mapping requires; false on
+ * anything else.
  */
 bool base64_decode(struct arena *arena, struct str text, struct str *ret_data);
-/* base64url without padding, as JOSE has it. */
+/* base64url without padding, as JOSE uses it. */
 struct str base64url_encode(struct arena *arena, struct str data);
 /* base64url without padding, canonical (unused bits zero); false on anything else. */
 bool base64url_decode(struct arena *arena, struct str text, struct str *ret_data);
 
-/* Two lower-case digits a byte. */
+/* Two lower-case digits per byte. */
 struct str hex_encode(struct arena *arena, struct str data);
 bool hex_decode(struct arena *arena, struct str text, struct str *ret_data);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base64, hexadecimal and percent-encoding. */
 #include "base/encode.h"
 
 #include "base/random.h"
@@ -110,7 +111,7 @@ TEST(percent_goes_both_ways)
     arena_release(&arena);
 }
 
-/* Bytes stand at the very end of heap memory, so that the sanitizer sees a step too far. */
+/* The bytes lie at the very end of a heap block, so that the sanitizer sees a read past them. */
 TEST(any_bytes_come_back_from_each_encoding)
 {
     for (int i = 0; i < 2000; i++) {

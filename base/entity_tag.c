@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entity tags and lists of them. */
+/* Parses lists of entity tags and compares the tags in them. */
 #include "base/entity_tag.h"
 
 static void skip(struct str *rest, size_t size)
@@ -13,7 +13,8 @@ static void skip_blanks(struct str *rest)
     while (rest->length > 0 && (*rest->data == ' ' || *rest->data == '\t')) skip(rest, 1);
 }
 
-/* Takes one tag, with its quotes and without W/; false if there is none. */
+/* Parses one tag into its quoted text, without W/, and whether it is weak; false if there is
+ * none. */
 static bool take_tag(struct str *rest, struct str *ret_tag, bool *ret_weak)
 {
     size_t length = 1;
@@ -31,8 +32,8 @@ static bool take_tag(struct str *rest, struct str *ret_tag, bool *ret_weak)
     return true;
 }
 
-/* Takes the next tag off the list, with the comma behind it; empty elements are passed over
- * (section 5.6.1). False at the end, with an empty rest, and for what is no tag. */
+/* Removes the next tag and the comma behind it from the list; empty elements are skipped (section
+ * 5.6.1). False at the end, with `rest` empty, and for anything that is not a tag. */
 static bool next_tag(struct str *rest, struct str *ret_tag, bool *ret_weak)
 {
     while (rest->length > 0 && (*rest->data == ',' || *rest->data == ' ' || *rest->data == '\t'))

@@ -9,17 +9,16 @@
 #include "base/str.h"
 
 enum entity_tag_list {
-    ENTITY_TAGS_BROKEN, /* no list: empty, tags without quotes, `*` among others */
+    ENTITY_TAGS_BROKEN, /* malformed: empty, a tag without quotes, `*` beside tags */
     ENTITY_TAGS_ANY,    /* `*` */
     ENTITY_TAGS_SOME,   /* one or more tags */
 };
 
-/* What the value of the field is; several lines of it are one list with commas between. */
+/* Classifies the field's value. Several lines of the field must be joined with commas first. */
 enum entity_tag_list entity_tags_read(struct str list);
 
-/* Is the tag (empty: there is none) in the list? By the strong comparison, in which a weak tag (W/)
- * equals nothing, or by the weak one, in which W/ does not count. False for a list that is broken
- * and for `*`. */
+/* Is the tag (empty: there is none) in the list? In the strong comparison a weak tag (W/) equals
+ * nothing; in the weak one W/ is ignored. False for a malformed list and for `*`. */
 bool entity_tags_have(struct str list, struct str tag, bool strong);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of entity tags: which lists are valid, and the two comparisons. */
 #include "base/entity_tag.h"
 #include "base/test.h"
 
-TEST(lists_of_tags_are_told_from_what_is_none)
+TEST(lists_of_tags_are_distinguished_from_malformed_ones)
 {
     static const struct {
         const char *text;

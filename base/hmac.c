@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* HMAC-SHA-256 by OpenSSL, with one context per thread that is made at its first use. */
 #include "base/hmac.h"
 
 #include <openssl/core_names.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* HMAC-SHA-256 against the vectors of RFC 4231, also from several threads. */
 #include "base/hmac.h"
 
 #include <pthread.h>
@@ -44,7 +45,7 @@ static void *many(void *data)
     return 0;
 }
 
-TEST(threads_do_not_meet)
+TEST(threads_do_not_interfere)
 {
     bool good[4] = {true, true, true, true};
     pthread_t threads[4];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses and formats IP addresses with inet_pton and inet_ntop. */
 #include "base/ip.h"
 
 #include <arpa/inet.h>

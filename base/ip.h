@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IP addresses as text: reading them as proxies write them, and whom one stands for. Pure. */
+/* IP addresses as text: parsing them as proxies write them, and grouping them by owner. Pure. */
 #ifndef BASE_IP_H
 #define BASE_IP_H
 
@@ -18,16 +18,16 @@ struct ip {
 /* Reads "1.2.3.4" or "2001:db8::1", and nothing else. */
 bool ip_parse(struct str text, struct ip *ret_ip);
 
-/* The same with a port, as X-Forwarded-For may have it: "1.2.3.4:80", "[2001:db8::1]:80",
+/* The same, with or without a port, as in X-Forwarded-For: "1.2.3.4:80", "[2001:db8::1]:80",
  * "[2001:db8::1]". The port is checked and dropped. */
 bool ip_parse_node(struct str text, struct ip *ret_ip);
 
 /* The usual text of an address; an IPv4 address inside an IPv6 one is written as IPv4. */
 void ip_format(const struct ip *ip, char ret_text[IP_TEXT_SIZE]);
 
-/* The text by which a peer is counted: an IPv4 address stands for itself, an IPv6 address for its
- * network of 64 bits, because who has one of them mostly has all of them. What is no address stands
- * for itself, cut to fit. */
+/* The text under which limits count a peer: an IPv4 address itself; for an IPv6 address its /64
+ * network, because one peer usually has all of it. Text that is not an address is copied, cut to
+ * fit. */
 void ip_party(const char *address, char ret_party[IP_TEXT_SIZE]);
 
 #endif

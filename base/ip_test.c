@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of parsing addresses with and without ports, and of grouping them. */
 #include "base/ip.h"
 
 #include "base/test.h"
@@ -31,7 +32,7 @@ TEST(nodes_are_addresses_with_a_port_or_without)
     CHECK_STR(node("::ffff:192.0.2.1"), "192.0.2.1");
 }
 
-TEST(what_is_no_node_is_refused)
+TEST(malformed_nodes_are_refused)
 {
     static const char *const bad[] = {
         "",

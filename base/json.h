@@ -3,16 +3,16 @@
  * tree.
  *
  * Reading: call json_next until JSON_END or JSON_ERROR. The reader checks the whole grammar, UTF-8
- * and the depth, and refuses what follows the value.
+ * and the depth, and refuses anything after the value.
  *
  *     json_reader_init(&reader, text, depth_max);
  *     while ((token = json_next(&reader)) != JSON_END) { if (token == JSON_ERROR) ...; }
  *
- * Inside an object the tokens are JSON_KEY, then the value's; keys that stand twice are not
- * noticed. A string without escapes is a view of the input; one with escapes is decoded by
- * json_string into the arena.
+ * Inside an object the tokens are JSON_KEY, then the value's; duplicate keys are not detected. A
+ * string without escapes is a view of the input; one with escapes is decoded by json_string into
+ * the arena.
  *
- * Writing: json_object / json_key / values / json_end; commas are set by the writer. */
+ * Writing: json_object / json_key / values / json_end; the writer adds the commas. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -24,7 +24,7 @@
 
 enum json_token {
     JSON_ERROR,
-    JSON_END, /* the one value has been read, nothing follows */
+    JSON_END, /* the value is complete and nothing follows */
     JSON_OBJECT,
     JSON_OBJECT_END,
     JSON_ARRAY,
@@ -41,13 +41,13 @@ enum { JSON_DEPTH_MAX = 64 };
 
 struct json_reader {
     const char *start, *next, *end;
-    const char *token; /* where what was read last starts */
-    const char *error; /* static text once JSON_ERROR was answered */
-    struct str raw;    /* of KEY and STRING: what stands between the quotes; of NUMBER: its text */
+    const char *token; /* where the last token starts */
+    const char *error; /* static text after JSON_ERROR */
+    struct str raw;    /* of KEY and STRING: the text between the quotes; of NUMBER: its text */
     bool escaped;      /* raw holds escapes */
     uint8_t state;
     uint8_t depth, depth_max;
-    uint64_t arrays; /* a bit a level: is it an array? */
+    uint64_t arrays; /* one bit per level: is it an array? */
 };
 
 /* `text` is borrowed for the reader's life. depth_max: 1 to JSON_DEPTH_MAX. */
@@ -55,15 +55,15 @@ void json_reader_init(struct json_reader *reader, struct str text, int depth_max
 
 enum json_token json_next(struct json_reader *reader);
 
-/* The byte offset of what was read last; for error messages. */
+/* The byte offset of the last token, for error messages. */
 size_t json_offset(const struct json_reader *reader);
 
 /* The last KEY's or STRING's text without escapes: the view itself, or a decoded copy in the arena.
  * It is well-formed UTF-8 and may hold NUL bytes (from \u0000). */
 struct str json_string(const struct json_reader *reader, struct arena *arena);
 
-/* Passes over the value whose first token was just read (`token`): a whole object or array, or
- * nothing more. False on an error in it. */
+/* Skips the rest of the value whose first token was just read (`token`): the whole object or array;
+ * nothing for other values. False on an error in it. */
 bool json_skip(struct json_reader *reader, enum json_token token);
 
 struct json_writer {
@@ -82,7 +82,7 @@ void json_object_end(struct json_writer *writer);
 void json_array(struct json_writer *writer);
 void json_array_end(struct json_writer *writer);
 void json_key(struct json_writer *writer, struct str key);
-/* Invalid UTF-8 is replaced by U+FFFD: what is written is always JSON. */
+/* Invalid UTF-8 is replaced by U+FFFD, so that the output is always valid JSON. */
 void json_value_string(struct json_writer *writer, struct str value);
 void json_value_i64(struct json_writer *writer, int64_t value);
 void json_value_u64(struct json_writer *writer, uint64_t value);
@@ -92,10 +92,10 @@ void json_value_double(struct json_writer *writer, double value);
 void json_value_float(struct json_writer *writer, float value);
 void json_value_bool(struct json_writer *writer, bool value);
 void json_value_null(struct json_writer *writer);
-/* Text that already is JSON. */
+/* Text that is already JSON, unchecked. */
 void json_value_raw(struct json_writer *writer, struct str json);
 
-/* Key and string in one; the most frequent pair. */
+/* A key and a string value, the most frequent pair, in one call. */
 static inline void json_member(struct json_writer *writer, const char *key, struct str value)
 {
     json_key(writer, str_of(key));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON reader: a state a place in the grammar, a bit a level for what is open there. */
+/* The JSON reader: a state machine over the grammar, with one bit per level that tells objects from
+ * arrays. */
 #include "base/json.h"
 
 #include "base/json_scan.h"
@@ -98,8 +99,8 @@ static bool is_low_surrogate(int unit)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* Reads the escape at `next` (its backslash) and answers what follows it; NULL if it is none. The
- * code point goes to *ret_point. */
+/* Reads the escape whose backslash is at `next` and returns the position behind it, or NULL if it
+ * is not valid. The code point goes to *ret_point. */
 static const char *read_escape(const char *next, const char *end, int *ret_point)
 {
     if (end - next < 2) return NULL;
@@ -154,9 +155,9 @@ static bool read_string(struct json_reader *reader)
         }
         if (!after) {
             fail(reader, next,
-                 *next == '\\'           ? "an escape that JSON does not have"
+                 *next == '\\'           ? "an escape sequence is not valid in JSON"
                  : (uint8_t)*next < 0x20 ? "a control character in a string must be escaped"
-                                         : "a string is not UTF-8");
+                                         : "a string is not valid UTF-8");
             return false;
         }
         next = after;
@@ -172,7 +173,7 @@ static const char *pass_digits(const char *next, const char *end)
     return next;
 }
 
-/* [-] (0 | 1-9 digits) [. digits] [e [+-] digits]; answers where it ends, or NULL. */
+/* [-] (0 | 1-9 digits) [. digits] [e [+-] digits]; returns where it ends, or NULL. */
 static const char *pass_number(const char *next, const char *end)
 {
     if (*next == '-') next++;
@@ -198,7 +199,7 @@ static enum json_token read_number(struct json_reader *reader)
 {
     const char *after = pass_number(reader->next, reader->end);
 
-    if (!after) return fail(reader, reader->next, "a number that JSON does not have");
+    if (!after) return fail(reader, reader->next, "a number is not valid in JSON");
     reader->raw = str_sized(reader->next, (size_t)(after - reader->next));
     reader->next = after;
     reader->state = STATE_AFTER;
@@ -322,7 +323,7 @@ struct str json_string(const struct json_reader *reader, struct arena *arena)
 {
     if (!reader->escaped) return reader->raw;
 
-    /* No escape is shorter than the UTF-8 that it stands for. */
+    /* No escape is shorter than the UTF-8 that it decodes to, so the raw length is enough. */
     char *text = arena_alloc(arena, reader->raw.length);
     const char *next = reader->raw.data, *end = next + reader->raw.length;
     char *out = text;

@@ -13,21 +13,22 @@
 #include <arm_neon.h>
 #endif
 
-/* Plain bytes stand in a JSON string as they are and need no check: ASCII without control
+/* Plain bytes appear in a JSON string unchanged and need no check: ASCII without control
  * characters, quotes and backslashes. */
 static inline bool json_is_plain(char byte)
 {
     return (uint8_t)byte >= 0x20 && (uint8_t)byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* Steps of 16 (or 8) plain bytes from `next`; ends less than a step before `end`, or less than a
- * step before the first byte that is not plain. */
+/* Advances from `next` in steps of 16 (or 8) plain bytes; stops less than a step before `end`, or
+ * less than a step before the first byte that is not plain. */
 static inline const char *json_pass_plain_blocks(const char *next, const char *end)
 {
 #if defined(__SSE2__)
     for (; end - next >= 16; next += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)next);
-        /* As signed bytes those from 0x80 on are negative, so one comparison finds both ends. */
+        /* As signed bytes those from 0x80 on are negative, so one comparison finds both these and
+         * control characters. */
         __m128i odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
         odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
         odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
@@ -48,7 +49,7 @@ static inline const char *json_pass_plain_blocks(const char *next, const char *e
         uint64_t bytes;
         memcpy(&bytes, next, 8);
         /* The top bit of x - y is set in the first byte of x that is less than y (and is below
-         * 0x80); of zeros behind an exclusive or, those are the bytes that are equal. */
+         * 0x80); after an exclusive or, zero bytes are those that are equal. */
         uint64_t quotes = bytes ^ ones * '"', backslashes = bytes ^ ones * '\\';
         uint64_t odd = (bytes - ones * 0x20) | (quotes - ones) | (backslashes - ones) | bytes;
         if (odd & tops) break;

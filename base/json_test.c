@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the JSON reader and writer: the grammar, escapes, UTF-8, limits, and random input. */
 #include "base/json.h"
 
 #include <math.h>
@@ -6,7 +7,7 @@
 #include "base/random.h"
 #include "base/test.h"
 
-/* Texts stand at the very end of heap memory, so that the sanitizer sees a step too far. */
+/* A copy at the very end of a heap block, so that the sanitizer sees a read past it. */
 static char *exact(struct str text)
 {
     char *copy = malloc(text.length ? text.length : 1);
@@ -15,7 +16,7 @@ static char *exact(struct str text)
     return copy;
 }
 
-/* One letter a token: { } [ ] k s n t f 0, and . for the end or ! for an error. */
+/* One letter per token: { } [ ] k s n t f 0, and . for the end or ! for an error. */
 static const char *shape_to_depth(struct str text, int depth)
 {
     static const char letters[] = "!.{}[]ksntf0";
@@ -43,7 +44,7 @@ static const char *shape(const char *text)
     return shape_to_depth(str_of(text), 8);
 }
 
-TEST(values_are_told_apart)
+TEST(kinds_of_values_are_distinguished)
 {
     CHECK_STR(shape("{}"), "{}.");
     CHECK_STR(shape("[]"), "[].");
@@ -58,7 +59,7 @@ TEST(values_are_told_apart)
     CHECK_STR(shape("[[],[[]],{\"a\":[{}]}]"), "[[][[]]{k[{}]}].");
 }
 
-TEST(what_is_no_json_is_refused)
+TEST(invalid_json_is_refused)
 {
     static const char *const bad[] = {
         "",
@@ -223,8 +224,8 @@ TEST(a_string_without_escapes_is_a_view)
     CHECK_INT(json_offset(&reader), ==, 7);
 }
 
-/* Every length and place, so that all block sizes and tails are met. */
-TEST(odd_bytes_are_found_at_every_place)
+/* Every length and position, so that all block sizes and tails occur. */
+TEST(special_bytes_are_found_at_every_position)
 {
     static const char odd[] = {'"', '\\', '\n', '\x1f', '\x80', '\0'};
     char text[80];
@@ -325,7 +326,7 @@ static bool writes(struct str text, const char *expected)
     return same;
 }
 
-TEST(the_writer_escapes_and_mends)
+TEST(the_writer_escapes_and_replaces_invalid_utf8)
 {
     CHECK(writes(STR(""), "\"\""));
     CHECK(writes((struct str){0}, "\"\""));
@@ -392,8 +393,8 @@ TEST(any_bytes_are_written_as_json_and_utf8_comes_back)
     buffer_release(&out);
 }
 
-/* Reads everything that there is in the text; what it finds does not matter, only that it ends and
- * stays inside. */
+/* Reads all tokens of the text; the result does not matter, only that reading ends and stays inside
+ * the text. */
 static void read_all(struct str text)
 {
     struct arena arena;
@@ -413,7 +414,7 @@ static void read_all(struct str text)
     arena_release(&arena);
 }
 
-TEST(random_changes_never_lead_outside)
+TEST(random_changes_are_never_read_out_of_bounds)
 {
     static const char whole[] =
         "{\"name\":\"T-Shirt \\u00e9 \\ud83d\\uded2 \xc3\xa9\",\"p\":[1,-2.5e+10,"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON writer: runs of plain bytes are copied whole, everything else is escaped one by one. */
 #include <math.h>
 
 #include "base/json.h"
@@ -61,8 +62,8 @@ static void escape_control(struct buffer *out, char byte)
     buffer_append(out, text, sizeof(text));
 }
 
-/* Writes the one character at `next`, which is not plain; answers what follows it. */
-static const char *put_odd(struct buffer *out, const char *next, const char *end)
+/* Writes the one character at `next`, which is not plain; returns the position behind it. */
+static const char *put_escaped(struct buffer *out, const char *next, const char *end)
 {
     if (*next == '"' || *next == '\\') {
         char text[2] = {'\\', *next};
@@ -85,14 +86,15 @@ static const char *put_odd(struct buffer *out, const char *next, const char *end
 static void put_rest(struct buffer *out, const char *next, const char *end)
 {
     while (next < end) {
-        next = put_odd(out, next, end);
+        next = put_escaped(out, next, end);
         const char *plain = next;
         next = json_pass_plain(next, end);
         buffer_append(out, plain, (size_t)(next - plain));
     }
 }
 
-/* The text in quotes and `after` behind it. What needs no escapes is copied in one go. */
+/* Writes the text in quotes and `after` behind it. Text that needs no escapes is copied in one
+ * go. */
 static void put_string(struct buffer *out, struct str text, struct str after)
 {
     if (text.length == 0) text = STR(""); /* its data may be NULL */

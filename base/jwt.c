@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* JSON Web Tokens: parsing the keys, signing, and verifying. Header and claims are read strictly: a
+ * token that two readers could understand differently is refused. */
 #include "base/jwt.h"
 
 #include <math.h>
@@ -32,13 +34,13 @@ static const struct jwt_key *find_key(const struct jwt_keys *keys, struct str id
     return NULL;
 }
 
-/* Adds a key; answers what is wrong with it, or NULL. */
+/* Adds a key; returns what is wrong with it, or NULL. */
 static const char *add_key(struct jwt_keys *keys, struct str id, struct str secret)
 {
     if (keys->count == JWT_KEYS_MAX) return "there are more than 8 keys";
     if (secret.length == 0) return "a key is empty";
     if (secret.length > JWT_KEY_SIZE_MAX) return "a key has more than 256 characters";
-    if (find_key(keys, id)) return "two keys have one id";
+    if (find_key(keys, id)) return "two keys have the same id";
 
     struct jwt_key *key = &keys->keys[keys->count++];
     if (id.length) memcpy(key->id, id.data, id.length);
@@ -192,8 +194,8 @@ static bool part_open(struct part *part, struct arena *arena, struct str encoded
     return json_next(&part->reader) == JSON_OBJECT;
 }
 
-/* Reads a member's name and the first token of its value. A name that stands twice is an error:
- * different readers would believe different ones. *ret_more is false when the object has ended. */
+/* Reads a member's name and the first token of its value. A duplicate name is an error, because
+ * different readers would take different values. *ret_more is false when the object has ended. */
 static bool part_next(struct part *part, struct str *ret_name, enum json_token *ret_value,
                       bool *ret_more)
 {
@@ -212,7 +214,7 @@ static bool part_next(struct part *part, struct str *ret_name, enum json_token *
     return *ret_value != JSON_ERROR;
 }
 
-/* A text without NUL, which would end it early for others. */
+/* A text without NUL, because other readers would end it there. */
 static bool part_text(struct part *part, enum json_token value, struct str *ret_text)
 {
     if (value != JSON_STRING) return false;
@@ -264,7 +266,8 @@ static bool read_header(struct arena *arena, struct str encoded, struct header *
     return true;
 }
 
-/* It stands under two names; two that differ would be believed differently by different readers. */
+/* The device id has two names in a token. Two different values are refused, because readers would
+ * disagree on which one counts. */
 static bool read_device_id(struct part *part, enum json_token value, struct jwt_claims *claims)
 {
     struct str before = claims->device_id;
@@ -290,7 +293,7 @@ static bool read_claim(struct part *part, struct str name, enum json_token value
     return json_skip(&part->reader, value);
 }
 
-/* A token without Email or exp is no token of ours. */
+/* A token without Email or exp is refused. */
 static bool read_claims(struct arena *arena, struct str encoded, struct jwt_claims *ret_claims,
                         int64_t *ret_not_before_s)
 {
@@ -313,8 +316,9 @@ static bool read_claims(struct arena *arena, struct str encoded, struct jwt_clai
     return true;
 }
 
-/* Is it the signature of a key that the token may be signed with? One without a key's id may be of
- * any: those from before the keys had ids must stay good when a new key goes before theirs. */
+/* Was the signature made with a key that the token may be signed with? A token without a key id may
+ * be signed with any of them: tokens from before the keys had ids must stay valid when a new key is
+ * put first. */
 static bool is_signature(const struct jwt_keys *keys, struct str key_id, struct str signed_text,
                          struct str given)
 {
@@ -338,15 +342,13 @@ static struct status check_signature(struct arena *arena, const struct jwt_keys 
 
     if (!read_header(arena, header_text, &header)) return malformed();
     if (!str_is(header.algorithm, "HS256"))
-        return refuse(ARGOSY__REASON__TOKEN_FORGED,
-                      "the token is signed with another algorithm than ours");
+        return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token is not signed with HS256");
     if (header.critical) return malformed();
     if (signature.length != MAC_TEXT_SIZE || !base64url_decode(arena, signature, &given))
         return malformed();
 
     if (header.key_id.data && !find_key(keys, header.key_id))
-        return refuse(ARGOSY__REASON__TOKEN_FORGED,
-                      "the token is signed with a key that is not ours");
+        return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token is signed with an unknown key");
     if (!is_signature(keys, header.key_id, signed_text, given))
         return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token's signature is wrong");
     return status_ok();
@@ -370,7 +372,7 @@ struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struc
 
     if (!read_claims(arena, body, &claims, &not_before_s)) return malformed();
     if (claims.type.data ? !str_is(claims.type, type) : keys->shared)
-        return refuse(ARGOSY__REASON__TOKEN_WRONG_TYPE, "the token is for another purpose");
+        return refuse(ARGOSY__REASON__TOKEN_WRONG_TYPE, "the token is of the wrong type");
     if (now_s >= claims.expires_s)
         return refuse(ARGOSY__REASON__TOKEN_EXPIRED, "the token has expired");
     if (now_s < not_before_s)

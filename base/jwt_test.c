@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of tokens: rotation of keys, types, and everything that must be refused. */
 #include "base/jwt.h"
 
 #include "base/encode.h"
@@ -179,7 +180,7 @@ TEST(times_are_kept)
               ARGOSY__REASON__TOKEN_EXPIRED);
 }
 
-TEST(types_do_not_stand_in_for_one_another)
+TEST(one_type_is_not_accepted_as_another)
 {
     struct jwt_claims claims = sample("refresh"), read;
 
@@ -189,7 +190,7 @@ TEST(types_do_not_stand_in_for_one_another)
     CHECK_INT(reason_of(token_of(HEADER, "{\"Email\":\"a\",\"exp\":2e9,\"typ\":\"\"}")), ==,
               ARGOSY__REASON__TOKEN_WRONG_TYPE);
 
-    /* One without typ is what its key is for, unless the key is for both. */
+    /* A token without typ has the type that its key is for, unless the key is for both. */
     CHECK_INT(reason_of(plain), ==, 0);
     CHECK_OK(jwt_verify(&arena, &keys, plain, "refresh", NOW_S, &read));
     keys.shared = true;
@@ -226,7 +227,7 @@ TEST(our_tokens_carry_the_claims_that_the_existing_system_reads)
                                     "\"DeviceId\":\"phone\",\"device_id\":\"phone\",\"exp\":")));
 }
 
-TEST(a_short_secret_is_taken_and_told)
+TEST(a_short_secret_is_accepted_and_reported)
 {
     const char *error;
 
@@ -366,7 +367,7 @@ TEST(odd_forms_are_refused)
     CHECK_INT(reason_of((struct str){0}), ==, ARGOSY__REASON__TOKEN_MALFORMED);
 }
 
-/* Also the unused bits of the last character count, so that a token has one form only. */
+/* The unused bits of the last character count too, so that a token has only one form. */
 TEST(a_change_at_any_place_is_noticed)
 {
     use_keys(KEY);
@@ -386,7 +387,7 @@ TEST(a_change_at_any_place_is_noticed)
     }
 }
 
-TEST(random_texts_never_lead_outside)
+TEST(random_texts_are_never_read_out_of_bounds)
 {
     static const char bytes[] = "{}[]\",:\\u0d8e+- \x80";
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Currencies of ISO 4217 and the conversion between doubles and minor units. */
 #include "base/money.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static const char *const currencies[] = {
     [4] = "CLF UYW ",
 };
 
-/* Withdrawn since the edition of 2015, with what took their place. */
+/* Withdrawn since the edition of 2015, with their successors. */
 static const struct {
     const char *code;
     int exponent;
@@ -43,7 +44,7 @@ const char *money_successor(const char *currency)
 
 bool money_exponent(const char *currency, int *ret_exponent)
 {
-    static const int order[] = {2, 0, 3, 4}; /* the likeliest first */
+    static const int order[] = {2, 0, 3, 4}; /* the most frequent first */
 
     if (strlen(currency) != 3) return false;
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {

@@ -7,20 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How many decimals the currency has (JPY 0, USD 2, KWD 3), also one that was withdrawn, in which
- * there may be amounts; false if ISO 4217 (2015, with its amendments up to 180) knows no such code.
+/* How many decimals the currency has (JPY 0, USD 2, KWD 3), including withdrawn ones, in which old
+ * amounts may exist; false if ISO 4217 (2015, with its amendments up to 180) knows no such code.
  */
 bool money_exponent(const char *currency, int *ret_exponent);
 
-/* The currency that took the place of one that was withdrawn ("EUR" for "BGN"); NULL: it is not. */
+/* The successor of a withdrawn currency ("EUR" for "BGN"); NULL if it was not withdrawn. */
 const char *money_successor(const char *currency);
 
-/* The amount in minor units. The decimal number that is meant is the shortest one that reads as
- * this double; false if it has more decimals than `exponent`, or is not within 0 to 1e9. */
+/* The amount in minor units. The decimal number is taken to be the shortest one that reads as this
+ * double; false if it has more decimals than `exponent`, or is not within 0 to 1e9. */
 bool money_from_double(double amount, int exponent, int64_t *ret_minor);
 
-/* The nearest amount in minor units, for figures of others that can't be refused; an unknown
- * currency has two decimals. */
+/* The nearest amount in minor units, for amounts from other systems that can't be refused; an
+ * unknown currency has two decimals. */
 int64_t money_nearest(double amount, const char *currency);
 
 /* The double nearest to the amount; an unknown currency has two decimals. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of currencies and of the conversion between doubles and minor units. */
 #include "base/money.h"
 
 #include "base/test.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers to text and text to numbers. Short decimals, which prices are, take a fast path that is
+ * exact; everything else goes to the C library. */
 #include "base/number.h"
 
 #include <locale.h>
@@ -17,7 +19,7 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
-/* Writes the digits of `value` so that they end before `end`; answers where they start. */
+/* Writes the digits of `value` so that they end before `end`; returns where they start. */
 static char *put_digits(char *end, uint64_t value)
 {
     while (value >= 100) {
@@ -100,9 +102,9 @@ static size_t format_fixed(uint64_t units, int decimals, bool negative,
 
 enum { FAST_DECIMALS_MAX = 6 };
 
-/* Prices and the like: integers, and numbers with few decimals. Whole units below 2^53 (or 2^24)
- * and powers of ten are exact, and a division rounds correctly, just as reading the text will: if
- * the quotient is the value, so is the text. With the fewest decimals there are the fewest digits.
+/* The fast path for integers and numbers with few decimals, such as prices. Whole units below 2^53
+ * (or 2^24) and powers of ten are exact, and a division rounds correctly, as reading the text does:
+ * if the quotient equals the value, so does the text. The fewest decimals give the fewest digits.
  */
 static size_t format_briefly(double value, bool single, char ret_text[NUMBER_TEXT_SIZE])
 {

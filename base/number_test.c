@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of formatting and parsing numbers. */
 #include "base/number.h"
 
 #include <float.h>
@@ -75,7 +76,7 @@ TEST(floats_are_written_with_the_fewest_digits)
     CHECK_STR(text_of_float(1.0f / 3), "0.33333334");
 }
 
-/* The system's own reader is the judge here. */
+/* Compared with the C library's strtod. */
 TEST(what_is_written_reads_back_the_same)
 {
     char text[NUMBER_TEXT_SIZE];

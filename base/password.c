@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Password hashes by libargon2 and libcrypt. */
 #include "base/password.h"
 
 #include <argon2.h>
@@ -45,7 +46,7 @@ static bool is_bcrypt(const char *hash)
            strncmp(hash, "$2y$", 4) == 0;
 }
 
-/* Copies a password that bcrypt would take whole into a NUL-ended buffer. */
+/* Copies a password that bcrypt would not truncate into a NUL-terminated buffer. */
 static bool bcrypt_password(struct str password, char ret_text[BCRYPT_PASSWORD_MAX + 1])
 {
     if (password.length > BCRYPT_PASSWORD_MAX || memchr(password.data, 0, password.length))
@@ -76,7 +77,7 @@ static bool bcrypt_verify(struct str password, const char *hash)
     char text[BCRYPT_PASSWORD_MAX + 1];
     struct crypt_data data = {0};
 
-    /* bcrypt itself reads 72 bytes and no more, and existing hashes were made that way. */
+    /* bcrypt reads at most 72 bytes, and existing hashes were made that way. */
     if (password.length > BCRYPT_PASSWORD_MAX) password.length = BCRYPT_PASSWORD_MAX;
     if (!bcrypt_password(password, text)) return false;
     const char *again = crypt_rn(text, hash, &data, sizeof(data));

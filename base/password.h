@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Password hashes: argon2id (RFC 9106) in the PHC string format, and bcrypt as existing systems
- * have it.
+/* Password hashes: argon2id (RFC 9106) in the PHC string format, and bcrypt as existing systems use
+ * it.
  *
- * Both functions take tens of milliseconds and megabytes of memory on purpose: call them in a lane.
+ * Hashing and verifying take tens of milliseconds and megabytes of memory on purpose: call them in
+ * a lane.
  */
 #ifndef BASE_PASSWORD_H
 #define BASE_PASSWORD_H
@@ -26,19 +27,19 @@ struct password_policy {
 /* OWASP's first recommendation for argon2id: 19 MiB, 2 passes, 1 lane; bcrypt cost 10. */
 extern const struct password_policy password_policy_default;
 
-/* A new hash with a new salt, ended by NUL. False when memory is at its end, or when bcrypt is
- * asked for a password of more than 72 bytes or with a NUL in it, which bcrypt would cut. */
+/* A new hash with a new salt, NUL-terminated. False when there is no memory, or when the scheme is
+ * bcrypt and the password has more than 72 bytes or a NUL, where bcrypt would truncate it. */
 bool password_hash(const struct password_policy *policy, struct str password,
                    char ret_hash[PASSWORD_HASH_SIZE]);
 
-/* Does the password belong to the hash? False for hashes of neither kind, and for argon2 hashes
- * that ask for more than 1 GiB or 64 passes. */
+/* Does the password match the hash? False for hashes of other schemes, and for argon2 hashes that
+ * ask for more than 1 GiB or 64 passes. */
 bool password_verify(struct str password, const char *hash);
 
-/* Shall the password, which the hash has just verified, be hashed again: is the hash of another
- * scheme than argon2id, or weaker than the policy? Not if bcrypt looked at the password's beginning
- * only, for then its end may be wrong; and never when the policy is bcrypt, which is for use beside
- * systems that know nothing else. */
+/* Should the password, which was just verified, be hashed again, because its hash is weaker than
+ * the policy or not argon2id? Not if bcrypt has compared only the password's first 72 bytes, for
+ * the rest may be wrong; and never when the policy is bcrypt, which is meant for use beside systems
+ * that support nothing else. */
 bool password_needs_rehash(const struct password_policy *policy, struct str password,
                            const char *hash);
 

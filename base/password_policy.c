@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the settings of password hashing. */
 #include "base/password_policy.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ bool password_policy_read(const struct config *config, struct password_policy *r
     bool bcrypt = strcmp(scheme, "bcrypt") == 0;
 
     if (!bcrypt && strcmp(scheme, "argon2id") != 0) {
-        *ret_error = "USER_PASSWORD_HASH is argon2id or bcrypt";
+        *ret_error = "USER_PASSWORD_HASH must be argon2id or bcrypt";
         return false;
     }
     *ret_policy = (struct password_policy){

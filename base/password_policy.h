@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How users' passwords are hashed, as the settings say. The service that keeps the hashes and the
- * one that checks them both declare these, so that they never disagree on what is outdated. */
+ * one that checks them both declare these, so that they never disagree on which hashes are
+ * outdated. */
 #ifndef BASE_PASSWORD_POLICY_H
 #define BASE_PASSWORD_POLICY_H
 
@@ -11,15 +12,16 @@
 /* clang-format off */
 #define PASSWORD_SETTINGS                                                                          \
     {"USER_PASSWORD_HASH", SETTING_TEXT, "argon2id",                                               \
-     "How new passwords are hashed: argon2id, or bcrypt beside services that know only that.",     \
+     "How new passwords are hashed: argon2id, or bcrypt beside services that support only that.",  \
      0, 0},                                                                                        \
-    {"USER_ARGON2_MEMORY", SETTING_SIZE, "19MiB", "Memory of one argon2id hash.",                  \
+    {"USER_ARGON2_MEMORY", SETTING_SIZE, "19MiB", "Memory that one argon2id hash takes.",          \
      64 * 1024, 1 << 30},                                                                          \
-    {"USER_ARGON2_PASSES", SETTING_INTEGER, "2", "Passes of one argon2id hash.", 1, 64},           \
-    {"USER_BCRYPT_COST", SETTING_INTEGER, "10", "Cost of one bcrypt hash.", 4, 20}
+    {"USER_ARGON2_PASSES", SETTING_INTEGER, "2", "Passes over the memory for one argon2id hash.",  \
+     1, 64},                                                                                       \
+    {"USER_BCRYPT_COST", SETTING_INTEGER, "10", "Cost of one bcrypt hash: 2^cost rounds.", 4, 20}
 /* clang-format on */
 
-/* False, with a static message, for a scheme that is none of ours. */
+/* False, with a static message, for an unknown scheme. */
 bool password_policy_read(const struct config *config, struct password_policy *ret_policy,
                           const char **ret_error);
 

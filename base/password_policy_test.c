@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the settings of password hashing. */
 #include "base/password_policy.h"
 
 #include "base/status.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Common passwords are variations of few words. So a password is reduced first: lower case, digits
- * and signs that stand for letters read as these, and what was put before and behind taken away.
- * What is left is looked up among the words; rows of keys, of the alphabet and of repetitions are
- * recognised as such. */
+/* Common passwords are variations of a few words. So a password is normalized first: lower case,
+ * digits and signs that stand for letters replaced by them, and digits and signs around the word
+ * removed. The rest is looked up in a list of words. Rows of keys or of the alphabet and
+ * repetitions are recognized by rule. */
 #include "base/password_rules.h"
 
 #include <ctype.h>
@@ -115,7 +115,7 @@ static const char *const rows[] = {
     "741852963",
 };
 
-/* Characters, as people count them: bytes that do not go on with one. */
+/* Counts characters: the bytes that do not continue a UTF-8 sequence. */
 static size_t count_characters(struct str text)
 {
     size_t count = 0;
@@ -172,7 +172,7 @@ static bool is_variation(struct str password)
     }
 }
 
-/* Is `part` in a row, forwards or backwards? */
+/* Is `part` a piece of a row of keys or of the alphabet, forwards or backwards? */
 static bool is_in_row(const char *part, size_t length)
 {
     char forwards[REDUCED_MAX + 1], backwards[REDUCED_MAX + 1];
@@ -187,7 +187,8 @@ static bool is_in_row(const char *part, size_t length)
     return false;
 }
 
-/* Only pieces of rows, of three characters at least: "12345678", "abcd1234", "qwerty123". */
+/* Nothing but pieces of rows, each at least three characters long: "12345678", "abcd1234",
+ * "qwerty123". */
 static bool is_row(struct str password)
 {
     size_t at = 0;
@@ -202,7 +203,7 @@ static bool is_row(struct str password)
     return true;
 }
 
-/* One short piece again and again: "aaaaaaaa", "abcabcabc", "12121212". */
+/* One short piece repeated: "aaaaaaaa", "abcabcabc", "12121212". */
 static bool is_repetition(struct str password)
 {
     for (size_t size = 1; size <= 4 && size * 2 <= password.length; size++) {
@@ -213,7 +214,7 @@ static bool is_repetition(struct str password)
     return false;
 }
 
-/* The part of an address before its @, if it is long enough to mean anything. */
+/* Is it the address, or the part before its @, with nothing but digits and signs behind it? */
 static bool is_of_address(struct str password, struct str email)
 {
     struct str local = str_sized(email.data, str_find(email, '@'));
@@ -233,8 +234,8 @@ const char *password_objection(struct str password, struct str email)
     if (count_characters(password) < PASSWORD_CHARACTERS_MIN)
         return "must have at least 8 characters; several words are easy to remember";
     if (is_of_address(password, email))
-        return "is taken from your address, and would be tried first; choose another";
+        return "is made from your address and easily guessed; choose another one";
     if (is_repetition(password) || is_row(password) || is_variation(password))
-        return "is one of those that are tried first; choose another, such as several words";
+        return "is a common password and easily guessed; choose another one, such as several words";
     return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of which new passwords are accepted. */
 #include "base/password_rules.h"
 
 #include "base/test.h"
@@ -21,7 +22,7 @@ TEST(eight_characters_are_enough_and_bytes_do_not_count)
     CHECK(!is_taken(""));
     CHECK(!is_taken("k3vzqma"));
     CHECK(is_taken("k3vzqmaf"));
-    CHECK(!is_taken("\u00e4\u00f6\u00fc\u00df")); /* 4 characters of 8 bytes */
+    CHECK(!is_taken("\u00e4\u00f6\u00fc\u00df")); /* 4 characters in 8 bytes */
     CHECK(is_taken("\u00e4\u00f6\u00fc\u00dfm\u00e4h\u00f6"));
 }
 

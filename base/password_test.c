@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of password hashing and verification. */
 #include "base/password.h"
 
 #include "base/test.h"
@@ -68,7 +69,7 @@ TEST(a_password_that_bcrypt_has_cut_is_not_hashed_again)
     const char *cut = "0123456789012345678901234567890123456789012345678901234567890123456789012";
     char hash[PASSWORD_HASH_SIZE];
 
-    /* As existing systems made it, of the first 72 bytes: what follows them may be anything. */
+    /* A hash as existing systems make it, of the first 72 bytes: anything may follow them. */
     CHECK(password_hash(&quick_bcrypt, str_sized(cut, 72), hash));
     CHECK(password_verify(str_of(cut), hash));
     CHECK(!password_needs_rehash(&quick, str_of(cut), hash));

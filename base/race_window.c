@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Pauses at race windows, chosen by hashing the seed, the window's name and the number of the
+ * pass. */
 #include "base/race_window.h"
 
 #include <stdlib.h>
@@ -6,7 +8,8 @@
 
 enum {
     WIDTHS = 4,   /* 0, and three steps up to the widest */
-    OFTEN = 1000, /* passes that pause mostly; what passes more often would take for ever */
+    OFTEN = 1000, /* passes that usually pause; pausing at every later one would take far too
+                   * long */
     SELDOM_ONE_IN = 16,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Points between two steps of a thread at which another thread may come in between: after a message
- * was queued and before its receiver is looked at, after a commit and before anybody is told of it.
- * Mostly nothing does, because such a window is some nanoseconds wide.
+/* Race windows: points between two steps of a thread where another thread may interfere, for
+ * example after a message was queued and before its receiver's state is read. Normally nothing
+ * happens there, because such a window is a few nanoseconds wide.
  *
  *     push(list, message);
  *     race_window("message queued");
@@ -9,8 +9,9 @@
  *
  * In a build with ARGOSY_RACE_WINDOWS (preset `races`) the thread pauses there, up to
  * RACE_WINDOW_MAX_US: which windows are wide, and how long each pause is, follows from
- * ARGOSY_RACE_SEED, so that each seed tries another interleaving. In every other build a window is
- * nothing. Never in front of a lock that is held: a pause there only makes others wait. */
+ * ARGOSY_RACE_SEED, so that each seed tries another interleaving. In every other build a window
+ * compiles to nothing. Don't mark one while holding a lock: the pause would only make others
+ * wait. */
 #ifndef BASE_RACE_WINDOW_H
 #define BASE_RACE_WINDOW_H
 
@@ -18,7 +19,7 @@
 
 enum { RACE_WINDOW_MAX_US = 450 };
 
-/* How long the window pauses when a thread passes it for the nth time, from 0. */
+/* How long the window pauses at its nth pass, counted from 0. */
 int64_t race_window_pause_us(uint64_t seed, const char *name, uint64_t n);
 
 #if defined(ARGOSY_RACE_WINDOWS)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the pauses at race windows. */
 #include "base/race_window.h"
 
 #include "base/test.h"
@@ -19,7 +20,7 @@ TEST(pauses_follow_from_the_seed_and_are_short)
         wide += longest > RACE_WINDOW_MAX_US / 2;
     }
     CHECK(differ > 500);
-    CHECK(wide > 5 && wide < 20); /* with each seed some windows are wide, and others are not */
+    CHECK(wide > 5 && wide < 20); /* with each seed some windows are wide and others are not */
 }
 
 TEST(a_window_that_is_passed_very_often_pauses_seldom)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Random bytes from getrandom through a pool per thread. */
 #include "base/random.h"
 
 #include <errno.h>
@@ -11,8 +12,8 @@
 
 enum { POOL_SIZE = 4096 };
 
-/* Bytes that the system gave and nobody had yet: the last `left` of `bytes`. What is handed out is
- * wiped, so that nothing found in memory tells an earlier key. */
+/* Random bytes that have not been used yet: the last `left` of `bytes`. Used bytes are wiped, so
+ * that earlier keys can't be recovered from memory. */
 struct pool {
     uint8_t bytes[POOL_SIZE];
     size_t left;
@@ -34,8 +35,8 @@ static void from_system(void *ret_data, size_t size)
     }
 }
 
-/* Parent and child would otherwise hand out the same bytes. The forking thread is the only one that
- * lives on in the child. */
+/* Otherwise parent and child would return the same bytes. Only the forking thread exists in the
+ * child. */
 static void forget_in_child(void)
 {
     pool.left = 0;
@@ -75,7 +76,8 @@ uint64_t random_below(uint64_t bound)
     uint64_t number;
 
     invariant(bound > 0);
-    /* 2^64 mod bound: as many of the lowest numbers are left out, so that all answers have as many.
+    /* 2^64 mod bound: this many of the lowest numbers are rejected, so that all results are equally
+     * likely.
      */
     uint64_t left_out = (0 - bound) % bound;
     do {

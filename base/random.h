@@ -6,14 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fills with cryptographically strong bytes (getrandom, through a pool per thread); ends the
- * process if there are none. */
+/* Fills the memory with cryptographically strong random bytes (getrandom, through a pool per
+ * thread); ends the process if the system has none. */
 void random_bytes(void *ret_data, size_t size);
 
 /* A number below `bound` (> 0), each equally likely. */
 uint64_t random_below(uint64_t bound);
 
-/* Lets every later byte come from `source`; NULL is the system again. Call before threads. */
+/* Replaces the source of all later bytes; NULL goes back to the system. Call before threads
+ * exist. */
 void random_set_source(void (*source)(void *ret_data, size_t size));
 
 #endif

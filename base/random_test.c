@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of random bytes and of numbers below a bound. */
 #include "base/random.h"
 
 #include <pthread.h>
@@ -21,7 +22,7 @@ TEST(bytes_differ_and_all_are_written)
     for (size_t i = 0; i < 5000; i++) CHECK(seen[i] != 0);
 }
 
-TEST(pieces_never_repeat)
+TEST(blocks_never_repeat)
 {
     uint64_t before = 0, next;
 
@@ -33,7 +34,7 @@ TEST(pieces_never_repeat)
     random_bytes(0, 0);
 }
 
-TEST(parent_and_child_draw_apart)
+TEST(parent_and_child_draw_different_bytes)
 {
     uint8_t mine[32], theirs[32];
     int answer[2], result;
@@ -59,7 +60,7 @@ static void *draw(void *data)
     return 0;
 }
 
-TEST(threads_draw_apart)
+TEST(threads_draw_different_bytes)
 {
     uint8_t drawn[4][32];
     pthread_t threads[4];
@@ -87,7 +88,7 @@ TEST(numbers_below_a_bound_are_spread_evenly)
     CHECK(random_below(1) == 0);
 }
 
-static uint64_t scripted[] = {3, UINT64_MAX, 1}; /* the least are left out */
+static uint64_t scripted[] = {3, UINT64_MAX, 1}; /* the lowest ones are rejected */
 static size_t scripted_next;
 
 static void script(void *ret_data, size_t size)

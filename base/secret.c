@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Loads a secret, or makes one atomically if its file does not exist. */
 #include "base/secret.h"
 
 #include <errno.h>
@@ -21,9 +22,9 @@ static struct status refused(struct arena *arena, const char *path, const char *
         path, why);
 }
 
-/* Writes a new secret to a file of its own and links it to its name, so that nobody ever reads half
- * of one. The file is named by chance: process ids come again, in a container at every start.
- * Losing the race for the name is fine: then another process has made it. */
+/* Writes a new secret to a temporary file and links that to the secret's name, so that no process
+ * ever reads half of it. The temporary name is random, because process ids repeat: in a container
+ * at every start. Losing the race for the name is fine: another process has made the secret. */
 static struct status make(struct arena *arena, const char *path)
 {
     uint8_t secret[SECRET_SIZE];
@@ -59,13 +60,13 @@ static struct status load(struct arena *arena, const char *path, int file, const
     struct str secret;
 
     if (fstat(file, &info) != 0) return status_errno(arena, errno, path);
-    if (info.st_mode & (S_IRWXG | S_IRWXO)) return refused(arena, path, "others may read it");
+    if (info.st_mode & (S_IRWXG | S_IRWXO)) return refused(arena, path, "other users can read it");
 
     ssize_t size = read(file, line, sizeof(line));
     if (size < 0) return status_errno(arena, errno, path);
     struct str text = str_trim(str_sized(line, (size_t)size));
     if (text.length != TEXT_SIZE || !hex_decode(arena, text, &secret))
-        return refused(arena, path, "it holds no key");
+        return refused(arena, path, "it does not contain a key");
     *ret_text = str_dup(arena, text);
     return status_ok();
 }

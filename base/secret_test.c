@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of secrets: given, made, raced for, and refused. */
 #include "base/secret.h"
 
 #include <sys/stat.h>
@@ -76,7 +77,7 @@ TEST(processes_that_race_read_one_secret)
     remove_directory();
 }
 
-TEST(what_a_crashed_process_with_this_id_left_behind_is_in_nobodys_way)
+TEST(a_file_left_by_a_crashed_process_with_this_id_does_no_harm)
 {
     const char *text;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses and describes the values of settings, kind by kind. */
 #include "base/setting_value.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* Digits and then the name of a unit, with nothing between. */
+/* Digits followed directly by the name of a unit. */
 static bool parse_quantity(struct str text, const struct unit *units, int64_t *ret_number)
 {
     int64_t number;
@@ -72,8 +73,8 @@ static bool is_host(struct str host)
     return true;
 }
 
-/* The inside of [...]: digits, colons, an IPv4 tail, a zone. Whether it is an address in truth,
- * binding or connecting will tell. */
+/* The inside of [...]: digits, colons, an IPv4 tail, a zone. Whether the address is valid shows
+ * when it is bound or connected to. */
 static bool is_ipv6(struct str host)
 {
     if (str_find(host, ':') == host.length) return false;
@@ -164,7 +165,7 @@ bool setting_value_parse(const struct setting *setting, const char *text, int64_
     return good;
 }
 
-/* In the largest unit that leaves no rest. */
+/* In the largest unit that divides it. */
 static const char *print_quantity(struct arena *arena, int64_t number, const struct unit *units)
 {
     const struct unit *best = units;

@@ -14,7 +14,7 @@
  * value. */
 bool setting_value_parse(const struct setting *setting, const char *text, int64_t *ret_number);
 
-/* What a right value looks like: "a duration such as 250ms, 10s, 5m, 24h or 7d, from 1s to 24h". */
+/* What a valid value looks like: "a duration such as 250ms, 10s, 5m, 24h or 7d, from 1s to 24h". */
 const char *setting_value_wanted(struct arena *arena, const struct setting *setting);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Statuses: making and copying them, and the tables of code names and HTTP statuses. */
 #include "base/status.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a function answers: fine, or what went wrong.
+/* What a function returns: OK, or what went wrong.
  *
  *     st = cart_load(call, store, email, &cart);
  *     if (failed(st)) return st;
@@ -45,13 +45,13 @@ struct field_violation {
     const char *description;
 };
 
-/* What some errors carry besides: google.rpc.BadRequest and google.rpc.RetryInfo. An error of a peer
- * may carry more than we understand, so its details are kept as they came; the other members are
- * then our reading of them. */
+/* Details that some errors carry: google.rpc.BadRequest and google.rpc.RetryInfo. An error of a
+ * peer may carry more than we understand, so its details are kept as received; the other members
+ * hold those that we understood. */
 struct status_details {
     const struct field_violation *violations;
     size_t violation_count;
-    int64_t retry_after_ms;  /* 0: not said */
+    int64_t retry_after_ms;  /* 0: none */
     const char *peer_reason; /* a reason that reasons.proto does not have; NULL: none */
     const void *peer_status; /* the bytes of the peer's google.rpc.Status; NULL: none */
     size_t peer_status_size;
@@ -60,8 +60,8 @@ struct status_details {
 struct [[nodiscard]] status {
     enum status_code code;
     int reason;                           /* enum Reason of proto/reasons.proto; 0: none */
-    const char *message;                  /* arena or static; NULL when OK */
-    const struct status_details *details; /* arena; mostly NULL */
+    const char *message;                  /* in the arena or static; NULL when OK */
+    const struct status_details *details; /* in the arena; usually NULL */
 };
 
 static inline bool failed(struct status st)
@@ -86,10 +86,11 @@ struct status status_printf(struct arena *arena, enum status_code code, int reas
 struct status status_field(struct arena *arena, int reason, const char *field, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
 
-/* INTERNAL from an errno-like number, `what` saying what was tried. */
+/* INTERNAL from an errno-like number; `what` says what was tried. */
 struct status status_errno(struct arena *arena, int error, const char *what);
 
-/* The same status, its message and details copied into another arena: for what outlives a call. */
+/* The same status with its message and details copied into another arena, for one that outlives a
+ * call. */
 struct status status_dup(struct arena *arena, struct status st);
 
 /* "INVALID_ARGUMENT" and the like; static. Unknown numbers are "UNKNOWN". */
@@ -102,8 +103,8 @@ enum status_code status_code_by_name(const char *name);
  * CANCELLED. */
 int status_http(enum status_code code);
 
-/* The code that the gRPC specification gives for an HTTP status of a peer that spoke no gRPC
- * (doc/http-grpc-status-mapping): 401 is UNAUTHENTICATED, 503 is UNAVAILABLE, and so on. */
+/* The code that the gRPC specification gives for the HTTP status of a peer that did not answer in
+ * gRPC (doc/http-grpc-status-mapping): 401 is UNAUTHENTICATED, 503 is UNAVAILABLE, and so on. */
 enum status_code status_from_http(int http_status);
 
 /* Ends the process with a message when a promise inside the program is broken; in release too. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of statuses and of the mappings to and from HTTP. */
 #include "base/status.h"
 
 #include <errno.h>

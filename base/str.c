@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Text views: comparing, trimming, splitting, UTF-8; and the growing buffer. */
 #include "base/str.h"
 
 #include <openssl/crypto.h>
@@ -76,9 +77,9 @@ bool str_split(struct str *rest, char separator, struct str *ret_part)
     return true;
 }
 
-/* The length of a sequence by its first byte. What this lets pass wrongly, the ranges of the second
- * byte stop: E0 and F0 have overlong forms, ED has surrogates, F4 goes past U+10FFFF (RFC 3629,
- * section 4). */
+/* The first byte gives the length of a sequence. The range of the second byte excludes the rest of
+ * the invalid ones: overlong forms behind E0 and F0, surrogates behind ED, and code points past
+ * U+10FFFF behind F4 (RFC 3629, section 4). */
 size_t str_utf8_length(struct str s)
 {
     const uint8_t *byte = (const uint8_t *)s.data;
@@ -200,7 +201,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
         return;
     }
 
-    /* vsnprintf also writes a NUL: ask for one byte more, and do not count it. */
+    /* vsnprintf also writes a NUL, which needs a byte and is not counted. */
     size_t size = (size_t)length + 1;
     char *room = size <= buffer->max - buffer->length ? buffer_reserve(buffer, size) : NULL;
     buffer->overflow = buffer->overflow || !room;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text: a borrowed piece of it, and a buffer that grows.
  *
- * `struct str` is a view, borrowed from whoever made it and not ended by NUL. `struct buffer` owns
- * its bytes, has a maximum, and remembers an overflow instead of failing at each append: append as
- * you like, ask once at the end. */
+ * `struct str` is a view of borrowed bytes, not NUL-terminated. `struct buffer` owns its bytes, has
+ * a maximum, and remembers an overflow instead of failing at each append: append freely and check
+ * once at the end. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
@@ -55,16 +55,16 @@ struct str str_trim(struct str s);
 /* The offset of the first `byte`, or s.length. */
 size_t str_find(struct str s, char byte);
 
-/* Splits `rest` at the first `separator`: the part before it is the answer, *rest becomes what
- * follows (empty with data NULL when the separator was not there). False when *rest was at its end
- * already (data NULL). */
+/* Splits `rest` at the first `separator`: the part before it goes to *ret_part, and *rest becomes
+ * the text behind it (empty with data NULL when there was no separator). False when *rest was at
+ * its end already (data NULL). */
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 
 /* The whole of `s` as a decimal number, sign allowed; false on anything else or on overflow. */
 bool str_to_i64(struct str s, int64_t *ret_value);
 bool str_to_u64(struct str s, uint64_t *ret_value);
-/* The whole of `s` as a number in C syntax without hex, inf and nan; independent of the locale.
- * False also when it is too large for a double, or longer than STR_NUMBER_MAX. */
+/* The whole of `s` as a number in C syntax, except hex, inf and nan; independent of the locale.
+ * Also false when it is too large for a double, or longer than STR_NUMBER_MAX. */
 enum { STR_NUMBER_MAX = 1024 };
 bool str_to_double(struct str s, double *ret_value);
 
@@ -78,13 +78,13 @@ bool str_is_utf8(struct str s);
 /* The number of code points in well-formed UTF-8. */
 size_t str_code_points(struct str s);
 
-/* A copy in the arena, ended by NUL. */
+/* A NUL-terminated copy in the arena. */
 char *str_dup(struct arena *arena, struct str s);
 
-/* A copy in lower case (ASCII only), ended by NUL. */
+/* A NUL-terminated copy in lower case (ASCII only). */
 char *str_lower(struct arena *arena, struct str s);
 
-/* Compares secrets of one length in constant time. */
+/* Compares secrets in constant time, if they have the same length. */
 bool str_equal_secret(struct str a, struct str b);
 
 struct buffer {
@@ -99,7 +99,7 @@ struct buffer {
 void buffer_init(struct buffer *buffer, size_t max);
 void buffer_release(struct buffer *buffer);
 
-/* Forgets the content and the overflow, keeps the memory. */
+/* Clears the content and the overflow and keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
 char *buffer_reserve_slow(struct buffer *buffer, size_t size);
@@ -108,7 +108,7 @@ char *buffer_reserve_slow(struct buffer *buffer, size_t size);
  * overflow. */
 static inline char *buffer_reserve(struct buffer *buffer, size_t size)
 {
-    /* A size of 0 goes the slow way too: it may need the first memory. */
+    /* A size of 0 takes the slow path, because nothing may be allocated yet. */
     if (size - 1 < buffer->capacity - buffer->length && !buffer->overflow)
         return buffer->data + buffer->length;
     return buffer_reserve_slow(buffer, size);
@@ -136,7 +136,7 @@ static inline void buffer_append_byte(struct buffer *buffer, char byte)
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Drops the first `size` bytes (the rest moves to the front). */
+/* Removes the first `size` bytes and moves the rest to the front. */
 void buffer_consume(struct buffer *buffer, size_t size);
 
 static inline struct str buffer_str(const struct buffer *buffer)
@@ -144,7 +144,7 @@ static inline struct str buffer_str(const struct buffer *buffer)
     return (struct str){buffer->data, buffer->length};
 }
 
-/* Overwrites memory in a way that the compiler keeps: for passwords and keys. */
+/* Overwrites passwords and keys in a way that the compiler does not optimize away. */
 void secret_wipe(void *data, size_t size);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of text views and buffers. */
 #include "base/str.h"
 
 #include "base/arena.h"
@@ -116,7 +117,7 @@ TEST(copies_are_in_the_arena)
     arena_release(&arena);
 }
 
-TEST(secrets_compare_and_go)
+TEST(secrets_are_compared_and_wiped)
 {
     char secret[] = "hunter2";
 

@@ -10,8 +10,8 @@
  *
  * A test program is one *_test.c file linked with `main` from here (TEST_MAIN is defined by this
  * header in the file that includes it, so each test program has exactly one file). Arguments are
- * names (or parts of them) of tests to run. A failed CHECK ends its test and goes on with the next.
- * SKIP(reason) says aloud that a test was not run; with CI=true in the environment a skip is a
+ * names (or parts of them) of tests to run. A failed CHECK ends its test; the next test runs.
+ * SKIP(reason) reports that a test was not run; with CI=true in the environment a skip is a
  * failure. */
 #ifndef BASE_TEST_H
 #define BASE_TEST_H
@@ -45,8 +45,8 @@ static bool test_skipped;
     }                                                                   \
     static void test_##test_name(void)
 
-/* CHECK jumps out of the test, so it must stand on the test's own stack; inside a fiber or another
- * thread use EXPECT, which counts the failure and goes on. */
+/* CHECK jumps out of the test, so it works only on the test's own stack; inside a fiber or another
+ * thread use EXPECT, which counts the failure and continues. */
 static int test_failures;
 
 #define CHECK(condition)                                                     \
@@ -114,7 +114,7 @@ static bool test_wanted(const struct test *test, int argc, char **argv)
     return argc < 2;
 }
 
-/* In a function of its own, so that no variable of the loop below lives across the jump. */
+/* A separate function, so that no variable of the loop below lives across the jump. */
 static void test_run(const struct test *test)
 {
     if (setjmp(test_escape) == 0) test->run();

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Traces: parsing and writing traceparent, and new ids. */
 #include "base/trace.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 
 _Static_assert(UUID_TEXT_SIZE <= TRACE_REQUEST_ID_MAX + 1, "a new request id must fit");
 
-/* An id of zeros means that there is none; one in 2^64 random ones would be. */
+/* An id of zeros means "none", and one in 2^64 random ids is zero, so it is drawn again. */
 static void fresh_id(uint8_t *ret_id, size_t size)
 {
     random_bytes(ret_id, size);
@@ -23,7 +24,7 @@ void trace_start(struct trace *ret_trace)
     uuid_v7(ret_trace->request_id);
 }
 
-/* Only lower case, as the specification has it; -1 for anything else. */
+/* Lower case only, as the specification requires; -1 for anything else. */
 static int digit(char byte)
 {
     if (byte >= '0' && byte <= '9') return byte - '0';

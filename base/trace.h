@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a piece of work belongs to: W3C Trace Context (traceparent) and our request id. Plain values,
- * logged with every line and passed on with every call. */
+/* Which request a piece of work belongs to: W3C Trace Context (traceparent) and our request id.
+ * Plain values, written to every log line and passed on with every call. */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
@@ -21,12 +21,12 @@ struct trace {
 /* A new trace with a new request id (a UUIDv7). */
 void trace_start(struct trace *ret_trace);
 
-/* Takes over a peer's traceparent (W3C Trace Context, version 00) and makes a new span under it; a
- * broken or empty one starts a new trace. `request_id` is kept when it is 1 to 64 characters of
- * [A-Za-z0-9._:-], else made anew. */
+/* Continues the trace of a peer's traceparent (W3C Trace Context, version 00) with a new span; an
+ * invalid or empty one starts a new trace. `request_id` is kept when it is 1 to 64 characters of
+ * [A-Za-z0-9._:-], else replaced by a new one. */
 void trace_continue(struct str traceparent, struct str request_id, struct trace *ret_trace);
 
-/* "00-<trace>-<span>-01"; ended by NUL. */
+/* "00-<trace>-<span>-01"; NUL-terminated. */
 void trace_format(const struct trace *trace, char ret_text[TRACEPARENT_SIZE]);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of traces and request ids. */
 #include "base/trace.h"
 
 #include "base/test.h"
@@ -52,7 +53,7 @@ static bool is_taken_over(const char *traceparent)
     return memcmp(trace.trace_id, id, sizeof(id)) == 0;
 }
 
-TEST(broken_traceparents_start_anew)
+TEST(invalid_traceparents_start_a_new_trace)
 {
     CHECK(is_taken_over(given));
     CHECK(is_taken_over("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
@@ -67,7 +68,7 @@ TEST(broken_traceparents_start_anew)
     CHECK(!is_taken_over("00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
 }
 
-TEST(a_trace_of_zeros_starts_anew)
+TEST(a_trace_of_zeros_starts_a_new_trace)
 {
     struct trace trace;
 
@@ -83,7 +84,7 @@ static bool is_kept(struct str request_id)
     return str_is(request_id, trace.request_id);
 }
 
-TEST(request_ids_are_kept_if_they_are_harmless)
+TEST(request_ids_are_kept_if_they_are_well_formed)
 {
     char longest[TRACE_REQUEST_ID_MAX + 1];
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* UUID version 7 from the clock, a counter per thread, and random bits. */
 #include "base/uuid.h"
 
 #include <stdint.h>
@@ -7,9 +8,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-/* The 12 bits behind the time are a counter (RFC 9562, section 6.2, method 1). It starts anew in
- * each millisecond with its highest bit clear; when it runs over, or when the clock goes back, the
- * time in the ids goes on alone until the clock has caught up. */
+/* The 12 bits behind the time are a counter (RFC 9562, section 6.2, method 1). In each millisecond
+ * it starts at a random value with its highest bit clear. When it overflows, or when the clock goes
+ * back, the time in the ids advances on its own until the clock has caught up. */
 enum { COUNTER_MAX = 0xfff, COUNTER_START_MAX = 0x7ff };
 
 struct sequence {

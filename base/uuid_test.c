@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of UUIDs: their form, their order, and the clock going back. */
 #include "base/uuid.h"
 
 #include "base/arena.h"
@@ -53,7 +54,7 @@ TEST(a_new_id_is_in_the_arena)
     arena_release(&arena);
 }
 
-TEST(what_is_no_id_is_refused)
+TEST(malformed_ids_are_refused)
 {
     CHECK(uuid_is_valid(STR("0190163d-8694-739b-aea5-966c26f8ad91")));
     CHECK(uuid_is_valid(STR("F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6")));

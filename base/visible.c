@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Classifies code points by a table of ranges that is searched in order. */
 #include "base/visible.h"
 
 #include <stdio.h>
@@ -10,9 +11,9 @@ enum kind {
     VISIBLE,
     SPACE,
     BREAK,     /* a line break or tab */
-    CONTROL,   /* no terminal and no list may see it raw */
+    CONTROL,   /* must never reach a terminal or a list unescaped */
     DIRECTION, /* overrides in which direction text is read */
-    INVISIBLE, /* takes no room */
+    INVISIBLE, /* takes no space */
     JOINER,    /* joins or varies its neighbours */
 };
 
@@ -21,7 +22,7 @@ struct range {
     enum kind kind;
 };
 
-/* In order; what is in none of them is visible. */
+/* Sorted; a code point in none of them is visible. */
 static const struct range ranges[] = {
     {0x0, 0x8, CONTROL},           {0x9, 0xa, BREAK},
     {0xb, 0xc, CONTROL},           {0xd, 0xd, BREAK},
@@ -88,8 +89,8 @@ static const char *objection_to(enum kind kind, bool between, enum text_form for
     }
 }
 
-/* May a joiner stand behind `joiners` others and a character that is `wide`? A digit has one only as
- * a part of a keycap emoji. */
+/* May a joiner follow `joiners` others and a character that is `wide`? A digit may have one only as
+ * part of a keycap emoji. */
 static bool may_join(bool wide, int joiners, struct str behind)
 {
     return (wide && joiners < JOINERS_MAX) ||
@@ -120,7 +121,7 @@ const char *text_objection(struct str text, enum text_form form)
     return 0;
 }
 
-/* ---- showing ---- */
+/* ---- escaping for output ---- */
 
 static bool is_shown(uint32_t code)
 {

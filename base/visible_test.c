@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of which texts are visible, and of escaping. */
 #include "base/visible.h"
 
 #include "base/test.h"
@@ -36,7 +37,7 @@ TEST(names_of_all_scripts_are_lines)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) CHECK(is_line(names[i]));
 }
 
-TEST(what_cannot_be_seen_is_no_line)
+TEST(invisible_characters_are_refused_in_a_line)
 {
     static const char *const bad[] = {
         "a\nb",
@@ -73,7 +74,7 @@ TEST(what_cannot_be_seen_is_no_line)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) CHECK(!is_line(bad[i]));
 }
 
-TEST(blank_is_no_line)
+TEST(blank_lines_are_refused)
 {
     CHECK(!is_line(" "));
     CHECK(!is_line("\u00a0\u3000"));
