@@ -6,7 +6,7 @@ cd "$work"
 
 "$ARGOSY" routes --config --set GATEWAY_CONFIG= >kong.plain
 sed "0,/^plugins:/s//plugins:\n  - name: file-log\n    config: {path: requests.log}/" kong.plain >kong.yml
-echo 'ORDER_PAYMENT_TIMEOUT=10m' >.env
+echo 'ARGOSY_DRAIN_TIMEOUT=10s' >.env
 
 # The log is a file, where start() looks for "ready" and addresses.
 start() { :; }
@@ -21,7 +21,7 @@ base=http://$(jq -r 'select(.message == "listening" and .name == "gateway") | .a
 hang_up() {
   local before
   before=$(cat file.log file.old 2>/dev/null | grep -c "$1")
-  kill -HUP "$shop"
+  kill -HUP "$shop" || { bad "the shop has ended: $(tail -3 file.log)"; exit 1; }
   for _ in $(seq 100); do
     [ "$(cat file.log file.old 2>/dev/null | grep -c "$1")" -gt "$before" ] && { ok; return; }
     sleep 0.05
@@ -66,11 +66,11 @@ cp kong.plain kong.yml
 echo 'nonsense' >.env
 hang_up 'the new configuration is refused'
 check "with file and line" grep -q '.env:1' <(grep refused file.log | tail -1)
-echo 'ORDER_PAYMENT_TIMEOUT=11m' >.env
+echo 'ARGOSY_DRAIN_TIMEOUT=11s' >.env
 hang_up 'the new configuration is refused'
-check "the setting is named" grep -q 'ORDER_PAYMENT_TIMEOUT' <(grep refused file.log | tail -1)
+check "the setting is named" grep -q 'ARGOSY_DRAIN_TIMEOUT' <(grep refused file.log | tail -1)
 api GET /products; expect 429
-printf 'ORDER_PAYMENT_TIMEOUT=10m\nGATEWAY_ACCESS_LOG=1\n' >.env
+printf 'ARGOSY_DRAIN_TIMEOUT=10s\nGATEWAY_ACCESS_LOG=1\n' >.env
 hang_up '"changed":true'
 api GET /products; expect 200
 check "every request is logged now" grep -q 'gateway: request"' <(sleep 0.3; cat file.log)
@@ -83,7 +83,7 @@ for n in 1 2 3; do
 done
 for n in $(seq 30); do
   if [ $((n % 2)) = 0 ]; then echo 'GATEWAY_TIMEOUT=20s' >.env; else echo 'GATEWAY_TIMEOUT=21s' >.env; fi
-  echo 'ORDER_PAYMENT_TIMEOUT=10m' >>.env
+  echo 'ARGOSY_DRAIN_TIMEOUT=10s' >>.env
   kill -HUP "$shop"; sleep 0.02
   [ "$n" = 10 ] && early=$(memory)
 done
@@ -102,7 +102,7 @@ api POST /auth/logout '{}'; expect 200
 jar=
 for _ in $(seq 20); do api GET /cart '' -H "Authorization: Bearer $token"; [ "$status" = 401 ] && break; sleep 0.05; done
 expect 401
-echo 'GATEWAY_TIMEOUT=22s' >.env; echo 'ORDER_PAYMENT_TIMEOUT=10m' >>.env
+echo 'GATEWAY_TIMEOUT=22s' >.env; echo 'ARGOSY_DRAIN_TIMEOUT=10s' >>.env
 kill -HUP "$shop"; sleep 0.3
 api GET /cart '' -H "Authorization: Bearer $token"; expect 401 '.error.reason | startswith("TOKEN") or startswith("SESSION")'
 
