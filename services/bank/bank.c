@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The test bank's payment methods, and the table of what may be done to a charge in which
+ * status. */
 #include "services/bank/bank.h"
 
 #include <string.h>
@@ -43,7 +45,7 @@ enum charge_status bank_authorize(enum bank_method method)
     return CHARGE_AUTHORIZED;
 }
 
-/* What an act makes of a charge; everything else is refused. */
+/* The allowed changes of a charge's status; all others are refused. */
 static const struct rule {
     enum bank_act act;
     enum charge_status from, to;
@@ -66,8 +68,8 @@ static struct status too_much(struct arena *arena, int reason, int64_t amount_mi
                               int64_t left_minor, const char *what)
 {
     return status_printf(arena, STATUS_FAILED_PRECONDITION, reason,
-                         "%lld is more than the %lld that are %s", (long long)amount_minor,
-                         (long long)left_minor, what);
+                         "%lld is more than the %lld that are %s; ask for less",
+                         (long long)amount_minor, (long long)left_minor, what);
 }
 
 struct status bank_change(struct arena *arena, enum bank_act act, int64_t amount_minor,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/bank.proto. */
+/* The handlers of the test bank, in the order of proto/bank.proto. */
 #include "fiber/fiber.h"
 #include "rpc/rpc_arena.h"
 #include "rpc/timestamp.h"
@@ -21,7 +21,7 @@ static void fill_charge(const struct call *call, const struct charge *charge,
     message->created_at = rpc_timestamp(call->arena, charge->created_us);
 }
 
-/* Does what was asked, once a key, and answers the charge or the refusal. */
+/* Performs a request once for its key, and answers the charge or the refusal. */
 static struct status perform(struct call *call, const ProtobufCMessage *message,
                              struct bank_request *request, BankService__Charge *response)
 {
@@ -37,7 +37,7 @@ static struct status perform(struct call *call, const ProtobufCMessage *message,
     if (failed(st)) return st;
     if (failed(answer.refusal)) return answer.refusal;
 
-    /* Done, and nobody hears of it. */
+    /* The request has taken effect; its answer is lost. */
     if (answer.first && request->method == BANK_METHOD_LOSES_ANSWER) {
         struct fiber_wait never = {0};
         return fiber_suspend(call, &never);
@@ -65,7 +65,7 @@ static struct status authorize_charge(struct call *call,
                             "methods");
     if (request.method == BANK_METHOD_UNAVAILABLE)
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                           "this method cannot be reached");
+                           "this payment method cannot be reached; try again later");
     return perform(call, &message->base, &request, response);
 }
 
@@ -127,7 +127,7 @@ static struct status get_charge(struct call *call, const BankService__GetChargeR
     if (failed(st)) return st;
     if (!request->charge_id[0] && !request->idempotency_key[0])
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "charge_id",
-                            "must be given, or idempotency_key");
+                            "must be given, or else `idempotency_key`");
 
     st = service->store->find(call, service->store, request->charge_id, request->idempotency_key,
                               &charge);

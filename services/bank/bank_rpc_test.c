@@ -153,13 +153,13 @@ static void repeats(struct call *call, struct stage *stage)
     EXPECT_OK(refund(call, stage, "r", charge->charge_id, 10, &again));
     EXPECT_OK(refund(call, stage, "r", charge->charge_id, 10, &again));
     EXPECT(is(again, "captured", 1000, 10));
-    /* The first answer, though more has happened since. */
+    /* The first answer, although the charge has changed since. */
     EXPECT_OK(authorize(call, stage->inside, "a", 1000, "pm_card_visa", &again));
     EXPECT(is(again, "authorized", 0, 0));
     EXPECT(count_charges(call, stage) == 1);
 }
 
-TEST(a_key_does_its_work_once_and_answers_the_first_answer)
+TEST(a_key_takes_effect_once_and_gets_the_first_answer_again)
 {
     bank_play(repeats);
 }
@@ -181,7 +181,7 @@ static void refuses_for_good(struct call *call, struct stage *stage)
     EXPECT(is(again, "voided", 0, 0));
 }
 
-TEST(what_was_refused_under_a_key_stays_refused_under_it)
+TEST(a_request_that_was_refused_under_a_key_stays_refused)
 {
     bank_play(refuses_for_good);
 }
@@ -206,39 +206,39 @@ TEST(methods_decline_fail_to_connect_or_are_unknown)
     bank_play(plays_methods);
 }
 
-struct hearing {
+struct attempt {
     struct stage *stage;
     struct status status;
 };
 
 static void hears_nothing(struct call *call, void *data)
 {
-    struct hearing *hearing = data;
+    struct attempt *attempt = data;
     BankService__Charge *charge;
 
-    hearing->status = authorize(call, hearing->stage->inside, "t", 1000, "pm_test_timeout",
+    attempt->status = authorize(call, attempt->stage->inside, "t", 1000, "pm_test_timeout",
                                 &charge);
 }
 
 static void loses_answers(struct call *call, struct stage *stage)
 {
-    struct hearing hearing = {.stage = stage};
+    struct attempt attempt = {.stage = stage};
     struct fiber_group group = {0};
     BankService__Charge *charge = 0;
 
-    EXPECT_OK(fiber_group_start(call, &group, hears_nothing, &hearing));
+    EXPECT_OK(fiber_group_start(call, &group, hears_nothing, &attempt));
     while (count_charges(call, stage) == 0) EXPECT_OK(fiber_sleep(call, 1000));
     stage_pass_s(6);
     EXPECT_OK(fiber_sleep(call, 1000));
     fiber_group_wait(call, &group);
-    EXPECT(hearing.status.code == STATUS_DEADLINE_EXCEEDED);
+    EXPECT(attempt.status.code == STATUS_DEADLINE_EXCEEDED);
     EXPECT_OK(authorize(call, stage->inside, "t", 1000, "pm_test_timeout", &charge));
     EXPECT(is(charge, "authorized", 0, 0));
     EXPECT_OK(capture(call, stage, "c", charge->charge_id, 1000, &charge));
     EXPECT(count_charges(call, stage) == 1);
 }
 
-TEST(an_answer_is_lost_once_and_the_charge_is_made_once)
+TEST(an_answer_is_lost_once_and_there_is_one_charge)
 {
     bank_play(loses_answers);
 }
@@ -288,7 +288,7 @@ static void turns_away(struct call *call, struct stage *stage)
     EXPECT_FIELD(get(call, stage, "", "", &charge), "charge_id");
 }
 
-TEST(only_the_shops_own_programs_may_ask)
+TEST(only_the_shops_own_processes_may_call)
 {
     bank_play(turns_away);
 }

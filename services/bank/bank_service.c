@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the test bank: opens its store, registers its handlers. */
 #include "services/bank/bank_service.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the bank's own files share. */
+/* The test bank's state, shared by its wiring and its handlers. */
 #ifndef SERVICES_BANK_BANK_SERVICE_H
 #define SERVICES_BANK_BANK_SERVICE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port: what the bank wants kept. Charges, and what came of the requests under their keys. */
+/* The port: what the bank needs of its storage. Charges, and the result of each request by its
+ * idempotency key. */
 #ifndef SERVICES_BANK_BANK_STORE_H
 #define SERVICES_BANK_BANK_STORE_H
 
@@ -10,7 +11,7 @@
 struct bank_request {
     enum bank_act act;
     const char *key;
-    struct str values;     /* all that was asked: a key stands for one of them */
+    struct str values;     /* the whole request; a key with other values is refused */
     const char *charge_id; /* of all but authorize */
     int64_t amount_minor;  /* of authorize, capture, refund */
     /* Of authorize. */
@@ -19,21 +20,22 @@ struct bank_request {
 };
 
 struct bank_answer {
-    bool first;            /* this call did it; else it was done under this key before */
-    struct status refusal; /* nothing was done, and under this key nothing ever will be */
-    struct charge charge;  /* as it was right after; only if it was not refused */
+    bool first;            /* this call took effect; false: an earlier one with this key did */
+    struct status refusal; /* if failed: no effect, now or ever, under this key */
+    struct charge charge;  /* as it was right after the effect; unset after a refusal */
 };
 
 struct bank_store {
-    /* Does what was asked, once a key, and keeps it before it answers. INVALID_ARGUMENT
+    /* Performs a request once for its key, durably before it answers. INVALID_ARGUMENT
      * (IDEMPOTENCY_KEY_REUSED) for a known key with other values. */
     struct status (*perform)(struct call *call, struct bank_store *store,
                              const struct bank_request *request, struct bank_answer *ret_answer);
-    /* By its id, or if that is "" by the key that it was authorized under. NOT_FOUND
+    /* Finds a charge by its id, or if that is "" by the key of its authorization. NOT_FOUND
      * (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct bank_store *store, const char *charge_id,
                           const char *key, struct charge *ret_charge);
-    /* At most `max` charges after one ("": from the start), oldest first. */
+    /* At most `max` charges after the one with the id `after` ("": from the start), oldest
+     * first. */
     struct status (*list)(struct call *call, struct bank_store *store, const char *after,
                           size_t max, struct charge **ret_charges, size_t *ret_count);
     void (*close)(struct bank_store *store);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bank in the embedded store. A request is one job of the writer: its key is looked up and kept
- * in the transaction of what it does, so that it is done once, whatever happens between.
+/* The test bank's port on SQLite. A request is one job of the writer: its key is looked up and
+ * stored in the transaction of its effect, so it takes effect once, whatever happens.
  *
- * Ids of charges are made in the job and so grow in the order of the commits. A request keeps what
- * the charge was like right after it: that is the answer, should it be asked again. */
+ * The job makes the ids of charges, so they increase in the order of the commits. A request's row
+ * has the charge as it was right after it: the answer if the request is repeated. */
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "reasons.pb-c.h"
@@ -69,9 +69,9 @@ static struct status one_charge(struct sqlite_rows *rows, struct charge *ret_cha
     return status_ok();
 }
 
-/* ---- performing ---- */
+/* ---- requests ---- */
 
-struct performing {
+struct perform {
     const struct bank_request *request;
     struct bank_answer *answer;
 };
@@ -87,7 +87,7 @@ static struct status find_charge(struct sqlite_tx *tx, const char *charge_id,
     return one_charge(&rows, ret_charge);
 }
 
-/* What came of the request when it was made first; *ret_known false if it was not. */
+/* The result of an earlier request with this key; *ret_known is false if there was none. */
 static struct status recall(struct sqlite_tx *tx, const struct bank_request *request,
                             struct bank_answer *answer, bool *ret_known)
 {
@@ -106,7 +106,7 @@ static struct status recall(struct sqlite_tx *tx, const struct bank_request *req
         !str_equal(sqlite_column_view(&rows, 1), request->values)) {
         sqlite_end(&rows);
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
-                           "this idempotency key was used for something else; make a new one");
+                           "this idempotency key was used for another request; use a new one");
     }
     then.charge_id = sqlite_column_text(&rows, 2);
     then.status = (enum charge_status)sqlite_column_i64(&rows, 3);
@@ -144,7 +144,7 @@ static struct status authorize(const struct call *call, struct sqlite_tx *tx,
                        charge->currency, charge->reference, charge->created_us);
 }
 
-/* A refusal is an answer too. */
+/* A refusal is a result too, and stored. */
 static struct status change(const struct call *call, struct sqlite_tx *tx,
                             const struct bank_request *request, struct bank_answer *answer)
 {
@@ -182,9 +182,9 @@ static struct status remember(struct sqlite_tx *tx, const struct bank_request *r
 
 static struct status perform_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct performing *performing = data;
-    const struct bank_request *request = performing->request;
-    struct bank_answer *answer = performing->answer;
+    const struct perform *job = data;
+    const struct bank_request *request = job->request;
+    struct bank_answer *answer = job->answer;
     struct status st;
     bool known;
 
@@ -206,7 +206,7 @@ static struct status perform(struct call *call, struct bank_store *port,
                              const struct bank_request *request, struct bank_answer *ret_answer)
 {
     struct sqlite_bank_store *store = (struct sqlite_bank_store *)port;
-    struct performing job = {request, arena_new(call->arena, struct bank_answer)};
+    struct perform job = {request, arena_new(call->arena, struct bank_answer)};
 
     struct status st = sqlite_write(call, store->db, perform_job, &job);
     if (failed(st)) return st;
@@ -236,7 +236,7 @@ static struct status find(struct call *call, struct bank_store *port, const char
     return one_charge(&rows, ret_charge);
 }
 
-struct listing {
+struct list {
     const char *after;
     size_t max;
     struct charge *charges;
@@ -245,16 +245,16 @@ struct listing {
 
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct listing *listing = data;
+    struct list *list = data;
     struct sqlite_rows rows;
 
-    listing->charges = arena_array(call->arena, struct charge, listing->max);
+    list->charges = arena_array(call->arena, struct charge, list->max);
     struct status st = sqlite_query(tx, &rows,
                                     "SELECT " CHARGE_COLUMNS " FROM charges WHERE charge_id > ?"
                                     " ORDER BY charge_id LIMIT ?",
-                                    "tl", listing->after, (int64_t)listing->max);
+                                    "tl", list->after, (int64_t)list->max);
     if (failed(st)) return st;
-    while (sqlite_next(&rows)) read_charge(&rows, &listing->charges[listing->count++]);
+    while (sqlite_next(&rows)) read_charge(&rows, &list->charges[list->count++]);
     return rows.status;
 }
 
@@ -262,7 +262,7 @@ static struct status list(struct call *call, struct bank_store *port, const char
                           struct charge **ret_charges, size_t *ret_count)
 {
     struct sqlite_bank_store *store = (struct sqlite_bank_store *)port;
-    struct listing job = {.after = after, .max = max};
+    struct list job = {.after = after, .max = max};
 
     struct status st = sqlite_scan(call, store->db, list_job, &job);
     if (failed(st)) return st;

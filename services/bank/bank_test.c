@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of a charge. */
+/* The states of a charge: what may be done in each, and the limits of its amounts. */
 #include "services/bank/bank.h"
 
 #include "base/test.h"
@@ -32,7 +32,7 @@ static void check_act(enum bank_act act, int64_t amount_minor, const enum charge
     arena_release(&arena);
 }
 
-TEST(each_act_is_allowed_where_it_makes_sense_and_nowhere_else)
+TEST(each_act_is_allowed_in_its_states_only)
 {
     check_act(BANK_CONFIRM, 0, (enum charge_status[]){0, CHARGE_AUTHORIZED, 0, 0, 0});
     check_act(BANK_CAPTURE, 100, (enum charge_status[]){CHARGE_CAPTURED, 0, 0, 0, 0});
@@ -40,7 +40,7 @@ TEST(each_act_is_allowed_where_it_makes_sense_and_nowhere_else)
     check_act(BANK_REFUND, 80, (enum charge_status[]){0, 0, 0, CHARGE_CAPTURED, 0});
 }
 
-TEST(never_more_is_captured_than_authorized_nor_refunded_than_captured)
+TEST(captures_are_at_most_what_was_authorized_and_refunds_at_most_what_was_captured)
 {
     struct charge charge = charge_of(CHARGE_AUTHORIZED);
     struct arena arena;

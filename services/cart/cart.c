@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The changes of a cart and their limits; and what an order, once confirmed, takes out of it. */
 #include "services/cart/cart.h"
 
 #include <string.h>
@@ -42,7 +43,7 @@ static struct status check_quantity(struct arena *arena, int64_t quantity,
     if (quantity <= limits->quantity_max) return status_ok();
     return status_printf(
         arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_QUANTITY_MAX,
-        "a cart takes at most %d of one product, and this would make %lld: ask for "
+        "a cart takes at most %d of one product, and this would make %lld; ask for "
         "fewer",
         limits->quantity_max, (long long)quantity);
 }
@@ -60,7 +61,7 @@ struct status cart_add(struct arena *arena, struct cart *cart, const struct cart
     if (failed(st)) return st;
     if (!line && cart->line_count >= (size_t)limits->lines_max)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
-                             "a cart takes at most %d different products: remove one first",
+                             "a cart takes at most %d different products; remove one first",
                              limits->lines_max);
     int64_t since = line ? line->since : cart->version + 1;
     if (!line) line = cart_append(arena, cart);
@@ -77,7 +78,7 @@ static struct status line_not_found(void)
                        "the cart has no such product; add it first");
 }
 
-/* The line that a request means; without a variant it must be the product's only one. */
+/* Finds the line that a request names; without a variant it must be the product's only line. */
 static struct status choose_line(struct arena *arena, struct cart *cart, const char *product_id,
                                  const char *variant_id, struct cart_line **ret_line)
 {
@@ -89,7 +90,7 @@ static struct status choose_line(struct arena *arena, struct cart *cart, const c
         if (variant_id[0] && strcmp(line->variant_id, variant_id) != 0) continue;
         if (found)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "variant_id",
-                                "must be given: the cart has several variants of this product");
+                                "must be given, as the cart has several variants of this product");
         found = line;
     }
     if (!found) return line_not_found();
@@ -146,18 +147,18 @@ void cart_clear(struct cart *cart)
     cart->line_count = 0;
 }
 
-/* ---- its states, and what was ordered of them ----
+/* ---- states of a cart, and what was ordered ----
  *
- * A cart that has expired begins again with version 1, so the time when it was begun belongs to the
- * name of a state. */
+ * After a cart has expired, the next one begins with version 1 again, so the name of a state holds
+ * the time of creation too. */
 
 const char *cart_state(struct arena *arena, const struct cart *cart)
 {
     return arena_printf(arena, "%lld.%lld", (long long)cart->created_us, (long long)cart->version);
 }
 
-/* The version of this cart that the state names: 0 if it is of a cart before this one, INT64_MAX if
- * it is not known. */
+/* The version of this cart that the state names; 0 for a state of another (earlier) cart, INT64_MAX
+ * for an unknown state. */
 static int64_t version_of(const struct cart *cart, const char *state)
 {
     struct str text = str_of(state);
@@ -170,8 +171,8 @@ static int64_t version_of(const struct cart *cart, const char *state)
     return created_us == cart->created_us ? version : 0;
 }
 
-/* The line that was ordered from. Where the one side names no variant there is only one, so the
- * cart's only line of the product is it. */
+/* Finds the line of an ordered item. If either side names no variant, the product has only one, so
+ * the cart's only line of the product is meant. */
 static struct cart_line *find_ordered(struct cart *cart, const struct cart_ordered *item)
 {
     struct cart_line *line = find_line(cart, item->product_id, item->variant_id);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cart: what is in it, how it changes, and its document. Plain values, no I/O.
  *
- * A line is a variant of a product; its price and name are the shop's at the moment it was last
- * added to. Quantities are 1 to the limit, lines at most the limit: past either nothing changes and
- * the error names the limit. */
+ * A line is a variant of a product, with the price and name that it had when the line was last
+ * added to. Quantities and the number of lines are limited: a change beyond a limit is refused,
+ * and the error names the limit. */
 #ifndef SERVICES_CART_CART_H
 #define SERVICES_CART_CART_H
 
@@ -14,8 +14,8 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* What no setting goes past and no stored cart may: all lines at these together are 5 * 10^18 minor
- * units, so that no sum overflows. */
+/* Upper bounds of the settings, and of every stored cart. A cart at all of these bounds comes to
+ * 5 * 10^18 minor units, so no sum overflows an int64. */
 enum { CART_LINES_CAPACITY = 500, CART_QUANTITY_CAPACITY = 100000 };
 #define CART_UNIT_AMOUNT_MAX INT64_C(100000000000)
 
@@ -36,27 +36,28 @@ struct cart_line {
     const char *currency;
     int64_t unit_amount; /* minor units */
     int quantity;
-    int64_t since; /* the version of the cart that had it first; 0: unknown */
+    int64_t since; /* the first version of the cart that had this line; 0: unknown */
 };
 
 struct cart {
     const char *email;
     struct cart_line *lines;
     size_t line_count, line_capacity;
-    int64_t version; /* 0: not kept yet */
+    int64_t version; /* 0: not stored yet */
     int64_t created_us;
     int64_t updated_us;
-    bool changed; /* since it was read: it is to be kept with the next version */
+    bool changed; /* since it was read, so that it must be stored with the next version */
 };
 
 /* An empty cart. */
 void cart_init(const char *email, int64_t now_us, struct cart *ret_cart);
 
-/* Room for one line more, at the end; below CART_LINES_CAPACITY. */
+/* Appends an empty line; the cart must have fewer than CART_LINES_CAPACITY. */
 struct cart_line *cart_append(struct arena *arena, struct cart *cart);
 
-/* Adds `line->quantity` of a variant; an old line takes over the new name and price.
- * CART_QUANTITY_MAX, CART_LINES_MAX; INTERNAL for a price that no shop of ours has. */
+/* Adds `line->quantity` of a variant; a line that the cart already has takes the new name and
+ * price. CART_QUANTITY_MAX, CART_LINES_MAX; INTERNAL for a price below 0 or above
+ * CART_UNIT_AMOUNT_MAX. */
 struct status cart_add(struct arena *arena, struct cart *cart, const struct cart_line *line,
                        const struct cart_limits *limits);
 
@@ -72,33 +73,32 @@ struct status cart_remove(struct arena *arena, struct cart *cart, const char *pr
 
 void cart_clear(struct cart *cart);
 
-/* Names this state of the cart: no other cart, and no other state of this one, has the same name.
- * An order that is made of it carries the name, and so does the event that confirms the order. */
+/* The name of this state of the cart: no other state of this user's cart ever has the same name. An
+ * order made from it carries the name, and so does the event that confirms the order. */
 const char *cart_state(struct arena *arena, const struct cart *cart);
 
-/* What an order took. */
+/* A line of an order. */
 struct cart_ordered {
     const char *product_id;
     const char *variant_id; /* "": the product's only one */
     int quantity;
 };
 
-/* Takes what was ordered out of the cart: each line loses its quantity and is gone at 0. What was
- * added since the order was made stays, and so does a line that was removed and put in again since
- * the `state` that was ordered ("": unknown, every line may be meant). What the cart does not have
- * any more is no error. */
+/* Takes what was ordered out of the cart: subtracts the quantities and removes lines that reach 0.
+ * What was added since the order was made stays, and so does a line that was removed and added
+ * again since the `state` that was ordered ("": unknown, any line may be reduced). Lines that the
+ * cart no longer has are no error. */
 void cart_take_ordered(struct cart *cart, const char *state, const struct cart_ordered *items,
                        size_t count);
 
 /* Sum of the quantities. */
 int cart_total_items(const struct cart *cart);
 
-/* The line's quantity times its price; the limits keep it far from overflow. */
+/* The line's quantity times its price; within the bounds it can't overflow. */
 int64_t cart_line_total(const struct cart_line *line);
 
-/* The document: a JSON object in the arena, CART_LINES_MAX if it would be larger than
- * CART_DOCUMENT_SIZE_MAX; and back, DATA_LOSS for one that is none of ours. Version is not in it.
- */
+/* Writes the cart as a JSON object, without its version; CART_LINES_MAX if that would be larger
+ * than CART_DOCUMENT_SIZE_MAX. Reads it back; DATA_LOSS if the document is not a cart. */
 struct status cart_encode(struct arena *arena, const struct cart *cart, struct str *ret_document);
 struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart);
 

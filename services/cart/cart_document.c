@@ -51,30 +51,30 @@ struct status cart_encode(struct arena *arena, const struct cart *cart, struct s
     buffer_release(&out);
     if (fits) return status_ok();
     return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
-                       "the cart is full: remove a product first");
+                       "the cart is full; remove a product first");
 }
 
 /* ---- reading ---- */
 
-struct reading {
+struct document_reader {
     struct json_reader json;
     struct arena *arena;
     struct cart *cart;
 };
 
-static bool read_text(struct reading *reading, const char **ret_text)
+static bool read_text(struct document_reader *reader, const char **ret_text)
 {
-    if (json_next(&reading->json) != JSON_STRING) return false;
-    *ret_text = str_dup(reading->arena, json_string(&reading->json, reading->arena));
+    if (json_next(&reader->json) != JSON_STRING) return false;
+    *ret_text = str_dup(reader->arena, json_string(&reader->json, reader->arena));
     return true;
 }
 
-static bool read_integer(struct reading *reading, int64_t *ret_value)
+static bool read_integer(struct document_reader *reader, int64_t *ret_value)
 {
-    return json_next(&reading->json) == JSON_NUMBER && str_to_i64(reading->json.raw, ret_value);
+    return json_next(&reader->json) == JSON_NUMBER && str_to_i64(reader->json.raw, ret_value);
 }
 
-/* Fields of a line that are text, by name. */
+/* The text fields of a line, by name. */
 static const struct {
     const char *name;
     size_t offset;
@@ -88,78 +88,78 @@ static const struct {
     {"currency", offsetof(struct cart_line, currency)},
 };
 
-static bool read_line_member(struct reading *reading, struct cart_line *line)
+static bool read_line_member(struct document_reader *reader, struct cart_line *line)
 {
-    struct str key = json_string(&reading->json, reading->arena);
+    struct str key = json_string(&reader->json, reader->arena);
     int64_t number;
 
     for (size_t i = 0; i < sizeof(line_texts) / sizeof(line_texts[0]); i++)
         if (str_is(key, line_texts[i].name))
-            return read_text(reading, (const char **)((char *)line + line_texts[i].offset));
+            return read_text(reader, (const char **)((char *)line + line_texts[i].offset));
     if (str_is(key, "unit_amount"))
-        return read_integer(reading, &line->unit_amount) && line->unit_amount >= 0 &&
+        return read_integer(reader, &line->unit_amount) && line->unit_amount >= 0 &&
                line->unit_amount <= CART_UNIT_AMOUNT_MAX;
-    if (str_is(key, "since")) return read_integer(reading, &line->since);
+    if (str_is(key, "since")) return read_integer(reader, &line->since);
     if (str_is(key, "quantity")) {
-        if (!read_integer(reading, &number) || number < 1 || number > CART_QUANTITY_CAPACITY)
+        if (!read_integer(reader, &number) || number < 1 || number > CART_QUANTITY_CAPACITY)
             return false;
         line->quantity = (int)number;
         return true;
     }
-    return json_skip(&reading->json, json_next(&reading->json));
+    return json_skip(&reader->json, json_next(&reader->json));
 }
 
-static bool read_line(struct reading *reading)
+static bool read_line(struct document_reader *reader)
 {
-    struct cart *cart = reading->cart;
+    struct cart *cart = reader->cart;
     enum json_token token;
 
     if (cart->line_count >= CART_LINES_CAPACITY) return false;
-    struct cart_line *line = cart_append(reading->arena, cart);
+    struct cart_line *line = cart_append(reader->arena, cart);
     *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1, 0};
-    while ((token = json_next(&reading->json)) == JSON_KEY)
-        if (!read_line_member(reading, line)) return false;
+    while ((token = json_next(&reader->json)) == JSON_KEY)
+        if (!read_line_member(reader, line)) return false;
     return token == JSON_OBJECT_END;
 }
 
-static bool read_lines(struct reading *reading)
+static bool read_lines(struct document_reader *reader)
 {
     enum json_token token;
 
-    if (json_next(&reading->json) != JSON_ARRAY) return false;
-    while ((token = json_next(&reading->json)) == JSON_OBJECT)
-        if (!read_line(reading)) return false;
+    if (json_next(&reader->json) != JSON_ARRAY) return false;
+    while ((token = json_next(&reader->json)) == JSON_OBJECT)
+        if (!read_line(reader)) return false;
     return token == JSON_ARRAY_END;
 }
 
-static bool read_member(struct reading *reading)
+static bool read_member(struct document_reader *reader)
 {
-    struct str key = json_string(&reading->json, reading->arena);
+    struct str key = json_string(&reader->json, reader->arena);
 
-    if (str_is(key, "email")) return read_text(reading, &reading->cart->email);
-    if (str_is(key, "created_us")) return read_integer(reading, &reading->cart->created_us);
-    if (str_is(key, "updated_us")) return read_integer(reading, &reading->cart->updated_us);
-    if (str_is(key, "items")) return read_lines(reading);
-    return json_skip(&reading->json, json_next(&reading->json));
+    if (str_is(key, "email")) return read_text(reader, &reader->cart->email);
+    if (str_is(key, "created_us")) return read_integer(reader, &reader->cart->created_us);
+    if (str_is(key, "updated_us")) return read_integer(reader, &reader->cart->updated_us);
+    if (str_is(key, "items")) return read_lines(reader);
+    return json_skip(&reader->json, json_next(&reader->json));
 }
 
-static bool read_cart(struct reading *reading)
+static bool read_cart(struct document_reader *reader)
 {
     enum json_token token;
 
-    if (json_next(&reading->json) != JSON_OBJECT) return false;
-    while ((token = json_next(&reading->json)) == JSON_KEY)
-        if (!read_member(reading)) return false;
-    return token == JSON_OBJECT_END && json_next(&reading->json) == JSON_END;
+    if (json_next(&reader->json) != JSON_OBJECT) return false;
+    while ((token = json_next(&reader->json)) == JSON_KEY)
+        if (!read_member(reader)) return false;
+    return token == JSON_OBJECT_END && json_next(&reader->json) == JSON_END;
 }
 
 struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart)
 {
-    struct reading reading = {.arena = arena, .cart = ret_cart};
+    struct document_reader reader = {.arena = arena, .cart = ret_cart};
 
     cart_init("", 0, ret_cart);
-    json_reader_init(&reading.json, document, DEPTH_MAX);
-    if (read_cart(&reading)) return status_ok();
+    json_reader_init(&reader.json, document, DEPTH_MAX);
+    if (read_cart(&reader)) return status_ok();
     return status_printf(arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
-                         "a stored cart is no cart (at byte %zu)", json_offset(&reading.json));
+                         "a stored cart cannot be read (at byte %zu)", json_offset(&reader.json));
 }

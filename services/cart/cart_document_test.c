@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The cart's document: written and read back, and refused when it is damaged or too large. */
 #include "base/test.h"
 #include "reasons.pb-c.h"
 #include "services/cart/cart.h"
@@ -59,7 +60,7 @@ TEST(a_cart_comes_back_as_it_was)
     arena_release(&arena);
 }
 
-TEST(members_of_a_newer_program_are_passed_over)
+TEST(members_of_a_newer_program_are_skipped)
 {
     struct cart cart;
     struct arena arena;
@@ -77,7 +78,7 @@ TEST(members_of_a_newer_program_are_passed_over)
     arena_release(&arena);
 }
 
-TEST(what_is_no_cart_is_damage)
+TEST(what_is_not_a_cart_is_data_loss)
 {
     static const char *const documents[] = {
         "",
@@ -121,7 +122,7 @@ TEST(what_is_no_cart_is_damage)
     }
 }
 
-TEST(every_beginning_of_a_document_is_damage)
+TEST(every_truncated_document_is_data_loss)
 {
     struct cart cart, back;
     struct arena arena;
@@ -136,7 +137,7 @@ TEST(every_beginning_of_a_document_is_damage)
     arena_release(&arena);
 }
 
-TEST(a_document_with_too_many_lines_is_damage)
+TEST(a_document_with_too_many_lines_is_data_loss)
 {
     struct arena arena;
     struct cart cart;
@@ -151,7 +152,7 @@ TEST(a_document_with_too_many_lines_is_damage)
     arena_release(&arena);
 }
 
-TEST(a_cart_too_large_for_its_document_is_full)
+TEST(a_cart_whose_document_would_be_too_large_is_full)
 {
     enum { NAME_SIZE = 8192 };
     struct arena arena;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the cart service hears of orders: one that was made from the cart, and is confirmed, takes
- * out of it what it has bought. What the customer has put in since stays. */
+/* The cart service's subscription to order-events: a confirmed order that was made from the cart
+ * takes out of it what was bought. What the customer has added since stays. */
 #include "events.pb-c.h"
 #include "events/events.h"
 #include "services/cart/cart_service.h"

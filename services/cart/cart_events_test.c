@@ -81,7 +81,7 @@ static void orders(struct call *call, struct stage *stage)
     EXPECT(left(call, service) == 3);
 }
 
-TEST(an_order_made_from_the_cart_takes_out_of_it_what_it_bought_once)
+TEST(an_order_made_from_the_cart_takes_what_it_bought_out_of_it_once)
 {
     stage_run(&plan, orders);
 }

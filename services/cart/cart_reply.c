@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Fills the cart service's answers, with a total for each currency, and compares them with the
+ * products as the shop has them now. */
 #include "services/cart/cart_reply.h"
 
 #include <string.h>
@@ -21,7 +23,7 @@ bool cart_product_is_active(const ProductService__Product *product)
     return existing_status_for_sale(product->status);
 }
 
-/* A product service of another make names no currency. */
+/* The existing system's product service names no currency. */
 static const char *currency_of(const ProductService__Product *product)
 {
     return product->currency[0] ? product->currency : "USD";
@@ -129,8 +131,8 @@ find_product(const ProductService__BatchGetProductsResponse *products,
     return 0;
 }
 
-/* False if the product has no such variant (any more); *ret_variant NULL for a product that is its
- * own, as in cart_line_of. */
+/* False if the product does not (or no longer) have such a variant. *ret_variant is NULL for a
+ * product without variants, as in cart_line_of. */
 static bool find_variant(const ProductService__Product *product, const CartService__CartItem *item,
                          const ProductService__Variant **ret_variant)
 {

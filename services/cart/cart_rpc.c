@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/cart.proto. */
+/* The handlers of the cart service, in the order of proto/cart.proto. */
 #include <string.h>
 
 #include "product.rpc.h"
@@ -25,8 +25,8 @@ static struct status get_product(struct call *call, const char *category, const 
     request.product_id = (char *)product_id;
     struct status st = product_service_get_product_by_id(call, service->products, &request,
                                                          &response);
-    /* What the product service finds malformed was our making: the caller's fields kept our rules.
-     */
+    /* The caller's fields passed our rules, so a request that the product service finds malformed
+     * is our fault. */
     if (st.code == STATUS_INVALID_ARGUMENT) st.code = STATUS_INTERNAL;
     if (failed(st)) return st;
     st = existing_envelope_status(call->arena, response->success, response->status_code,
@@ -39,9 +39,9 @@ static struct status get_product(struct call *call, const char *category, const 
     return status_ok();
 }
 
-/* The variant that is meant; a product with a single one need not name it. A product service of
- * another make knows no variants: then the product itself is its single one, which is what
- * *ret_variant NULL says. */
+/* Finds the variant that the request means; it may be left out if the product has only one. The
+ * existing system's product service has no variants: then *ret_variant is NULL, and the product is
+ * its own single variant. */
 static struct status choose_variant(struct call *call, const ProductService__Product *product,
                                     const char *variant_id,
                                     const ProductService__Variant **ret_variant)
@@ -62,7 +62,7 @@ static struct status choose_variant(struct call *call, const ProductService__Pro
     }
     if (!variant_id[0])
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "variant_id",
-                            "must be given: this product has %zu variants", product->n_variants);
+                            "must be given, as this product has %zu variants", product->n_variants);
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
                        "the product has no such variant; GetProductById lists them");
 }
@@ -71,23 +71,23 @@ static struct status check_for_sale(const ProductService__Product *product)
 {
     if (cart_product_is_active(product)) return status_ok();
     return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PRODUCT_NOT_ACTIVE,
-                       "this product is not for sale now; choose another");
+                       "this product is not for sale at present; choose another");
 }
 
 /* ---- handlers ---- */
 
 static const char added_message[] = "added to cart";
 
-struct adding {
+struct addition {
     struct cart_line line;
     const struct cart_limits *limits;
 };
 
 static struct status add(const struct call *call, struct cart *cart, void *data)
 {
-    const struct adding *adding = data;
+    const struct addition *addition = data;
 
-    return cart_add(call->arena, cart, &adding->line, adding->limits);
+    return cart_add(call->arena, cart, &addition->line, addition->limits);
 }
 
 static struct str added_answer(const struct call *call, const struct cart *cart)
@@ -98,9 +98,9 @@ static struct str added_answer(const struct call *call, const struct cart *cart)
     return idempotency_answer(call->arena, &response.base);
 }
 
-/* What to add: the product as the shop has it now. */
-static struct status draw_line(struct call *call, const CartService__AddToCartRequest *request,
-                               struct cart_line *ret_line)
+/* Makes a line of the product as the product service has it now. */
+static struct status fetch_line(struct call *call, const CartService__AddToCartRequest *request,
+                                struct cart_line *ret_line)
 {
     const ProductService__Variant *variant;
     ProductService__Product *product;
@@ -119,14 +119,15 @@ static struct status draw_line(struct call *call, const CartService__AddToCartRe
     return status_ok();
 }
 
-/* Adds to the caller's cart. The price is asked for first and taken into the line; the store then
- * applies the change to the cart as it is at that moment, so that two tabs that add together both
- * count. A repeated request is answered before the price is asked for: the product may be gone. */
+/* Adds to the caller's cart. The price is fetched first and written into the line; the store then
+ * applies the change to the cart as it is at that moment, so two tabs that add at the same time
+ * both count. A repeated request is answered before that, because the product may be gone by
+ * now. */
 static struct status add_to_cart(struct call *call, const CartService__AddToCartRequest *request,
                                  CartService__CartStandardResponse *response)
 {
     struct cart_service *service = call_service(call);
-    struct adding adding = {.limits = &service->limits};
+    struct addition addition = {.limits = &service->limits};
     struct cart_request once = {.answer = added_answer};
     struct user user;
     struct cart cart;
@@ -141,11 +142,11 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
     if (failed(st)) return st;
     if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
 
-    st = draw_line(call, request, &adding.line);
+    st = fetch_line(call, request, &addition.line);
     if (failed(st)) return st;
 
     st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){add, &adding, &once}, &cart);
+                                &(struct cart_change){add, &addition, &once}, &cart);
     if (failed(st)) return st;
     if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
 
@@ -153,7 +154,7 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
     return status_ok();
 }
 
-/* The prices of now, beside those in the cart. Without the product service, or when it takes too
+/* Compares the cart's prices with the present ones. If the product service is away or takes too
  * long, the cart is still shown, unchecked. */
 static void compare_with_shop(struct call *call, const struct cart *cart,
                               CartService__CartStandardResponse *response)
@@ -201,17 +202,17 @@ static struct status get_cart(struct call *call, const CartService__GetCartReque
     return status_ok();
 }
 
-struct setting_quantity {
+struct quantity_change {
     const CartService__UpdateCartItemRequest *request;
     const struct cart_limits *limits;
 };
 
 static struct status set_quantity(const struct call *call, struct cart *cart, void *data)
 {
-    const struct setting_quantity *set = data;
+    const struct quantity_change *change = data;
 
-    return cart_set(call->arena, cart, set->request->product_id, set->request->variant_id,
-                    set->request->quantity, set->limits);
+    return cart_set(call->arena, cart, change->request->product_id, change->request->variant_id,
+                    change->request->quantity, change->limits);
 }
 
 static struct status update_cart_item(struct call *call,
@@ -219,7 +220,7 @@ static struct status update_cart_item(struct call *call,
                                       CartService__CartStandardResponse *response)
 {
     struct cart_service *service = call_service(call);
-    struct setting_quantity set = {request, &service->limits};
+    struct quantity_change change = {request, &service->limits};
     struct user user;
     struct cart cart;
     struct status st;
@@ -228,7 +229,8 @@ static struct status update_cart_item(struct call *call,
     if (failed(st)) return st;
 
     st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){.apply = set_quantity, .data = &set}, &cart);
+                                &(struct cart_change){.apply = set_quantity, .data = &change},
+                                &cart);
     if (failed(st)) return st;
 
     cart_reply(call, &cart, "cart updated", response);

@@ -15,11 +15,11 @@ extern const struct service_module cart_service;
 static struct {
     const char *name, *status, *currency;
     bool gone, empty;
-    int variants;          /* 0: as a product service of another make */
+    int variants;          /* 0: as the existing system's product service */
     int64_t unit_amount;   /* of variant 0; each further costs 100 more */
     double price;          /* of a product without variants */
     int64_t available;     /* of every variant; -1: not tracked */
-    enum status_code fail; /* what it answers instead */
+    enum status_code fail; /* the error to answer instead */
     bool hangs, no_batches;
     bool existing; /* as the existing system: failures are envelopes, no batches, no variants */
 } mug;
@@ -105,7 +105,7 @@ static struct status fake_batch(struct call *call,
 {
     if (mug.hangs) return fiber_sleep(call, 60 * 1000000);
     if (mug.fail) return status_make(mug.fail, 0, "the fake is told so");
-    if (mug.no_batches) return status_make(STATUS_UNIMPLEMENTED, 0, "of another make");
+    if (mug.no_batches) return status_make(STATUS_UNIMPLEMENTED, 0, "no batches here");
     if (mug.gone) return status_ok();
     response->products = arena_array(call->arena, ProductService__Product *, request->n_products);
     for (size_t i = 0; i < request->n_products; i++)
@@ -178,7 +178,7 @@ static struct status clear(struct call *call, struct stage *stage)
     return cart_service_clear_cart(call, stage->inside, &request, &response);
 }
 
-/* Never NULL, so that a test may look into it. */
+/* Never NULL, so that a test may read its members. */
 static CartService__CartData *get(struct call *call, struct stage *stage)
 {
     CartService__GetCartRequest request = CART_SERVICE__GET_CART_REQUEST__INIT;
@@ -388,14 +388,14 @@ static void repeats(struct call *call, struct stage *stage)
 
     as_ann(call);
     key_with(call, "k1", &keyed);
-    mug.fail = STATUS_UNAVAILABLE; /* what was refused may be asked again */
+    mug.fail = STATUS_UNAVAILABLE; /* a request that failed may be repeated */
     EXPECT(add_with(call, stage, 2, &keyed, &cart).code == STATUS_UNAVAILABLE);
     mug.fail = STATUS_OK;
     EXPECT_OK(add_with(call, stage, 2, &keyed, &cart));
     EXPECT(!is_replayed(&keyed) && cart && cart->total_items == 2);
     EXPECT_OK(add(call, stage, "mug", "", 5));
 
-    /* The first answer, also when the product is gone by now. */
+    /* The first answer, even though the product is gone by now. */
     mug.gone = true;
     stage_as(call, "ANN@example.com", "customer", "laptop");
     EXPECT_OK(add_with(call, stage, 2, &keyed, &cart));
@@ -408,14 +408,14 @@ static void repeats(struct call *call, struct stage *stage)
     EXPECT_REFUSED(add_with(call, stage, 2, &keyed, &cart), INVALID_ARGUMENT,
                    IDEMPOTENCY_KEY_INVALID);
 
-    /* Another's key is another key. */
+    /* The same key of another user is a different key. */
     stage_as(call, "bob@example.com", "customer", "phone");
     key_with(call, "k1", &keyed);
     EXPECT_OK(add_with(call, stage, 3, &keyed, &cart));
     EXPECT(!is_replayed(&keyed) && get(call, stage)->total_items == 3);
 }
 
-TEST(the_same_key_with_the_same_request_answers_the_same)
+TEST(the_same_key_with_the_same_request_gets_the_same_answer)
 {
     cart_play(repeats);
 }
@@ -559,7 +559,7 @@ static void takes_other_makes(struct call *call, struct stage *stage)
     EXPECT(cart->price_changed && cart->items[0]->current_unit_amount == 2050);
 }
 
-TEST(a_product_service_of_another_make_knows_no_variants)
+TEST(a_product_service_without_variants_works)
 {
     cart_play(takes_other_makes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the cart service: reads its settings, opens its store, registers its handlers. */
 #include "services/cart/cart_service.h"
 
 #include <string.h>
@@ -11,9 +11,9 @@ extern const struct service_module cart_service;
 static const struct setting settings[] = {
     {"CART_TTL", SETTING_DURATION, "7d", "How long a cart lives after its last change.", 60000,
      31536000000},
-    {"CART_LINES_MAX", SETTING_INTEGER, "100", "Different products in one cart.", 1,
+    {"CART_LINES_MAX", SETTING_INTEGER, "100", "Most lines (different variants) in one cart.", 1,
      CART_LINES_CAPACITY},
-    {"CART_QUANTITY_MAX", SETTING_INTEGER, "9999", "Pieces of one product in one cart.", 1,
+    {"CART_QUANTITY_MAX", SETTING_INTEGER, "9999", "Most pieces of one variant in one cart.", 1,
      CART_QUANTITY_CAPACITY},
     {0},
 };

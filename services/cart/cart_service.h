@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the cart service's own files share. */
+/* The cart service's state, shared by its wiring, its handlers and its part in events. */
 #ifndef SERVICES_CART_CART_SERVICE_H
 #define SERVICES_CART_CART_SERVICE_H
 
@@ -13,7 +13,7 @@ struct cart_service {
     struct cart_limits limits;
 };
 
-/* Subscribes to the orders that are made from carts, if there is a bus. */
+/* Subscribes to the events of orders that were made from carts, if there is a bus. */
 void cart_events_start(const struct service_context *context, struct cart_service *service);
 
 /* Applies one event of order-events; `data` is the struct cart_service. */

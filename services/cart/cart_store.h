@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port: what the cart service wants kept. An adapter fills the table; cart_store_test.c holds
- * each one to it.
+/* The port: what the cart service needs of its storage. An adapter fills the table;
+ * cart_store_test.c holds each adapter to it.
  *
  * A cart is one document at `cart:{email}` (the address in lower case) with a version and a time to
  * live. */
@@ -15,13 +15,13 @@
 
 struct cart_store;
 
-/* A request that may come twice: its record is kept in the transaction of its change. */
+/* A request that may be repeated: its idempotency record is written with its change. */
 struct cart_request {
     struct idempotency idempotency;
-    /* What is kept as the answer, where there is a key; on another thread. */
+    /* Makes the answer to keep, if there is a key. Runs on another thread. */
     struct str (*answer)(const struct call *call, const struct cart *cart);
-    struct str replayed; /* set by the store: data: the request was here before, this was its
-                            answer, and nothing was changed */
+    struct str replayed; /* set by the store for a repeated request: its first answer (nothing was
+                            changed); else data is NULL */
 };
 
 /* A change of a cart that was just read, or of a new one (version 0). A failed status leaves the
@@ -44,22 +44,22 @@ struct cart_store {
     /* The cart, or an empty one with version 0. */
     struct status (*load)(struct call *call, struct cart_store *store, const char *email,
                           struct cart *ret_cart);
-    /* Reads, changes and saves, losing nobody's change: with the next version if the cart is another
-     * one now (cart.changed). *ret_cart is unset if the request was here before. ABORTED (CART_CONTENDED) when others were faster too often,
-     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    /* Reads, changes and saves without losing anybody's change; a changed cart (cart.changed) gets
+     * the next version. *ret_cart stays unset for a repeated request. ABORTED (CART_CONTENDED)
+     * after too many lost races, FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*update)(struct call *call, struct cart_store *store, const char *email,
                             const struct cart_change *change, struct cart *ret_cart);
-    /* The answer to a request that was here before; data NULL if it is new or has no key.
+    /* The first answer to a repeated request; data NULL if the request is new or has no key.
      * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct cart_store *store,
                             const struct idempotency *idempotency, struct str *ret_answer);
-    /* Takes what was ordered out of a cart (cart_take_ordered), once for each event; a cart that is
-     * gone stays gone. */
+    /* Takes what was ordered out of a cart (cart_take_ordered), once for each event. A cart that no
+     * longer exists is not created. */
     struct status (*take_ordered)(struct call *call, struct cart_store *store,
                                   const struct event *event, const struct cart_order *order);
     void (*close)(struct cart_store *store);
 
-    /* The dead letters of what the store's service hears. */
+    /* Its inbox and dead letters are for the events that the service consumes. */
     struct events_store events;
 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Carts in the embedded store. An update is one job of the writer, so nobody can come between its
- * reading and its saving, and jobs that wait together share a commit. */
+/* The cart service's port on SQLite. An update is one job of the writer, so no other change comes
+ * between its reading and its saving, and jobs that wait together share a commit. */
 #include "services/cart/cart_store.h"
 
 #include "base/clock.h"
 #include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
-/* The day of expiry has the index, not the time: it changes at most once a day, so that a change of
- * a cart writes one page and not two. */
+/* The index is on the day of expiry rather than on its time: the day changes at most once a day, so
+ * most changes of a cart write one page and not two. */
 static const char *const migrations[] = {
     "CREATE TABLE carts ("
     "  key TEXT PRIMARY KEY,"
@@ -29,7 +29,7 @@ struct sqlite_cart_store {
     struct cart_store port;
     struct sqlite *db;
     int64_t ttl_us;
-    unsigned updates; /* since the start; only the writer counts */
+    unsigned updates; /* since the start; only the writer uses it */
 };
 
 static const char *key_of(const struct call *call, const char *email)
@@ -66,8 +66,7 @@ static struct status load(struct call *call, struct cart_store *port, const char
     return read_cart(call, &rows, email, now_us, ret_cart);
 }
 
-/* Some of the carts whose day has passed; a few at a time, so that no caller waits for a spring
- * clean. */
+/* Deletes a few of the carts whose day has passed; only a few, so that no caller waits long. */
 static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
 {
     return sqlite_exec(
@@ -76,7 +75,7 @@ static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
         "li", now_us / DAY_US, SWEEP_MAX);
 }
 
-/* A job's cart. */
+/* The cart that a job reads, changes and saves. */
 struct update {
     struct sqlite_cart_store *store;
     const char *key, *email;

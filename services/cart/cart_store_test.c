@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the cart service's port: each test runs against each adapter in the list below. */
 #include "services/cart/cart_store.h"
 
 #include <sqlite3.h>
@@ -102,7 +102,7 @@ static void expires(struct call *call, struct stage *stage)
 
     EXPECT_OK(add(call, "ann@example.com", "p", &cart));
     stage_pass_s(TTL_S - 60);
-    EXPECT_OK(add(call, "ann@example.com", "q", &cart)); /* lives anew */
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart)); /* its time to live starts again */
     int64_t created_us = cart.created_us;
     stage_pass_s(TTL_S - 60);
     EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
@@ -148,7 +148,7 @@ static void takes_once(struct call *call, struct stage *stage)
     EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
     EXPECT(cart.line_count == 1 && strcmp(cart.lines[0].product_id, "q") == 0);
 
-    /* Nothing to take: the cart stays as it is, and one that is not there is not made. */
+    /* With nothing to take the cart stays as it is, and a missing one is not created. */
     EXPECT_OK(take(call, "third", "ann@example.com", 3));
     EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
     EXPECT(cart.version == 8);
@@ -180,7 +180,7 @@ static void takes_once_in_races(struct call *call, struct stage *stage)
     EXPECT(cart_total_items(&cart) == 50);
 }
 
-TEST(of_a_hundred_deliveries_of_one_event_one_takes)
+TEST(of_a_hundred_deliveries_of_one_event_one_takes_effect)
 {
     for_each_adapter(takes_once_in_races);
 }
@@ -260,7 +260,7 @@ static void sweeps(struct call *call, struct stage *stage)
     EXPECT(stored_carts(stage) == 1);
 }
 
-TEST(expired_carts_are_swept_up_by_later_changes)
+TEST(later_changes_delete_expired_carts)
 {
     adapter = &adapters[0];
     stage_run(&(struct stage_plan){.module = &module}, sweeps);

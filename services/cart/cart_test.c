@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The changes of a cart, their limits, and what an order takes out of it. */
 #include "services/cart/cart.h"
 
 #include "base/test.h"
@@ -56,7 +57,7 @@ TEST(a_new_cart_is_empty)
     CHECK_INT(cart_total_items(&cart), ==, 0);
 }
 
-TEST(adding_sums_quantities_and_takes_over_the_price)
+TEST(adding_sums_quantities_and_takes_the_new_price)
 {
     struct cart cart;
 
@@ -76,7 +77,7 @@ TEST(adding_sums_quantities_and_takes_over_the_price)
     CHECK_INT(cart_total_items(&cart), ==, 6);
 }
 
-TEST(past_a_limit_nothing_changes_and_the_limit_is_named)
+TEST(beyond_a_limit_nothing_changes_and_the_limit_is_named)
 {
     struct cart cart;
 
@@ -101,7 +102,7 @@ TEST(past_a_limit_nothing_changes_and_the_limit_is_named)
     CHECK_OK(add(&cart, "r", "v", 1));
 }
 
-TEST(a_price_that_no_shop_has_is_refused)
+TEST(an_impossible_price_is_refused)
 {
     static const int64_t prices[] = {-1, CART_UNIT_AMOUNT_MAX + 1, INT64_MAX, INT64_MIN};
     struct cart cart;
@@ -241,7 +242,7 @@ TEST(a_cart_that_was_cleared_and_filled_again_since_its_order_stays)
     cart_take_ordered(&cart, state, &item, 1);
     CHECK(!cart.changed && cart.line_count == 1);
 
-    /* Neither is one that was begun after the cart that was ordered had expired. */
+    /* Nor from a cart that was begun after the ordered one had expired. */
     cart_take_ordered(&cart, "999.7", &item, 1);
     CHECK_INT(cart.line_count, ==, 1);
     /* An order of the cart as it is now takes the line. */
