@@ -34,8 +34,8 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-/* A letter of this event that was replayed, or is dead already, is dead once more; one that waits
- * to be replayed stays. */
+/* A letter of the same event that is dead or was replayed becomes dead again, with the new failure;
+ * one that is marked for replay stays as it is. */
 static struct status bury_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct burial *burial = data;
@@ -91,8 +91,10 @@ static struct status replay(struct call *call, struct dead_letters *letters, con
     struct status st = sqlite_write(call, db_of(letters), mark_job, &mark);
     if (failed(st)) return st;
     if (mark.changes == 0 && letter_id)
-        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
-                             "the group %s has no dead letter %lld", group, (long long)letter_id);
+        return status_printf(
+            call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
+            "the group %s has no dead letter %lld; list them with `argosy dlq list`", group,
+            (long long)letter_id);
     if (mark.changes == 0)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
                              "the group %s has no dead letters", group);
@@ -159,7 +161,7 @@ static void read_letter(const struct sqlite_rows *rows, struct dead_letter *ret_
     ret_letter->event.attempt = ret_letter->attempts + 1;
 }
 
-/* Stops early when the payloads are as much as one read may be. */
+/* Stops early once the payloads reach EVENTS_READ_SIZE. */
 static struct status read_letters(const struct call *call, struct sqlite_rows *rows, size_t max,
                                   struct dead_letter **ret_letters, size_t *ret_count)
 {

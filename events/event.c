@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Events as values: made from messages and unpacked again, and the partition of a key. */
 #include "events/event.h"
 
 #include "base/clock.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who offers and who subscribes, and how a commit wakes the shards. */
+/* The bus itself: its settings, the topics offered and subscribed to, and the hubs, which a commit
+ * with events wakes on every shard. */
 #include "events/events.h"
 
 #include "base/race_window.h"
@@ -7,10 +8,10 @@
 
 const struct setting events_settings[] = {
     {"EVENTS_URL", SETTING_URL, "embedded:",
-     "What carries events between services; embedded: are the services' own stores.", 0, 0},
+     "What carries events between services; `embedded:` is the services' own stores.", 0, 0},
     {"EVENTS_RETRIES", SETTING_INTEGER, "8",
-     "How often an event that a service cannot handle is tried again before it is a dead letter.",
-     0, 1000},
+     "How often an event whose handling failed is retried before it becomes a dead letter.", 0,
+     1000},
     {"EVENTS_RETENTION", SETTING_DURATION, "7d",
      "How long events are kept after all services have handled them.", 60000, 31536000000},
     {0},
@@ -28,9 +29,9 @@ static struct status check_url(const struct service_context *context)
     if (strncmp(url, "kafka:", 6) == 0)
         return status_printf(
             context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-            "EVENTS_URL=%s: events over Kafka are not there yet; use embedded:", url);
+            "EVENTS_URL=%s: Kafka is not supported yet; set it to `embedded:`", url);
     return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "EVENTS_URL=%s: events are carried by embedded:", url);
+                         "EVENTS_URL=%s is not supported; set it to `embedded:`", url);
 }
 
 static void on_message(struct shard *shard, void *data)
@@ -155,19 +156,19 @@ void events_offer(struct events *events, const char *topic, const struct events_
 }
 
 static struct metric handled = METRIC_COUNTER("argosy_events_handled_total",
-                                              "Events that were handed over, and what came of it.",
-                                              "group", "topic", "outcome");
+                                              "Events that were delivered, by outcome.", "group",
+                                              "topic", "outcome");
 static struct metric retried = METRIC_COUNTER(
-    "argosy_events_retries_total", "Events that were handed over again.", "group", "topic");
+    "argosy_events_retries_total", "Deliveries of events that were retried.", "group", "topic");
 static struct metric duration = METRIC_DURATION(
     "argosy_events_handler_seconds", "Duration of one handler of an event.", "group", "topic");
 static struct metric undelivered = METRIC_GAUGE(
     "argosy_events_undelivered", "Events that the group has not handled yet.", "group", "topic");
 static struct metric oldest = METRIC_GAUGE("argosy_events_oldest_undelivered_seconds",
-                                           "Age of the oldest event that waits in a queue.",
+                                           "Age of the oldest event that waits to be handled.",
                                            "group", "topic");
 static struct metric letters = METRIC_GAUGE("argosy_events_dead_letters",
-                                            "Dead letters that nobody has had replayed.", "group");
+                                            "Dead letters that have not been replayed.", "group");
 
 static void find_metrics(struct events_consumer *consumer)
 {
@@ -297,7 +298,7 @@ static void link_waiter(struct events_hub *hub, struct events_waiter *waiter)
     waiter->link = &hub->waiters;
 }
 
-/* A woken waiter may wait again at once: it is in the next round then. */
+/* A woken waiter may wait again at once; it then belongs to the next round. */
 static void wake_waiters(struct events_hub *hub)
 {
     struct events_waiter *round = hub->waiters;

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the embedded bus consists of; for the files of this folder only.
+/* The parts of the embedded bus, shared by the files of this folder only.
  *
  *     outbox --commit--> hub of each shard --wakes--> feed of each topic
  *                                                       reads the log once for all its groups
  *                                                       |
  *                                     partition's queue of each group (bounded)
  *                                                       |
- *                                     a fiber, while the queue holds something: handle,
- *                                     try again, bury
+ *                                     a fiber, while the queue is not empty: handle, retry,
+ *                                     bury
  *
  *     events.c            settings, offers and subscriptions, the hubs
- *     events_source.c     a topic's log: here, or fetched from another process
- *     events_feed.c       reads a topic and hands its events to the queues
+ *     events_source.c     a topic's log: in this process, or fetched from another one
+ *     events_feed.c       reads a topic and puts its events into the queues
  *     events_delivery.c   queues: one event after another, retries, dead letters
  *     events_keeper.c     positions, each second's replays and metrics, sweeping
  *     events_service.c    EventService
- *     events_message.c    events and letters as messages
+ *     events_message.c    events and dead letters as messages
  *
- * All of a hub, its feeds, groups and queues is touched on its shard only, but for what is
- * _Atomic. A partition belongs to the shard that its number modulo their count says, so that a key
- * is always handled on the same one and needs no lock. */
+ * A hub and its feeds, groups and queues are used on their shard only, except for _Atomic members.
+ * A partition belongs to the shard whose number is the partition's modulo the count of shards, so a
+ * key is always handled on the same shard and needs no lock. */
 #ifndef EVENTS_EVENTS_BUS_H
 #define EVENTS_EVENTS_BUS_H
 
@@ -40,7 +40,7 @@ enum {
 struct events_hub;
 struct events_feed;
 
-/* ---- who is there ---- */
+/* ---- stores, offers and consumers ---- */
 
 /* A log that topics of this process are read from. */
 struct events_known_log {
@@ -55,7 +55,7 @@ struct events_offer {
     struct events_known_log *known;
 };
 
-/* Where a topic's events come from. */
+/* The log of a topic, here or in another process. */
 struct events_source {
     const char *topic, *producer;
     const struct events_known_log *known; /* NULL: from another process */
@@ -69,11 +69,11 @@ struct events_consumer {
     struct events_subscription subscription;
     struct events_source source;
     struct events_group **groups; /* by shard, from events_start on */
-    int home;                     /* the shard that keeps its position */
-    bool counts_letters;          /* the first of its group */
+    int home;                     /* the shard that commits its position */
+    bool counts_letters;          /* the first consumer of its group measures the dead letters */
 
-    /* Of the home's keeper: */
-    int64_t committed; /* -1: nothing yet */
+    /* Used by the home's keeper: */
+    int64_t committed; /* the position last committed; -1: none yet */
 
     struct metric_series *handled, *failed, *dead, *retried, *duration;
     struct metric_series *undelivered, *oldest, *letters;
@@ -98,12 +98,12 @@ struct events {
     atomic_bool draining;
 };
 
-/* The offer of a topic that is produced here, or NULL. */
+/* The offer of a topic that this process produces, or NULL. */
 const struct events_offer *events_find_offer(const struct events *events, const char *topic);
 
 /* ---- a shard's side ---- */
 
-/* A call that waits for events of another shard's or its own commits. */
+/* A call that waits for commits with events, of any shard. */
 struct events_waiter {
     struct events_waiter *next, **link; /* `link` NULL: in no list */
     struct fiber_wait wait;
@@ -113,12 +113,12 @@ struct events_hub {
     _Alignas(64) struct events *events;
     struct shard *shard;
     struct events_feed *feeds;
-    struct events_batch *spare; /* batches for the next reads */
+    struct events_batch *spare; /* free batches for the next reads */
     int spare_count;
     struct events_waiter *waiters;
-    struct trace trace; /* of its own fibers; events have the one that made them */
+    struct trace trace; /* of the hub's own fibers; an event's handler runs in the event's trace */
     struct fiber_wait keeper;
-    int handled; /* since the keeper last looked */
+    int handled; /* events since the keeper last looked */
 
     /* Commits since the shard looked; any thread. One message is under way at most. */
     _Atomic uint64_t appended; /* logs, a bit each */
@@ -138,39 +138,39 @@ struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t
 
 /* ---- reading ---- */
 
-/* Events that were read together, and their memory; lives until the last of them is done with. */
+/* Events that were read together, and their memory; released with the last of them. */
 struct events_batch {
-    struct events_batch *next; /* spare ones */
+    struct events_batch *next; /* in the list of free batches */
     struct arena arena;
     int uses;
 };
 
 struct events_batch *events_batch_take(struct events_hub *hub);
-/* One use less; the last gives it back. */
+/* Ends one use; the last one returns the batch to the free ones. */
 void events_batch_drop(struct events_hub *hub, struct events_batch *batch);
 
-/* Where a group goes on. */
+/* The position from which a group continues. */
 struct status events_source_open(struct call *call, const struct events_source *source,
                                  const char *group, int64_t *ret_offset);
-/* As the store's read; what is read is in the call's arena. A log of another process is waited for
- * as long as `wait_ms` if there is nothing. */
+/* Like the store's read, into the call's arena. A log of another process waits up to `wait_ms` for
+ * events. */
 struct status events_source_read(struct call *call, const struct events_source *source,
                                  int64_t after, int64_t wait_ms, struct event **ret_events,
                                  size_t *ret_count, int64_t *ret_after);
 struct status events_source_commit(struct call *call, const struct events_source *source,
                                    const char *group, int64_t offset);
 
-/* ---- handing over ---- */
+/* ---- delivering ---- */
 
 /* One event that waits for a group, or is being handled. */
 struct events_delivery {
     struct events_delivery *next;
     struct events_batch *batch;
     const struct event *event;
-    int64_t letter_id; /* of a dead letter that is handed over again; else 0 */
+    int64_t letter_id; /* of a dead letter that is being replayed; else 0 */
 };
 
-/* The events of one partition for one group. The first stays in its place while it is handled. */
+/* The events of one partition for one group. The first stays in the queue while it is handled. */
 struct events_queue {
     struct events_group *group;
     struct events_delivery *first, *last;
@@ -184,13 +184,13 @@ struct events_group {
     struct events_hub *hub;
     struct events_feed *feed;
     struct events_group *next;       /* of the feed */
-    bool taking;                     /* part in what has just been read */
-    const struct events_queue *full; /* the queue that keeps it from taking more, or NULL */
-    int letters;                     /* that are in the queues */
+    bool taking;                     /* takes the events that have just been read */
+    const struct events_queue *full; /* the full queue that keeps it from taking more, or NULL */
+    int letters;                     /* dead letters in its queues */
 
     /* Written by the shard, read by the home's keeper. */
-    _Atomic int64_t read;      /* what follows has not been put into the queues; -1: not open yet */
-    _Atomic int64_t done;      /* everything up to here is done with; -1 */
+    _Atomic int64_t read;      /* events up to here were put into the queues; -1: not open yet */
+    _Atomic int64_t done;      /* the shard has finished with all up to here; -1: not open yet */
     _Atomic int64_t waiting;   /* events in the queues */
     _Atomic int64_t oldest_us; /* when the oldest of them happened; 0: none */
 
@@ -205,35 +205,35 @@ struct events_feed {
     struct events_group *groups;
     struct fiber_wait wait;
     bool dirty;   /* there may be something to read */
-    int failures; /* to read, in a row */
+    int failures; /* reads that failed in a row */
 };
 
-/* Pauses that double, from 50 ms to 10 s; `failures` from 1. */
+/* The pause after this many failures (from 1): it doubles from 50 ms to 10 s. */
 int64_t events_pause_us(int failures);
 
-/* Does this shard work through the partition? */
+/* Does the partition belong to this shard? */
 static inline bool events_hub_has(const struct events_hub *hub, int partition)
 {
     return partition % hub->events->shard_count == hub->shard->index;
 }
 
-/* Starts the feed's fiber; its groups are complete. */
+/* Starts the feed's fiber; no group is added afterwards. */
 void events_feed_start(struct events_feed *feed);
 void events_feed_wake(struct events_feed *feed);
 
-/* Puts one event of the batch into the partition's queue, which is worked through at once if it was
- * empty. False if the queue is full; it always has room for dead letters, which would else find it
- * full for as long as events keep coming. */
+/* Puts one event of the batch into the partition's queue and starts the queue's fiber if it was
+ * empty. False if the queue is full. There is always room for dead letters, which would otherwise
+ * find it full as long as events keep coming. */
 bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,
                       const struct event *event, int64_t letter_id);
-/* Starts what could not be started. */
+/* Starts the fibers of queues for which none could be started before. */
 void events_group_resume(struct events_group *group);
-/* Publishes how far the group has come on this shard. */
+/* Makes the group's position on this shard visible to the home's keeper. */
 void events_group_publish(struct events_group *group);
-/* Gives up what waits, after the end. */
+/* Releases the events that still wait, after the shard has stopped. */
 void events_group_release(struct events_group *group);
 
-/* ---- the rest ---- */
+/* ---- keeper and service ---- */
 
 void events_keeper_start(struct events_hub *hub);
 void events_service_add(struct events *events);

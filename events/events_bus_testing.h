@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of the bus: a module that produces events to "order-results", and one or two groups
- * that listen to them, all in one store. Included by test programs only.
+/* For the tests of the bus: a module that produces events on "order-results", and one or two groups
+ * that consume them, all in one store. Included by test programs only.
  *
  *     play(&(struct fixture){.groups = 1, .handle = apply}, settings, fn);
  *
@@ -16,7 +16,7 @@
 
 enum { GROUPS = 2, KEYS_MAX = 512 };
 
-/* One store that produces to "order-results", and groups that listen to it. */
+/* One store that produces on "order-results", and the groups that consume it. */
 static struct fixture {
     int groups;
     struct status (*handle)(struct call *call, const struct event *event, void *data);
@@ -34,7 +34,7 @@ static struct fixture {
 static struct seen {
     _Atomic int calls, effects, running, running_max;
     _Atomic int64_t last[KEYS_MAX]; /* the number that took effect last, by key */
-    _Atomic int disorder;           /* effects that came before or after their time */
+    _Atomic int disorder;           /* effects out of order */
 } seen[GROUPS];
 
 static const char *const schema[] = {
@@ -97,23 +97,23 @@ static inline void play(const struct fixture *what, const char *const *settings,
 
 /* ---- sending ---- */
 
-struct sending {
+struct numbered_events {
     int key, first, count;
     bool other_type;
 };
 
 static inline struct status send_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct sending *sending = data;
+    const struct numbered_events *load = data;
     Events__ReservationExpiredEvent message = EVENTS__RESERVATION_EXPIRED_EVENT__INIT;
     Events__OrderCancelledEvent other = EVENTS__ORDER_CANCELLED_EVENT__INIT;
     struct status st = status_ok();
     struct event event;
 
-    for (int i = 0; i < sending->count && !failed(st); i++) {
-        message.order_id = arena_printf(call->arena, "%d", sending->first + i);
-        event_make(call, "order-results", arena_printf(call->arena, "key-%d", sending->key),
-                   sending->other_type ? &other.base : &message.base, &event);
+    for (int i = 0; i < load->count && !failed(st); i++) {
+        message.order_id = arena_printf(call->arena, "%d", load->first + i);
+        event_make(call, "order-results", arena_printf(call->arena, "key-%d", load->key),
+                   load->other_type ? &other.base : &message.base, &event);
         st = outbox_sqlite_put(tx, &event);
     }
     return st;
@@ -122,9 +122,9 @@ static inline struct status send_job(const struct call *call, struct sqlite_tx *
 /* Events of one key with the numbers first, first + 1, ... */
 static inline void send_events(struct call *call, int key, int first, int count)
 {
-    struct sending sending = {key, first, count, false};
+    struct numbered_events load = {key, first, count, false};
 
-    EXPECT_OK(sqlite_write(call, fixture.db, send_job, &sending));
+    EXPECT_OK(sqlite_write(call, fixture.db, send_job, &load));
 }
 
 /* Waits until the condition holds, ten seconds at most. */

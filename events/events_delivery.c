@@ -3,19 +3,19 @@
  *
  *     put --> queue --> handle --OK--------------------------> next event
  *                         |
- *                         +--failed--> pause, handle again     EVENTS_RETRIES times
+ *                         +--failed--> pause, retry            EVENTS_RETRIES times
  *                                        |
  *                                        +--failed--> bury --> next event
  *
- * A replayed dead letter stands in the queue of its partition like an event, so that its key still
- * has one at a time; it is tried once, and settled. */
+ * A replayed dead letter goes through the queue of its partition like an event, so that there is
+ * still one delivery of its key at a time; it is tried once, and settled. */
 #include "base/clock.h"
 #include "events/events_bus.h"
 #include "observe/log.h"
 
 enum {
     HANDLE_TIMEOUT_MS = 30000,
-    /* A group whose queue was full takes more when this many are left. */
+    /* A group whose queue was full takes more events when only this many are left in it. */
     QUEUE_LOW = EVENTS_QUEUE_MAX / 2,
     /* The keeper is woken after this many. */
     HANDLED_MAX = 1000,
@@ -30,9 +30,9 @@ static void add(_Atomic int64_t *count, int amount)
 
 /* ---- one event ---- */
 
-/* On a call of its own, as a part of the trace that the event was made in. */
-static struct status hand_over(struct call *call, const struct events_consumer *consumer,
-                               const struct event *event)
+/* Calls the handler on a call of its own, in the event's trace. */
+static struct status call_handler(struct call *call, const struct events_consumer *consumer,
+                                  const struct event *event)
 {
     const struct events_subscription *subscription = &consumer->subscription;
     int64_t begun_us = clock_monotonic_us();
@@ -49,7 +49,7 @@ static struct status hand_over(struct call *call, const struct events_consumer *
     return st;
 }
 
-/* One attempt, as fate will have it. */
+/* One attempt to deliver, with the faults that a simulation asks for. */
 static struct status attempt(struct call *call, const struct events_consumer *consumer,
                              const struct event *event, const struct events *events, bool *ret_lost)
 {
@@ -64,15 +64,15 @@ static struct status attempt(struct call *call, const struct events_consumer *co
     }
     if (fate.lost) {
         *ret_lost = true;
-        return status_make(STATUS_UNAVAILABLE, 0, "lost on its way");
+        return status_make(STATUS_UNAVAILABLE, 0, "the simulation lost this delivery");
     }
-    st = hand_over(call, consumer, event);
-    if (!failed(st) && fate.doubled) st = hand_over(call, consumer, event);
+    st = call_handler(call, consumer, event);
+    if (!failed(st) && fate.doubled) st = call_handler(call, consumer, event);
     return st;
 }
 
-static void tell_failure(const struct call *call, const struct events_consumer *consumer,
-                         const struct event *event, struct status st, const char *what)
+static void log_failure(const struct call *call, const struct events_consumer *consumer,
+                        const struct event *event, struct status st, const char *what)
 {
     log_warn(call->trace, what, LOG_STR("group", consumer->subscription.group),
              LOG_STR("topic", event->topic), LOG_STR("type", event->type),
@@ -81,15 +81,15 @@ static void tell_failure(const struct call *call, const struct events_consumer *
              LOG_STR("error", st.message ? st.message : ""));
 }
 
-/* The store takes nothing now, and would not take a dead letter either. */
-static bool is_passing(struct status st)
+/* The store can't write at present, so it could not store a dead letter either. */
+static bool is_transient(struct status st)
 {
     return st.reason == ARGOSY__REASON__STORE_BUSY || st.reason == ARGOSY__REASON__STORE_FULL ||
            st.reason == ARGOSY__REASON__QUEUE_FULL;
 }
 
-/* Tries until it is handled or has failed too often; *ret_outcome says which. Fails only when the
- * shard stops. */
+/* Tries until the event is handled or has failed `attempts_max` times; *ret_outcome says which.
+ * Fails only when the shard stops. */
 static struct status try_event(struct call *call, const struct events_consumer *consumer,
                                struct event *event, int attempts_max, struct status *ret_outcome)
 {
@@ -102,10 +102,10 @@ static struct status try_event(struct call *call, const struct events_consumer *
         st = attempt(call, consumer, event, events, &lost);
         if (!failed(st)) break;
         if (failed(call_check(call))) return call_check(call);
-        if (!lost && !is_passing(st) && ++failures >= attempts_max) break;
+        if (!lost && !is_transient(st) && ++failures >= attempts_max) break;
         if (!lost) {
             metric_add(consumer->failed, 1);
-            tell_failure(call, consumer, event, st, "events: not handled, trying again");
+            log_failure(call, consumer, event, st, "events: an event was not handled; retrying");
             event->attempt++;
         }
         arena_reset(call->arena);
@@ -117,7 +117,7 @@ static struct status try_event(struct call *call, const struct events_consumer *
     return status_ok();
 }
 
-/* Notes what has become of it, however long the store refuses. */
+/* Stores a dead letter, or the result of a replay; retries until the store takes it. */
 static struct status record(struct call *call, const struct events_consumer *consumer,
                             const struct event *event, int64_t letter_id, struct status outcome)
 {
@@ -129,8 +129,7 @@ static struct status record(struct call *call, const struct events_consumer *con
         st = letter_id ? letters->settle(call, letters, letter_id, outcome)
                        : letters->bury(call, letters, group, event, outcome);
         if (!failed(st) || failed(call_check(call))) return st;
-        tell_failure(call, consumer, event, st,
-                     "events: a dead letter cannot be kept, trying again");
+        log_failure(call, consumer, event, st, "events: a dead letter cannot be stored; retrying");
         st = fiber_sleep(call, events_pause_us(failures));
         if (failed(st)) return st;
     }
@@ -146,7 +145,8 @@ static struct status deliver(struct call *call, const struct events_group *group
 
     st = try_event(call, consumer, &event, attempts_max, &outcome);
     if (failed(st)) return st;
-    if (failed(outcome)) tell_failure(call, consumer, &event, outcome, "events: a dead letter");
+    if (failed(outcome))
+        log_failure(call, consumer, &event, outcome, "events: an event became a dead letter");
     if (failed(outcome) || delivery->letter_id)
         st = record(call, consumer, &event, delivery->letter_id, outcome);
     if (!failed(st)) metric_add(failed(outcome) ? consumer->dead : consumer->handled, 1);
@@ -175,8 +175,8 @@ static void pop(struct events_queue *queue)
     if (++hub->handled == HANDLED_MAX) fiber_wake(hub->shard, &hub->keeper);
 }
 
-/* Ends with the queue, or with the shard: then what is left stays where it is, and comes again
- * after the next start. */
+/* Ends when the queue is empty, or when the shard stops: then the events that are left will be
+ * delivered after the next start. */
 static void work(struct call *call, void *data)
 {
     struct events_queue *queue = data;
@@ -195,7 +195,7 @@ static void start_working(struct events_queue *queue)
     if (queue->working || !queue->first || shard_is_stopping(hub->shard)) return;
     queue->working = true;
     struct status st = fiber_start(hub->shard, &hub->trace, work, queue);
-    if (failed(st)) queue->working = false; /* too many: the keeper tries again */
+    if (failed(st)) queue->working = false; /* too many fibers: the keeper tries again */
 }
 
 bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A feed reads a topic on one shard, once for all groups there.
  *
- *     open: where does each group go on?
+ *     open: load the position of each group
  *     again and again:
- *         the place: the lowest that a group has come to, of those that take more
+ *         find the lowest position among the groups that take more
  *         read some events from there
  *         put them into the queues of the groups that have not had them
  *         wait if the log has ended, or if no group takes more
  *
- * A group whose queue is full takes no more until half of it is done; the others go on without it,
- * and it gets what it missed by another reading. */
+ * A group whose queue is full takes no more until half of it is handled. The others go on without
+ * it, and a later read fetches what it missed. */
 #include "events/events_bus.h"
 #include "observe/log.h"
 
@@ -17,11 +17,11 @@ enum {
     PAUSE_FIRST_US = 50 * 1000,
     PAUSE_MAX_US = 10 * 1000 * 1000,
     PAUSE_DOUBLINGS_MAX = 8,
-    /* How long a fetch from another process waits for events; less if a group that is behind may
-       want to go on meanwhile. */
+    /* How long a fetch from another process waits for events; less if a group is behind and may
+       become free to take more meanwhile. */
     FETCH_WAIT_MS = 10000,
     FETCH_WAIT_BEHIND_MS = 100,
-    /* Reads in a row before others have their turn. */
+    /* Reads in a row before the fiber yields. */
     READS_IN_A_ROW = 4,
 };
 
@@ -77,8 +77,8 @@ static bool wants(const struct events_group *group, const struct event *event)
     return *types;
 }
 
-/* Those that take more and have had everything up to `after`. One that has become free while the
- * log was read may miss something between. */
+/* Selects the groups that take more and have had everything up to `after`. A group that became free
+ * while the log was read may be further back, and is left out. */
 static void choose_groups(struct events_feed *feed, int64_t after)
 {
     for (struct events_group *group = feed->groups; group; group = group->next)
@@ -109,7 +109,7 @@ static void distribute(struct events_feed *feed, struct events_batch *batch,
 
 /* ---- reading ---- */
 
-/* Where to read on; false if no group takes more. */
+/* Finds the position to read from; false if no group takes more. */
 static bool find_place(const struct events_feed *feed, int64_t *ret_after, bool *ret_behind)
 {
     bool found = false;
@@ -147,11 +147,11 @@ static struct status read_some(struct call *call, struct events_feed *feed, int6
 
     call_init_child(&reading, call, 0);
     reading.arena = &batch->arena;
-    feed->dirty = false; /* what is appended from here on may not be read */
+    feed->dirty = false; /* before the read, which may miss what is appended from here on */
     struct status st = events_source_read(&reading, feed->source, after, wait_ms, &events, &count,
                                           &read);
     if (failed(st)) {
-        feed->dirty = true; /* what is there was not read, and no commit may follow to say so */
+        feed->dirty = true; /* there may be unread events without another commit to wake the feed */
         st = status_dup(call->arena, st);
     } else {
         choose_groups(feed, after);
@@ -168,7 +168,7 @@ void events_feed_wake(struct events_feed *feed)
     fiber_wake(feed->hub->shard, &feed->wait);
 }
 
-/* One step: reads, or waits until there is something to read or somebody to read for. */
+/* One step: reads, or waits until there is something to read or a group takes more. */
 static struct status step(struct call *call, struct events_feed *feed)
 {
     bool remote = !feed->source->known, behind;
@@ -179,11 +179,11 @@ static struct status step(struct call *call, struct events_feed *feed)
     return read_some(call, feed, after, behind ? FETCH_WAIT_BEHIND_MS : FETCH_WAIT_MS);
 }
 
-/* After a failure: tells the first of a row, and pauses. */
+/* Pauses after a failure, and logs the first one in a row. */
 static struct status pause_after(struct call *call, struct events_feed *feed, struct status st)
 {
     if (feed->failures++ == 0)
-        log_warn(call->trace, "events: a topic cannot be read, trying again",
+        log_warn(call->trace, "events: a topic cannot be read; retrying",
                  LOG_STR("topic", feed->source->topic), LOG_STR("from", feed->source->producer),
                  LOG_STR("code", status_code_name(st.code)),
                  LOG_STR("error", st.message ? st.message : ""));
@@ -193,12 +193,12 @@ static struct status pause_after(struct call *call, struct events_feed *feed, st
 static void note_success(const struct call *call, struct events_feed *feed)
 {
     if (feed->failures > 0)
-        log_info(call->trace, "events: a topic is read again",
+        log_info(call->trace, "events: a topic can be read again",
                  LOG_STR("topic", feed->source->topic));
     feed->failures = 0;
 }
 
-/* Asks where the groups go on, until all have been answered or the shard stops. */
+/* Loads the groups' positions, retrying until all are known or the shard stops. */
 static struct status open_groups(struct call *call, struct events_feed *feed)
 {
     struct events_group *group = feed->groups;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a shard does beside handing events over, each on a fiber of its own, so that none waits for
- * another one, however much there is to do and however slowly a store or another process answers:
+/* What a shard does besides delivering events. Each duty has a fiber of its own, so that none waits
+ * for another, however much there is to do and however slowly a store or another process answers:
  *
- *     positions   how far the groups have come: each second and every thousand events
- *     seconds     replays, queues that could not be started, metrics; also has the feeds look for
- *                 commits that nobody told of, those of other processes: each second
- *     sweeping    removes what is old, in short jobs with pauses between, until there is no more;
+ *     positions   commits the groups' positions, each second and every thousand events
+ *     seconds     each second: replays, queues whose fiber could not be started, metrics; also
+ * makes                 the feeds look for commits of other processes, which don't wake them
+ *     sweeping    removes what is old, in short jobs with pauses between, until nothing is left;
  *                 looks again each second
  *
  * A group's position is the lowest of all shards. Each shard publishes its own; the keeper of the
- * group's home commits the lowest of them. */
+ * group's home commits the lowest. */
 #include "base/clock.h"
 #include "events/events_bus.h"
 #include "observe/log.h"
@@ -17,14 +17,14 @@
 enum {
     TICK_MS = 1000,
     US_PER_S = 1000000,
-    /* Between two jobs of the sweeper on one store: long enough to leave the most of the writer to
+    /* Between two sweeping jobs on one store: long enough to leave most of the writer's time to
      * others, short enough to remove rows faster than a full load of orders adds them. */
     SWEEP_PAUSE_US = 10000,
 };
 
 /* ---- positions ---- */
 
-/* The lowest of all shards; -1 while one of them has not begun. */
+/* The lowest position of all shards; -1 while one of them has not opened the topic. */
 static int64_t lowest_done(const struct events_consumer *consumer)
 {
     int64_t lowest = INT64_MAX;
@@ -36,7 +36,7 @@ static int64_t lowest_done(const struct events_consumer *consumer)
     return lowest;
 }
 
-/* The first commit makes the group known to those who sweep, even at 0. */
+/* Commits a group's position. The first commit, even of 0, makes the group known to sweeping. */
 static void commit(struct call *call, struct events_consumer *consumer)
 {
     int64_t done = lowest_done(consumer);
@@ -49,7 +49,7 @@ static void commit(struct call *call, struct events_consumer *consumer)
         return;
     }
     if (failed(call_check(call))) return;
-    log_debug(call->trace, "events: a group's position is not committed, trying again",
+    log_debug(call->trace, "events: a group's position could not be committed; retrying",
               LOG_STR("group", consumer->subscription.group),
               LOG_STR("topic", consumer->source.topic),
               LOG_STR("error", st.message ? st.message : ""));
@@ -100,7 +100,7 @@ static const struct events_consumer *find_consumer(const struct events *events, 
     return 0;
 }
 
-/* Are those of the last time still on their way here? */
+/* Are letters of the last round still in this shard's queues? */
 static bool letters_wait(const struct events_hub *hub, const char *group)
 {
     for (const struct events_consumer *consumer = hub->events->consumers; consumer;
@@ -119,7 +119,7 @@ static void refuse(struct call *call, struct dead_letters *kept, int64_t letter_
         status_make(STATUS_UNIMPLEMENTED, 0, "the group does not listen to this topic any more"));
 
     if (failed(st) && !failed(call_check(call)))
-        log_warn(call->trace, "events: a dead letter cannot be settled, trying again",
+        log_warn(call->trace, "events: a dead letter's replay cannot be recorded; retrying",
                  LOG_INT("letter", letter_id), LOG_STR("error", st.message ? st.message : ""));
 }
 
@@ -213,7 +213,7 @@ static struct status sweep(struct call *call, struct events_sweeper *sweeper, in
         struct status st = sweeper->sweep(call, sweeper, clock_now_us() - retention_us, &more);
         if (failed(call_check(call))) return call_check(call);
         if (failed(st)) {
-            log_warn(call->trace, "events: old rows cannot be removed, trying again",
+            log_warn(call->trace, "events: old rows cannot be removed; retrying",
                      LOG_STR("error", st.message ? st.message : ""));
             return status_ok();
         }
@@ -224,8 +224,8 @@ static struct status sweep(struct call *call, struct events_sweeper *sweeper, in
     return status_ok();
 }
 
-/* A store is swept by one shard. */
-static void keep_clean(struct call *call, void *data)
+/* Sweeps the stores of this shard; each store belongs to one shard. */
+static void keep_sweeping(struct call *call, void *data)
 {
     const struct events_hub *hub = data;
     const struct events *events = hub->events;
@@ -239,7 +239,7 @@ static void keep_clean(struct call *call, void *data)
 void events_keeper_start(struct events_hub *hub)
 {
     static void (*const duties[])(struct call * call, void *data) = {keep_positions, count_seconds,
-                                                                     keep_clean};
+                                                                     keep_sweeping};
 
     for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {
         struct status st = fiber_start(hub->shard, &hub->trace, duties[i], hub);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the bus does beside handing events over, while events come without a pause: more than a
- * thousand between any two seconds, for several seconds. */
+/* What the bus does besides delivering, while events come without a pause: more than a thousand a
+ * second, for several seconds. */
 #include "events/events_bus_testing.h"
 
 enum {
@@ -8,7 +8,7 @@ enum {
     BATCH = 400, /* events of one commit of the load */
     LOAD_KEYS = 200,
     OLD_ROWS = 30000, /* of the outbox and of the inbox, when the load begins */
-    HELD_KEY = 500,   /* its first event is handled as long as the load lasts */
+    HELD_KEY = 500,   /* the handling of its first event lasts as long as the load */
     HELD = 60,
     LETTER_KEY = 501,
 };
@@ -126,7 +126,7 @@ static void gives_back(struct call *call, struct stage *stage)
     EXPECT(number(call, "PRAGMA page_count") < pages * 11 / 10);
 }
 
-TEST(the_room_of_swept_rows_is_used_again)
+TEST(the_space_of_swept_rows_is_reused)
 {
     play(&(struct fixture){.groups = 1, .handle = take_note}, settings, gives_back);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox as a log. There is one writer at a time, so rows become visible in the order of their
- * numbers: nothing can still commit before what can be read. Reading is a short range on the
+ * numbers, and no row can still commit before one that can be read. Reading is a short range on the
  * shard's own connection; only moving a position is a job of the writer. */
 #include "events/events_sqlite.h"
 

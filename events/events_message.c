@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Converts events and dead letters to and from the messages of proto/events.proto. */
 #include "events/events_message.h"
 
 #include "rpc/timestamp.h"

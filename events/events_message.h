@@ -6,7 +6,7 @@
 #include "events.pb-c.h"
 #include "events/events_store.h"
 
-/* In the arena; texts and bytes are borrowed from the event, and the other way round. */
+/* In the arena. Texts and bytes are borrowed from the argument, in both directions. */
 Events__Event *event_to_message(struct arena *arena, const struct event *event);
 void event_from_message(const Events__Event *message, struct event *ret_event);
 

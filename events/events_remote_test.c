@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another process's topics, over real connections: EventService, and a second bus that has nothing
- * but its address. */
+/* Topics of another process, over real connections: EventService, and a second bus that knows only
+ * the other's address. */
 #include "events/events_bus_testing.h"
 
 #include "cart.rpc.h"
@@ -131,7 +131,7 @@ static void drains(struct call *call, struct stage *stage)
     EXPECT(fetcher.took_us < 5000000);
 }
 
-TEST(a_process_that_ends_sends_waiting_fetches_away)
+TEST(a_process_that_stops_ends_waiting_fetches)
 {
     play(&(struct fixture){0}, NULL, drains);
 }
@@ -198,7 +198,7 @@ TEST(the_port_of_one_service_serves_its_process_s_events_and_no_other_service)
 
 /* ---- a second process ---- */
 
-/* A bus that produces nothing: what it listens to comes over the network from the first. */
+/* A second bus, which produces nothing and fetches its topics from the first over the network. */
 static struct other {
     struct service_context context;
     struct events *events;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a restart leaves to be done, and what it does not do twice. */
+/* After a restart the remaining events are delivered, and none takes effect twice. */
 #include "events/events_bus_testing.h"
 
 enum { KEYS = 40, EACH = 25 };
@@ -29,7 +29,7 @@ static void send_all(struct call *call, int first)
     for (int key = 0; key < KEYS; key++) send_events(call, key, first, EACH);
 }
 
-/* Ends in the middle of it. */
+/* Stops while events are still being handled. */
 static void ends_soon(struct call *call, struct stage *stage)
 {
     send_all(call, 1);
@@ -42,12 +42,12 @@ static void goes_on(struct call *call, struct stage *stage)
     EVENTUALLY(call, number(call, "SELECT count(*) FROM effect") == 2 * KEYS * EACH);
     EXPECT(number(call, "SELECT count(*) FROM (SELECT DISTINCT key, number FROM effect)") ==
            2 * KEYS * EACH);
-    /* The order of effects is that of their keys: no number stands before a lower one. */
+    /* Effects have the order of their keys: no number comes before a lower one of the same key. */
     EXPECT(number(call, "SELECT count(*) FROM effect a JOIN effect b ON a.key = b.key AND "
                         "a.rowid < b.rowid AND a.number > b.number") == 0);
 }
 
-TEST(after_a_restart_the_rest_is_handed_over_and_nothing_takes_effect_twice)
+TEST(after_a_restart_the_rest_is_delivered_and_nothing_takes_effect_twice)
 {
     make_folder();
     play(&(struct fixture){.groups = 1, .handle = apply, .folder = folder}, NULL, ends_soon);
@@ -78,7 +78,7 @@ static void has_nothing_to_do(struct call *call, struct stage *stage)
     EXPECT(seen[0].calls == 1);
 }
 
-TEST(what_was_committed_does_not_come_again)
+TEST(events_below_the_committed_position_are_not_delivered_again)
 {
     make_folder();
     play(&(struct fixture){.groups = 1, .handle = apply, .folder = folder}, NULL, commits);
@@ -105,7 +105,7 @@ static void is_handled(struct call *call, struct stage *stage)
     EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
 }
 
-TEST(an_event_that_was_being_tried_again_comes_after_the_restart)
+TEST(an_event_that_was_being_retried_is_delivered_after_the_restart)
 {
     make_folder();
     play(&(struct fixture){.groups = 1, .handle = refuse, .folder = folder}, NULL,

@@ -4,7 +4,7 @@
 
 static const char *const few_retries[] = {"EVENTS_RETRIES=2", NULL};
 
-/* Which event fails, how often still, and what its attempts were. */
+/* Which event fails, how many more times, and which attempts were seen. */
 static _Atomic int64_t failing_number;
 static _Atomic int failures_left, attempts_seen, attempt_last;
 
@@ -45,7 +45,7 @@ static void tries_again(struct call *call, struct stage *stage)
     EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
 }
 
-TEST(what_fails_is_tried_again_with_growing_pauses_while_its_key_waits)
+TEST(a_failed_event_is_retried_with_growing_pauses_while_its_key_waits)
 {
     play_failing(2, tries_again);
 }
@@ -86,7 +86,7 @@ static struct status fail_to_read(struct call *call, struct events_log *log, con
     return true_read(call, log, topic, after, max, ret_events, ret_count, ret_after);
 }
 
-/* Nothing else is committed meanwhile, and the keeper looks once a second only. */
+/* Nothing else is committed meanwhile, and the keeper looks only once a second. */
 static void reads_again(struct call *call, struct stage *stage)
 {
     enum { TIMES = 6, EACH_US = 500000 };
@@ -106,7 +106,7 @@ static void reads_again(struct call *call, struct stage *stage)
     EXPECT(clock_monotonic_us() - begun_us < TIMES * EACH_US);
 }
 
-TEST(a_read_that_failed_is_tried_again_after_its_pause)
+TEST(a_failed_read_is_retried_after_its_pause)
 {
     play(&(struct fixture){.groups = 1, .handle = apply}, few_retries, reads_again);
 }
@@ -190,7 +190,7 @@ static void is_replayed(struct call *call, struct stage *stage)
                    DEAD_LETTER_NOT_FOUND);
 }
 
-TEST(a_replayed_letter_is_handed_over_once_more)
+TEST(a_replayed_letter_is_delivered_once_more)
 {
     play_failing(4, is_replayed);
 }
@@ -218,7 +218,7 @@ static void buries_at_last(struct call *call, struct stage *stage)
     EXPECT(strcmp(state_of_first(call), "dead") == 0);
 }
 
-TEST(a_letter_that_cannot_be_kept_is_not_dropped)
+TEST(a_letter_that_cannot_be_stored_is_not_dropped)
 {
     play_failing(1000, buries_at_last);
 }

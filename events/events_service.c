@@ -8,7 +8,7 @@
 
 enum {
     LETTERS_DEFAULT = 100,
-    /* Nobody tells of the commits of another process that has the same store. */
+    /* How often a waiting call looks for commits of other processes, which don't wake it. */
     LOOK_MS = 500,
 };
 
@@ -37,7 +37,7 @@ static void answer_fetch(struct arena *arena, const struct event *events, size_t
 }
 
 /* Reads until there are events, or the time is over. The bound of one read keeps the answer below
- * that of a message. */
+ * the size limit of a message. */
 static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
                                   Events__FetchEventsResponse *response)
 {

@@ -5,7 +5,7 @@
 #include "events.rpc.h"
 #include "events/events_bus.h"
 
-/* What a fetch may take besides its waiting. */
+/* Time limits; a fetch has this in addition to its waiting. */
 enum { FETCH_TIMEOUT_MS = 10000, COMMIT_TIMEOUT_MS = 5000 };
 
 static struct status fetch(struct call *call, const struct events_source *source,
@@ -17,7 +17,7 @@ static struct status fetch(struct call *call, const struct events_source *source
     return event_service_fetch_events_with(call, source->channel, request, &options, ret_response);
 }
 
-/* The other side knows where the group goes on and says it with the first event. */
+/* The other process has the group's position and sends it with the first answer. */
 static struct status open_remote(struct call *call, const struct events_source *source,
                                  const char *group, int64_t *ret_offset)
 {

@@ -53,7 +53,7 @@ static struct str fingerprint_of(const struct idempotency *idempotency)
     return str_sized(idempotency->fingerprint, IDEMPOTENCY_FINGERPRINT_SIZE);
 }
 
-/* What to say to a request whose key is taken. */
+/* The answer to a request whose key was taken before. */
 static struct status answer_again(const struct idempotency *idempotency,
                                   const struct sqlite_rows *rows, struct str *ret_answer)
 {
@@ -61,14 +61,15 @@ static struct status answer_again(const struct idempotency *idempotency,
         return idempotency_key_reused();
     if (sqlite_column_is_null(rows, 1))
         return status_make(STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING,
-                           "the first request with this Idempotency-Key has not ended yet");
+                           "the first request with this Idempotency-Key is still running; repeat "
+                           "this one later");
     struct str answer = sqlite_column_blob(rows, 1);
     *ret_answer = answer.data ? answer : STR("");
     return status_ok();
 }
 
-/* The record's number grows with its time, which is what sweeping goes by: so one that is too old
- * makes room for a new one instead of being changed. */
+/* Sweeping relies on records whose numbers grow with their times, so an outdated record is replaced
+ * by a new one rather than updated. */
 static struct status take_key(struct sqlite_tx *tx, const struct idempotency *idempotency,
                               int64_t now_us)
 {

@@ -2,12 +2,13 @@
 /* Outbox, inbox, dead letters and idempotency records in a service's own SQLite database: the
  * adapters of the ports in events_store.h, and what a service calls inside its jobs.
  *
- *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA, 0};
+ *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA,
+ * 0};
  *
  *     static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {
  *         st = idempotency_sqlite_begin(tx, &create->idempotency, now_us, &create->answer);
- *         if (failed(st) || create->answer.data) return st;       refused, or answered before
+ *         if (failed(st) || create->answer.data) return st;       refused, or repeated
  *         ... insert the order ...
  *         event_make(call, "order-events", order->order_id, &created.base, &event);
  *         st = outbox_sqlite_put(tx, &event);
@@ -18,7 +19,7 @@
  *     static struct status apply_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {
  *         st = inbox_sqlite_take(tx, apply->event, &fresh);
- *         if (failed(st) || !fresh) return st;                    was here before: nothing to do
+ *         if (failed(st) || !fresh) return st;                    applied before: nothing to do
  *         ... the effect ...
  *     } */
 #ifndef EVENTS_EVENTS_SQLITE_H
@@ -28,7 +29,7 @@
 #include "events/idempotency.h"
 #include "store/sqlite/sqlite.h"
 
-/* One migration, to be put into the table of the service's own; it never changes once released.
+/* One migration, for the service's own table of migrations; it never changes once released.
  *
  * The outbox has the columns that Debezium's outbox event router reads (id, aggregatetype,
  * aggregateid, type, payload), with the topic as aggregatetype: route.topic.replacement is
@@ -90,33 +91,34 @@ struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db);
 
 /* ---- inside a job of the writer ---- */
 
-/* Puts an event into the log; it is handed on after the commit. */
+/* Puts an event into the log; it is delivered after the commit. */
 struct status outbox_sqlite_put(struct sqlite_tx *tx, const struct event *event);
 
-/* Notes that an event takes effect in this transaction; *ret_fresh false: it has before. */
+/* Notes that an event takes effect in this transaction; *ret_fresh is false if it already has. */
 struct status inbox_sqlite_take(struct sqlite_tx *tx, const struct event *event, bool *ret_fresh);
 
-/* The record of a request with a key (without one: OK, no answer, nothing is kept):
- *   - none, or one older than IDEMPOTENCY_KEPT_US: OK, *ret_answer.data NULL, and the key is taken:
- *     it runs until it is finished or forgotten. Taking and finishing in one job shows nobody the
- *     state between; a request that calls others commits in between.
- *   - finished, the same fingerprint: OK, and *ret_answer is the first answer.
- *   - another fingerprint: FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED).
+/* Looks up and takes the key of a request. A request without a key is OK and leaves no record. If
+ * the key's record is
+ *   - missing or older than IDEMPOTENCY_KEPT_US: OK, *ret_answer.data is NULL, and the key is
+ * taken:     the request counts as running until it is finished or forgotten. If the same job
+ * finishes it,     nobody sees the state between; a request that calls other services commits in
+ * between.   - finished, with the same fingerprint: OK, and *ret_answer is the first answer.
+ *   - of another fingerprint: FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED).
  *   - still running: ABORTED (IDEMPOTENCY_KEY_RUNNING). */
 struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,
                                        int64_t now_us, struct str *ret_answer);
-/* Keeps the answer. Fine without a key. */
+/* Stores the answer. Does nothing without a key. */
 struct status idempotency_sqlite_finish(struct sqlite_tx *tx, const struct idempotency *idempotency,
                                         struct str answer);
-/* The request had no effect: its key may be used again. Fine without a key. */
+/* Frees the key of a request that had no effect. Does nothing without a key. */
 struct status idempotency_sqlite_forget(struct sqlite_tx *tx,
                                         const struct idempotency *idempotency);
 
 /* ---- on a shard ---- */
 
-/* Looks for the first answer without taking the key, for requests that ask others before their job:
- * answers as idempotency_sqlite_begin does, and *ret_answer.data NULL where that would take it. Not
- * finding one promises nothing; the job still begins with idempotency_sqlite_begin. */
+/* Looks for the first answer without taking the key, for requests that call other services before
+ * their job: answers as idempotency_sqlite_begin does, with *ret_answer.data NULL where that would
+ * take the key. That promises nothing; the job still begins with idempotency_sqlite_begin. */
 struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
                                       const struct idempotency *idempotency, int64_t now_us,
                                       struct str *ret_answer);

@@ -114,7 +114,7 @@ static void check_inbox(struct call *call, int number)
     EXPECT(scene_number(call, "SELECT count(*) FROM effect") == 2);
 }
 
-TEST(an_event_that_comes_twice_takes_effect_once)
+TEST(an_event_that_is_delivered_twice_takes_effect_once)
 {
     play(check_inbox);
 }
@@ -207,7 +207,7 @@ static void check_forgetting(struct call *call, int number)
     EXPECT_OK(run(call, &second, BEGIN));
     second.answer = STR("answer");
     EXPECT_OK(run(call, &second, FINISH));
-    EXPECT_OK(run(call, &second, FORGET)); /* what has ended stays */
+    EXPECT_OK(run(call, &second, FORGET)); /* a finished request is not forgotten */
     EXPECT_OK(run(call, &second, BEGIN));
     EXPECT(str_equal(second.answer, STR("answer")));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the port: each test runs against each adapter in the list below. */
 #include "events/events_sqlite.h"
 
 #include "events.pb-c.h"
@@ -180,7 +180,7 @@ static void reads_past_foreign(struct call *call, struct stage *stage)
     EXPECT(count == 1 && events[0].key[0] == 'a' && events[0].offset == after);
 }
 
-TEST(events_of_other_topics_are_passed_in_bounded_steps)
+TEST(events_of_other_topics_are_skipped_in_bounded_steps)
 {
     for_each_adapter(reads_past_foreign);
 }
@@ -378,7 +378,7 @@ static void sweeps(struct call *call, struct stage *stage)
     EXPECT(last == 4); /* offsets are never used again */
 }
 
-TEST(sweeping_takes_what_is_old_and_passed_and_never_the_dead)
+TEST(sweeping_removes_what_is_old_and_passed_and_never_dead_letters)
 {
     for_each_adapter(sweeps);
 }

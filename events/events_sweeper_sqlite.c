@@ -5,9 +5,9 @@
 #include "base/clock.h"
 
 enum {
-    SWEEP_ROWS = 128,      /* of one table that one statement looks at */
-    SWEEP_ROUNDS_MAX = 64, /* of such statements in one sweep */
-    SWEEP_US = 3000,       /* how long one sweep may keep the writer from its other jobs */
+    SWEEP_ROWS = 128,      /* rows of one table that one statement looks at */
+    SWEEP_ROUNDS_MAX = 64, /* rounds of such statements in one sweep */
+    SWEEP_US = 3000,       /* how long one sweep may occupy the writer */
 };
 
 struct sqlite_events_sweeper {
@@ -24,8 +24,7 @@ struct sweep {
     bool more;
 };
 
-/* Is there anything to do? Looks at the oldest row of each table, so that a sweep in vain costs no
- * commit. */
+/* Looks at the oldest row of each table, so that a sweep which finds nothing costs no commit. */
 static struct status find_old(const struct call *call, struct sqlite *db, const struct sweep *sweep,
                               bool *ret_found)
 {
@@ -44,8 +43,8 @@ static struct status find_old(const struct call *call, struct sqlite *db, const 
     return rows.status;
 }
 
-/* Looks at the oldest rows of each table, and removes those that are old. *ret_more: in one of them
- * all were. */
+/* Looks at the first SWEEP_ROWS rows of each table and removes the old ones. *ret_more: in one
+ * table all of them were old. */
 static struct status sweep_round(struct sqlite_tx *tx, const struct sweep *sweep, bool *ret_more)
 {
     int outbox = 0, inbox = 0, keys = 0, letters = 0;

@@ -30,7 +30,7 @@ TEST(ten_thousand_events_reach_both_groups_once_and_in_the_order_of_their_keys)
 
 static void passes_over(struct call *call, struct stage *stage)
 {
-    struct sending other = {.key = 1, .first = 1, .count = 1000, .other_type = true};
+    struct numbered_events other = {.key = 1, .first = 1, .count = 1000, .other_type = true};
 
     EXPECT_OK(sqlite_write(call, fixture.db, send_job, &other));
     send_events(call, 1, 1, 1);
@@ -38,7 +38,7 @@ static void passes_over(struct call *call, struct stage *stage)
     EXPECT(seen[0].calls == 1);
 }
 
-TEST(events_of_other_types_are_passed_over)
+TEST(events_of_other_types_are_skipped)
 {
     play(&(struct fixture){.groups = 1, .handle = apply}, NULL, passes_over);
 }
@@ -79,7 +79,7 @@ static void is_quick(struct call *call, struct stage *stage)
     EXPECT(best_us < 20000);
 }
 
-TEST(an_event_is_handed_over_right_after_its_commit)
+TEST(an_event_is_delivered_right_after_its_commit)
 {
     play(&(struct fixture){.groups = 1, .handle = apply}, NULL, is_quick);
 }
@@ -90,7 +90,7 @@ enum { BACKLOG = 3000 };
 
 static _Atomic bool gate_open;
 
-/* The first group waits at the gate. */
+/* The handler of the first group waits at the gate. */
 static struct status wait_or_apply(struct call *call, const struct event *event, void *data)
 {
     while (*(int *)data == 0 && !gate_open) {
@@ -126,7 +126,7 @@ static void holds_back(struct call *call, struct stage *stage)
     EXPECT(seen[0].running_max == 1);
 }
 
-TEST(a_slow_group_is_not_swamped_and_holds_up_no_other)
+TEST(a_slow_group_is_not_flooded_and_delays_no_other)
 {
     gate_open = false;
     play(&(struct fixture){.groups = GROUPS, .handle = wait_or_apply}, NULL, holds_back);

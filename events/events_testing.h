@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of services that send or take events, beside rpc/rpc_testing.h. Included by test
- * programs only.
+/* For the tests of services that publish or consume events; used with rpc/rpc_testing.h. Included
+ * by test programs only.
  *
  *     static const struct stage_plan plan = {.module = &order_service, EVENTS_STAGE};
  *
- * The module finds a bus that hands over nothing by itself, so that a test decides what comes when:
+ * The module finds a bus that delivers nothing by itself, so that a test decides what comes when:
  *
  *     stage_hand(call, "payment-events", order_id, &authorized.base)   its handler's status
- *     event = stage_sent(call, "order-events", &place)                 what it has sent, one by one
+ *     event = stage_sent(call, "order-events", &place)                 its events, one by one
  *
- * With EVENTS_STAGE_RUNNING instead the bus works, for a module that listens to its own topics; one
- * that listens to others' waits for them in vain. */
+ * With EVENTS_STAGE_RUNNING instead the bus runs, for a module that subscribes to its own topics;
+ * nothing arrives on topics of other services. */
 #ifndef EVENTS_EVENTS_TESTING_H
 #define EVENTS_EVENTS_TESTING_H
 
@@ -52,9 +52,9 @@ static inline bool stage_is_wanted(const struct events_subscription *subscriptio
     return false;
 }
 
-/* Hands one event to the module's subscriptions as the bus would: only if one asks for its type,
- * as a part of the shop, on behalf of nobody. May be repeated with the same event. The last
- * failure. */
+/* Delivers one event to the module's subscriptions as the bus would: only if one wants its type,
+ * and with the identity of a process of the shop. May be repeated with the same event. Returns the
+ * last failure. */
 static inline struct status stage_hand_event(struct call *call, const struct event *event)
 {
     struct status st = status_ok();
@@ -72,7 +72,7 @@ static inline struct status stage_hand_event(struct call *call, const struct eve
     return st;
 }
 
-/* A new event of the message, handed over. */
+/* Makes a new event from the message and delivers it. */
 static inline struct status stage_hand(struct call *call, const char *topic, const char *key,
                                        const ProtobufCMessage *message)
 {

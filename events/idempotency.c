@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The key of a request, the fingerprint of what it asks, and the first answer sent again. */
 #include "events/idempotency.h"
 
 #include <openssl/sha.h>
@@ -9,12 +10,12 @@ static struct status invalid_key(void)
 {
     return status_make(
         STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IDEMPOTENCY_KEY_INVALID,
-        "an Idempotency-Key is 1 to 255 printable characters of ASCII, plain or as a "
+        "an Idempotency-Key must be 1 to 255 printable ASCII characters, plain or as a "
         "quoted string");
 }
 
-/* The text of a quoted string (RFC 8941, section 3.3.3): `\` stands before a `"` or a `\`, and
- * before nothing else. False if it is none. */
+/* Reads a quoted string (RFC 8941, section 3.3.3), in which `\` escapes only `"` and `\`. False if
+ * it is malformed. */
 static bool unquote(struct arena *arena, struct str quoted, struct str *ret_text)
 {
     char *text = arena_alloc(arena, quoted.length);
@@ -41,7 +42,7 @@ static bool is_printable(struct str text)
     return true;
 }
 
-/* The type is hashed with its NUL, so that no two requests run into one. */
+/* The type is hashed with its NUL, so that no type and bytes read like those of another request. */
 static void take_fingerprint(struct arena *arena, const ProtobufCMessage *request,
                              uint8_t ret_fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE])
 {
@@ -78,7 +79,7 @@ struct status idempotency_of_call(const struct call *call, const struct user *us
 struct status idempotency_key_reused(void)
 {
     return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
-                       "this Idempotency-Key was given with another request");
+                       "this Idempotency-Key was used with another request; use a new one");
 }
 
 struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response)
@@ -100,7 +101,8 @@ struct status idempotency_replay(const struct call *call, struct str answer,
     struct status st = rpc_unpack(call->arena, descriptor, answer, &first);
     if (failed(st))
         return status_printf(call->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
-                             "the kept answer is no %s", descriptor->name);
+                             "the stored answer of an Idempotency-Key is not a %s",
+                             descriptor->name);
     memcpy(response, first, descriptor->sizeof_message);
     return idempotency_mark_replayed(call);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that may come twice and have their effect once: the key that a client gives with a POST
+/* Requests that may be repeated and take effect once, by the key that a client sends with a POST
  * (metadata `idempotency-key`; over HTTP the header Idempotency-Key of
  * draft-ietf-httpapi-idempotency-key-header, plain or as a quoted string).
  *
@@ -7,8 +7,8 @@
  *     ... the store's job: begin, effect, finish with idempotency_answer(...) ...
  *     if (answer.data) return idempotency_replay(call, answer, &response->base);
  *
- * The record is kept by the service's store in the transaction of the effect (events_sqlite.h). A
- * key belongs to its caller, and is kept for a day. */
+ * The service's store writes the record in the transaction of the effect (events_sqlite.h). A key
+ * belongs to its caller, and is kept for a day. */
 #ifndef EVENTS_IDEMPOTENCY_H
 #define EVENTS_IDEMPOTENCY_H
 
@@ -25,9 +25,9 @@ struct idempotency {
     uint8_t fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE]; /* SHA-256 of the request's type and bytes */
 };
 
-/* The key of the call's request. A request without one is fine, and never repeated.
- * INVALID_ARGUMENT (IDEMPOTENCY_KEY_INVALID) for one that is empty, too long, or not printable
- * ASCII. */
+/* Reads the key of the call's request; OK also without one, and then the request never counts as
+ * repeated. INVALID_ARGUMENT (IDEMPOTENCY_KEY_INVALID) for a key that is empty, too long, or not
+ * printable ASCII. */
 struct status idempotency_of_call(const struct call *call, const struct user *user,
                                   const ProtobufCMessage *request,
                                   struct idempotency *ret_idempotency);
@@ -37,19 +37,19 @@ static inline bool idempotency_given(const struct idempotency *idempotency)
     return idempotency->key[0] != '\0';
 }
 
-/* What to say to a key that was given with another request: FAILED_PRECONDITION
+/* The error for a key that was sent with another request before: FAILED_PRECONDITION
  * (IDEMPOTENCY_KEY_REUSED). */
 struct status idempotency_key_reused(void);
 
-/* An answer as it is kept. */
+/* An answer in the form in which it is stored. */
 struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response);
 
-/* Fills an initialised response with the first answer, and marks the reply as repeated (metadata
- * `idempotent-replayed: true`). DATA_LOSS if it is none. */
+/* Fills an initialized response with the first answer, and marks the reply as replayed (metadata
+ * `idempotent-replayed: true`). DATA_LOSS if the stored answer can't be read. */
 struct status idempotency_replay(const struct call *call, struct str answer,
                                  ProtobufCMessage *response);
 
-/* Marks the reply as the answer to an earlier request, for what is recognised without a key. */
+/* Marks the reply as replayed; for repeated requests that are recognized without a key. */
 struct status idempotency_mark_replayed(const struct call *call);
 
 #endif

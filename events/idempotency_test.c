@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key of a request and the answer that is given again, through real calls. */
+/* The key of a request and the first answer sent again, through real calls. */
 #include "events/idempotency.h"
 
 #include "events.rpc.h"
 #include "rpc/rpc_testing.h"
 
-/* What the last call had, and the answer of the first. */
+/* What the last call's key was, and the answer of the first call. */
 static struct arena kept;
 static struct idempotency taken;
 static struct str first_answer;
 
-/* Any rpc would do: this one answers how often it had an effect. */
+/* Any rpc would do; this one answers how often it has taken effect. */
 static struct status replay_dead_letters(struct call *call,
                                          const Events__ReplayDeadLettersRequest *request,
                                          Events__ReplayDeadLettersResponse *response)
@@ -128,7 +128,7 @@ static void replays(struct call *call, struct stage *stage)
     EXPECT(ask(call, stage->inside, "k", &again, &second).code == STATUS_DATA_LOSS);
 }
 
-TEST(the_first_answer_comes_again_and_is_marked)
+TEST(the_first_answer_is_sent_again_and_marked)
 {
     play(replays);
 }

@@ -26,7 +26,7 @@ static inline void key_with(struct call *call, const char *key, struct keyed *re
     ret_keyed->options.ret_metadata = &ret_keyed->answered;
 }
 
-/* Was the last answer the first one again? */
+/* Was the last answer marked as replayed? */
 static inline bool is_replayed(const struct keyed *keyed)
 {
     return str_is(http_headers_get(&keyed->answered, "idempotent-replayed"), "true");
