@@ -16,7 +16,7 @@ static struct sqlite *db_of(struct dead_letters *letters)
     return ((struct sqlite_dead_letters *)letters)->db;
 }
 
-/* Their numbers are on the disk. */
+/* The numbers are stored on the disk. */
 enum state { STATE_DEAD, STATE_REPLAY, STATE_REPLAYED, STATE_COUNT };
 
 static const char *const state_names[STATE_COUNT] = {"dead", "replay", "replayed"};

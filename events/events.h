@@ -44,9 +44,9 @@ typedef struct event_fate event_fate_fn(const struct event *event, const char *g
 struct status events_new(const struct service_context *context, struct events **ret_events);
 void events_free(struct events *events);
 
-/* Serves a topic out of the log of this store, which must have one, and has the store swept.
- * `events` NULL: nothing happens, here and in events_subscribe (for tests and tools that run a
- * service without a bus). The ports are borrowed for the life of `events`. */
+/* Serves a topic from the log of this store, which must have one, and sweeps the store. With
+ * `events` NULL this and events_subscribe do nothing (for tests and tools that run a service
+ * without a bus). The ports are borrowed for the life of `events`. */
 void events_offer(struct events *events, const char *topic, const struct events_store *store);
 
 struct events_subscription {
@@ -60,7 +60,7 @@ struct events_subscription {
      * different keys. */
     struct status (*handle)(struct call *call, const struct event *event, void *data);
     void *data;
-    const struct events_store *store; /* the group's own: it must have dead letters, and is swept */
+    const struct events_store *store; /* the group's own; must have dead letters, and is swept */
 };
 
 /* The subscription is copied; what it points to is borrowed for the life of `events`. */

@@ -30,10 +30,10 @@
 #include "observe/metrics.h"
 
 enum {
-    EVENTS_LOGS_MAX = 64, /* bits of a mask */
+    EVENTS_LOGS_MAX = 64, /* the bits of a mask */
     EVENTS_SWEEPERS_MAX = 64,
-    EVENTS_QUEUE_MAX = 128,  /* events of one partition that wait for one group */
-    EVENTS_LETTERS_MAX = 32, /* dead letters of one group that are handed over again at a time */
+    EVENTS_QUEUE_MAX = 128,  /* events in the queue of one partition for one group */
+    EVENTS_LETTERS_MAX = 32, /* dead letters of one group that are replayed at a time */
     EVENTS_READ_MAX = 256,   /* events of one read */
 };
 
@@ -42,11 +42,11 @@ struct events_feed;
 
 /* ---- stores, offers and consumers ---- */
 
-/* A log that topics of this process are read from. */
+/* A log of this process, from which topics are read. */
 struct events_known_log {
     struct events *events;
     struct events_log *log;
-    int number; /* from 0, of its bit in masks */
+    int number; /* from 0: its bit in masks */
 };
 
 struct events_offer {
@@ -58,8 +58,8 @@ struct events_offer {
 /* The log of a topic, here or in another process. */
 struct events_source {
     const char *topic, *producer;
-    const struct events_known_log *known; /* NULL: from another process */
-    struct rpc_channel *channel;          /* of that */
+    const struct events_known_log *known; /* NULL: the log is in another process */
+    struct rpc_channel *channel;          /* to that process */
 };
 
 /* One group's subscription to one topic. */
@@ -120,8 +120,8 @@ struct events_hub {
     struct fiber_wait keeper;
     int handled; /* events since the keeper last looked */
 
-    /* Commits since the shard looked; any thread. One message is under way at most. */
-    _Atomic uint64_t appended; /* logs, a bit each */
+    /* Commits since the shard looked, set on any thread. At most one message is under way. */
+    _Atomic uint64_t appended; /* the logs with commits, a bit each */
     atomic_bool posted;
     struct shard_message message;
 };
@@ -131,9 +131,9 @@ static inline struct events_hub *events_hub_of(const struct events *events, cons
     return &events->hubs[call->shard->index];
 }
 
-/* Has the feeds of these logs look, and all waiters. */
+/* Wakes the feeds of these logs and all waiters. */
 void events_hub_wake(struct events_hub *hub, uint64_t logs);
-/* Waits until then, or until `timeout_ms` have passed (which is OK too). */
+/* Waits for the next wake-up; OK also when `timeout_ms` pass first. */
 struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms);
 
 /* ---- reading ---- */

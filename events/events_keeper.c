@@ -4,7 +4,7 @@
  *
  *     positions   commits the groups' positions, each second and every thousand events
  *     seconds     each second: replays, queues whose fiber could not be started, metrics; also
- * makes                 the feeds look for commits of other processes, which don't wake them
+ *                 makes the feeds look for commits of other processes, which don't wake them
  *     sweeping    removes what is old, in short jobs with pauses between, until nothing is left;
  *                 looks again each second
  *
@@ -111,12 +111,12 @@ static bool letters_wait(const struct events_hub *hub, const char *group)
     return false;
 }
 
-/* A letter of a topic that the group does not listen to any more. */
+/* Settles a letter of a topic to which the group no longer subscribes. */
 static void refuse(struct call *call, struct dead_letters *kept, int64_t letter_id)
 {
     struct status st = kept->settle(
         call, kept, letter_id,
-        status_make(STATUS_UNIMPLEMENTED, 0, "the group does not listen to this topic any more"));
+        status_make(STATUS_UNIMPLEMENTED, 0, "the group no longer subscribes to this topic"));
 
     if (failed(st) && !failed(call_check(call)))
         log_warn(call->trace, "events: a dead letter's replay cannot be recorded; retrying",
@@ -144,7 +144,7 @@ static void replay(struct call *call, struct events_hub *hub,
         if (!events_hub_has(hub, partition)) continue;
         if (!taker)
             refuse(call, kept, letters[i].letter_id);
-        else /* fits, as there are no others */
+        else /* there is room, as the queues have no other letters */
             events_group_put(taker->groups[hub->shard->index], partition, batch, &letters[i].event,
                              letters[i].letter_id);
     }
@@ -204,7 +204,7 @@ static void count_seconds(struct call *call, void *data)
 
 /* ---- sweeping ---- */
 
-/* Fails only when the shard stops. */
+/* Sweeps a store until nothing old is left. Fails only when the shard stops. */
 static struct status sweep(struct call *call, struct events_sweeper *sweeper, int64_t retention_us)
 {
     bool more = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port of a log: the topics that a service produces, which is its outbox read in order, and the
+/* The port of a log: the topics that a service produces, read in order from its outbox, and the
  * positions of the groups that read them. The outbox is in the same database as the service's own
- * tables, so that an event commits with the change that it tells of. Writing into it is not in the
- * port, but a function of the adapter that the service's store calls in its transactions
+ * tables, so that an event commits together with the change that it reports. Writing into it is not
+ * in the port; the service's store calls a function of the adapter in its transactions
  * (events_sqlite.h).
  *
  * Only a service that produces events needs one. */
@@ -11,32 +11,32 @@
 
 #include "events/event.h"
 
-/* The payloads of one read, in bytes; the event that passes it is the last. */
+/* The most bytes of payloads in one read; the event that reaches it is the last. */
 enum { EVENTS_READ_SIZE = 1024 * 1024 };
 
 struct events_log {
-    /* At most `max` events of the topic after an offset, in order, and no more once their payloads
-     * are EVENTS_READ_SIZE together. *ret_after is where the next read goes on: past the last of
-     * them, or past what is no event of this topic. Reads what is committed, and never past what
-     * may still commit before it. The log has ended if that is less than was asked for, and
-     * *ret_after is the last event's offset (`after` itself without one). */
+    /* Reads at most `max` events of the topic after an offset, in order, and stops once their
+     * payloads reach EVENTS_READ_SIZE together. The next read continues after *ret_after: the last
+     * event's offset, or a later one if events of other topics follow. Reads committed events only,
+     * and none after an offset that may still commit. If there are fewer than `max` events and
+     * *ret_after is the offset of the last one (without any: `after`), the log has ended. */
     struct status (*read)(struct call *call, struct events_log *log, const char *topic,
                           int64_t after, size_t max, struct event **ret_events, size_t *ret_count,
                           int64_t *ret_after);
 
-    /* Where a group goes on: 0 at first. */
+    /* A group's position, 0 at first. */
     struct status (*load_offset)(struct call *call, struct events_log *log, const char *topic,
                                  const char *group, int64_t *ret_offset);
-    /* Never goes back. */
+    /* Moves a group's position, never backwards. */
     struct status (*commit_offset)(struct call *call, struct events_log *log, const char *topic,
                                    const char *group, int64_t offset);
 
-    /* The offset of the topic's newest event, 0 if there is none; for lags. */
+    /* The offset of the topic's newest event, 0 if there is none; for measuring lags. */
     struct status (*last_offset)(struct call *call, struct events_log *log, const char *topic,
                                  int64_t *ret_offset);
 
-    /* fn(data) after every commit of this process that has put events into the log; on any thread.
-     * Before serving starts, once a store. */
+    /* Calls fn(data), on any thread, after every commit of this process that put events into the
+     * log. Set once for a store, before serving starts. */
     void (*on_append)(struct events_log *log, void (*fn)(void *data), void *data);
 };
 

@@ -16,7 +16,7 @@ static struct sqlite *db_of(struct events_log *log)
     return ((struct sqlite_events_log *)log)->db;
 }
 
-/* Rows of other topics that one read passes over at most. */
+/* The most rows of other topics that one read skips. */
 enum { FOREIGN_MAX = 1024 };
 
 static void read_event(const struct sqlite_rows *rows, const char *topic, struct event *ret_event)
@@ -34,7 +34,7 @@ static void read_event(const struct sqlite_rows *rows, const char *topic, struct
     };
 }
 
-/* The text of `topic` is the answer's own, so that the events may outlive the asker's. */
+/* The events have a copy of `topic`, so that they may outlive the caller's. */
 static struct status read_log(struct call *call, struct events_log *log, const char *topic,
                               int64_t after, size_t max, struct event **ret_events,
                               size_t *ret_count, int64_t *ret_after)

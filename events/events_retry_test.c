@@ -195,7 +195,7 @@ TEST(a_replayed_letter_is_delivered_once_more)
     play_failing(4, is_replayed);
 }
 
-/* A store that refuses to keep letters, for a while. */
+/* A store that refuses dead letters for a while. */
 static struct status (*bury)(struct call *call, struct dead_letters *letters, const char *group,
                              const struct event *event, struct status why);
 static _Atomic int refusals;

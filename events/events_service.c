@@ -20,7 +20,7 @@ static struct status find_topic(const struct call *call, const char *topic,
 
     if (!offer)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__TOPIC_NOT_FOUND,
-                             "the topic %s is not produced here", topic);
+                             "this process does not produce the topic %s; ask its producer", topic);
     *ret_log = offer->known->log;
     return status_ok();
 }
@@ -148,8 +148,10 @@ static struct status replay_dead_letters(struct call *call,
     if (failed(st)) return st;
     letters = find_group(call_service(call), request->group);
     if (!letters)
-        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
-                             "there is no consumer group %s here", request->group);
+        return status_printf(
+            call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
+            "this process has no consumer group %s; a group has its service's name",
+            request->group);
     return letters->replay(call, letters, request->group, request->letter_id, &response->count);
 }
 

@@ -2,8 +2,7 @@
 /* Outbox, inbox, dead letters and idempotency records in a service's own SQLite database: the
  * adapters of the ports in events_store.h, and what a service calls inside its jobs.
  *
- *     static const char *const migrations[] = {"CREATE TABLE orders ...;", EVENTS_SQLITE_SCHEMA,
- * 0};
+ *     static const char *const migrations[] = {"CREATE TABLE ...;", EVENTS_SQLITE_SCHEMA, 0};
  *
  *     static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {
@@ -82,7 +81,7 @@
     "  time_us INTEGER NOT NULL,"                                           \
     "  UNIQUE (scope, key)) STRICT;"
 
-/* The ports over an open database with this schema, in the arena; nothing to close. */
+/* Adapters of the ports for an open database with this schema, in the arena; nothing to close. */
 struct events_log *events_log_sqlite(struct arena *arena, struct sqlite *db);
 struct dead_letters *dead_letters_sqlite(struct arena *arena, struct sqlite *db);
 struct events_sweeper *events_sweeper_sqlite(struct arena *arena, struct sqlite *db);
@@ -100,9 +99,10 @@ struct status inbox_sqlite_take(struct sqlite_tx *tx, const struct event *event,
 /* Looks up and takes the key of a request. A request without a key is OK and leaves no record. If
  * the key's record is
  *   - missing or older than IDEMPOTENCY_KEPT_US: OK, *ret_answer.data is NULL, and the key is
- * taken:     the request counts as running until it is finished or forgotten. If the same job
- * finishes it,     nobody sees the state between; a request that calls other services commits in
- * between.   - finished, with the same fingerprint: OK, and *ret_answer is the first answer.
+ *     taken: the request counts as running until it is finished or forgotten. If the same job
+ *     finishes it, nobody sees the state between; a request that calls other services commits in
+ *     between.
+ *   - finished, with the same fingerprint: OK, and *ret_answer is the first answer.
  *   - of another fingerprint: FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED).
  *   - still running: ABORTED (IDEMPOTENCY_KEY_RUNNING). */
 struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,

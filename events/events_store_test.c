@@ -375,7 +375,7 @@ static void sweeps(struct call *call, struct stage *stage)
     expect_read(call, 0, 10, "");
     put(call, "t", "c");
     EXPECT_OK(store.log->last_offset(call, store.log, "t", &last));
-    EXPECT(last == 4); /* offsets are never used again */
+    EXPECT(last == 4); /* offsets are never reused */
 }
 
 TEST(sweeping_removes_what_is_old_and_passed_and_never_dead_letters)

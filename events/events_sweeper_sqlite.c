@@ -15,7 +15,7 @@ struct sqlite_events_sweeper {
     struct sqlite *db;
 };
 
-/* Of a row of the outbox: no group that is known still waits for it. */
+/* A condition on a row of the outbox: every known group has passed it. */
 #define ALL_HAVE_PASSED \
     "NOT EXISTS (SELECT 1 FROM outbox_offsets WHERE topic = aggregatetype AND offset < seq)"
 
@@ -90,7 +90,7 @@ static struct status sweep_job(const struct call *call, struct sqlite_tx *tx, vo
     return st;
 }
 
-/* The records of idempotency keys count for a day, however long the rest is kept. */
+/* Idempotency records are kept for a day at least, however short the retention of the rest. */
 static struct status sweep(struct call *call, struct events_sweeper *sweeper, int64_t before_us,
                            bool *ret_more)
 {
