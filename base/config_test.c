@@ -47,6 +47,7 @@ static void end(void)
 /* Replaces the file at `path`. */
 static void write_file(const char *content, size_t size)
 {
+    unlink(path);
     memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
     int file = mkstemp(path);
     CHECK(file >= 0);
