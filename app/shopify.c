@@ -486,9 +486,9 @@ static void fill_variant(struct arena *arena, const ProductService__Product *pro
         cells[COMPARE_AT] = money_text(arena, variant->compare_at_unit_amount, product->currency);
     cells[BARCODE] = str_of(variant->barcode);
     cells[VARIANT_IMAGE] = str_of(variant->image_url);
-    if (!variant->on_hand_given_case) return; /* not tracked */
+    if (!variant->available_given_case) return; /* not tracked */
     cells[TRACKER] = STR("shopify");
-    cells[QUANTITY] = str_of(arena_printf(arena, "%lld", (long long)variant->on_hand));
+    cells[QUANTITY] = str_of(arena_printf(arena, "%lld", (long long)variant->available));
 }
 
 static struct str join_tags(struct arena *arena, const ProductService__Product *product)

@@ -155,9 +155,13 @@ struct product_variant *product_find_variant(const struct product *product, cons
 
 struct product_stock product_stock_initial(bool tracked, int64_t pieces)
 {
-    if (!tracked) return (struct product_stock){.imported = -1};
+    if (!tracked) return (struct product_stock){.imported = PRODUCT_IMPORTED_NEVER};
     return (struct product_stock){
-        .tracked = true, .on_hand = pieces, .received = pieces, .imported = -1};
+        .tracked = true,
+        .on_hand = pieces,
+        .received = pieces,
+        .imported = PRODUCT_IMPORTED_NEVER,
+    };
 }
 
 bool product_stock_is_sound(const struct product_stock *stock)

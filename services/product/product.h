@@ -51,9 +51,13 @@ struct product_stock {
     int64_t reserved;
     int64_t received; /* since tracking began: all that came, less what was written off */
     int64_t sold;
-    int64_t imported; /* the quantity that a file gave last; -1: none */
+    int64_t imported; /* the quantity that a file gave last, or one of those below */
     int64_t epoch;    /* how often tracking has ended: whose pieces the numbers count */
 };
+
+/* No file has said anything; the last file said that the variant is not tracked. */
+#define PRODUCT_IMPORTED_NEVER (-1)
+#define PRODUCT_IMPORTED_UNTRACKED INT64_MAX
 
 struct product_variant {
     const char *variant_id; /* "" until it is given one */
@@ -88,6 +92,21 @@ struct product {
     int64_t updated_us;
     bool is_unpriced; /* of one that a request or a file has made: it names no price at all, all of
                          them are 0. Not stored */
+    const struct product_file *file; /* of one that a file has made. Not stored */
+};
+
+/* What a file says of a variant besides what it is. */
+struct product_file_variant {
+    bool unpriced; /* the file has no price for it: it is 0 */
+    bool has_stock;
+    ProductService__ImportProductRequest__Stock stock;
+    int64_t taken; /* reserved or sold when the quantity was written down; -1: unknown */
+};
+
+/* What a file says of a product besides what it is. */
+struct product_file {
+    uint32_t kept;                         /* a bit for each part that is not in the file */
+    struct product_file_variant *variants; /* one for each of the product's */
 };
 
 /* Where a product lives, or lived when somebody heard of it: its id alone says which product is
@@ -130,6 +149,7 @@ struct product_context {
     const char *currency; /* the shop's default */
     const char *created_by;
     int64_t now_us;
+    bool is_partial; /* variants may lack prices that others have: see product_import_draft */
 };
 
 /* A whole new product from a request that its field rules have passed: ids are made, the handle is
@@ -151,18 +171,30 @@ struct status product_import_draft(struct arena *arena,
                                    const struct product_context *context,
                                    struct product *ret_product);
 
-/* What becomes of a file's product if it is new: without any price it is a draft. CURRENCY_UNKNOWN
- * for a currency that was withdrawn. */
+/* What becomes of a file's product if it is new: without any price it is a draft. INVALID_ARGUMENT
+ * for what a new product cannot do without; CURRENCY_UNKNOWN for a currency that was withdrawn. */
 struct status product_import_first(struct arena *arena, struct product *product);
 
-/* What is there, brought to what a file says (made by product_import_draft); *ret_changed false: it
- * is so already, and *ret_product is not written. Variants are recognised by their options, a
- * single one by being the only one. A quantity counts only if it is another than the file's last:
- * what was sold in between is not put back by giving the same file again. A file that names no
- * price leaves the prices as they are. */
+/* What a file changes in a product that is there. */
+enum product_import_effect {
+    PRODUCT_IMPORT_NOTHING,
+    PRODUCT_IMPORT_NOTE, /* nothing but `imported` in the stock of variants: the product is as the
+                            file has it, and that is remembered */
+    PRODUCT_IMPORT_CHANGE,
+};
+
+/* What is there, brought to what a file says (made by product_import_draft). Variants are
+ * recognised by their options (white space at their ends does not count where that is clear), a
+ * single one by being the only one. What the file does not have stays as it is.
+ *
+ * A quantity is what can be bought, besides what orders have reserved. With the number of pieces
+ * that were taken when it was written down, it counts less those that were taken since; else it
+ * counts only if it is another than the file's last: what was sold in between is not put back by
+ * giving the same file again. *ret_product is not written when nothing changes. */
 struct status product_import_merge(struct arena *arena, const struct product *product,
                                    const struct product *file, int64_t now_us,
-                                   struct product *ret_product, bool *ret_changed);
+                                   struct product *ret_product,
+                                   enum product_import_effect *ret_effect);
 
 /* "Blaues T-Shirt (XL)" -> "blaues-t-shirt-xl"; "product" if nothing is left. */
 char *product_slug(struct arena *arena, const char *name);

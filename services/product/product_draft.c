@@ -117,7 +117,7 @@ struct status product_read_request(struct arena *arena,
     struct status st;
 
     product.is_unpriced = !priced && !has_priced_variant(request);
-    pricing.known = priced || product.is_unpriced;
+    pricing.known = priced || product.is_unpriced || context->is_partial;
     st = draft_texts(arena, request, &product);
     if (failed(st)) return st;
     st = product_read_currency(arena, *request->currency ? request->currency : context->currency,

@@ -23,22 +23,35 @@ static struct status import_new(struct arena *arena, struct sqlite_tx *tx,
     return item->dry_run ? status_ok() : product_row_insert(arena, tx, &item->product, &cause);
 }
 
+/* Remembers what the file gave, and changes nothing that anybody sees. */
+static struct status note_imported(struct sqlite_tx *tx, int64_t key, const struct product *product)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < product->variant_count && !failed(st); i++)
+        st = sqlite_exec(tx, 0,
+                         "UPDATE variants SET imported = ? WHERE product = ? AND position = ?",
+                         "lli", product->variants[i].stock.imported, key, (int)i);
+    return st;
+}
+
 static struct status import_existing(struct arena *arena, struct sqlite_tx *tx,
                                      struct product_import *item, const struct product_row *row)
 {
     struct product_cause cause = {"import", item->product.created_by};
+    enum product_import_effect effect;
     struct product after;
-    bool changed;
 
     item->status = product_import_merge(arena, &row->product, &item->product, clock_now_us(),
-                                        &after, &changed);
+                                        &after, &effect);
     if (failed(item->status)) {
         item->outcome = OUTCOME(REFUSED);
         return status_ok();
     }
-    item->outcome = changed ? OUTCOME(UPDATED) : OUTCOME(UNCHANGED);
-    return changed && !item->dry_run ? product_row_update(arena, tx, row, &after, &cause)
-                                     : status_ok();
+    item->outcome = effect == PRODUCT_IMPORT_CHANGE ? OUTCOME(UPDATED) : OUTCOME(UNCHANGED);
+    if (item->dry_run || effect == PRODUCT_IMPORT_NOTHING) return status_ok();
+    return effect == PRODUCT_IMPORT_CHANGE ? product_row_update(arena, tx, row, &after, &cause)
+                                           : note_imported(tx, row->key, &after);
 }
 
 static struct status import_job(const struct call *call, struct sqlite_tx *tx, void *data)

@@ -98,6 +98,7 @@ ProductService__Product *product_message_export(struct arena *arena, const struc
         if (!product->variants[i].stock.tracked) continue;
         message->variants[i]->on_hand_given_case = PRODUCT_SERVICE__VARIANT__ON_HAND_GIVEN_ON_HAND;
         message->variants[i]->on_hand = product->variants[i].stock.on_hand;
+        message->variants[i]->sold = product->variants[i].stock.sold;
     }
     return message;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The domain: prices, making and changing products, files, who may do what, stock. */
+/* The domain: prices, making and changing products, who may do what, stock. */
 #include "services/product/product.h"
 
 #include "base/test.h"
@@ -269,8 +269,6 @@ TEST(variants_have_prices_of_their_own_or_the_products)
 }
 
 /* Two sizes, at 19.99 and 24.50. */
-static struct product from_file(ProductService__CreateProductRequest *request, int64_t stock);
-
 static struct product two_sizes(void)
 {
     ProductService__CreateProductRequest request = shirt();
@@ -423,8 +421,7 @@ TEST(a_withdrawn_currency_keeps_its_prices_and_takes_no_new_ones)
 {
     ProductService__CreateProductRequest request = shirt();
     ProductService__UpdateProductRequest change = patch();
-    struct product before, after, file;
-    bool changed;
+    struct product before, after;
 
     before = made(&request);
     before.currency = "BGN"; /* as it was made before 2026 */
@@ -440,17 +437,6 @@ TEST(a_withdrawn_currency_keeps_its_prices_and_takes_no_new_ones)
     CHECK_OK(try_patch(&before, &change, &after));
     request.currency = (char *)"BGN";
     check_draft_refused(&request, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency");
-
-    /* A file that was exported with it changes nothing; a new product has none. */
-    file = from_file(&request, -1);
-    before.handle = "shirt";
-    CHECK_OK(product_import_merge(&arena, &before, &file, 2000, &after, &changed));
-    CHECK(!changed);
-    check_refused(product_import_first(&arena, &file), ARGOSY__REASON__CURRENCY_UNKNOWN,
-                  "currency");
-    before.currency = "USD";
-    check_refused(product_import_merge(&arena, &before, &file, 2000, &after, &changed),
-                  ARGOSY__REASON__CURRENCY_UNKNOWN, "currency");
 }
 
 TEST(given_variants_change_add_and_remove)
@@ -574,117 +560,4 @@ TEST(tracking_begins_with_the_first_change_and_can_end)
     CHECK(!stock.tracked && product_stock_is_sound(&stock));
     CHECK_OK(change_stock(&stock, STOCK_COUNT, PRODUCT_STOCK_MAX, &entry));
     CHECK_INT(change_stock(&stock, STOCK_DELTA, 1, &entry).code, ==, STATUS_INVALID_ARGUMENT);
-}
-
-/* ---- files ---- */
-
-static struct product from_file(ProductService__CreateProductRequest *request, int64_t stock)
-{
-    ProductService__ImportProductRequest row = PRODUCT_SERVICE__IMPORT_PRODUCT_REQUEST__INIT;
-    struct product product = {0};
-
-    row.handle = (char *)"shirt";
-    row.product = request;
-    if (stock >= 0) {
-        request->stock_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__STOCK_GIVEN_STOCK;
-        request->stock = stock;
-    }
-    CHECK_OK(product_import_draft(&arena, &row, &context, &product));
-    return product;
-}
-
-TEST(the_same_file_changes_nothing_even_after_sales)
-{
-    ProductService__CreateProductRequest request = shirt();
-    struct product stored = from_file(&request, 10), file = from_file(&request, 10), after = {0};
-    bool changed = true;
-
-    CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
-    CHECK(!changed);
-
-    stored.variants[0].stock.on_hand = 7;
-    stored.variants[0].stock.sold = 3;
-    CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
-    CHECK(!changed);
-
-    file = from_file(&request, 20);
-    CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
-    CHECK(changed);
-    CHECK_INT(after.variants[0].stock.on_hand, ==, 20);
-    CHECK_INT(after.variants[0].stock.received, ==, 23);
-    CHECK_INT(after.variants[0].stock.sold, ==, 3);
-    CHECK_STR(after.product_id, stored.product_id);
-    CHECK_STR(after.variants[0].variant_id, stored.variants[0].variant_id);
-    CHECK_INT(after.version, ==, 2);
-
-    stored.variants[0].stock.reserved = 6;
-    file = from_file(&request, 5);
-    CHECK_INT(product_import_merge(&arena, &stored, &file, 5000, &after, &changed).reason, ==,
-              ARGOSY__REASON__STOCK_INSUFFICIENT);
-}
-
-TEST(a_file_that_differs_in_anything_is_a_change)
-{
-    ProductService__CreateProductRequest request = shirt();
-    struct product stored = from_file(&request, -1), file, after;
-    bool changed = false;
-
-    request.is_featured = true;
-    file = from_file(&request, -1);
-    CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
-    CHECK(changed && after.is_featured);
-
-    request = shirt();
-    request.price_given_case = PRODUCT_SERVICE__CREATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
-    request.price = 19.98;
-    file = from_file(&request, -1);
-    CHECK_OK(product_import_merge(&arena, &stored, &file, 5000, &after, &changed));
-    CHECK(changed);
-    CHECK_INT(after.variants[0].unit_amount, ==, 1998);
-}
-
-TEST(a_file_without_a_price_makes_a_draft_or_leaves_the_price_as_it_is)
-{
-    ProductService__CreateProductRequest request = shirt();
-    struct product file, there, after;
-    bool changed;
-
-    request.status = (char *)"active"; /* a file says so of everything */
-    there = from_file(&request, -1);
-    CHECK_OK(product_import_first(&arena, &there));
-    CHECK(there.status == PRODUCT_ACTIVE);
-    request.price_given_case = 0;
-    file = from_file(&request, -1);
-    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
-    CHECK(!changed);
-    request.name = (char *)"Shirt";
-    file = from_file(&request, -1);
-    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
-    CHECK(changed && product_unit_amount(&after) == 1999 && after.status == PRODUCT_ACTIVE);
-
-    /* A new one is a draft, and stays it when the same file comes again. */
-    there = file;
-    CHECK_OK(product_import_first(&arena, &there));
-    CHECK(there.status == PRODUCT_DRAFT);
-    CHECK_OK(product_import_merge(&arena, &there, &file, 2000, &after, &changed));
-    CHECK(!changed);
-}
-
-TEST(handles_stand_in_links)
-{
-    ProductService__ImportProductRequest row = PRODUCT_SERVICE__IMPORT_PRODUCT_REQUEST__INIT;
-    ProductService__CreateProductRequest request = shirt();
-    static const char *const bad[] = {"", "a b", "a/b", "a\nb"};
-    struct product product;
-
-    row.product = &request;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        row.handle = (char *)bad[i];
-        check_refused(product_import_draft(&arena, &row, &context, &product),
-                      ARGOSY__REASON__INVALID_FIELDS, "handle");
-    }
-    row.handle = (char *)"ok";
-    row.product = NULL;
-    check_refused(product_import_draft(&arena, &row, &context, &product),
-                  ARGOSY__REASON__INVALID_FIELDS, "product");
 }
