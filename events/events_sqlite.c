@@ -104,21 +104,21 @@ struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempo
     return take_key(tx, idempotency, now_us);
 }
 
-struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
-                                      const struct idempotency *idempotency, int64_t now_us,
-                                      struct str *ret_answer)
+struct status change_sqlite_find(const struct call *call, struct sqlite *db,
+                                 struct change_request *request)
 {
+    const struct idempotency *idempotency = &request->idempotency;
     struct str none = {0};
     struct sqlite_rows rows;
     struct status st;
 
-    *ret_answer = none;
+    request->replayed = none;
     if (!idempotency_given(idempotency)) return status_ok();
     st = sqlite_read(call, db, &rows, SELECT_RECORD, "ttl", idempotency->scope, idempotency->key,
-                     now_us - IDEMPOTENCY_KEPT_US);
+                     clock_now_us() - IDEMPOTENCY_KEPT_US);
     if (failed(st)) return st;
     if (!sqlite_next(&rows)) return rows.status;
-    st = answer_again(idempotency, &rows, ret_answer);
+    st = answer_again(idempotency, &rows, &request->replayed);
     sqlite_end(&rows);
     return st;
 }
@@ -137,4 +137,36 @@ struct status idempotency_sqlite_forget(struct sqlite_tx *tx, const struct idemp
     return sqlite_exec(tx, 0,
                        "DELETE FROM idempotency WHERE scope = ? AND key = ? AND answer IS NULL",
                        "tt", idempotency->scope, idempotency->key);
+}
+
+/* ---- changes ---- */
+
+struct status change_sqlite_begin(struct sqlite_tx *tx, const struct change_cause *cause,
+                                  bool *ret_fresh)
+{
+    struct status st = status_ok();
+    bool fresh = true;
+
+    if (cause->event) st = inbox_sqlite_take(tx, cause->event, &fresh);
+    if (!failed(st) && cause->request) {
+        st = idempotency_sqlite_begin(tx, &cause->request->idempotency, clock_now_us(),
+                                      &cause->request->replayed);
+        if (cause->request->replayed.data) fresh = false;
+    }
+    if (failed(st)) return st;
+    *ret_fresh = fresh;
+    return status_ok();
+}
+
+struct status change_sqlite_end(struct sqlite_tx *tx, const struct change_cause *cause,
+                                const struct change_record *record)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < record->event_count && !failed(st); i++)
+        st = outbox_sqlite_put(tx, &record->events[i]);
+    if (failed(st) || !cause->request) return st;
+    if (record->forget) return idempotency_sqlite_forget(tx, &cause->request->idempotency);
+    if (!record->answer.data) return st;
+    return idempotency_sqlite_finish(tx, &cause->request->idempotency, record->answer);
 }

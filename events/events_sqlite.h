@@ -4,28 +4,18 @@
  *
  *     static const char *const migrations[] = {"CREATE TABLE ...;", EVENTS_SQLITE_SCHEMA, 0};
  *
- *     static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
+ *     static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {
- *         st = idempotency_sqlite_begin(tx, &create->idempotency, now_us, &create->answer);
- *         if (failed(st) || create->answer.data) return st;       refused, or repeated
- *         ... insert the order ...
- *         event_make(call, "order-events", order->order_id, &created.base, &event);
- *         st = outbox_sqlite_put(tx, &event);
- *         ...
- *         return idempotency_sqlite_finish(tx, &create->idempotency, answer);
- *     }
- *
- *     static struct status apply_job(const struct call *call, struct sqlite_tx *tx, void *data)
- *     {
- *         st = inbox_sqlite_take(tx, apply->event, &fresh);
- *         if (failed(st) || !fresh) return st;                    applied before: nothing to do
- *         ... the effect ...
+ *         st = change_sqlite_begin(tx, &change->cause, &fresh);
+ *         if (failed(st) || !fresh) return st;          refused, or has taken effect before
+ *         ... read the order, let the domain decide, write its rows ...
+ *         return change_sqlite_end(tx, &change->cause, &record);
  *     } */
 #ifndef EVENTS_EVENTS_SQLITE_H
 #define EVENTS_EVENTS_SQLITE_H
 
+#include "events/change.h"
 #include "events/events_store.h"
-#include "events/idempotency.h"
 #include "store/sqlite/sqlite.h"
 
 /* One migration, for the service's own table of migrations; it never changes once released.
@@ -90,6 +80,17 @@ struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db);
 
 /* ---- inside a job of the writer ---- */
 
+/* Records the cause of a change. *ret_fresh is false if it took effect before: then nothing may be
+ * changed, and the first answer to a request is in cause->request->replayed. FAILED_PRECONDITION
+ * (IDEMPOTENCY_KEY_REUSED), ABORTED (IDEMPOTENCY_KEY_RUNNING). */
+struct status change_sqlite_begin(struct sqlite_tx *tx, const struct change_cause *cause,
+                                  bool *ret_fresh);
+/* Writes the record: the events, and the answer to the request of the cause. */
+struct status change_sqlite_end(struct sqlite_tx *tx, const struct change_cause *cause,
+                                const struct change_record *record);
+
+/* The parts of those two, for changes that take more than one transaction. */
+
 /* Puts an event into the log; it is delivered after the commit. */
 struct status outbox_sqlite_put(struct sqlite_tx *tx, const struct event *event);
 
@@ -116,11 +117,10 @@ struct status idempotency_sqlite_forget(struct sqlite_tx *tx,
 
 /* ---- on a shard ---- */
 
-/* Looks for the first answer without taking the key, for requests that call other services before
- * their job: answers as idempotency_sqlite_begin does, with *ret_answer.data NULL where that would
- * take the key. That promises nothing; the job still begins with idempotency_sqlite_begin. */
-struct status idempotency_sqlite_find(const struct call *call, struct sqlite *db,
-                                      const struct idempotency *idempotency, int64_t now_us,
-                                      struct str *ret_answer);
+/* Looks for the first answer to a request without taking its key, for requests that call other
+ * services before their job: answers as change_sqlite_begin does. Finding none promises nothing;
+ * the job still begins with change_sqlite_begin. */
+struct status change_sqlite_find(const struct call *call, struct sqlite *db,
+                                 struct change_request *request);
 
 #endif

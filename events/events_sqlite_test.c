@@ -239,3 +239,81 @@ TEST(a_request_without_a_key_leaves_nothing)
 {
     play(check_none);
 }
+
+/* ---- changes ---- */
+
+struct change {
+    struct change_cause cause;
+    struct change_record record;
+    bool fresh;
+};
+
+static struct status change_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct change *change = data;
+
+    struct status st = change_sqlite_begin(tx, &change->cause, &change->fresh);
+    if (failed(st) || !change->fresh) return st;
+    st = sqlite_exec(tx, 0, "INSERT INTO effect (n) VALUES (1)", "");
+    if (failed(st)) return st;
+    return change_sqlite_end(tx, &change->cause, &change->record);
+}
+
+static void check_changes(struct call *call, int number)
+{
+    Events__ReservationExpiredEvent news = EVENTS__RESERVATION_EXPIRED_EVENT__INIT;
+    struct change_request request = {request_of("ann@example.com", "k", 1).idempotency};
+    struct event event;
+    struct change change = {.cause = {.event = &event}};
+
+    make(call, "o-1", &event);
+    news.order_id = (char *)(uintptr_t) "o-1";
+    change_tell(call, &change.record, "order-results", "o-1", &news.base);
+    change_tell(call, &change.record, "order-results", "o-2", &news.base);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(sqlite_write(call, scene.db, change_job, &change));
+        EXPECT(change.fresh == (i == 0));
+        EXPECT(scene_number(call, "SELECT count(*) FROM effect") == 1);
+        EXPECT(scene_number(call, "SELECT count(*) FROM outbox") == 2);
+    }
+
+    change = (struct change){.cause = {.request = &request}, .record = {.answer = STR("first")}};
+    EXPECT(change_wants_answer(&change.cause));
+    EXPECT_OK(sqlite_write(call, scene.db, change_job, &change));
+    EXPECT(change.fresh && !request.replayed.data);
+    EXPECT_OK(sqlite_write(call, scene.db, change_job, &change));
+    EXPECT(!change.fresh && str_is(request.replayed, "first"));
+    request.replayed = (struct str){0};
+    EXPECT_OK(change_sqlite_find(call, scene.db, &request));
+    EXPECT(str_is(request.replayed, "first"));
+    request.idempotency.fingerprint[0] = 2;
+    EXPECT(change_sqlite_find(call, scene.db, &request).reason ==
+           ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED);
+    EXPECT(scene_number(call, "SELECT count(*) FROM effect") == 2);
+}
+
+TEST(a_change_takes_effect_once_by_its_cause_and_keeps_its_record)
+{
+    play(check_changes);
+}
+
+static void check_causeless(struct call *call, int number)
+{
+    struct change_request nobodys = {0};
+    struct change change = {.cause = {.request = &nobodys}, .record = {.answer = STR("kept?")}};
+
+    EXPECT(!change_wants_answer(&change.cause));
+    for (int i = 1; i <= 2; i++) {
+        EXPECT_OK(sqlite_write(call, scene.db, change_job, &change));
+        EXPECT(change.fresh && !nobodys.replayed.data);
+        EXPECT(scene_number(call, "SELECT count(*) FROM effect") == i);
+    }
+    change.cause.request = 0;
+    EXPECT_OK(sqlite_write(call, scene.db, change_job, &change));
+    EXPECT(change.fresh && scene_number(call, "SELECT count(*) FROM idempotency") == 0);
+}
+
+TEST(a_change_without_a_key_or_an_event_takes_effect_each_time)
+{
+    play(check_causeless);
+}

@@ -4,10 +4,10 @@
  * draft-ietf-httpapi-idempotency-key-header, plain or as a quoted string).
  *
  *     st = idempotency_of_call(call, &user, &request->base, &idempotency);
- *     ... the store's job: begin, effect, finish with idempotency_answer(...) ...
- *     if (answer.data) return idempotency_replay(call, answer, &response->base);
+ *     ... the store's change, which keeps idempotency_answer(...) with its effect ...
+ *     if (replayed.data) return idempotency_replay(call, replayed, &response->base);
  *
- * The service's store writes the record in the transaction of the effect (events_sqlite.h). A key
+ * The service's store writes the record in the transaction of the effect (change.h). A key
  * belongs to its caller, and is kept for a day. */
 #ifndef EVENTS_IDEMPOTENCY_H
 #define EVENTS_IDEMPOTENCY_H
@@ -21,7 +21,7 @@ enum { IDEMPOTENCY_KEY_MAX = 255, IDEMPOTENCY_FINGERPRINT_SIZE = 32 };
 
 struct idempotency {
     const char *scope;                                 /* the caller */
-    const char *key;                                   /* "": the request has none */
+    const char *key;                                   /* "" or NULL: the request has none */
     uint8_t fingerprint[IDEMPOTENCY_FINGERPRINT_SIZE]; /* SHA-256 of the request's type and bytes */
 };
 
@@ -34,7 +34,7 @@ struct status idempotency_of_call(const struct call *call, const struct user *us
 
 static inline bool idempotency_given(const struct idempotency *idempotency)
 {
-    return idempotency->key[0] != '\0';
+    return idempotency->key && idempotency->key[0] != '\0';
 }
 
 /* The error for a key that was sent with another request before: FAILED_PRECONDITION

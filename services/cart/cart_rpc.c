@@ -128,7 +128,7 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
 {
     struct cart_service *service = call_service(call);
     struct addition addition = {.limits = &service->limits};
-    struct cart_request once = {.answer = added_answer};
+    struct change_request once = {0};
     struct user user;
     struct cart cart;
     struct status st;
@@ -138,15 +138,18 @@ static struct status add_to_cart(struct call *call, const CartService__AddToCart
 
     st = idempotency_of_call(call, &user, &request->base, &once.idempotency);
     if (failed(st)) return st;
-    st = service->store->replay(call, service->store, &once.idempotency, &once.replayed);
+    st = service->store->replay(call, service->store, &once);
     if (failed(st)) return st;
     if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
 
     st = fetch_line(call, request, &addition.line);
     if (failed(st)) return st;
 
-    st = service->store->update(call, service->store, user.email,
-                                &(struct cart_change){add, &addition, &once}, &cart);
+    st = service->store->update(
+        call, service->store, user.email,
+        &(struct cart_change){
+            .apply = add, .data = &addition, .cause = {.request = &once}, .answer = added_answer},
+        &cart);
     if (failed(st)) return st;
     if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
 

@@ -75,37 +75,15 @@ static struct status sweep(struct sqlite_tx *tx, int64_t now_us)
         "li", now_us / DAY_US, SWEEP_MAX);
 }
 
-/* The cart that a job reads, changes and saves. */
-struct update {
-    struct sqlite_cart_store *store;
-    const char *key, *email;
-    int64_t now_us;
-    struct cart *cart;
-};
-
-static struct status read_for_update(const struct call *call, struct sqlite_tx *tx,
-                                     struct update *update)
+static struct status save(const struct call *call, struct sqlite_tx *tx,
+                          struct sqlite_cart_store *store, const char *key, const struct cart *cart,
+                          int64_t now_us)
 {
-    struct sqlite_rows rows;
-    struct status st;
-
-    update->now_us = clock_now_us();
-    st = sqlite_query(tx, &rows, SELECT, "tl", update->key, update->now_us);
-    if (failed(st)) return st;
-    return read_cart(call, &rows, update->email, update->now_us, update->cart);
-}
-
-static struct status save(const struct call *call, struct sqlite_tx *tx, struct update *update)
-{
-    int64_t expires_us = update->now_us + update->store->ttl_us;
+    int64_t expires_us = now_us + store->ttl_us;
     struct str document;
     struct status st;
 
-    if (update->cart->changed) {
-        update->cart->version++;
-        update->cart->updated_us = update->now_us;
-    }
-    st = cart_encode(call->arena, update->cart, &document);
+    st = cart_encode(call->arena, cart, &document);
     if (failed(st)) return st;
     st = sqlite_exec(
         tx, 0,
@@ -113,100 +91,60 @@ static struct status save(const struct call *call, struct sqlite_tx *tx, struct 
         "?) "
         "ON CONFLICT (key) DO UPDATE SET version = excluded.version, document = excluded.document, "
         "expires_us = excluded.expires_us, expires_day = excluded.expires_day",
-        "tlsll", update->key, update->cart->version, document, expires_us, expires_us / DAY_US);
-    if (failed(st) || ++update->store->updates % SWEEP_EVERY != 0) return st;
-    return sweep(tx, update->now_us);
+        "tlsll", key, cart->version, document, expires_us, expires_us / DAY_US);
+    if (failed(st) || ++store->updates % SWEEP_EVERY != 0) return st;
+    return sweep(tx, now_us);
 }
 
-struct change_job {
-    struct update update;
+struct update {
+    struct sqlite_cart_store *store;
+    const char *key, *email;
     const struct cart_change *change;
+    struct cart_write write;
 };
 
-static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
-                                  struct change_job *job)
+static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
+    struct update *update = data;
+    const struct cart_change *change = update->change;
+    struct cart_write *write = &update->write;
+    int64_t now_us = clock_now_us();
+    struct sqlite_rows rows;
     struct status st;
+    bool fresh;
 
-    st = read_for_update(call, tx, &job->update);
+    st = change_sqlite_begin(tx, &change->cause, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = sqlite_query(tx, &rows, SELECT, "tl", update->key, now_us);
     if (failed(st)) return st;
-    st = job->change->apply(call, job->update.cart, job->change->data);
+    st = read_cart(call, &rows, update->email, now_us, &write->cart);
     if (failed(st)) return st;
-    if (job->update.cart->version == 0 && !job->update.cart->changed) return status_ok();
-    return save(call, tx, &job->update);
-}
-
-static struct status change_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct change_job *job = data;
-    struct cart_request *request = job->change->request;
-    struct status st;
-
-    if (!request || !idempotency_given(&request->idempotency)) return apply_change(call, tx, job);
-    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
-    if (failed(st) || request->replayed.data) return st;
-    st = apply_change(call, tx, job);
+    st = cart_decide(call, change, now_us, write);
     if (failed(st)) return st;
-    return idempotency_sqlite_finish(tx, &request->idempotency,
-                                     request->answer(call, job->update.cart));
-}
-
-static struct update update_of(const struct call *call, struct sqlite_cart_store *store,
-                               const char *email)
-{
-    return (struct update){.store = store,
-                           .key = key_of(call, email),
-                           .email = email,
-                           .cart = arena_new(call->arena, struct cart)};
+    if (write->keeps) st = save(call, tx, update->store, update->key, &write->cart, now_us);
+    if (failed(st)) return st;
+    return change_sqlite_end(tx, &change->cause, &write->record);
 }
 
 static struct status update(struct call *call, struct cart_store *port, const char *email,
                             const struct cart_change *change, struct cart *ret_cart)
 {
-    struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
-    struct change_job job = {update_of(call, store, email), change};
+    struct update *update = arena_new(call->arena, struct update);
 
-    struct status st = sqlite_write(call, store->db, change_job, &job);
+    update->store = (struct sqlite_cart_store *)port;
+    update->key = key_of(call, email);
+    update->email = email;
+    update->change = change;
+    struct status st = sqlite_write(call, update->store->db, update_job, update);
     if (failed(st)) return st;
-    *ret_cart = *job.update.cart;
+    *ret_cart = update->write.cart;
     return status_ok();
 }
 
 static struct status replay(struct call *call, struct cart_store *port,
-                            const struct idempotency *idempotency, struct str *ret_answer)
+                            struct change_request *request)
 {
-    return idempotency_sqlite_find(call, ((struct sqlite_cart_store *)port)->db, idempotency,
-                                   clock_now_us(), ret_answer);
-}
-
-struct take_job {
-    struct update update;
-    const struct event *event;
-    const struct cart_order *order;
-};
-
-static struct status take_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct take_job *job = data;
-    struct status st;
-    bool fresh;
-
-    st = inbox_sqlite_take(tx, job->event, &fresh);
-    if (failed(st) || !fresh) return st;
-    st = read_for_update(call, tx, &job->update);
-    if (failed(st)) return st;
-    cart_take_ordered(job->update.cart, job->order->state, job->order->items, job->order->count);
-    if (!job->update.cart->changed) return st;
-    return save(call, tx, &job->update);
-}
-
-static struct status take_ordered(struct call *call, struct cart_store *port,
-                                  const struct event *event, const struct cart_order *order)
-{
-    struct sqlite_cart_store *store = (struct sqlite_cart_store *)port;
-    struct take_job job = {update_of(call, store, order->email), event, order};
-
-    return sqlite_write(call, store->db, take_job, &job);
+    return change_sqlite_find(call, ((struct sqlite_cart_store *)port)->db, request);
 }
 
 static void close_store(struct cart_store *port)
@@ -225,7 +163,6 @@ struct status cart_store_sqlite(const struct service_context *context, const cha
         .load = load,
         .update = update,
         .replay = replay,
-        .take_ordered = take_ordered,
         .close = close_store,
         .events = events_store_sqlite(context->arena, store->db),
     };

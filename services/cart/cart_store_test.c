@@ -126,13 +126,29 @@ static struct event event_of(const char *id)
     return (struct event){.id = id, .topic = "order-events", .key = "o", .type = "", .attempt = 1};
 }
 
+struct ordered {
+    const struct cart_ordered *items;
+    size_t count;
+};
+
+static struct status take_ordered(const struct call *call, struct cart *cart, void *data)
+{
+    const struct ordered *ordered = data;
+
+    cart_take_ordered(cart, "", ordered->items, ordered->count);
+    return status_ok();
+}
+
 static struct status take(struct call *call, const char *id, const char *email, int quantity)
 {
     const struct cart_ordered items[] = {{"p", "v", quantity}, {"gone", "v", 1}};
-    const struct cart_order order = {email, "", items, 2};
     const struct event event = event_of(id);
+    struct ordered ordered = {items, 2};
+    const struct cart_change change = {
+        .apply = take_ordered, .data = &ordered, .cause = {.event = &event}};
+    struct cart cart;
 
-    return store->take_ordered(call, store, &event, &order);
+    return store->update(call, store, email, &change, &cart);
 }
 
 static void takes_once(struct call *call, struct stage *stage)

@@ -172,7 +172,7 @@ struct status order_take_event(struct call *call, const struct event *event, voi
     struct order_written *written = arena_new(call->arena, struct order_written);
     struct taking taking = {.policy = &service->policy};
     const struct order_change change = {
-        .order_id = event->key, .apply = apply_event, .data = &taking, .event = event};
+        .order_id = event->key, .apply = apply_event, .data = &taking, .cause = {.event = event}};
     ProtobufCMessage *message;
     size_t kind = 0;
     struct status st;

@@ -417,7 +417,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
     order_init(call->arena, "ann@example.com", clock_now_us(), &order);
     step.now_us = order.created_us;
     EXPECT_OK(order_apply(call->arena, &order, &step, &service->policy, &turn));
-    const struct order_creation creation = {&order, &turn, 0, 0};
+    const struct order_creation creation = {.order = &order, .turn = &turn};
     as(call, "ann", "customer");
     spectator.order_id = order.order_id;
     watch(call, &spectator);

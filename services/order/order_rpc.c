@@ -123,7 +123,7 @@ static void bound(const struct call *call, const struct user *user,
 /* Drafts the order and keeps it; what was kept may be the answer to a request that was faster, or
  * an earlier order of the same state of the cart. */
 static struct status make_order(struct call *call, const OrderService__CreateOrderRequest *request,
-                                const struct user *user, const struct idempotency *idempotency,
+                                const struct user *user, struct change_request *once,
                                 struct order_written *ret_written)
 {
     struct order_service *service = call_service(call);
@@ -141,7 +141,7 @@ static struct status make_order(struct call *call, const OrderService__CreateOrd
 
     struct order_creation creation = {.order = &order,
                                       .turn = &turn,
-                                      .idempotency = idempotency,
+                                      .cause = {.request = once},
                                       .answer = created_answer,
                                       .is_made = made};
     bound(call, user, service, &creation, &order);
@@ -157,25 +157,24 @@ static struct status create_order(struct call *call,
 {
     struct order_service *service = call_service(call);
     struct order_written *written = arena_new(call->arena, struct order_written);
-    struct idempotency idempotency;
+    struct change_request once = {0};
     struct user user;
-    struct str answer;
     struct status st;
 
     st = call_user(call, &user);
     if (failed(st)) return st;
-    st = idempotency_of_call(call, &user, &request->base, &idempotency);
+    st = idempotency_of_call(call, &user, &request->base, &once.idempotency);
     if (failed(st)) return st;
-    st = service->store->replay(call, service->store, &idempotency, &answer);
+    st = service->store->replay(call, service->store, &once);
     if (failed(st)) return st;
-    if (answer.data) return idempotency_replay(call, answer, &response->base);
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
 
     for (int tries = 0; tries < CREATE_TRIES_MAX; tries++) {
-        st = make_order(call, request, &user, &idempotency, written);
+        st = make_order(call, request, &user, &once, written);
         if (st.code != STATUS_ABORTED) break;
     }
     if (failed(st)) return st;
-    if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
     reply_created(call->arena, written, response);
     return written->is_earlier ? idempotency_mark_replayed(call) : status_ok();
 }
@@ -332,10 +331,10 @@ static struct status ask(struct call *call, const char *order_id, struct asking 
 {
     struct order_service *service = call_service(call);
     struct order_written *written = arena_new(call->arena, struct order_written);
-    struct idempotency idempotency;
+    struct change_request once = {0};
     struct status st;
 
-    st = idempotency_of_call(call, asking->user, request, &idempotency);
+    st = idempotency_of_call(call, asking->user, request, &once.idempotency);
     if (failed(st)) return st;
     asking->policy = &service->policy;
     asking->step.cause = asking->user->email;
@@ -344,12 +343,12 @@ static struct status ask(struct call *call, const char *order_id, struct asking 
         .order_id = order_id,
         .apply = apply_asked,
         .data = asking,
-        .idempotency = &idempotency,
+        .cause = {.request = &once},
         .answer = changed_answer,
     };
     st = update_soon(call, service, &change, written);
     if (failed(st)) return st;
-    if (written->replayed.data) return idempotency_replay(call, written->replayed, &response->base);
+    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
     reply_changed(call->arena, written, response);
     return status_ok();
 }

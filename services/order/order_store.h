@@ -8,8 +8,8 @@
 #ifndef SERVICES_ORDER_ORDER_STORE_H
 #define SERVICES_ORDER_ORDER_STORE_H
 
+#include "events/change.h"
 #include "events/events_store.h"
-#include "events/idempotency.h"
 #include "rpc/service.h"
 #include "services/order/order.h"
 
@@ -20,27 +20,27 @@ enum { ORDER_PAGE_BYTES_MAX = 1024 * 1024 };
 
 struct order_store;
 
-/* What came of a write. */
+/* What comes of a write: what an adapter has to keep, and what its caller is told. */
 struct order_written {
     struct order order;
-    struct order_turn turn; /* all zeros: nothing was changed */
+    enum order_state before; /* the order's, before the turn; ORDER_NONE: it is a new one */
+    struct order_turn turn;  /* all zeros: nothing of the order is changed */
     /* The transitions with this one, of a change that has an `answer`. */
-    struct order_transition *history;
+    const struct order_transition *history;
     size_t history_count;
-    struct str replayed; /* data: the request was here before, this was its answer; nothing was
-                            changed, and `order` is unset */
-    bool is_earlier;     /* the state of the cart had been ordered: `order` is that one, as it is
-                            now, and nothing was changed */
+    bool is_earlier; /* the state of the cart had been ordered: `order` is that one, as it is now,
+                        and nothing is changed */
+    struct change_record record;
 };
 
-/* What is kept as the answer to a request with a key; on another thread. */
+/* What is kept as the answer to a request with a key. Pure. */
 typedef struct str order_answer(struct arena *arena, const struct order_written *written);
 
 /* A new order, and the turn that has made it (ORDER_CREATE). */
 struct order_creation {
     const struct order *order;
     const struct order_turn *turn;
-    const struct idempotency *idempotency;
+    struct change_cause cause;
     order_answer *answer; /* with an idempotency key */
     /* What its customer and its client may hold unpaid, with this order; NULL: without bounds. */
     const struct order_policy *bounds;
@@ -56,10 +56,36 @@ struct order_change {
     struct status (*apply)(const struct call *call, struct order *order, void *data,
                            struct order_turn *ret_turn);
     void *data;
-    const struct event *event;             /* what causes it, once; NULL: no event */
-    const struct idempotency *idempotency; /* of who asks for it; NULL: nobody */
-    order_answer *answer;                  /* likewise */
+    struct change_cause cause;
+    order_answer *answer; /* of a change that somebody asks for, who is told the history, too */
 };
+
+/* ---- for adapters ----
+ *
+ * An adapter reads, has one of these decide, and writes: the order's row, the rows of its sellers
+ * when the state is another one, an entry of the history for each move of the turn, and the record.
+ * They are pure and may be called more than once. */
+
+/* What is kept already, and matters to a new order. */
+struct order_creation_found {
+    const struct order *earlier; /* the order that the state of the cart is, unless it failed; NULL:
+                                    there is none */
+    /* Without an earlier one: */
+    int64_t number;                           /* the new order's, if it is made */
+    struct order_held of_customer, of_client; /* if the creation has bounds */
+};
+
+struct status order_decide_creation(const struct call *call, const struct order_creation *creation,
+                                    const struct order_creation_found *found,
+                                    struct order_written *ret_written);
+
+/* `order` was read; `history` is its own if the change has an `answer`, else NULL. */
+struct status order_decide_change(const struct call *call, const struct order_change *change,
+                                  const struct order *order, const struct order_transition *history,
+                                  struct order_written *ret_written);
+
+/* The number in the history, from 1, of the first move of the turn. */
+int order_first_step(const struct order_written *written);
 
 struct order_query {
     const char *user_id;    /* of this customer, or else */
@@ -86,10 +112,10 @@ struct order_store {
     /* Reads, changes and saves, losing nobody's change. ORDER_NOT_FOUND. */
     struct status (*update)(struct call *call, struct order_store *store,
                             const struct order_change *change, struct order_written *ret_written);
-    /* The answer to a request that was here before; data NULL if it is new. FAILED_PRECONDITION
-     * (IDEMPOTENCY_KEY_REUSED). */
+    /* Was the request here before? Sets request->replayed, with no data if it is new or has no key.
+     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct order_store *store,
-                            const struct idempotency *idempotency, struct str *ret_answer);
+                            struct change_request *request);
 
     /* ORDER_NOT_FOUND. */
     struct status (*find)(struct call *call, struct order_store *store, const char *order_id,

@@ -76,12 +76,6 @@ static const char *const migrations[] = {
     0,
 };
 
-struct status order_not_found(void)
-{
-    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ORDER_NOT_FOUND,
-                       "there is no such order; ListOrders has yours");
-}
-
 /* ---- reading ---- */
 
 struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order)
@@ -195,87 +189,44 @@ static struct status history(struct call *call, struct order_store *port, const 
 
 /* ---- what every change writes besides the row ---- */
 
-/* The entry of the history that has this number, and the event that tells of it. */
-static struct status write_move(const struct call *call, struct sqlite_tx *tx,
-                                const struct order *order, const struct order_turn *turn, int step)
+static struct status write_history(struct sqlite_tx *tx, const struct order_written *written)
 {
-    const struct order_move *move = &turn->moves[step - 1 - (order->steps - turn->move_count)];
-    const struct order_transition *made = &move->transition;
-    const ProtobufCMessage *notice;
-    struct event event;
-    struct status st;
-
-    st = sqlite_exec(tx, 0,
-                     "INSERT INTO order_history (number, step, from_state, to_state, event, cause,"
-                     " message, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                     "liiiittl", order->number, step, (int)made->from, (int)made->to,
-                     (int)made->event, made->cause, made->message, made->at_us);
-    if (failed(st)) return st;
-
-    notice = order_notice(call->arena, order, turn, move->tells);
-    if (!notice) return status_ok();
-    event_make(call, ORDER_TOPIC, order->order_id, notice, &event);
-    return outbox_sqlite_put(tx, &event);
-}
-
-/* The history and the outbox. */
-static struct status write_turn(const struct call *call, struct sqlite_tx *tx,
-                                const struct order *order, const struct order_turn *turn)
-{
+    int step = order_first_step(written);
     struct status st = status_ok();
 
-    for (int i = 0; i < turn->move_count && !failed(st); i++) {
-        int step = order->steps - turn->move_count + i + 1;
-        st = write_move(call, tx, order, turn, step);
+    for (int i = 0; i < written->turn.move_count && !failed(st); i++) {
+        const struct order_transition *made = &written->turn.moves[i].transition;
+        st = sqlite_exec(tx, 0,
+                         "INSERT INTO order_history (number, step, from_state, to_state, event,"
+                         " cause, message, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                         "liiiittl", written->order.number, step + i, (int)made->from,
+                         (int)made->to, (int)made->event, made->cause, made->message, made->at_us);
     }
     return st;
 }
 
-/* *ret_replayed.data if the request was here before. */
-static struct status begin_request(struct sqlite_tx *tx, const struct idempotency *idempotency,
-                                   struct str *ret_replayed)
-{
-    *ret_replayed = (struct str){0};
-    if (!idempotency || !idempotency_given(idempotency)) return status_ok();
-    return idempotency_sqlite_begin(tx, idempotency, clock_now_us(), ret_replayed);
-}
-
-static struct status finish_request(const struct call *call, struct sqlite_tx *tx,
-                                    const struct idempotency *idempotency, order_answer *answer,
-                                    const struct order_written *written)
-{
-    if (!idempotency || !idempotency_given(idempotency)) return status_ok();
-    return idempotency_sqlite_finish(tx, idempotency, answer(call->arena, written));
-}
-
 /* ---- making an order ---- */
 
-struct creating {
+struct creation_job {
     const struct order_creation *creation;
     struct order_written written;
 };
 
 static struct status insert_order(const struct call *call, struct sqlite_tx *tx,
-                                  struct order *order)
+                                  const struct order *order)
 {
-    struct sqlite_rows rows;
-    struct status st;
-
-    st = sqlite_query(
-        tx, &rows,
+    return sqlite_exec(
+        tx, 0,
         "INSERT INTO orders (order_id, user_id, state, steps, total_minor, currency, from_cart,"
         " payment_method, payment_id, reason, message, tracking_number, created_us, updated_us,"
-        " deadline_us, document, cart_state, client, line_count, piece_count)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
-        "ttiiltitttttlllbttll", order->order_id, order->user_id, (int)order->state, order->steps,
+        " deadline_us, document, cart_state, client, line_count, piece_count, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ttiiltitttttlllbttlll", order->order_id, order->user_id, (int)order->state, order->steps,
         order->total_minor, order->currency, order->from_cart ? 1 : 0, order->payment_method,
         order->payment_id, order->reason, order->message, order->tracking_number, order->created_us,
         order->updated_us, order->deadline_us, order_document(call->arena, order),
-        order->cart_state, order->client, (int64_t)order->line_count, order_pieces(order));
-    if (failed(st)) return st;
-    if (sqlite_next(&rows)) order->number = sqlite_column_i64(&rows, 0);
-    sqlite_end(&rows);
-    return rows.status;
+        order->cart_state, order->client, (int64_t)order->line_count, order_pieces(order),
+        order->number);
 }
 
 static struct status insert_sellers(const struct call *call, struct sqlite_tx *tx,
@@ -294,19 +245,20 @@ static struct status insert_sellers(const struct call *call, struct sqlite_tx *t
     return status_ok();
 }
 
-/* The order that the state of the cart is already; ORDER_NOT_FOUND. */
-static struct status find_earlier(const struct call *call, struct sqlite_tx *tx,
-                                  const struct order *order, struct order *ret_earlier)
+static struct status read_earlier(const struct call *call, struct sqlite_tx *tx,
+                                  const struct order *order, struct order_creation_found *found)
 {
+    struct order *earlier = arena_new(call->arena, struct order);
     struct sqlite_rows rows;
     struct status st;
 
-    if (!order->cart_state[0]) return order_not_found();
+    if (!order->cart_state[0]) return status_ok();
     st = sqlite_query(tx, &rows, FIND_OF_CART, "tt", order->user_id, order->cart_state);
     if (failed(st)) return st;
-    st = read_found(&rows, ret_earlier);
-    if (failed(st) || order_is_alike(order, ret_earlier)) return st;
-    return order_cart_is_ordered(call->arena, ret_earlier);
+    st = read_found(&rows, earlier);
+    if (st.code == STATUS_NOT_FOUND) return status_ok();
+    if (!failed(st)) found->earlier = earlier;
+    return st;
 }
 
 #define HELD                                                                    \
@@ -327,84 +279,75 @@ static struct status read_held(struct sqlite_tx *tx, const char *query, const ch
     return rows.status;
 }
 
-static struct status check_held(const struct call *call, struct sqlite_tx *tx,
-                                const struct order_creation *creation)
+/* The number that SQLite would give the next row itself. */
+static struct status read_number(struct sqlite_tx *tx, int64_t *ret_number)
 {
-    const struct order *order = creation->order;
-    struct order_held held = {0};
-    struct status st;
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, "SELECT ifnull(max(number), 0) + 1 FROM orders", "");
 
-    if (!creation->bounds) return status_ok();
-    st = read_held(tx, HELD "user_id = ? AND state IN (1, 2)", order->user_id, &held);
     if (failed(st)) return st;
-    st = order_check_held(call->arena, order, &held, &creation->bounds->of_customer, "you have");
-    if (failed(st) || !order->client[0]) return st;
-    st = read_held(tx, HELD "client = ? AND client <> '' AND state < 3", order->client, &held);
-    if (failed(st)) return st;
-    return order_check_held(call->arena, order, &held, &creation->bounds->of_client,
-                            "your network address has");
+    if (sqlite_next(&rows)) *ret_number = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    return rows.status;
 }
 
-static struct status make_order(const struct call *call, struct sqlite_tx *tx,
-                                const struct order_creation *creation,
-                                struct order_written *written)
+static struct status read_for_creation(const struct call *call, struct sqlite_tx *tx,
+                                       const struct order_creation *creation,
+                                       struct order_creation_found *found)
 {
+    const struct order *order = creation->order;
     struct status st;
 
-    st = check_held(call, tx, creation);
-    if (failed(st)) return st;
-    st = insert_order(call, tx, &written->order);
-    if (failed(st)) return st;
-    st = insert_sellers(call, tx, &written->order);
-    if (failed(st)) return st;
-    return write_turn(call, tx, &written->order, &written->turn);
+    st = read_earlier(call, tx, order, found);
+    if (failed(st) || found->earlier) return st;
+    st = read_number(tx, &found->number);
+    if (failed(st) || !creation->bounds) return st;
+    st = read_held(tx, HELD "user_id = ? AND state IN (1, 2)", order->user_id, &found->of_customer);
+    if (failed(st) || !order->client[0]) return st;
+    return read_held(tx, HELD "client = ? AND client <> '' AND state < 3", order->client,
+                     &found->of_client);
 }
 
 static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct creating *creating = data;
-    const struct order_creation *creation = creating->creation;
-    struct order_written *written = &creating->written;
-    struct order earlier;
+    struct creation_job *job = data;
+    struct order_written *written = &job->written;
+    struct order_creation_found found = {0};
     struct status st;
+    bool fresh;
 
-    *written = (struct order_written){.order = *creation->order, .turn = *creation->turn};
-    st = begin_request(tx, creation->idempotency, &written->replayed);
-    if (failed(st) || written->replayed.data) return st;
-
-    st = find_earlier(call, tx, creation->order, &earlier);
-    if (!failed(st)) {
-        written->order = earlier;
-        written->turn = (struct order_turn){0};
-        written->is_earlier = true;
-    } else if (st.code == STATUS_NOT_FOUND && !creation->is_made) {
-        st = make_order(call, tx, creation, written);
-    } else if (st.code == STATUS_NOT_FOUND) {
-        st = status_make(STATUS_ABORTED, ARGOSY__REASON__CART_CONTENDED,
-                         "the order of this cart has ended just now; order again");
-    }
+    *written = (struct order_written){0};
+    st = change_sqlite_begin(tx, &job->creation->cause, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = read_for_creation(call, tx, job->creation, &found);
     if (failed(st)) return st;
-    return finish_request(call, tx, creation->idempotency, creation->answer, written);
+    st = order_decide_creation(call, job->creation, &found, written);
+    if (failed(st)) return st;
+
+    if (!written->is_earlier) st = insert_order(call, tx, &written->order);
+    if (!failed(st) && !written->is_earlier) st = insert_sellers(call, tx, &written->order);
+    if (!failed(st)) st = write_history(tx, written);
+    if (failed(st)) return st;
+    return change_sqlite_end(tx, &job->creation->cause, &written->record);
 }
 
 static struct status create(struct call *call, struct order_store *port,
                             const struct order_creation *creation,
                             struct order_written *ret_written)
 {
-    struct creating *creating = arena_new(call->arena, struct creating);
+    struct creation_job *job = arena_new(call->arena, struct creation_job);
     struct status st;
 
-    creating->creation = creation;
-    st = sqlite_write(call, order_sqlite(port)->db, create_job, creating);
+    job->creation = creation;
+    st = sqlite_write(call, order_sqlite(port)->db, create_job, job);
     if (failed(st)) return st;
-    if (creating->written.replayed.data) creating->written.turn = (struct order_turn){0};
-    *ret_written = creating->written;
+    *ret_written = job->written;
     return status_ok();
 }
 
 /* ---- changing one ---- */
 
-struct changing {
+struct change_job {
     const struct order_change *change;
     struct order_written written;
 };
@@ -443,76 +386,69 @@ static struct status save_order(const struct call *call, struct sqlite_tx *tx,
     return save_sellers(call, tx, order, before);
 }
 
-static struct status apply_change(const struct call *call, struct sqlite_tx *tx,
-                                  const struct order_change *change, struct order_written *written)
+/* *ret_history only for a change that has an answer. */
+static struct status read_for_change(const struct call *call, struct sqlite_tx *tx,
+                                     const struct order_change *change, struct order *order,
+                                     struct order_transition **ret_history)
 {
-    struct order *order = &written->order;
-    enum order_state before;
     struct sqlite_rows rows;
     struct status st;
+    size_t count;
 
     st = sqlite_query(tx, &rows, FIND, "t", change->order_id);
     if (failed(st)) return st;
     st = read_found(&rows, order);
+    if (failed(st) || !change->answer) return st;
+    st = sqlite_query(tx, &rows, HISTORY, "l", order->number);
     if (failed(st)) return st;
-
-    before = order->state;
-    st = change->apply(call, order, change->data, &written->turn);
-    if (failed(st) || !written->turn.changed) return st;
-
-    st = save_order(call, tx, order, before);
-    if (failed(st)) return st;
-    return write_turn(call, tx, order, &written->turn);
-}
-
-static struct status add_history(struct sqlite_tx *tx, struct order_written *written)
-{
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, HISTORY, "l", written->order.number);
-
-    if (failed(st)) return st;
-    return read_history(&rows, &written->order, &written->history, &written->history_count);
+    st = read_history(&rows, order, ret_history, &count);
+    if (failed(st) || count == (size_t)order->steps) return st;
+    return status_printf(call->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
+                         "the order %s has %d steps and %zu entries in its history",
+                         order->order_id, order->steps, count);
 }
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct changing *changing = data;
-    const struct order_change *change = changing->change;
-    struct order_written *written = &changing->written;
-    bool fresh = true;
+    struct change_job *job = data;
+    const struct order_change *change = job->change;
+    struct order_written *written = &job->written;
+    struct order_transition *history = 0;
+    struct order order;
     struct status st;
+    bool fresh;
 
     *written = (struct order_written){0};
-    st = begin_request(tx, change->idempotency, &written->replayed);
-    if (failed(st) || written->replayed.data) return st;
-    if (change->event) st = inbox_sqlite_take(tx, change->event, &fresh);
+    st = change_sqlite_begin(tx, &change->cause, &fresh);
     if (failed(st) || !fresh) return st;
-
-    st = apply_change(call, tx, change, written);
-    if (failed(st) || !change->answer) return st;
-    st = add_history(tx, written);
+    st = read_for_change(call, tx, change, &order, &history);
     if (failed(st)) return st;
-    return finish_request(call, tx, change->idempotency, change->answer, written);
+    st = order_decide_change(call, change, &order, history, written);
+    if (failed(st)) return st;
+
+    if (written->turn.changed) st = save_order(call, tx, &written->order, written->before);
+    if (!failed(st)) st = write_history(tx, written);
+    if (failed(st)) return st;
+    return change_sqlite_end(tx, &change->cause, &written->record);
 }
 
 static struct status update(struct call *call, struct order_store *port,
                             const struct order_change *change, struct order_written *ret_written)
 {
-    struct changing *changing = arena_new(call->arena, struct changing);
+    struct change_job *job = arena_new(call->arena, struct change_job);
     struct status st;
 
-    changing->change = change;
-    st = sqlite_write(call, order_sqlite(port)->db, update_job, changing);
+    job->change = change;
+    st = sqlite_write(call, order_sqlite(port)->db, update_job, job);
     if (failed(st)) return st;
-    *ret_written = changing->written;
+    *ret_written = job->written;
     return status_ok();
 }
 
 static struct status replay(struct call *call, struct order_store *port,
-                            const struct idempotency *idempotency, struct str *ret_answer)
+                            struct change_request *request)
 {
-    return idempotency_sqlite_find(call, order_sqlite(port)->db, idempotency, clock_now_us(),
-                                   ret_answer);
+    return change_sqlite_find(call, order_sqlite(port)->db, request);
 }
 
 /* ---- opening ---- */

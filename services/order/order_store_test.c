@@ -70,8 +70,7 @@ static struct str answer(struct arena *arena, const struct order_written *writte
 }
 
 static struct status create_with(struct call *call, const char *user_id,
-                                 const struct idempotency *idempotency,
-                                 struct order_written *ret_written)
+                                 struct change_request *request, struct order_written *ret_written)
 {
     struct order_step step = {.event = ORDER_CREATE, .cause = user_id, .now_us = clock_now_us()};
     struct order_turn turn;
@@ -79,7 +78,7 @@ static struct status create_with(struct call *call, const char *user_id,
 
     draft(call->arena, user_id, &order);
     EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
-    const struct order_creation creation = {&order, &turn, idempotency, answer};
+    const struct order_creation creation = {&order, &turn, {.request = request}, answer};
     return store->create(call, store, &creation, ret_written);
 }
 
@@ -224,7 +223,7 @@ static void takes_once(struct call *call, struct stage *stage)
 
     event_make(call, "payment-events", order_id, &message.base, &event);
     const struct order_change change = {
-        .order_id = order_id, .apply = apply, .data = &step, .event = &event};
+        .order_id = order_id, .apply = apply, .data = &step, .cause = {.event = &event}};
     EXPECT_OK(store->update(call, store, &change, &written));
     EXPECT(written.turn.move_count > 0);
     EXPECT_OK(store->update(call, store, &change, &written)); /* would be refused if it ran */
@@ -244,39 +243,39 @@ TEST(an_event_takes_effect_once)
 
 static void answers_again(struct call *call, struct stage *stage)
 {
-    struct idempotency idempotency = {.scope = "ann@example.com", .key = "k1"};
+    struct change_request request = {.idempotency = {.scope = "ann@example.com", .key = "k1"}};
     struct order_step step = {.event = ORDER_CANCEL, .cause = "ann", .now_us = 1};
     struct order_written first, again;
     struct event *events;
-    struct str found;
 
-    EXPECT_OK(store->replay(call, store, &idempotency, &found));
-    EXPECT(!found.data);
-    EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &first));
-    EXPECT(!first.replayed.data);
-    EXPECT_OK(create_with(call, "ann@example.com", &idempotency, &again));
-    EXPECT(str_equal(again.replayed, answer(call->arena, &first)) && !again.turn.changed);
-    EXPECT_OK(store->replay(call, store, &idempotency, &found));
-    EXPECT(str_equal(found, again.replayed));
-    idempotency.fingerprint[0] = 1;
-    EXPECT_REFUSED(store->replay(call, store, &idempotency, &found), FAILED_PRECONDITION,
+    EXPECT_OK(store->replay(call, store, &request));
+    EXPECT(!request.replayed.data);
+    EXPECT_OK(create_with(call, "ann@example.com", &request, &first));
+    EXPECT(!request.replayed.data);
+    EXPECT_OK(create_with(call, "ann@example.com", &request, &again));
+    EXPECT(str_equal(request.replayed, answer(call->arena, &first)) && !again.turn.changed);
+    request.replayed = (struct str){0};
+    EXPECT_OK(store->replay(call, store, &request));
+    EXPECT(str_equal(request.replayed, answer(call->arena, &first)));
+    request.idempotency.fingerprint[0] = 1;
+    EXPECT_REFUSED(store->replay(call, store, &request), FAILED_PRECONDITION,
                    IDEMPOTENCY_KEY_REUSED);
 
-    idempotency.key = "k2";
+    request.idempotency.key = "k2";
     const struct order_change change = {.order_id = first.order.order_id,
                                         .apply = apply,
                                         .data = &step,
-                                        .idempotency = &idempotency,
+                                        .cause = {.request = &request},
                                         .answer = answer};
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(again.turn.move_count > 0 && !again.replayed.data);
+    EXPECT(again.turn.move_count > 0 && !request.replayed.data);
     EXPECT(again.history_count == 2 && again.history[1].event == ORDER_CANCEL);
     EXPECT_OK(store->update(call, store, &change, &again));
-    EXPECT(again.turn.move_count == 0 && str_equal(again.replayed, answer(call->arena, &first)));
-    idempotency.key = "k3"; /* a refused request keeps no key */
+    EXPECT(again.turn.move_count == 0 && str_equal(request.replayed, answer(call->arena, &first)));
+    request.idempotency.key = "k3"; /* a refused request keeps no key */
     EXPECT_REFUSED(store->update(call, store, &change, &again), FAILED_PRECONDITION, ORDER_STATE);
-    EXPECT_OK(store->replay(call, store, &idempotency, &found));
-    EXPECT(!found.data && read_events(call, &events) == 2);
+    EXPECT_OK(store->replay(call, store, &request));
+    EXPECT(!request.replayed.data && read_events(call, &events) == 2);
 }
 
 TEST(a_request_with_a_key_has_its_effect_once)
@@ -347,7 +346,7 @@ static void ends_large_pages(struct call *call, struct stage *stage)
         draft(call->arena, "ann@example.com", &order);
         order.note = note;
         EXPECT_OK(order_apply(call->arena, &order, &step, &policy, &turn));
-        const struct order_creation creation = {&order, &turn, 0, 0};
+        const struct order_creation creation = {.order = &order, .turn = &turn};
         EXPECT_OK(store->create(call, store, &creation, &written));
     }
     EXPECT(strcmp(numbers(call, &query), "6 5 4") == 0 && query.after.length > 0);

@@ -53,8 +53,8 @@ struct status payment_step(const struct call *call, const struct payment_service
     if (effects->operation.kind != PAYMENT_NO_OPERATION)
         fill_begun(call, service, payment, input->now_us, write);
     for (size_t i = 0; i < effects->news_count; i++)
-        payment_events_make(call, payment, effects->news[i], effects, &write->events[i]);
-    write->event_count = effects->news_count;
+        payment_events_make(call, payment, effects->news[i], effects, &write->record.events[i]);
+    write->record.event_count = effects->news_count;
     return status_ok();
 }
 

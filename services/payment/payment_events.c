@@ -249,7 +249,7 @@ struct status payment_events_handle(struct call *call, const struct event *event
     st = read_event(call->arena, event, told);
     if (failed(st)) return st;
     const struct payment_change change = {
-        .order_id = event->key, .event = event, .apply = apply, .data = told};
+        .order_id = event->key, .cause = {.event = event}, .apply = apply, .data = told};
     return payment_change_make(call, told->service, &change, 0, &outcome);
 }
 

@@ -66,7 +66,7 @@ struct asking {
     enum payment_step step;
     struct payment_input input;
     const char *method, *note;
-    struct idempotency idempotency;
+    struct change_request once;
     const char *asker;
     PaymentService__StandardResponse *response;
 };
@@ -86,13 +86,13 @@ static struct status apply(const struct call *call, struct payment *payment,
         write->begun.method = asking->method;
         write->begun.note = asking->note;
         write->begun.scope = asking->asker;
-        write->begun.key = asking->idempotency.key;
+        write->begun.key = asking->once.idempotency.key;
         return status_ok();
     }
     bool created = asking->step == PAYMENT_ASK_AUTHORIZE;
     payment_reply(call->arena, payment, created ? 201 : 200, "nothing was to be paid",
                   asking->response);
-    write->answer = idempotency_answer(call->arena, &asking->response->base);
+    write->record.answer = idempotency_answer(call->arena, &asking->response->base);
     return status_ok();
 }
 
@@ -160,20 +160,20 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
     struct payment_outcome outcome;
     struct status st;
 
-    st = idempotency_of_call(call, user, request, &asking->idempotency);
+    st = idempotency_of_call(call, user, request, &asking->once.idempotency);
     if (failed(st)) return st;
 
     asking->asker = str_lower(call->arena, str_of(user->email));
     waiter->arena = call->arena;
     const struct payment_change change = {.payment_id = payment_id,
-                                          .idempotency = &asking->idempotency,
+                                          .cause = {.request = &asking->once},
                                           .apply = apply,
                                           .data = asking};
     st = change_soon(call, asking->service, &change, waiter, &outcome);
     if (failed(st)) return st;
 
-    if (outcome.answer.data) {
-        st = idempotency_replay(call, outcome.answer, &asking->response->base);
+    if (asking->once.replayed.data) {
+        st = idempotency_replay(call, asking->once.replayed, &asking->response->base);
         if (!failed(st)) st = payment_reply_status(call, asking->response);
     } else if (outcome.write.begun.kind != PAYMENT_NO_OPERATION) {
         st = wait_for_answer(call, asking, waiter, &outcome);

@@ -8,8 +8,8 @@
 #ifndef SERVICES_PAYMENT_PAYMENT_STORE_H
 #define SERVICES_PAYMENT_PAYMENT_STORE_H
 
+#include "events/change.h"
 #include "events/events_store.h"
-#include "events/idempotency.h"
 #include "rpc/service.h"
 #include "services/payment/payment.h"
 
@@ -47,19 +47,16 @@ struct payment_write {
     struct payment_operation begun; /* if effects.operation says so: the rest of it */
     bool ended;                     /* the change's operation */
     bool refund_failed;             /* it was a refund, and has not succeeded */
-    struct event events[PAYMENT_NEWS_MAX];
-    size_t event_count;
-    struct str answer; /* to be kept for the request of the change or of its operation; data NULL:
-                          none yet */
-    bool forget;       /* instead: the request had no effect */
+    struct change_record record;    /* its answer is for the request of the change, or for the one
+                                       that asked for its operation */
 };
+_Static_assert((int)PAYMENT_NEWS_MAX <= (int)CHANGE_EVENTS_MAX,
+               "one record holds the news of a step");
 
 struct payment_change {
     /* Whose: one of the three. An order without a payment has one in the state PAYMENT_ABSENT. */
     const char *payment_id, *order_id, *operation_id;
-    /* Takes effect by this change; NULL: none. */
-    const struct event *event;
-    const struct idempotency *idempotency;
+    struct change_cause cause;
     /* Changes the payment (and gives a new one its ids). `operation` is NULL if the change is of no
      * operation. A failed status leaves everything as it was. Runs on another thread while the call
      * waits. */
@@ -70,8 +67,7 @@ struct payment_change {
 };
 
 struct payment_outcome {
-    bool applied;      /* false: the event was here before, the operation has ended, or `answer` */
-    struct str answer; /* the first one to this request; data NULL: none */
+    bool applied; /* false: the cause took effect before, or the operation has ended */
     /* If applied. */
     struct payment payment;
     struct payment_write write;

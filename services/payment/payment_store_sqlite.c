@@ -155,38 +155,26 @@ static struct status load_payment(struct sqlite_tx *tx, struct changing *changin
     return status_ok();
 }
 
-/* Has it happened before? Then *ret_go_on is false. */
+/* *ret_go_on false: the cause took effect before, or the operation has ended. */
 static struct status begin(struct sqlite_tx *tx, struct changing *changing, bool *ret_go_on)
 {
     const struct payment_change *change = changing->change;
-    struct status st = status_ok();
 
-    *ret_go_on = true;
-    if (change->event) st = inbox_sqlite_take(tx, change->event, ret_go_on);
+    struct status st = change_sqlite_begin(tx, &change->cause, ret_go_on);
     if (failed(st) || !*ret_go_on) return st;
-    if (change->idempotency) {
-        st = idempotency_sqlite_begin(tx, change->idempotency, clock_now_us(),
-                                      &changing->outcome->answer);
-        if (failed(st)) return st;
-        *ret_go_on = changing->outcome->answer.data == 0;
-        if (!*ret_go_on) return st;
-    }
     if (change->operation_id) return load_by_operation(tx, changing, ret_go_on);
     return load_payment(tx, changing);
 }
 
-static struct status save_request(struct sqlite_tx *tx, const struct changing *changing)
+/* The request of the change, or the one that asked for its operation. */
+static struct status save_record(struct sqlite_tx *tx, const struct changing *changing)
 {
-    const struct payment_write *write = &changing->write;
-    struct idempotency of_operation = {.scope = changing->operation.scope,
-                                       .key = changing->operation.key};
-    const struct idempotency *idempotency = changing->change->idempotency;
+    const struct payment_operation *operation = &changing->operation;
+    struct change_request asked = {.idempotency = {operation->scope, operation->key}};
+    struct change_cause cause = changing->change->cause;
 
-    if (!idempotency && changing->operation.key) idempotency = &of_operation;
-    if (!idempotency) return status_ok();
-    if (write->forget) return idempotency_sqlite_forget(tx, idempotency);
-    if (write->answer.data) return idempotency_sqlite_finish(tx, idempotency, write->answer);
-    return status_ok();
+    if (!cause.request) cause.request = &asked;
+    return change_sqlite_end(tx, &cause, &changing->write.record);
 }
 
 static struct status save(struct sqlite_tx *tx, struct changing *changing)
@@ -204,10 +192,8 @@ static struct status save(struct sqlite_tx *tx, struct changing *changing)
         st = payment_operation_end(tx, &changing->operation, write->refund_failed);
     if (!failed(st) && write->begun.kind != PAYMENT_NO_OPERATION)
         st = payment_operation_write(tx, changing->number, &write->begun);
-    for (size_t i = 0; i < write->event_count && !failed(st); i++)
-        st = outbox_sqlite_put(tx, &write->events[i]);
     if (failed(st)) return st;
-    return save_request(tx, changing);
+    return save_record(tx, changing);
 }
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)

@@ -45,7 +45,7 @@ static void tell(const struct call *call, const struct payment *payment,
 
     event.order_id = (char *)payment->order_id;
     event_make(call, "payment-events", payment->order_id, &event.base,
-               &write->events[write->event_count++]);
+               &write->record.events[write->record.event_count++]);
 }
 
 static struct status apply(const struct call *call, struct payment *payment,
@@ -60,8 +60,8 @@ static struct status apply(const struct call *call, struct payment *payment,
     payment->state = script->to;
     write->effects.changed = true;
     write->ended = script->ends;
-    write->forget = script->forgets;
-    if (script->answers) write->answer = STR("the answer");
+    write->record.forget = script->forgets;
+    if (script->answers) write->record.answer = STR("the answer");
     if (script->posts) payment_post_authorize(1000, &write->effects.postings[0]);
     write->effects.posting_count = script->posts;
     if (script->tells) tell(call, payment, write);
@@ -85,15 +85,11 @@ static struct status apply(const struct call *call, struct payment *payment,
 
 static struct payment_outcome change_order(struct call *call, const char *order_id,
                                            const struct event *event,
-                                           const struct idempotency *idempotency,
-                                           struct script script)
+                                           struct change_request *request, struct script script)
 {
     struct payment_outcome outcome = {0};
-    const struct payment_change change = {.order_id = order_id,
-                                          .event = event,
-                                          .idempotency = idempotency,
-                                          .apply = apply,
-                                          .data = &script};
+    const struct payment_change change = {
+        .order_id = order_id, .cause = {event, request}, .apply = apply, .data = &script};
 
     EXPECT_OK(store->update(call, store, &change, &outcome));
     return outcome;
@@ -296,27 +292,27 @@ TEST(a_long_list_of_refunds_has_the_newest)
 
 static void keeps_answers(struct call *call, struct stage *stage)
 {
-    struct idempotency idempotency = {.scope = "ann@example.com", .key = "k"};
+    struct change_request request = {.idempotency = {.scope = "ann@example.com", .key = "k"}};
     struct script begins = {
         .to = PAYMENT_AUTHORIZING, .begins = PAYMENT_AUTHORIZE, .operation_id = "op-1", .key = "k"};
     const struct payment_change again = {
-        .order_id = "o1", .idempotency = &idempotency, .apply = apply, .data = &begins};
+        .order_id = "o1", .cause = {.request = &request}, .apply = apply, .data = &begins};
     struct payment_outcome outcome;
 
-    EXPECT(change_order(call, "o1", 0, &idempotency, begins).applied);
+    EXPECT(change_order(call, "o1", 0, &request, begins).applied);
     EXPECT_REFUSED(store->update(call, store, &again, &outcome), ABORTED, IDEMPOTENCY_KEY_RUNNING);
     /* The operation's end keeps the answer for the request that asked for it. */
     change_operation(call, "op-1", (struct script){.to = PAYMENT_AUTHORIZED, .answers = true});
     EXPECT_OK(store->update(call, store, &again, &outcome));
-    EXPECT(!outcome.applied && str_is(outcome.answer, "the answer"));
+    EXPECT(!outcome.applied && str_is(request.replayed, "the answer"));
 
     /* Or frees its key, if nothing came of it. */
-    idempotency.key = begins.key = "k2";
+    request.idempotency.key = begins.key = "k2";
     begins.operation_id = "op-2";
-    EXPECT(change_order(call, "o1", 0, &idempotency, begins).applied);
+    EXPECT(change_order(call, "o1", 0, &request, begins).applied);
     change_operation(call, "op-2", (struct script){.to = PAYMENT_NEW, .forgets = true});
     begins.operation_id = "op-3";
-    EXPECT(change_order(call, "o1", 0, &idempotency, begins).applied);
+    EXPECT(change_order(call, "o1", 0, &request, begins).applied);
 }
 
 TEST(a_requests_answer_is_kept_when_its_operation_ends)

@@ -103,7 +103,7 @@ static struct status bring_up_to_date(struct call *call, struct payment_service 
     hint->service = service;
     hint->charge = &charge;
     const struct payment_change change = {
-        .order_id = charge.order_id, .event = &event, .apply = apply, .data = hint};
+        .order_id = charge.order_id, .cause = {.event = &event}, .apply = apply, .data = hint};
     st = payment_change_make(call, service, &change, 0, &outcome);
     if (failed(st) || !outcome.applied || !hint->busy) return st;
     return service->store->hasten(call, service->store, outcome.payment.payment_id, clock_now_us());

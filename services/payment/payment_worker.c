@@ -70,8 +70,8 @@ static void answer_request(const struct call *call, struct payment_attempt *atte
         response.payment->message = (char *)attempt->verdict.refusal.message;
     }
     attempt->answer = idempotency_answer(call->arena, &response.base);
-    write->answer = attempt->answer;
-    write->forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
+    write->record.answer = attempt->answer;
+    write->record.forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
 }
 
 /* Would the payment wait for an operation that there is no more? */

@@ -34,16 +34,14 @@ struct status product_call_seller(const struct call *call, struct product_actor 
 }
 
 struct status product_call_once(struct call *call, const struct product_actor *actor,
-                                const ProtobufCMessage *message,
-                                struct product_request *ret_request)
+                                const ProtobufCMessage *message, struct change_request *ret_request)
 {
     struct product_service *service = call_service(call);
     const struct user user = {.email = actor->email};
     struct status st = idempotency_of_call(call, &user, message, &ret_request->idempotency);
 
     if (failed(st)) return st;
-    return service->store->replay(call, service->store, &ret_request->idempotency,
-                                  &ret_request->replayed);
+    return service->store->replay(call, service->store, ret_request);
 }
 
 static struct status reply_etag(const struct call *call, int64_t version,
@@ -107,7 +105,8 @@ static struct status create_product(struct call *call,
 {
     struct product_service *service = call_service(call);
     struct product_context context = {.currency = service->currency, .now_us = clock_now_us()};
-    struct product_request once = {.answer = created_answer};
+    struct change_request once = {0};
+    const struct product_request asked = {.cause = {.request = &once}, .answer = created_answer};
     struct product_actor actor;
     struct product product;
     struct status st;
@@ -121,7 +120,7 @@ static struct status create_product(struct call *call,
     context.created_by = actor.email;
     st = product_draft(call->arena, request, &context, &product);
     if (failed(st)) return st;
-    st = service->store->insert(call, service->store, &product, &once);
+    st = service->store->insert(call, service->store, &product, &asked);
     if (failed(st)) return st;
     if (once.replayed.data) return replay_created(call, once.replayed, response);
     reply_created(call->arena, &product, response);
@@ -288,7 +287,7 @@ static struct status get_product_by_id(struct call *call,
 }
 
 /* What a change of a product is checked by, between reading and writing it. */
-struct change_request {
+struct edit_request {
     struct product_actor actor;
     struct product_condition condition;
     int64_t now_us;
@@ -298,7 +297,7 @@ struct change_request {
 static struct status apply_patch(struct arena *arena, const struct product *product, void *data,
                                  struct product *ret_product)
 {
-    const struct change_request *change = data;
+    const struct edit_request *change = data;
     struct status st;
 
     st = product_check_change(product, &change->actor);
@@ -315,7 +314,7 @@ static struct status update_product(struct call *call,
 {
     struct product_service *service = call_service(call);
     struct product_key key = {request->category, request->product_id};
-    struct change_request data = {.now_us = clock_now_us(), .patch = request};
+    struct edit_request data = {.now_us = clock_now_us(), .patch = request};
     struct product_change change = {.apply = apply_patch, .data = &data};
     bool versioned = request->version_given_case != 0;
     struct product product;
@@ -341,7 +340,7 @@ static struct status update_product(struct call *call,
 
 static struct status allow_removal(struct arena *arena, const struct product *product, void *data)
 {
-    const struct change_request *change = data;
+    const struct edit_request *change = data;
     struct status st;
 
     st = product_check_change(product, &change->actor);
@@ -358,7 +357,7 @@ static struct status delete_product(struct call *call,
 {
     struct product_service *service = call_service(call);
     struct product_key key = {request->category, request->product_id};
-    struct change_request data = {0};
+    struct edit_request data = {0};
     struct product_check check = {.allow = allow_removal, .data = &data};
     bool versioned = request->version_given_case != 0;
     struct product product;

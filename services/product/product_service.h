@@ -42,7 +42,7 @@ void product_reply(ProductService__StandardResponse *response, int status_code,
  * before. */
 struct status product_call_once(struct call *call, const struct product_actor *actor,
                                 const ProtobufCMessage *message,
-                                struct product_request *ret_request);
+                                struct change_request *ret_request);
 
 /* In product_stock_rpc.c and product_exchange_rpc.c. */
 struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,

@@ -94,9 +94,10 @@ struct status product_adjust_stock(struct call *call,
     struct product_service *service = call_service(call);
     struct product_key key = {request->category, request->product_id};
     struct product_check check = {.allow = allow_change};
-    struct product_request once = {.answer = adjusted_answer};
+    struct change_request once = {0};
+    const struct product_request asked = {.cause = {.request = &once}, .answer = adjusted_answer};
     struct product_stock_change change;
-    struct product_adjustment adjustment = {request->variant_id, &change, &check, &once};
+    struct product_adjustment adjustment = {request->variant_id, &change, &check, &asked};
     struct product_actor actor;
     struct product product;
     struct status st;

@@ -78,7 +78,7 @@ static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct ad
 static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct adjusting *adjusting = data;
-    struct product_request *request = adjusting->adjustment->request;
+    const struct product_request *request = adjusting->adjustment->request;
     struct status st;
     bool new;
 

@@ -15,7 +15,7 @@
 #define SERVICES_PRODUCT_PRODUCT_STORE_H
 
 #include "events/events_store.h"
-#include "events/idempotency.h"
+#include "events/change.h"
 #include "fiber/call.h"
 #include "services/product/product_audit.h"
 #include "services/product/product_reservation.h"
@@ -37,13 +37,10 @@ struct product_check {
     const char *created_by;
 };
 
-/* A request that may come twice: its record is kept in the transaction of its effect. */
+/* What causes a change, and the answer to keep for its request. */
 struct product_request {
-    struct idempotency idempotency;
-    /* What is kept as the answer, where there is a key; on another thread. */
-    struct str (*answer)(struct arena *arena, const struct product *product);
-    struct str replayed; /* set by the store: data: the request was here before, this was its
-                            answer, and nothing was changed */
+    struct change_cause cause;
+    struct str (*answer)(struct arena *arena, const struct product *product); /* pure */
 };
 
 /* A change of the stock of one variant; "" names the only one. */
@@ -51,7 +48,7 @@ struct product_adjustment {
     const char *variant_id;
     const struct product_stock_change *change;
     const struct product_check *check;
-    struct product_request *request; /* NULL: nobody's that may come twice */
+    const struct product_request *request; /* NULL: nobody's that may come twice */
 };
 
 struct product_stock_page {
@@ -82,12 +79,12 @@ struct product_store {
      * product->handle. `request` NULL: nobody's that may come twice. FAILED_PRECONDITION
      * (IDEMPOTENCY_KEY_REUSED). */
     struct status (*insert)(struct call *call, struct product_store *store, struct product *product,
-                            struct product_request *request);
+                            const struct product_request *request);
 
     /* The answer to a request that was here before; data NULL if it is new or has no key.
      * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct product_store *store,
-                            const struct idempotency *idempotency, struct str *ret_answer);
+                            struct change_request *request);
 
     /* Changes a product; moving it to another category is one change like any other. */
     struct status (*update)(struct call *call, struct product_store *store,

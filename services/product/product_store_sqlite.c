@@ -139,31 +139,29 @@ static const char *const migrations[] = {
 
 /* ---- requests that come twice ---- */
 
-struct status product_request_begin(struct sqlite_tx *tx, struct product_request *request,
-                                    bool *ret_new)
+struct status product_request_begin(struct sqlite_tx *tx, const struct product_request *request,
+                                    bool *ret_fresh)
 {
-    struct status st;
+    const struct change_cause none = {0};
 
-    *ret_new = true;
-    if (!request) return status_ok();
-    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
-    *ret_new = !request->replayed.data;
-    return st;
+    return change_sqlite_begin(tx, request ? &request->cause : &none, ret_fresh);
 }
 
 struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
                                      const struct product_request *request,
                                      const struct product *product)
 {
-    if (!request || !idempotency_given(&request->idempotency)) return status_ok();
-    return idempotency_sqlite_finish(tx, &request->idempotency, request->answer(arena, product));
+    struct change_record record = {0};
+
+    if (!request || !change_wants_answer(&request->cause)) return status_ok();
+    record.answer = request->answer(arena, product);
+    return change_sqlite_end(tx, &request->cause, &record);
 }
 
 static struct status replay(struct call *call, struct product_store *store,
-                            const struct idempotency *idempotency, struct str *ret_answer)
+                            struct change_request *request)
 {
-    return idempotency_sqlite_find(call, product_sqlite(store)->db, idempotency, clock_now_us(),
-                                   ret_answer);
+    return change_sqlite_find(call, product_sqlite(store)->db, request);
 }
 
 /* ---- single products ---- */
@@ -236,7 +234,7 @@ static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, stru
 
 struct insertion {
     const struct product *product;
-    struct product_request *request;
+    const struct product_request *request;
     const char *handle; /* as it was kept */
 };
 
@@ -259,7 +257,7 @@ static struct status insert_job(const struct call *call, struct sqlite_tx *tx, v
 }
 
 static struct status insert(struct call *call, struct product_store *store, struct product *product,
-                            struct product_request *request)
+                            const struct product_request *request)
 {
     struct insertion job = {product, request, product->handle};
     struct status st = sqlite_write(call, product_sqlite(store)->db, insert_job, &job);

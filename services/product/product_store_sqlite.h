@@ -82,8 +82,8 @@ struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
 
 /* Inside a transaction, around the effect of a request: *ret_new false if there is none to have,
  * because it was here before. `request` may be NULL. */
-struct status product_request_begin(struct sqlite_tx *tx, struct product_request *request,
-                                    bool *ret_new);
+struct status product_request_begin(struct sqlite_tx *tx, const struct product_request *request,
+                                    bool *ret_fresh);
 struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
                                      const struct product_request *request,
                                      const struct product *product);

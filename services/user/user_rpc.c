@@ -83,7 +83,7 @@ static struct status reply_created(const struct call *call)
  * as that would be a hash which is fast to guess; replay_created compares it instead. */
 static struct status sign_up_once(struct call *call,
                                   const UserService__CreateCustomerRequest *request,
-                                  struct account_request *ret_once)
+                                  struct change_request *ret_once)
 {
     struct user_service *service = call_service(call);
     UserService__CreateCustomerRequest open = *request;
@@ -95,8 +95,7 @@ static struct status sign_up_once(struct call *call,
     open.password = (char *)protobuf_c_empty_string;
     st = idempotency_of_call(call, &caller, &open.base, &ret_once->idempotency);
     if (failed(st)) return st;
-    return service->store->replay(call, service->store, &ret_once->idempotency,
-                                  &ret_once->replayed);
+    return service->store->replay(call, service->store, ret_once);
 }
 
 /* Whether a request is a repetition depends on its password, so each one is a guess of the password
@@ -137,7 +136,8 @@ static struct status create_customer(struct call *call,
         .status = "active",
         .created_us = clock_now_us(),
     };
-    struct account_request once = {.answer = created_answer};
+    struct change_request once = {0};
+    struct account_creation creation = {.account = &account, .cause = {.request = &once}};
     struct status st;
 
     st = sign_up_once(call, request, &once);
@@ -152,7 +152,9 @@ static struct status create_customer(struct call *call,
 
     account.updated_us = account.created_us;
     account.password_changed_us = account.created_us;
-    st = service->store->insert(call, service->store, &account, &once);
+    if (change_wants_answer(&creation.cause))
+        creation.record.answer = created_answer(call->arena, &account);
+    st = service->store->insert(call, service->store, &creation);
     if (failed(st)) return st;
     if (once.replayed.data) return replay_created(call, request, once.replayed, response);
 

@@ -4,8 +4,8 @@
 #ifndef SERVICES_USER_USER_STORE_H
 #define SERVICES_USER_USER_STORE_H
 
+#include "events/change.h"
 #include "events/events_store.h"
-#include "events/idempotency.h"
 #include "fiber/call.h"
 #include "rpc/service.h"
 #include "services/user/user.h"
@@ -18,31 +18,41 @@ struct account_change {
     struct status (*apply)(const struct call *call, struct account *account, void *data);
     void *data;
     const char *device_id; /* the device on which the password is changed; NULL: none */
+    struct change_cause cause;
 };
 
-/* A sign-up that may be repeated: its idempotency record is written with the account. */
-struct account_request {
-    struct idempotency idempotency;
-    /* Makes the answer to keep, if there is a key. Runs on another thread. */
-    struct str (*answer)(struct arena *arena, const struct account *account);
-    struct str replayed; /* set by the store for a repeated request: its first answer (nothing was
-                            changed); else data is NULL */
+/* What an adapter writes. */
+struct account_write {
+    struct account account;
+    struct change_record record;
+};
+
+/* Decides what a change does to the account that was read into write->account, and what is told of
+ * it on the topic user-events: another role, status or password, and a deletion. Pure: for
+ * adapters, which may call it more than once. */
+struct status account_decide(const struct call *call, const struct account_change *change,
+                             struct account_write *write);
+
+/* A new account. */
+struct account_creation {
+    const struct account *account;
+    struct change_cause cause;
+    struct change_record record;
 };
 
 struct user_store {
     /* NOT_FOUND (USER_NOT_FOUND) if the address has no account, deleted ones included. */
     struct status (*find)(struct call *call, struct user_store *store, const char *email,
                           struct account **ret_account);
-    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, even a deleted one;
-     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). `request` may be NULL: no idempotency. */
+    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, also a deleted one. Nothing is
+     * made if the cause took effect before. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*insert)(struct call *call, struct user_store *store,
-                            const struct account *account, struct account_request *request);
-    /* The first answer to a repeated request; data NULL if the request is new or has no key.
+                            const struct account_creation *creation);
+    /* Was the request here before? Sets request->replayed, with no data if it is new or has no key.
      * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct user_store *store,
-                            const struct idempotency *idempotency, struct str *ret_answer);
-    /* Reads, changes and writes in one transaction. A new role, status or password and a deletion
-     * are published on the topic user-events. */
+                            struct change_request *request);
+    /* Reads, changes and writes in one transaction. */
     struct status (*update)(struct call *call, struct user_store *store, const char *email,
                             const struct account_change *change, struct account **ret_account);
     /* Accounts in the order of their keys, after the key `after` ("": from the start), with `role`

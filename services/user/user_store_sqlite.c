@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
-#include "events.pb-c.h"
 #include "events/events_sqlite.h"
 #include "store/sqlite/sqlite.h"
 
@@ -92,11 +90,6 @@ static struct status find(struct call *call, struct user_store *store, const cha
     return read_one(call, &rows, ret_account);
 }
 
-struct insertion {
-    const struct account *account;
-    struct account_request *request;
-};
-
 static struct status insert_account(const struct call *call, struct sqlite_tx *tx,
                                     const struct account *a)
 {
@@ -113,104 +106,76 @@ static struct status insert_account(const struct call *call, struct sqlite_tx *t
 
 static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct insertion *insertion = data;
-    struct account_request *request = insertion->request;
+    const struct account_creation *creation = *(const struct account_creation **)data;
     struct status st;
+    bool fresh;
 
-    if (!request || !idempotency_given(&request->idempotency))
-        return insert_account(call, tx, insertion->account);
-    st = idempotency_sqlite_begin(tx, &request->idempotency, clock_now_us(), &request->replayed);
-    if (failed(st) || request->replayed.data) return st;
-    st = insert_account(call, tx, insertion->account);
+    st = change_sqlite_begin(tx, &creation->cause, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = insert_account(call, tx, creation->account);
     if (failed(st)) return st;
-    return idempotency_sqlite_finish(tx, &request->idempotency,
-                                     request->answer(call->arena, insertion->account));
+    return change_sqlite_end(tx, &creation->cause, &creation->record);
 }
 
 static struct status insert(struct call *call, struct user_store *store,
-                            const struct account *account, struct account_request *request)
+                            const struct account_creation *creation)
 {
-    struct insertion job = {account, request};
-
-    return sqlite_write(call, db_of(store), insert_job, &job);
+    return sqlite_write(call, db_of(store), insert_job, &creation);
 }
 
 static struct status replay(struct call *call, struct user_store *store,
-                            const struct idempotency *idempotency, struct str *ret_answer)
+                            struct change_request *request)
 {
-    return idempotency_sqlite_find(call, db_of(store), idempotency, clock_now_us(), ret_answer);
+    return change_sqlite_find(call, db_of(store), request);
 }
 
 struct update {
     const char *key;
     const struct account_change *change;
-    struct account *account;
+    struct account_write write;
 };
-
-/* An address may be longer than an event's key, so the key is a hash of it. */
-static const char *event_key(struct arena *arena, const char *key)
-{
-    return arena_printf(arena, "%016llx", (unsigned long long)hash_text(HASH_START, key));
-}
-
-/* The auth service relies on this event: it ends the account's sessions or changes their role. */
-static struct status publish_change(const struct call *call, struct sqlite_tx *tx,
-                                    const struct update *update, const struct account *before)
-{
-    const struct account *now = update->account;
-    Events__AccountChangedEvent changed = EVENTS__ACCOUNT_CHANGED_EVENT__INIT;
-    struct event event;
-
-    if (strcmp(now->role, before->role) == 0 && strcmp(now->status, before->status) == 0 &&
-        now->deleted == before->deleted && now->password_changed_us == before->password_changed_us)
-        return status_ok();
-    changed.email = (char *)now->email;
-    changed.role = (char *)now->role;
-    changed.status = (char *)now->status;
-    changed.is_deleted = now->deleted;
-    changed.password_changed_us = now->password_changed_us;
-    if (update->change->device_id && now->password_changed_us != before->password_changed_us)
-        changed.password_changed_on = (char *)update->change->device_id;
-    event_make(call, "user-events", event_key(call->arena, update->key), &changed.base, &event);
-    return outbox_sqlite_put(tx, &event);
-}
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct update *update = data;
+    const struct account_change *change = update->change;
+    const struct account *a = &update->write.account;
     struct sqlite_rows rows;
+    struct account *found;
     struct status st;
+    bool fresh;
 
+    st = change_sqlite_begin(tx, &change->cause, &fresh);
+    if (failed(st) || !fresh) return st;
     st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM accounts WHERE key = ?", "t",
                       update->key);
     if (failed(st)) return st;
-    st = read_one(call, &rows, &update->account);
+    st = read_one(call, &rows, &found);
     if (failed(st)) return st;
-
-    const struct account before = *update->account;
-    st = update->change->apply(call, update->account, update->change->data);
+    update->write.account = *found;
+    st = account_decide(call, change, &update->write);
     if (failed(st)) return st;
-
-    const struct account *a = update->account;
     st = sqlite_exec(
         tx, 0,
-        "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?,"
-        " status = ?, password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ?"
-        " WHERE key = ?",
+        "UPDATE accounts SET name = ?, phone = ?, address = ?, avatar_url = ?, role = ?, status = "
+        "?, "
+        "password_hash = ?, deleted = ?, updated_us = ?, password_changed_us = ? WHERE key = ?",
         "tttttttillt", a->name, a->phone, a->address, a->avatar_url, a->role, a->status,
         a->password_hash, (int)a->deleted, a->updated_us, a->password_changed_us, update->key);
     if (failed(st)) return st;
-    return publish_change(call, tx, update, &before);
+    return change_sqlite_end(tx, &change->cause, &update->write.record);
 }
 
 static struct status update(struct call *call, struct user_store *store, const char *email,
                             const struct account_change *change, struct account **ret_account)
 {
-    struct update job = {.key = account_key(call->arena, email), .change = change};
+    struct update *job = arena_new(call->arena, struct update);
 
-    struct status st = sqlite_write(call, db_of(store), update_job, &job);
+    job->key = account_key(call->arena, email);
+    job->change = change;
+    struct status st = sqlite_write(call, db_of(store), update_job, job);
     if (failed(st)) return st;
-    *ret_account = job.account;
+    *ret_account = &job->write.account;
     return status_ok();
 }
 

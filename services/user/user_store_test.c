@@ -35,7 +35,7 @@ static struct status insert(struct call *call, const char *email, const char *ro
 {
     struct account account = account_of(email, role);
 
-    return store->insert(call, store, &account, NULL);
+    return store->insert(call, store, &(struct account_creation){.account = &account});
 }
 
 static void keeps_all_fields(struct call *call, struct stage *stage)
