@@ -53,8 +53,31 @@ static struct status begin(struct taking *taking, enum payment_operation_kind ki
     return status_ok();
 }
 
+/* Whoever tries out cards does it with one order after another. */
+static struct status check_tries(const struct taking *taking)
+{
+    int most = taking->input->failures_max;
+
+    if (most == 0 || taking->payment->failures < most) return status_ok();
+    return status_printf(taking->arena, STATUS_FAILED_PRECONDITION,
+                         ARGOSY__REASON__PAYMENT_TRIES_MAX,
+                         "%d tries to pay this order have failed, and no other is made: the order "
+                         "waits until its time to pay has passed; cancel it and order anew, or ask "
+                         "the shop",
+                         taking->payment->failures);
+}
+
+static void count_failure(struct taking *taking)
+{
+    taking->payment->failures++;
+    taking->payment->failed_us = taking->input->now_us;
+}
+
 static struct status begin_authorize(struct taking *taking)
 {
+    struct status st = check_tries(taking);
+
+    if (failed(st)) return st;
     taking->payment->reference = ""; /* of the try before */
     return begin(taking, PAYMENT_AUTHORIZE, taking->payment->amount_minor, PAYMENT_GOT_AUTHORIZED);
 }
@@ -100,6 +123,15 @@ static struct status begin_close(struct taking *taking)
 {
     taking->payment->wishes |= PAYMENT_WISH_CLOSE;
     return begin_void(taking);
+}
+
+/* What the customer was asked to confirm is given up for another method, if another may be tried.
+ */
+static struct status give_up(struct taking *taking)
+{
+    count_failure(taking);
+    struct status st = check_tries(taking);
+    return failed(st) ? st : begin_close(taking);
 }
 
 /* Somebody of the shop lets the authorization go. */
@@ -191,6 +223,15 @@ static struct status end(struct taking *taking)
 static struct status fail(struct taking *taking)
 {
     if (taking->payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
+    count_failure(taking);
+    note_failure(taking);
+    tell(taking, PAYMENT_NEWS_FAILED);
+    return status_ok();
+}
+
+/* Nobody asked the provider, so it is no failed try. */
+static struct status deny(struct taking *taking)
+{
     note_failure(taking);
     tell(taking, PAYMENT_NEWS_FAILED);
     return status_ok();
@@ -275,6 +316,12 @@ static struct status note_refusal(struct taking *taking)
     return status_ok();
 }
 
+static struct status authorization_refused(struct taking *taking)
+{
+    count_failure(taking);
+    return note_refusal(taking);
+}
+
 /* The order wanted the money, and the provider says no: the order hears of it, and decides what
  * becomes of the authorization. */
 static struct status capture_refused(struct taking *taking)
@@ -357,7 +404,7 @@ static const struct rule {
 
     {PAYMENT_NEW, PAYMENT_ASK_AUTHORIZE, PAYMENT_AUTHORIZING, begin_authorize},
     {PAYMENT_ACTION, PAYMENT_ASK_CONFIRM, PAYMENT_CONFIRMING, begin_confirm},
-    {PAYMENT_ACTION, PAYMENT_ASK_ABANDON, PAYMENT_VOIDING, begin_close},
+    {PAYMENT_ACTION, PAYMENT_ASK_ABANDON, PAYMENT_VOIDING, give_up},
     {PAYMENT_ACTION, PAYMENT_ASK_VOID, PAYMENT_VOIDING, begin_close},
     {PAYMENT_AUTHORIZED, PAYMENT_ASK_CAPTURE, PAYMENT_CAPTURING, begin_capture},
     {PAYMENT_AUTHORIZED, PAYMENT_ASK_VOID, PAYMENT_VOIDING, begin_asked_void},
@@ -366,7 +413,7 @@ static const struct rule {
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_ACTION, PAYMENT_ACTION, ask_customer},
     {PAYMENT_AUTHORIZING, PAYMENT_GOT_FAILED, PAYMENT_NEW, fail},
-    {PAYMENT_AUTHORIZING, PAYMENT_GOT_REFUSED, PAYMENT_NEW, note_refusal},
+    {PAYMENT_AUTHORIZING, PAYMENT_GOT_REFUSED, PAYMENT_NEW, authorization_refused},
     {PAYMENT_AUTHORIZING, PAYMENT_DELAYED, PAYMENT_AUTHORIZING, delay},
 
     {PAYMENT_CONFIRMING, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
@@ -393,6 +440,7 @@ static const struct rule {
     {PAYMENT_CAPTURED, PAYMENT_GOT_REFUND_REVERSED, PAYMENT_CAPTURED, reverse_refund},
 
     {PAYMENT_AUTHORIZED, PAYMENT_EXPIRED, PAYMENT_AUTHORIZED, expire},
+    {PAYMENT_NEW, PAYMENT_TRY_DENIED, PAYMENT_NEW, deny},
 
     /* The order may have missed it, or it came before the order asked. */
     {PAYMENT_CAPTURED, PAYMENT_ORDER_TO_DELIVER, PAYMENT_CAPTURED, tell_captured},
@@ -534,71 +582,4 @@ struct status payment_take(struct arena *arena, struct payment *payment, enum pa
     if (payment->state != PAYMENT_ACTION && payment->state != PAYMENT_CONFIRMING)
         payment->client_secret = "";
     return st;
-}
-
-/* ---- names and questions ---- */
-
-bool payment_is_busy(const struct payment *payment)
-{
-    return payment->state == PAYMENT_AUTHORIZING || payment->state == PAYMENT_CONFIRMING ||
-           payment->state == PAYMENT_CAPTURING || payment->state == PAYMENT_VOIDING;
-}
-
-const char *payment_state_name(enum payment_state state)
-{
-    switch (state) {
-    case PAYMENT_ABSENT:
-    case PAYMENT_BURIED:
-    case PAYMENT_CANCELED: return "canceled";
-    case PAYMENT_NEW: return "requires_payment_method";
-    case PAYMENT_ACTION: return "requires_action";
-    case PAYMENT_AUTHORIZED: return "requires_capture";
-    case PAYMENT_CAPTURED: return "succeeded";
-    case PAYMENT_AUTHORIZING:
-    case PAYMENT_CONFIRMING:
-    case PAYMENT_CAPTURING:
-    case PAYMENT_VOIDING: return "processing";
-    }
-    return "";
-}
-
-const char *payment_state_own_name(enum payment_state state)
-{
-    static const char *const names[PAYMENT_STATE_COUNT] = {
-        "absent",     "buried",    "new",      "authorizing", "action",   "confirming",
-        "authorized", "capturing", "captured", "voiding",     "canceled",
-    };
-
-    return names[state];
-}
-
-const char *payment_operation_name(enum payment_operation_kind kind)
-{
-    static const char *const names[] = {"none",    "authorize", "confirm",
-                                        "capture", "void",      "refund"};
-
-    return names[kind];
-}
-
-static bool is_seller(const struct payment *payment, const char *email, bool only)
-{
-    struct str rest = str_of(payment->sellers), line;
-    bool found = false;
-
-    while (str_split(&rest, '\n', &line)) {
-        bool same = line.length > 0 && str_equal_nocase(line, str_of(email));
-        if (only && !same) return false;
-        found = found || same;
-    }
-    return found;
-}
-
-bool payment_is_only_seller(const struct payment *payment, const char *email)
-{
-    return is_seller(payment, email, true);
-}
-
-bool payment_is_seller(const struct payment *payment, const char *email)
-{
-    return is_seller(payment, email, false);
 }

@@ -9,7 +9,7 @@
  *
  * One try to pay that fails (declined, or given up by the customer) leads back to new, and another
  * method may be tried; what the provider still has open of it is voided first. Only the order ends
- * a payment that was never authorized.
+ * a payment that was never authorized. The failed tries are counted, and bounded.
  *
  * A state that ends in -ing has an operation under way: the provider is asked until it answers,
  * whatever else happens. What the order wants meanwhile (its money taken, or given back) is kept as
@@ -64,6 +64,8 @@ enum payment_step {
     /* Time tells. */
     PAYMENT_EXPIRED, /* the authorization */
     PAYMENT_DELAYED, /* the provider does not answer; it is asked again */
+    /* The order brings a method, and its customer's payments have failed too often of late. */
+    PAYMENT_TRY_DENIED,
     /* The provider answers. */
     PAYMENT_GOT_AUTHORIZED,
     PAYMENT_GOT_ACTION,
@@ -103,6 +105,8 @@ struct payment {
     int64_t refunding_minor; /* of refunds that are under way */
     int reason;              /* of the last failure that nothing has made good; 0: none */
     const char *message;     /* in words */
+    int failures;            /* tries to pay that came to nothing: declined, refused, given up */
+    int64_t failed_us;       /* when the last of them did; 0: none */
     int64_t expires_us;      /* of the authorization; 0: none */
     int64_t created_us, updated_us;
 };
@@ -167,6 +171,7 @@ struct payment_input {
     int64_t now_us;
     int64_t expires_us;   /* when an authorization of now ends */
     int64_t amount_minor; /* asked for (0: all that is left), or what the provider moved */
+    int failures_max;     /* of the payment, before no other try is made; 0: any number */
     int reason;           /* of what fails, expires or is cancelled */
     const char *message;
 };
@@ -187,8 +192,8 @@ struct payment_effects {
 };
 
 /* Fills *ret_effects. What is asked for and not allowed is refused, and nothing has changed:
- * FAILED_PRECONDITION (PAYMENT_STATE, PAYMENT_ABOVE_AUTHORIZED, PAYMENT_ABOVE_CAPTURED) or ABORTED
- * (PAYMENT_BUSY). What is told and comes late, twice or out of order changes nothing. */
+ * FAILED_PRECONDITION (PAYMENT_STATE, PAYMENT_TRIES_MAX, PAYMENT_ABOVE_AUTHORIZED,
+ * PAYMENT_ABOVE_CAPTURED) or ABORTED (PAYMENT_BUSY). What is told and comes late, twice or out of order changes nothing. */
 struct status payment_take(struct arena *arena, struct payment *payment, enum payment_step step,
                            const struct payment_input *input, struct payment_effects *ret_effects);
 

@@ -45,6 +45,7 @@ struct status payment_step(const struct call *call, const struct payment_service
 
     input->now_us = clock_now_us();
     input->expires_us = input->now_us + service->policy.authorization_ttl_us;
+    input->failures_max = service->policy.failures_max;
     if (!input->message) input->message = "";
     write->from = payment->state;
     st = payment_take(call->arena, payment, step, input, effects);
@@ -73,6 +74,37 @@ struct status payment_change_make(struct call *call, struct payment_service *ser
         payment_worker_start(service->worker, call, begun->operation_id, waiter);
     return status_ok();
 }
+
+/* ---- how often a customer may try ---- */
+
+void payment_count_payer(const struct payment_service *service, const char *payer,
+                         struct payment_change *change)
+{
+    change->payer = payer;
+    change->failures_after_us = clock_now_us() - service->policy.payer_failures_within_us;
+}
+
+struct status payment_check_payer(struct arena *arena, const struct payment_service *service,
+                                  const struct payment_write *write)
+{
+    int64_t most = service->policy.payer_failures_max;
+    int64_t wait_us = write->of_payer.first_us + service->policy.payer_failures_within_us -
+                      clock_now_us();
+    struct status_details *details;
+    struct status st;
+
+    if (most == 0 || write->of_payer.count < most) return status_ok();
+    details = arena_new(arena, struct status_details);
+    details->retry_after_ms = wait_us > 0 ? wait_us / US_PER_MS + 1 : 1;
+    st = status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__PAYMENT_TRIES_RATE,
+                       "%lld payments of this account have failed of late, and no other is tried "
+                       "now: try again later; the order waits until its time to pay has passed",
+                       (long long)write->of_payer.count);
+    st.details = details;
+    return st;
+}
+
+/* ---- what the provider says ---- */
 
 bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
                      enum payment_step *ret_step, struct payment_input *input)

@@ -191,6 +191,14 @@ static struct status apply(const struct call *call, struct payment *payment,
     if (payment->state != PAYMENT_NEW || !told->validated->payment_method[0]) return st;
 
     /* The order brings a method along. */
+    struct status denied = payment_check_payer(call->arena, told->service, write);
+    if (failed(denied)) {
+        told->input.reason = denied.reason;
+        told->input.message = denied.message;
+        st = payment_step(call, told->service, payment, PAYMENT_TRY_DENIED, &told->input, write);
+        write->from = from;
+        return st;
+    }
     st = payment_step(call, told->service, payment, PAYMENT_ASK_AUTHORIZE, &told->input, write);
     write->from = from;
     write->begun.method = told->validated->payment_method;
@@ -248,8 +256,9 @@ struct status payment_events_handle(struct call *call, const struct event *event
     told->service = data;
     st = read_event(call->arena, event, told);
     if (failed(st)) return st;
-    const struct payment_change change = {
+    struct payment_change change = {
         .order_id = event->key, .cause = {.event = event}, .apply = apply, .data = told};
+    if (told->validated) payment_count_payer(told->service, told->user_id, &change);
     return payment_change_make(call, told->service, &change, 0, &outcome);
 }
 

@@ -29,6 +29,8 @@ void payment_row_read(const struct sqlite_rows *rows, int64_t *ret_number,
         .created_us = sqlite_column_i64(rows, 18),
         .updated_us = sqlite_column_i64(rows, 19),
         .client_secret = sqlite_column_text(rows, 20),
+        .failures = (int)sqlite_column_i64(rows, 21),
+        .failed_us = sqlite_column_i64(rows, 22),
     };
 }
 
@@ -43,15 +45,15 @@ static struct status insert(struct sqlite_tx *tx, const struct payment *payment,
         "INSERT INTO payments (payment_id, order_id, user_id, user_key, sellers, provider,"
         " reference, currency, state, wishes, amount_minor, authorized_minor, captured_minor,"
         " refunded_minor, refunding_minor, reason, message, expires_us, created_us, updated_us,"
-        " client_secret)"
+        " client_secret, failures, failed_us)"
         " VALUES (?1, ?2, ?3, lower(?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-        " ?16, ?17, ?18, ?19, ?20)",
-        "tttttttiilllllitlllt", payment->payment_id, payment->order_id, payment->user_id,
+        " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        "tttttttiilllllitllltil", payment->payment_id, payment->order_id, payment->user_id,
         payment->sellers, payment->provider, payment->reference, payment->currency,
         (int)payment->state, (int)payment->wishes, payment->amount_minor, payment->authorized_minor,
         payment->captured_minor, payment->refunded_minor, payment->refunding_minor, payment->reason,
         payment->message, payment->expires_us, payment->created_us, payment->updated_us,
-        payment->client_secret);
+        payment->client_secret, payment->failures, payment->failed_us);
     if (failed(st)) return st;
     st = sqlite_query(tx, &rows, "SELECT last_insert_rowid()", "");
     if (failed(st)) return st;
@@ -66,11 +68,12 @@ static struct status update(struct sqlite_tx *tx, const struct payment *payment,
         tx, 0,
         "UPDATE payments SET reference = ?, state = ?, wishes = ?, authorized_minor = ?,"
         " captured_minor = ?, refunded_minor = ?, refunding_minor = ?, reason = ?, message = ?,"
-        " expires_us = ?, updated_us = ?, client_secret = ? WHERE payment = ?",
-        "tiillllitlltl", payment->reference, (int)payment->state, (int)payment->wishes,
+        " expires_us = ?, updated_us = ?, client_secret = ?, failures = ?, failed_us = ?"
+        " WHERE payment = ?",
+        "tiillllitlltill", payment->reference, (int)payment->state, (int)payment->wishes,
         payment->authorized_minor, payment->captured_minor, payment->refunded_minor,
         payment->refunding_minor, payment->reason, payment->message, payment->expires_us,
-        payment->updated_us, payment->client_secret, number);
+        payment->updated_us, payment->client_secret, payment->failures, payment->failed_us, number);
 }
 
 struct status payment_row_write(struct sqlite_tx *tx, const struct payment *payment,

@@ -68,6 +68,7 @@ struct asking {
     const char *method, *note;
     struct change_request once;
     const char *asker;
+    const char *payer; /* whose failed tries count; NULL: nobody's */
     PaymentService__StandardResponse *response;
 };
 
@@ -82,6 +83,10 @@ static struct status apply(const struct call *call, struct payment *payment,
 
     st = payment_step(call, asking->service, payment, asking->step, &asking->input, write);
     if (failed(st)) return st;
+    if (write->begun.kind == PAYMENT_AUTHORIZE) {
+        st = payment_check_payer(call->arena, asking->service, write);
+        if (failed(st)) return st;
+    }
     if (write->begun.kind != PAYMENT_NO_OPERATION) {
         write->begun.method = asking->method;
         write->begun.note = asking->note;
@@ -165,10 +170,11 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
 
     asking->asker = str_lower(call->arena, str_of(user->email));
     waiter->arena = call->arena;
-    const struct payment_change change = {.payment_id = payment_id,
-                                          .cause = {.request = &asking->once},
-                                          .apply = apply,
-                                          .data = asking};
+    struct payment_change change = {.payment_id = payment_id,
+                                    .cause = {.request = &asking->once},
+                                    .apply = apply,
+                                    .data = asking};
+    payment_count_payer(asking->service, asking->payer, &change);
     st = change_soon(call, asking->service, &change, waiter, &outcome);
     if (failed(st)) return st;
 
@@ -222,20 +228,25 @@ static struct status apply_abandon(const struct call *call, struct payment *paym
     struct abandoning *abandoning = data;
 
     if (payment->state != PAYMENT_ACTION) return status_ok();
+    /* What is given up counts, and would be lost for a try that is not made. */
+    write->of_payer.count++;
+    struct status st = payment_check_payer(call->arena, abandoning->service, write);
+    if (failed(st)) return st;
     return payment_step(call, abandoning->service, payment, PAYMENT_ASK_ABANDON, &abandoning->input,
                         write);
 }
 
 /* Closes at the provider what the customer was asked to confirm and has given up. */
 static struct status abandon(struct call *call, struct payment_service *service,
-                             const char *payment_id)
+                             const struct payment *payment)
 {
     struct abandoning *abandoning = arena_new(call->arena, struct abandoning);
-    const struct payment_change change = {
-        .payment_id = payment_id, .apply = apply_abandon, .data = abandoning};
+    struct payment_change change = {
+        .payment_id = payment->payment_id, .apply = apply_abandon, .data = abandoning};
     struct payment_outcome outcome;
 
     abandoning->service = service;
+    payment_count_payer(service, payment->user_id, &change);
     return payment_change_make(call, service, &change, 0, &outcome);
 }
 
@@ -256,7 +267,7 @@ static struct status authorize(struct call *call,
     if (failed(found)) return found;
     if (payment.state != PAYMENT_ACTION) return st;
 
-    st = abandon(call, service, payment_id);
+    st = abandon(call, service, &payment);
     return failed(st) ? st : ask(call, &request->base, user, payment_id, asking);
 }
 
@@ -279,6 +290,7 @@ static struct status create_payment(struct call *call,
     if (failed(st)) return st;
 
     asking->method = request->payment_method;
+    asking->payer = payment.user_id;
     return authorize(call, request, &user, payment.payment_id, asking);
 }
 

@@ -91,6 +91,94 @@ TEST(a_decline_is_an_error_and_another_method_may_be_tried)
     payment_play(declines);
 }
 
+/* ---- how often somebody may try ---- */
+
+static void play_with_bounds(void (*play)(struct call *call, struct stage *stage))
+{
+    static const char *const settings[] = {"PAYMENT_TRIES_MAX=3", "PAYMENT_ACCOUNT_TRIES_MAX=5", 0};
+    static const struct stage_plan plan = {
+        .module = &payment_service, .besides = &bank_service, .settings = settings, EVENTS_STAGE};
+
+    stage_run(&plan, play);
+}
+
+/* How many declines it takes until the answer is another one, which is *ret_st. */
+static int decline_until(struct call *call, struct stage *stage, const char *order_id,
+                         struct status *ret_st)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    for (int tries = 0;; tries++) {
+        *ret_st = pay(call, stage, order_id, "pm_card_chargeDeclined", 0, &response);
+        if (ret_st->reason != ARGOSY__REASON__PAYMENT_DECLINED || tries == 20) return tries;
+    }
+}
+
+static void tries_cards_out(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+    int64_t place = 0;
+    struct status st;
+
+    order_validated(call, "o1", 3000, "");
+    order_validated(call, "o2", 3000, "");
+    as_ann(call);
+    EXPECT(decline_until(call, stage, "o1", &st) == 3);
+    EXPECT_REFUSED(st, FAILED_PRECONDITION, PAYMENT_TRIES_MAX);
+    EXPECT(decline_until(call, stage, "o2", &st) == 2);
+    EXPECT_REFUSED(st, RESOURCE_EXHAUSTED, PAYMENT_TRIES_RATE);
+    EXPECT(st.details && st.details->retry_after_ms > 3500000);
+    EXPECT(st.details && st.details->retry_after_ms <= 3600001);
+    EXPECT(charges_of(call, stage, NULL, NULL) == 5);
+
+    /* An order that brings its method along is not tried either, and hears why. */
+    while (stage_sent(call, "payment-events", &place)) {
+    }
+    order_validated(call, "o3", 3000, "pm_card_visa");
+    const Events__PaymentFailedEvent *told = stage_sent_message(
+        call, "payment-events", &place, &events__payment_failed_event__descriptor);
+    EXPECT(told && strcmp(told->reason, "PAYMENT_TRIES_RATE") == 0);
+    EXPECT(payment_of(call, stage, "o3").state == PAYMENT_NEW);
+    EXPECT(charges_of(call, stage, NULL, NULL) == 5 && operations_under_way(call, stage) == 0);
+
+    order_cancelled(call, "o1");
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_CANCELED);
+    EXPECT(pay(call, stage, "o2", "pm_card_visa", 0, &response).reason ==
+           ARGOSY__REASON__PAYMENT_TRIES_RATE);
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(cards_are_not_tried_out_without_end_on_one_order_or_on_many)
+{
+    play_with_bounds(tries_cards_out);
+}
+
+static void keeps_confirmation(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+    struct status st;
+
+    order_validated(call, "o1", 3000, "");
+    order_validated(call, "o2", 3000, "");
+    as_ann(call);
+    EXPECT(decline_until(call, stage, "o1", &st) == 3);
+    EXPECT_OK(pay(call, stage, "o2", "pm_card_authenticationRequired", 0, &response));
+    EXPECT(is_status(response, 201, "requires_action"));
+    /* Another method instead is the fourth failure of the account; one more would be the fifth. */
+    EXPECT_OK(pay(call, stage, "o2", "pm_card_authenticationRequired", 0, &response));
+    EXPECT_REFUSED(pay(call, stage, "o2", "pm_card_chargeDeclined", 0, &response),
+                   RESOURCE_EXHAUSTED, PAYMENT_TRIES_RATE);
+    struct payment payment = payment_of(call, stage, "o2");
+    EXPECT(payment.state == PAYMENT_ACTION);
+    EXPECT_OK(confirm(call, stage, payment.payment_id, &response));
+    EXPECT(is_status(response, 200, "requires_capture"));
+}
+
+TEST(another_method_than_the_one_to_confirm_is_bounded_too)
+{
+    play_with_bounds(keeps_confirmation);
+}
+
 static void mistypes(struct call *call, struct stage *stage)
 {
     PaymentService__StandardResponse *response = 0;

@@ -19,6 +19,12 @@ static const struct setting settings[] = {
      "A request that the provider takes longer for is answered 202, and goes on.", 0, 60000},
     {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
      "How long an authorization is held before it is let go.", 1000, 2592000000},
+    {"PAYMENT_TRIES_MAX", SETTING_INTEGER, "10",
+     "Tries to pay one order that may fail before no other is made; 0: any number.", 0, 1000000},
+    {"PAYMENT_ACCOUNT_TRIES_MAX", SETTING_INTEGER, "30",
+     "The same for all orders of one account within PAYMENT_ACCOUNT_TRIES_WITHIN.", 0, 1000000},
+    {"PAYMENT_ACCOUNT_TRIES_WITHIN", SETTING_DURATION, "1h",
+     "How long an account's failed tries to pay are counted.", 1000, 2592000000},
     PAYMENT_STRIPE_SETTINGS,
     {0},
 };
@@ -40,6 +46,10 @@ static void read_policy(const struct config *config, struct payment_policy *ret_
         .provider_timeout_ms = config_duration_ms(config, "PAYMENT_PROVIDER_TIMEOUT"),
         .answer_within_ms = config_duration_ms(config, "PAYMENT_ANSWER_WITHIN"),
         .authorization_ttl_us = config_duration_ms(config, "PAYMENT_AUTHORIZATION_TTL") * US_PER_MS,
+        .failures_max = (int)config_integer(config, "PAYMENT_TRIES_MAX"),
+        .payer_failures_max = config_integer(config, "PAYMENT_ACCOUNT_TRIES_MAX"),
+        .payer_failures_within_us = config_duration_ms(config, "PAYMENT_ACCOUNT_TRIES_WITHIN") *
+                                    US_PER_MS,
     };
 }
 

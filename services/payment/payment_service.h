@@ -12,6 +12,9 @@ struct payment_policy {
     int64_t provider_timeout_ms;  /* for each call of the provider */
     int64_t answer_within_ms;     /* a request that takes longer is answered "processing" */
     int64_t authorization_ttl_us; /* then it is let go */
+    int failures_max;             /* failed tries of one payment; 0: any number */
+    int64_t payer_failures_max;   /* likewise of one customer, within the next */
+    int64_t payer_failures_within_us;
 };
 
 struct payment_service {
@@ -41,6 +44,14 @@ struct status payment_change_make(struct call *call, struct payment_service *ser
                                   const struct payment_change *change,
                                   struct payment_waiter *waiter,
                                   struct payment_outcome *ret_outcome);
+
+/* Lets the change count its customer's failed tries, for payment_check_payer. */
+void payment_count_payer(const struct payment_service *service, const char *payer,
+                         struct payment_change *change);
+/* Inside a change's apply: may its payer try once more? RESOURCE_EXHAUSTED (PAYMENT_TRIES_RATE)
+ * with the time to try again. */
+struct status payment_check_payer(struct arena *arena, const struct payment_service *service,
+                                  const struct payment_write *write);
 
 /* What the provider says of a payment, as a step; false: nothing that we do not know. */
 bool payment_compare(const struct payment *payment, const struct provider_charge *charge,

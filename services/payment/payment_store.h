@@ -40,9 +40,16 @@ struct payment_refund {
     int64_t created_us;
 };
 
+/* Payments of a customer that have failed of late. */
+struct payment_failures {
+    int64_t count;    /* of all tries of these payments that came to nothing */
+    int64_t first_us; /* when the longest ago of their last ones did */
+};
+
 /* What a change writes besides the payment. */
 struct payment_write {
-    enum payment_state from; /* before the change */
+    struct payment_failures of_payer; /* read before the change, if it has a `payer` */
+    enum payment_state from;          /* before the change */
     struct payment_effects effects;
     struct payment_operation begun; /* if effects.operation says so: the rest of it */
     bool ended;                     /* the change's operation */
@@ -57,6 +64,10 @@ struct payment_change {
     /* Whose: one of the three. An order without a payment has one in the state PAYMENT_ABSENT. */
     const char *payment_id, *order_id, *operation_id;
     struct change_cause cause;
+    /* Whose failed tries are counted for the change, of payments whose last one came after
+     * `failures_after_us`; NULL: nobody's. */
+    const char *payer;
+    int64_t failures_after_us;
     /* Changes the payment (and gives a new one its ids). `operation` is NULL if the change is of no
      * operation. A failed status leaves everything as it was. Runs on another thread while the call
      * waits. */

@@ -87,6 +87,10 @@ static const char *const migrations[] = {
     "ALTER TABLE payments ADD COLUMN client_secret TEXT NOT NULL DEFAULT '';",
     /* The audit asks for each payment whether an operation is under way. */
     "CREATE INDEX operations_by_payment ON operations (payment);",
+    /* Failed tries are bounded: of a payment, and of a customer. */
+    "ALTER TABLE payments ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE payments ADD COLUMN failed_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX payments_failed_by_user ON payments (user_key, failed_us) WHERE failures > 0;",
     0,
 };
 
@@ -155,6 +159,26 @@ static struct status load_payment(struct sqlite_tx *tx, struct changing *changin
     return status_ok();
 }
 
+const char payment_failures_statement[] =
+    "SELECT total(failures), min(failed_us) FROM payments"
+    " WHERE user_key = lower(?) AND failed_us > ? AND failures > 0";
+
+static struct status load_failures(struct sqlite_tx *tx, struct changing *changing)
+{
+    const struct payment_change *change = changing->change;
+    struct sqlite_rows rows;
+
+    if (!change->payer) return status_ok();
+    struct status st = sqlite_query(tx, &rows, payment_failures_statement, "tl", change->payer,
+                                    change->failures_after_us);
+    if (failed(st)) return st;
+    if (sqlite_next(&rows))
+        changing->write.of_payer = (struct payment_failures){sqlite_column_i64(&rows, 0),
+                                                             sqlite_column_i64(&rows, 1)};
+    sqlite_end(&rows);
+    return rows.status;
+}
+
 /* *ret_go_on false: the cause took effect before, or the operation has ended. */
 static struct status begin(struct sqlite_tx *tx, struct changing *changing, bool *ret_go_on)
 {
@@ -206,6 +230,7 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     *changing = (struct changing){.change = change, .outcome = changing->outcome};
     *changing->outcome = (struct payment_outcome){0};
     st = begin(tx, changing, &go_on);
+    if (!failed(st) && go_on) st = load_failures(tx, changing);
     if (failed(st) || !go_on) return st;
 
     st = change->apply(call, &changing->payment, change->operation_id ? &changing->operation : 0,

@@ -21,8 +21,8 @@ static inline struct sqlite *payment_db(struct payment_store *store)
     "p.payment, p.payment_id, p.order_id, p.user_id, p.sellers, p.provider, p.reference,"    \
     " p.currency, p.state, p.wishes, p.amount_minor, p.authorized_minor, p.captured_minor,"  \
     " p.refunded_minor, p.refunding_minor, p.reason, p.message, p.expires_us, p.created_us," \
-    " p.updated_us, p.client_secret"
-enum { PAYMENT_COLUMN_COUNT = 21 };
+    " p.updated_us, p.client_secret, p.failures, p.failed_us"
+enum { PAYMENT_COLUMN_COUNT = 23 };
 #define OPERATION_COLUMNS                                                                 \
     "o.operation_id, o.kind, o.amount_minor, o.method, o.note, o.attempts, o.processing," \
     " o.next_us, o.created_us, o.scope, o.key"
@@ -48,8 +48,10 @@ struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);
 
-/* The customer's payments, and the audit's, for the test that explains them. */
+/* The customer's payments, those of them that failed, and the audit's, for the test that explains
+ * them. */
 extern const char payment_list_statement[];
+extern const char payment_failures_statement[];
 extern const char payment_audit_statement[];
 
 struct status payment_sqlite_list_postings(struct call *call, struct payment_store *store,

@@ -24,6 +24,9 @@ struct script {
     int64_t next_us;
     const char *key; /* of the request that asks for the operation */
     bool ends, answers, forgets, posts, tells, refuses;
+    int fails; /* tries, the last of them at `failed_us` */
+    int64_t failed_us;
+    struct payment_failures *failures; /* those of the payer, if they are counted */
 };
 
 static void fill_new(const struct call *call, struct payment *payment)
@@ -58,6 +61,9 @@ static struct status apply(const struct call *call, struct payment *payment,
     write->from = payment->state;
     if (payment->state == PAYMENT_ABSENT) fill_new(call, payment);
     payment->state = script->to;
+    payment->failures += script->fails;
+    if (script->fails) payment->failed_us = script->failed_us;
+    if (script->failures) *script->failures = write->of_payer;
     write->effects.changed = true;
     write->ended = script->ends;
     write->record.forget = script->forgets;
@@ -382,6 +388,47 @@ TEST(concurrent_changes_of_one_payment_lose_none)
     for_each_adapter(races);
 }
 
+/* ---- failed tries ---- */
+
+/* Those of Ann, of payments whose last one came after a moment. */
+static struct payment_failures failures_after(struct call *call, int64_t after_us)
+{
+    struct payment_failures failures = {-1, -1};
+    struct script script = {.to = PAYMENT_NEW, .failures = &failures};
+    struct payment_outcome outcome;
+    const struct payment_change change = {.order_id = "o-counts",
+                                          .payer = "ANN@example.com",
+                                          .failures_after_us = after_us,
+                                          .apply = apply,
+                                          .data = &script};
+
+    EXPECT_OK(store->update(call, store, &change, &outcome));
+    return failures;
+}
+
+static void counts_failures(struct call *call, struct stage *stage)
+{
+    struct payment_failures failures;
+
+    EXPECT(failures_after(call, 0).count == 0);
+    change_order(call, "o1", 0, 0, (struct script){.to = PAYMENT_NEW, .fails = 2, .failed_us = 10});
+    change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_NEW, .fails = 1, .failed_us = 20});
+    change_order(call, "o3", 0, 0, (struct script){.to = PAYMENT_NEW});
+    failures = failures_after(call, 0);
+    EXPECT(failures.count == 3 && failures.first_us == 10);
+    change_order(call, "o1", 0, 0, (struct script){.to = PAYMENT_NEW, .fails = 1, .failed_us = 30});
+    failures = failures_after(call, 0);
+    EXPECT(failures.count == 4 && failures.first_us == 20);
+    failures = failures_after(call, 20);
+    EXPECT(failures.count == 3 && failures.first_us == 30);
+    EXPECT(failures_after(call, 30).count == 0);
+}
+
+TEST(the_failed_tries_of_a_customer_are_counted_by_time)
+{
+    for_each_adapter(counts_failures);
+}
+
 /* ---- the embedded adapter's lists ---- */
 
 /* Each row is looked for in an index, and none is sorted. */
@@ -389,18 +436,22 @@ static struct status explain(const struct call *call, struct sqlite_tx *tx, void
 {
     const char *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", (const char *)data);
     bool of_customer = data == (const void *)payment_list_statement;
+    bool of_failures = data == (const void *)payment_failures_statement;
     int64_t none = 0;
     struct sqlite_rows rows;
     struct status st;
 
-    st = of_customer ? sqlite_query(tx, &rows, sql, "tlil", "", none, 0, none)
-                     : sqlite_query(tx, &rows, sql, "llil", none, none, 0, none);
+    st = of_customer   ? sqlite_query(tx, &rows, sql, "tlil", "", none, 0, none)
+         : of_failures ? sqlite_query(tx, &rows, sql, "tl", "", none)
+                       : sqlite_query(tx, &rows, sql, "llil", none, none, 0, none);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         const char *detail = sqlite_column_text(&rows, 3);
         EXPECT(!strstr(detail, "SCAN") && !strstr(detail, "TEMP B-TREE"));
         if (of_customer)
             EXPECT(strstr(detail, "payments_by_user (user_key=? AND payment<?)") != NULL);
+        if (of_failures)
+            EXPECT(strstr(detail, "payments_failed_by_user (user_key=? AND failed_us>?)") != NULL);
     }
     return rows.status;
 }
@@ -411,6 +462,8 @@ static void explains_lists(struct call *call, struct stage *stage)
         sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_list_statement));
     EXPECT_OK(
         sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_audit_statement));
+    EXPECT_OK(sqlite_scan(call, payment_db(store), explain,
+                          (void *)(uintptr_t)payment_failures_statement));
 }
 
 TEST(every_list_of_payments_is_a_range_of_an_index)

@@ -49,57 +49,57 @@ static const char *const expected[PAYMENT_STATE_COUNT] = {
     /* absent */
     "!!!!!!"
     "N...b"
-    ".."
+    "..."
     ".........",
     /* buried */
     "!!!!!!"
     "....."
-    ".."
+    "..."
     ".........",
     /* new */
     "A!!!!!"
     "....K"
-    ".."
+    "..."
     "H........",
     /* authorizing */
     "BBBBBB"
     "....."
-    ".."
+    "..."
     "HXN...N..",
     /* action */
     "!VF!V!"
     "....V"
-    ".."
+    "..."
     "H.V.N....",
     /* confirming */
     "BBBBBB"
     "....."
-    ".."
+    "..."
     "HXV.N.X..",
     /* authorized */
     "!!!TV!"
     "..TTV"
-    "V."
+    "V.."
     "...CK....",
     /* capturing */
     "BBBBBB"
     "....."
-    ".."
+    "..."
     "...CK.H..",
     /* captured */
     "!!!!!C"
     "....."
-    ".."
+    "..."
     ".........",
     /* voiding */
     "BBBBBB"
     "....."
-    ".."
+    "..."
     "..KCK.H..",
     /* canceled */
     "!!!!!!"
     "....."
-    ".."
+    "..."
     "V........",
 };
 
@@ -212,6 +212,74 @@ TEST(a_declined_card_leaves_the_payment_to_another_method)
     CHECK_STR(payment.reference, "");
     effects = take(&payment, PAYMENT_GOT_AUTHORIZED, AMOUNT);
     CHECK(tells(&effects, PAYMENT_NEWS_AUTHORIZED) && payment.reason == 0);
+}
+
+/* The tries of this payment, all declined, until none is made. */
+static int declines_until_refused(struct payment *payment, int failures_max)
+{
+    struct payment_input input = {.now_us = 7, .failures_max = failures_max, .message = "why"};
+    struct payment_effects effects;
+    struct arena arena;
+    int tries = 0;
+
+    arena_init(&arena, 0);
+    for (;; tries++) {
+        struct status st = payment_take(&arena, payment, PAYMENT_ASK_AUTHORIZE, &input, &effects);
+        if (failed(st)) CHECK_INT(st.reason, ==, ARGOSY__REASON__PAYMENT_TRIES_MAX);
+        if (failed(st) || tries == 20) break;
+        CHECK_OK(payment_take(&arena, payment, PAYMENT_GOT_FAILED, &input, &effects));
+    }
+    arena_release(&arena);
+    return tries;
+}
+
+TEST(an_orders_payment_may_fail_ten_times_and_then_waits_for_its_order_to_end)
+{
+    struct payment payment = payment_in(PAYMENT_NEW);
+
+    CHECK_INT(declines_until_refused(&payment, 10), ==, 10);
+    CHECK(payment.state == PAYMENT_NEW && payment.failures == 10 && payment.failed_us == 7);
+    take(&payment, PAYMENT_ORDER_CANCELLED, 0);
+    CHECK_INT(payment.state, ==, PAYMENT_CANCELED);
+    payment = payment_in(PAYMENT_NEW);
+    CHECK_INT(declines_until_refused(&payment, 0), ==, 20);
+}
+
+TEST(every_way_to_fail_is_counted_once)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZING);
+
+    take(&payment, PAYMENT_GOT_REFUSED, 0);
+    CHECK_INT(payment.failures, ==, 1);
+    payment = payment_in(PAYMENT_CONFIRMING);
+    take(&payment, PAYMENT_GOT_FAILED, 0);
+    take(&payment, PAYMENT_GOT_VOIDED, 0);
+    CHECK(payment.state == PAYMENT_NEW && payment.failures == 1);
+    payment = payment_in(PAYMENT_ACTION);
+    take(&payment, PAYMENT_ASK_ABANDON, 0);
+    take(&payment, PAYMENT_GOT_VOIDED, 0);
+    CHECK(payment.state == PAYMENT_NEW && payment.failures == 1);
+    /* What succeeds, and what was not tried, is no failure. */
+    payment = payment_in(PAYMENT_NEW);
+    take(&payment, PAYMENT_TRY_DENIED, 0);
+    take(&payment, PAYMENT_ASK_AUTHORIZE, 0);
+    take(&payment, PAYMENT_GOT_AUTHORIZED, 0);
+    CHECK_INT(payment.failures, ==, 0);
+}
+
+TEST(a_confirmation_under_way_is_not_given_up_for_a_try_that_is_not_made)
+{
+    struct payment_input input = {.now_us = 7, .failures_max = 3, .message = ""};
+    struct payment payment = payment_in(PAYMENT_ACTION);
+    struct payment_effects effects;
+    struct arena arena;
+
+    payment.failures = 2;
+    arena_init(&arena, 0);
+    struct status st = payment_take(&arena, &payment, PAYMENT_ASK_ABANDON, &input, &effects);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__PAYMENT_TRIES_MAX);
+    CHECK(payment.state == PAYMENT_ACTION && payment.failures == 2);
+    arena_release(&arena);
 }
 
 TEST(what_the_customer_does_not_confirm_is_closed_for_another_method)
