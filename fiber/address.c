@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Socket addresses as text. */
+/* Parses and formats socket addresses. */
 #include "fiber/address.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ bool address_split(const char *text, char ret_host[ADDRESS_HOST_SIZE], uint16_t 
     if (host.length >= 2 && host.data[0] == '[' && host.data[host.length - 1] == ']')
         host = str_sized(host.data + 1, host.length - 2);
     else if (str_find(host, ':') < host.length)
-        return false; /* "::1:8000" may be read in two ways */
+        return false; /* "::1:8000" is ambiguous */
     if (host.length == 0 || host.length >= ADDRESS_HOST_SIZE) return false;
     memcpy(ret_host, host.data, host.length);
     ret_host[host.length] = 0;
@@ -66,7 +66,8 @@ socklen_t address_size(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
-/* The IPv4 address that it is or holds, in host order; false if it is a true IPv6 address. */
+/* The IPv4 address, or the one inside an IPv4-mapped IPv6 address, in host order; false for other
+ * IPv6 addresses. */
 static bool as_v4(const struct sockaddr_storage *address, uint32_t *ret_v4)
 {
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;

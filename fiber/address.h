@@ -14,7 +14,7 @@ enum {
     ADDRESS_TEXT_SIZE = 64,  /* an IP address, a port and the NUL */
 };
 
-/* Splits host:port; an IPv6 address stands in brackets, which are left out. False if there is no
+/* Splits host:port; an IPv6 address is written in brackets, which are removed. False if there is no
  * host, no port, the port is over 65535 or the host is too long. */
 bool address_split(const char *text, char ret_host[ADDRESS_HOST_SIZE], uint16_t *ret_port);
 
@@ -28,8 +28,8 @@ bool address_is_loopback(const struct sockaddr_storage *address);
 
 /* The IP address alone; an IPv4 address inside IPv6 (::ffff:1.2.3.4) as IPv4. */
 void address_format_ip(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_SIZE]);
-/* A number for whom an IP address as text stands for: itself, or for IPv6 its network of 64 bits,
- * which mostly has one owner. Any other text stands for itself. */
+/* A number for the owner of an IP address given as text: an IPv4 address has an owner of its own;
+ * the addresses of an IPv6 /64 network share one. Other text is its own owner. */
 uint64_t address_owner(const char *ip);
 /* host:port. */
 void address_format(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_SIZE]);

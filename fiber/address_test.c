@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of parsing and formatting socket addresses. */
 #include "fiber/address.h"
 
 #include "base/test.h"
@@ -19,7 +20,7 @@ TEST(splits_host_and_port)
     CHECK_INT(port, ==, 0);
 }
 
-TEST(refuses_what_is_not_clear)
+TEST(refuses_ambiguous_addresses)
 {
     char long_name[ADDRESS_HOST_SIZE + 4];
     char host[ADDRESS_HOST_SIZE];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls: deadlines and cancellation, which pass from a call to the calls inside it. Waking the
- * fibers of a cancelled call is in fiber.c. */
+/* Calls: deadlines and cancellation, which pass from a call to its child calls. Waking the fibers
+ * of a cancelled call is in fiber.c. */
 #include "fiber/call.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call: one piece of work on behalf of somebody, with its memory, deadline, cancellation and
- * fiber.
+/* A call: one piece of work for a caller, with its memory, deadline, cancellation and fiber.
  *
  * Suspension is in the signature. A function that takes `struct call *` may suspend the fiber; one
  * that takes `const struct call *` reads the call and may allocate in its arena, and never
@@ -9,9 +8,9 @@
  *
  * What was read from the shard's own state before a suspension is stale after it.
  *
- * A call inside a call (a handler that calls another service in process) has its own `struct call`
- * on the same fiber and arena, with a deadline that is never later than its parent's, and is
- * cancelled when its parent is. */
+ * A child call (a handler that calls another service in process) has its own `struct call` on the
+ * same fiber and arena. Its deadline is never later than its parent's, and it is cancelled when its
+ * parent is. */
 #ifndef FIBER_CALL_H
 #define FIBER_CALL_H
 
@@ -32,35 +31,35 @@ struct call {
     struct arena *arena;
     struct shard *shard;
     struct fiber *fiber;
-    struct call *parent;       /* NULL for the first on its fiber */
+    struct call *parent;       /* NULL for the outermost call of the fiber */
     const struct trace *trace; /* never NULL */
     struct rpc_scope *scope;
-    uint64_t caller;     /* whose work it is, for fair shares of what is scarce; CALL_NO_CALLER */
+    uint64_t caller;     /* whose work it is, for fair shares of scarce resources; CALL_NO_CALLER */
     int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
     bool cancelled;
-    bool patient; /* nobody waits for it: its writes may wait a little to share a commit */
+    bool patient; /* no client waits for it: its writes may wait a little to share a commit */
 };
 
-/* A call inside `parent`: same fiber, arena, trace; `timeout_ms` 0 keeps the parent's deadline,
- * else the sooner. */
+/* A child of `parent`: same fiber, arena and trace. Its deadline is the parent's or `timeout_ms`
+ * from now, whichever is earlier; `timeout_ms` 0 keeps the parent's. */
 void call_init_child(struct call *call, struct call *parent, int64_t timeout_ms);
 
-/* Brings the deadline forward to `timeout_ms` from now, if that is sooner; 0 or less changes
+/* Brings the deadline forward to `timeout_ms` from now, if that is earlier; 0 or less changes
  * nothing. */
 void call_limit(struct call *call, int64_t timeout_ms);
 
-/* Was this call, or one that it is inside of, cancelled? */
+/* Was this call or one of its ancestors cancelled? */
 bool call_is_cancelled(const struct call *call);
 
-/* OK, or CANCELLED, or DEADLINE_EXCEEDED: what a suspension would answer now. Never suspends. */
+/* OK, or CANCELLED, or DEADLINE_EXCEEDED: what a suspension would return now. Never suspends. */
 struct status call_check(const struct call *call);
 
 /* Microseconds until the deadline, at least 0; INT64_MAX without one. */
 int64_t call_remaining_us(const struct call *call);
 
-/* Marks the call (and so all calls inside it) as cancelled. Their fibers, members of groups too,
- * are made ready with CANCELLED if they are suspended, and run at the end of the turn. On the
- * call's shard only. */
+/* Marks the call, and with it its child calls, as cancelled. Their fibers, also those of groups,
+ * are made ready with CANCELLED if they are suspended, and run at the end of the turn. Only on the
+ * call's shard. */
 void call_cancel(struct call *call);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File descriptors; see fiber/descriptors.h. */
+/* Counts the process's file descriptors in /proc and limits those of connections with an atomic
+ * counter. */
 #include "fiber/descriptors.h"
 
 #include <dirent.h>
@@ -30,7 +31,7 @@ size_t descriptors_open(void)
     if (!directory) return 0;
     for (struct dirent *entry; (entry = readdir(directory));) count += entry->d_name[0] != '.';
     closedir(directory);
-    return count > 0 ? count - 1 : 0; /* the directory's own is in the list */
+    return count > 0 ? count - 1 : 0; /* the list contains the descriptor of the directory itself */
 }
 
 void descriptors_limit_connections(size_t max)

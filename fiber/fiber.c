@@ -7,9 +7,9 @@
  *                                                                  --> ready --> runs at the end
  *                                                                                of the turn
  *
- * Whoever starts or resumes a fiber goes on when that one suspends or ends: control is a stack of
- * fibers with the event loop at its bottom. A fiber that is suspended is not on it, so it can
- * always be resumed. */
+ * The code that starts or resumes a fiber continues when that fiber suspends or ends: control is a
+ * stack of fibers with the event loop at its bottom. A suspended fiber is not on the stack, so it
+ * can always be resumed. */
 #include "fiber/fiber.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ void fiber_resume(struct fiber *fiber)
     if (pool->left) fiber_pool_free_left(pool);
 }
 
-/* Goes on with who resumed this fiber. */
+/* Switches back to the fiber or event loop that resumed this one. */
 static void yield(struct fiber *fiber)
 {
     struct fiber *resumer = fiber->resumer;
@@ -134,7 +134,8 @@ void fiber_main(void *data)
     fiber_context_leave(&fiber->context, resumer ? &resumer->context : &fiber->pool->thread);
 }
 
-/* Takes a fiber for fn(call, data); its call is still to be filled. NULL when there are too many.
+/* Takes a fiber for fn(call, data); the caller fills its call in. NULL when there are too many
+ * fibers.
  */
 static struct fiber *take(struct shard *shard, void (*fn)(struct call *call, void *data),
                           void *data)
@@ -150,7 +151,7 @@ static struct fiber *take(struct shard *shard, void (*fn)(struct call *call, voi
 static struct status too_many(void)
 {
     return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__FIBERS_FULL,
-                       "too many calls at a time; try again later");
+                       "too many calls are running; try again later");
 }
 
 struct status fiber_start(struct shard *shard, const struct trace *trace,
@@ -208,7 +209,8 @@ static void on_deadline(void *data)
 {
     struct fiber *fiber = data;
 
-    /* The timer outlives the suspension that it was armed for; the present one may have more time.
+    /* The timer may have been armed for an earlier suspension; the present one may have a later
+     * deadline.
      */
     if (!fiber->waiting_call || fiber->ready) return;
     if (fiber->waiting_call->deadline_us == CALL_NO_DEADLINE) return;
@@ -221,15 +223,15 @@ static void on_deadline(void *data)
     fiber_resume(fiber);
 }
 
-/* Leaves a timer alone that is armed for the same time or earlier, as it mostly is: a call has one
- * deadline and suspends several times. */
+/* Leaves a timer alone that is armed for the same time or earlier, which is the usual case: a call
+ * has one deadline and suspends several times. */
 static void arm_deadline(struct fiber *fiber, int64_t deadline_us)
 {
     if (fiber->deadline.position && fiber->deadline.due_us <= deadline_us) return;
     shard_timer_start(fiber->pool->shard, &fiber->deadline, deadline_us, on_deadline, fiber);
 }
 
-/* Suspends until somebody sets the outcome. `call` NULL: nothing but fiber_wake does. */
+/* Suspends until the outcome is set. `call` NULL: only fiber_wake sets it. */
 static enum status_code suspend(struct fiber *fiber, const struct call *call,
                                 struct fiber_wait *wait)
 {
@@ -285,7 +287,7 @@ void fiber_wake(struct shard *shard, struct fiber_wait *wait)
     }
     invariant(fiber->pool == shard->fibers);
     if (fiber->ready) {
-        /* It was to go on with a failure, but what it waits for came before it could. */
+        /* It was about to resume with a failure, but the event that it waits for came first. */
         fiber->outcome = STATUS_OK;
         return;
     }
@@ -328,7 +330,8 @@ static bool is_inside(const struct call *call, const struct call *outer)
     return false;
 }
 
-/* Makes the fiber ready if it waits inside `call`, and likewise the members of its groups. */
+/* Makes the fiber ready if it waits in `call` or a child of it, and likewise the members of its
+ * groups. */
 static void interrupt(struct fiber *fiber, const struct call *call)
 {
     if (fiber->waiting_call && !fiber->ready && is_inside(fiber->waiting_call, call))

@@ -2,12 +2,13 @@
 /* Stacks and the pool of ended fibers.
  *
  * A stack is a private mapping with a page below it that faults, so that an overflow ends the
- * process instead of writing into a neighbour. The system gives it memory page by page as it is
- * touched. Ended fibers are kept for the next use. Once a second those that were not needed during
- * it are given back, down to FIBERS_POOLED_IDLE.
+ * process instead of writing into a neighbour. The system backs it with memory page by page as it
+ * is touched. Ended fibers are pooled. Once a second those that were not needed during that second
+ * are freed, down to FIBERS_POOLED_IDLE.
  *
- * How deep stacks go is seen by asking which of their pages have memory. That is a system call, so
- * it is done at a stack's first use and then now and again; pages stay touched meanwhile. */
+ * The depth of a stack is measured by asking which of its pages have memory. That is a system call,
+ * so it is done at a stack's first use and then every MEASURE_EVERY uses; touched pages stay
+ * resident in between. */
 #include "fiber/fiber_pool.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ enum {
 #else
     ALIVE_MAX = FIBERS_MAX,
 #endif
-    STACK_KEPT_MAX = 32 * 1024, /* of a pooled stack that was seen to be deeper */
+    STACK_KEPT_MAX = 32 * 1024, /* bytes kept of a pooled stack that has gone deeper */
     MEASURE_EVERY = 256,        /* uses; a power of two */
     PAGE_MIN = 4096,
     TRIM_INTERVAL_US = 1000000,
@@ -94,8 +95,8 @@ void fiber_pool_free_left(struct fiber_pool *pool)
     fiber_free(fiber);
 }
 
-/* Notes how deep the stack has been, and gives back what is rarely used. Runs on that stack, near
- * its top. */
+/* Records how deep the stack has been, and frees the pages that are rarely used. Runs on that
+ * stack, near its top. */
 static void measure(struct fiber *fiber)
 {
     struct fiber_stats *counts = &fiber->pool->counts;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fibers of a shard: what one is made of, and where ended ones wait for their next use with
- * their stack and the first chunk of their arena. fiber_pool.c makes, keeps and frees them; fiber.c
- * runs them. For fiber/ alone. */
+/* The fibers of a shard: the struct of one, and the pool in which ended ones keep their stack and
+ * the first chunk of their arena for the next use. fiber_pool.c makes, pools and frees them;
+ * fiber.c runs them. Private to fiber/. */
 #ifndef FIBER_FIBER_POOL_H
 #define FIBER_FIBER_POOL_H
 
@@ -10,7 +10,7 @@
 #include "fiber/fiber_switch.h"
 
 enum {
-    /* Pooled fibers beyond these are given back once they were not needed for a while. */
+    /* Pooled fibers beyond this number are freed when they were not needed for a second. */
     FIBERS_POOLED_IDLE = 64,
     /* Never more than these are pooled. */
     FIBERS_POOLED_MAX = 4096,
@@ -19,8 +19,8 @@ enum {
 struct fiber {
     struct fiber_context context;
     struct fiber_pool *pool;
-    struct fiber *next;    /* in the pool, or among those that are ready */
-    struct fiber *resumer; /* who goes on when this one suspends or ends; NULL: the event loop */
+    struct fiber *next;    /* in the pool, or in the list of ready fibers */
+    struct fiber *resumer; /* continues when this one suspends or ends; NULL: the event loop */
     struct fiber *alive_next, *alive_previous;
 
     struct call call;
@@ -31,19 +31,20 @@ struct fiber {
 
     /* While it is suspended. */
     struct fiber_wait *wait;
-    const struct call *waiting_call; /* the call that suspended it; NULL: not to be cancelled */
-    enum status_code outcome;        /* why it goes on */
-    bool ready;                      /* is among those that go on at the end of the turn */
+    const struct call *waiting_call; /* the call that suspended it; NULL: cannot be cancelled */
+    enum status_code outcome;        /* why it resumes */
+    bool ready;                      /* is in the list of fibers that resume at the end of the
+                                      * turn */
     struct shard_timer deadline;
 
-    /* A member of a group, and the groups that it has to wait for. */
+    /* The group that it is a member of, and the groups that it has to wait for. */
     struct fiber_group *group;
     struct fiber *group_next, *group_previous;
     struct fiber_group *groups;
 
     char *stack; /* the lowest usable byte */
     uint32_t uses;
-    bool retired; /* leaves its stack for good when it ends, or when it is resumed once more */
+    bool retired; /* leaves its stack for good when it ends, or at its next resumption */
 };
 
 struct fiber_pool {
@@ -66,17 +67,17 @@ void fiber_pool_free(struct fiber_pool *pool);
 /* A pooled fiber, or a new one; NULL when there are too many or the system refuses. Its `context`
  * enters fiber_main. */
 struct fiber *fiber_pool_take(struct fiber_pool *pool);
-/* Puts an ended fiber, which runs still, back into the pool or marks it as retired. */
+/* Puts a fiber that is ending, but still runs, back into the pool or marks it as retired. */
 void fiber_pool_put(struct fiber_pool *pool, struct fiber *fiber);
 /* Frees the fiber that has left its stack, if there is one. */
 void fiber_pool_free_left(struct fiber_pool *pool);
 
-/* In fiber.c: what a fiber runs from its first to its last use, and how to go on with one. */
+/* In fiber.c: the function that a fiber runs from its first to its last use, and resuming one. */
 void fiber_main(void *data);
 void fiber_resume(struct fiber *fiber);
 
 bool fiber_pool_has_ready(const struct fiber_pool *pool);
-/* Runs those that are ready now. */
+/* Runs the fibers that are ready now. */
 void fiber_pool_run_ready(struct fiber_pool *pool);
 /* Cancels the calls of all living fibers. */
 void fiber_pool_cancel_all(struct fiber_pool *pool);

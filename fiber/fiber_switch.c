@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What surrounds the switch itself: the first frame of a new stack, and the hooks of the
- * sanitizers. */
+/* The first frame of a new stack, and the hooks of the sanitizers around each switch. */
 #include "fiber/fiber_switch.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Switching between stacks, and nothing else: no shard, no scheduling.
+/* Switches between stacks; knows nothing of shards or scheduling.
  *
  *     fiber_context_init(&thread);                                  the stack that runs now
  *     fiber_context_make(&fiber, stack, size, entry, data);
@@ -10,7 +10,7 @@
  *
  * Assembly on x86-64 and AArch64, swapcontext elsewhere or with ARGOSY_FIBER_UCONTEXT. The signal
  * mask and the floating point environment are the thread's, not the fiber's (swapcontext saves them
- * nevertheless). AddressSanitizer and ThreadSanitizer are told of each switch. */
+ * nevertheless). AddressSanitizer and ThreadSanitizer are notified of each switch. */
 #ifndef FIBER_FIBER_SWITCH_H
 #define FIBER_FIBER_SWITCH_H
 
@@ -42,7 +42,7 @@ struct fiber_context {
 #if defined(ARGOSY_FIBER_UCONTEXT)
     ucontext_t registers;
 #else
-    void *stack_pointer; /* while it does not run; its registers are saved there */
+    void *stack_pointer; /* while it is switched out; its registers are saved there */
 #endif
     void (*entry)(void *data);
     void *data;
@@ -50,7 +50,7 @@ struct fiber_context {
     const void *stack;
     size_t stack_size;
     void *fake_stack;
-    struct fiber_context *from; /* who switched here last */
+    struct fiber_context *from; /* the context that switched here last */
 #endif
 #if defined(FIBER_TSAN)
     void *tsan_fiber;
@@ -63,10 +63,10 @@ void fiber_context_init(struct fiber_context *context);
 void fiber_context_make(struct fiber_context *context, void *stack, size_t size,
                         void (*entry)(void *data), void *data);
 
-/* Saves what runs now in `from` and goes on with `to`. */
+/* Saves the running context in `from` and continues `to`. */
 void fiber_context_switch(struct fiber_context *from, struct fiber_context *to);
 
-/* The same for the last time: nobody may switch to `from` again. */
+/* The same for the last time: `from` must not be switched to again. */
 _Noreturn void fiber_context_leave(struct fiber_context *from, struct fiber_context *to);
 
 void fiber_context_release(struct fiber_context *context);

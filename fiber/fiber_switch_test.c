@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch alone: it needs no loop, so it can be run on any machine (or emulator) as it is. */
+/* Tests of the switch alone. They need no loop, so they run on any machine or emulator. */
 #include "fiber/fiber_switch.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of fibers: suspending and waking, deadlines, cancellation, groups, stacks, and stopping. */
 #include "fiber/fiber.h"
 
 #include <sys/resource.h>
@@ -403,7 +404,7 @@ static void many_at_once(struct call *call)
     EXPECT(alive_at_once == MANY);
     while (alive_at_once > 0) EXPECT(!failed(fiber_sleep(call, 1000)));
 
-    /* What is not used is given back, all but a few. */
+    /* Unused fibers are freed, all but a few. */
     call_init_child(&patient, call, 10000);
     do {
         EXPECT(!failed(fiber_sleep(&patient, 50000)));
@@ -442,7 +443,7 @@ static void deep(struct call *call)
     EXPECT(stats.stack_high_water >= 60 * 1024 && stats.stack_high_water < 512 * 1024);
 }
 
-TEST(the_high_water_mark_tells_how_deep_a_stack_went)
+TEST(the_high_water_mark_is_the_depth_of_the_deepest_stack)
 {
     run(deep);
 }
@@ -529,7 +530,7 @@ TEST(an_overflowing_stack_ends_the_process_and_writes_nowhere_else)
     CHECK(WIFSIGNALED(how) || WEXITSTATUS(how) != 0);
 }
 
-/* A fiber asks another shard, which answers by message. */
+/* A fiber sends a question to another shard, which answers by message. */
 struct question {
     struct shard *from;
     struct fiber_wait wait;
@@ -585,7 +586,7 @@ TEST(fibers_of_many_shards_ask_each_other)
     CHECK_INT(askers_left, ==, 0);
 }
 
-/* Asks until it is cancelled; each question is still answered. */
+/* Asks until it is cancelled; each question must still be answered. */
 static void ask_until_stopped(struct call *call, void *data)
 {
     while (!failed(call_check(call))) {
@@ -597,7 +598,7 @@ static void ask_until_stopped(struct call *call, void *data)
     }
 }
 
-TEST(a_stop_amid_questions_leaves_none_unanswered)
+TEST(a_stop_leaves_no_question_unanswered)
 {
     for (int i = 0; i < 20; i++) {
         struct shards *shards = shards_new(SHARDS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane: a named, bounded pool of threads for what blocks (password hashing, commits, foreign
+/* A lane: a named, bounded pool of threads for blocking work (password hashing, commits, foreign
  * libraries).
  *
  *     st = lane_run(call, lane, hash_password, &job);

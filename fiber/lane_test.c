@@ -206,7 +206,7 @@ static void fill_and_share(struct call *call)
     }
 }
 
-TEST(a_full_lane_takes_from_who_has_the_most)
+TEST(a_full_lane_displaces_the_caller_with_the_most_jobs)
 {
     run(1, 4, fill_and_share);
 }
@@ -310,7 +310,7 @@ static void post_some(struct call *call)
     EXPECT(stats.threads >= 1 && stats.threads <= 3);
 }
 
-TEST(posted_jobs_run_without_anybody_waiting)
+TEST(posted_jobs_run_without_a_waiter)
 {
     run(3, 100, post_some);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listeners: on every shard a socket of its own for the same address (SO_REUSEPORT), among which
- * the kernel spreads the connections. All sockets are bound and listen before listener_new answers,
- * so its errors are complete; each shard takes its socket over by a message.
+/* Listeners: every shard has a socket of its own for the same address (SO_REUSEPORT), and the
+ * kernel spreads the connections over them. All sockets are bound and listening when listener_new
+ * returns, so it reports every error; each shard takes over its socket by a message.
  *
- * libuv only says when a connection waits; accepting is done here. Without a descriptor libuv would
- * try again and again inside one callback, and its loop would never turn again, not even for a
- * signal. A socket that cannot accept is not watched for PAUSE_US, and connections wait in the
- * kernel's queue. */
+ * libuv only reports that a connection is waiting; accepting is done here. When there is no free
+ * descriptor, libuv's own accept would retry forever inside one callback and block the loop, even
+ * for signals. Here a socket that cannot accept is not polled for PAUSE_US, and connections wait in
+ * the kernel's queue. */
 #include "fiber/stream.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ enum {
     PAUSE_US = 50000,
 };
 
-/* Belongs to its shard once that has taken it over. */
+/* Belongs to its shard once the shard has taken it over. */
 struct listener_socket {
     struct listener *listener;
     uv_poll_t handle;
@@ -62,7 +62,7 @@ static void on_resume(void *data)
     if (socket->open) watch(socket);
 }
 
-/* Nobody can be accepted now. */
+/* Stops accepting for a moment. */
 static void pause_socket(struct listener_socket *socket)
 {
     const struct listener *listener = socket->listener;
@@ -74,7 +74,7 @@ static void pause_socket(struct listener_socket *socket)
     if (listener->events.on_full) listener->events.on_full(listener->owner, shard);
 }
 
-/* Accepts one connection; false when none waits or none can be taken. */
+/* Accepts one connection; false when none is waiting or no descriptor is free. */
 static bool accept_one(struct listener_socket *socket)
 {
     const struct listener *listener = socket->listener;
@@ -95,7 +95,7 @@ static bool accept_one(struct listener_socket *socket)
     if (counted) descriptors_give();
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
         pause_socket(socket);
-    /* What else accept(2) may say is about the one connection, which is gone. */
+    /* The other errors of accept(2) concern this one connection, which is gone. */
     return error == ECONNABORTED || error == EINTR || error == EPROTO;
 }
 
@@ -142,8 +142,8 @@ static void take_socket(struct shard *shard, void *data)
         watch(socket);
 }
 
-/* A socket bound to the address; -1 with errno. With `shared`, others may be bound to it too if all
- * of them allow it. */
+/* A socket bound to the address; -1 with errno. With `shared`, other sockets may be bound to it too
+ * if all of them allow it. */
 static int bind_socket(const struct sockaddr_storage *address, bool shared)
 {
     int on = 1, error;
@@ -159,8 +159,8 @@ static int bind_socket(const struct sockaddr_storage *address, bool shared)
     return -1;
 }
 
-/* SO_REUSEPORT would let us share the port with another of the user's programs that listens there,
- * even with another of this program. So the port is first taken for ourselves alone. */
+/* SO_REUSEPORT would let us share the port with other programs of the same user, even with another
+ * instance of this one. So the port is first bound exclusively, as a test. */
 static bool address_is_free(const struct sockaddr_storage *address)
 {
     int fd = bind_socket(address, false);
@@ -185,7 +185,7 @@ static bool open_sockets(struct listener *listener)
 
         socket->fd = bind_socket(&listener->address, true);
         if (socket->fd < 0 || listen(socket->fd, BACKLOG) != 0) return false;
-        /* With port 0 the first socket has one now, and the others follow. */
+        /* With port 0 the first socket has been given a port now, which the others use. */
         if (i == 0 && getsockname(socket->fd, (struct sockaddr *)&listener->address, &size) != 0)
             return false;
     }
@@ -197,7 +197,8 @@ static struct status explain(struct arena *arena, const char *address, int error
     switch (error) {
     case EADDRINUSE:
         return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ADDRESS_IN_USE,
-                             "%s is in use; stop what listens there or choose another address",
+                             "%s is in use; stop the program that listens there or choose "
+                             "another address",
                              address);
     case EADDRNOTAVAIL:
         return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listening and connecting, over several shards. */
+/* Tests of listening and connecting, over several shards. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ TEST(bad_addresses_are_refused_with_advice)
     shards_free(shards);
 }
 
-TEST(an_address_in_use_is_named_also_when_it_is_ours)
+TEST(an_address_in_use_is_named_even_if_this_program_has_it)
 {
     struct shards *shards = shards_new(2);
     struct listener *listener, *second = 0;
@@ -60,7 +60,7 @@ TEST(an_address_in_use_is_named_also_when_it_is_ours)
     shards_free(shards);
 }
 
-TEST(addresses_of_others_are_refused)
+TEST(addresses_of_other_machines_are_refused)
 {
     struct shards *shards = shards_new(1);
     struct listener *listener = 0;
@@ -75,7 +75,7 @@ TEST(addresses_of_others_are_refused)
     shards_free(shards);
 }
 
-/* Every connection sends one byte and gets one back, from whatever shard took it. */
+/* Every connection sends one byte and gets one back from the shard that accepted it. */
 struct counts {
     atomic_int accepted[SHARDS];
     atomic_int closed;
@@ -127,7 +127,7 @@ static void echo_accept(void *owner, struct stream *stream)
     stream_start(stream, &echo_events, echo);
 }
 
-/* A client: connects, says a byte, waits for it, closes. */
+/* A client: connects, sends a byte, waits for it to come back, closes. */
 struct client {
     struct shard *shard;
     struct stream *stream;
@@ -418,7 +418,7 @@ static void close_and_try(struct call *call, void *data)
     shards_stop(closing->shards);
 }
 
-TEST(a_closed_listener_takes_no_more_and_leaves_the_open)
+TEST(a_closed_listener_accepts_no_more_and_leaves_open_streams_alone)
 {
     struct counts counts = {0};
     struct closing closing = {.shards = shards_new(2)};
@@ -498,7 +498,8 @@ static void play_scarce(struct call *call, void *data)
     connect_many(listener_port(scarce->listener), fds, 5);
     EXPECT(!failed(fiber_sleep(call, 300000)));
     EXPECT(scarce->accepted == 3);
-    EXPECT(scarce->full > 0 && scarce->full < 30); /* looks again now and then, not all the time */
+    EXPECT(scarce->full > 0 && scarce->full < 30); /* retries now and then rather than all the
+                                                    * time */
     stream_close(scarce->streams[0]);
     EXPECT(!failed(fiber_sleep(call, 300000)));
     EXPECT(scarce->accepted == 4);

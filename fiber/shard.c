@@ -3,8 +3,8 @@
  * shard_timer.c.
  *
  * How shards end. A shard that was asked to stop rests when it has nothing left to do; a message
- * may wake it up again. Only when all of them rest at the same time do the loops end, for a shard
- * that still works may need an answer of another. */
+ * may wake it again. The loops end only when all shards rest at the same time, because a shard that
+ * still works may need an answer from another one. */
 #include "fiber/shard.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@
 #include "fiber/shard_loop.h"
 #include "fiber/simulation.h"
 
-/* Fibers and tasks may make each other ready for ever; after so many rounds the loop polls before
- * it goes on. */
+/* Fibers and tasks may make each other ready forever; after this many rounds the loop polls before
+ * it continues. */
 enum { ROUNDS_MAX = 16 };
 
 struct shards {
@@ -49,7 +49,7 @@ static void unlink_hook(struct shard_hook *hook)
     else if (hook->shard->hooks == hook)
         hook->shard->hooks = hook->next;
     else
-        hook->shard->hooks_told = hook->next;
+        hook->shard->hooks_called = hook->next;
 }
 
 void shard_on_stop(struct shard *shard, struct shard_hook *hook, void (*fn)(void *data), void *data)
@@ -83,7 +83,7 @@ static void run_tasks(struct shard *shard)
 
 static void on_idle(uv_idle_t *idle)
 {
-    /* Its being active is what matters: the loop does not block then. */
+    /* Nothing to do here: an active idle handle keeps the loop from blocking. */
 }
 
 static void end_turn(struct shard *shard)
@@ -102,7 +102,7 @@ static void end_turn(struct shard *shard)
 
 static bool has_work(struct shard *shard)
 {
-    return shard->hooks || shard->hooks_told || shard->tasks ||
+    return shard->hooks || shard->hooks_called || shard->tasks ||
            fiber_pool_alive(shard->fibers) > 0 ||
            atomic_load_explicit(&shard->messages, memory_order_relaxed);
 }
@@ -112,20 +112,20 @@ static void end_loop(struct shard *shard, void *data)
     shard->ended = true;
 }
 
-bool shard_rouse(struct shard *shard)
+bool shard_uncount_resting(struct shard *shard)
 {
     if (!atomic_exchange(&shard->resting, false)) return false;
-    race_window("shard roused");
+    race_window("shard uncounted");
     atomic_fetch_sub(&shard->shards->resting, 1);
     return true;
 }
 
-/* Counts a shard with nothing left to do among the resting; the last of them ends all loops.
+/* Counts a shard with nothing left to do as resting; the last one ends all loops.
  *
- * Who posts a message to a resting shard takes it out of the count himself, and is not in the count
- * while he does; so the count is never full while a message is under way. The flag is set before
- * the queue is looked at again, and a sender queues before he looks at the flag: one of the two
- * sees the other. */
+ * A thread that posts a message to a resting shard takes that shard out of the count, and is itself
+ * not counted while it does so; so the count is never complete while a message is on its way. The
+ * shard sets its flag before it checks the queue again, and a sender queues before it checks the
+ * flag: so at least one of them sees the other. */
 static void rest(struct shard *shard)
 {
     struct shards *shards = shard->shards;
@@ -139,9 +139,9 @@ static void rest(struct shard *shard)
     for (int i = 0; i < shards->count; i++) shard_post(&shards->shards[i], end_loop, 0);
 }
 
-/* Decides whether a stopping shard rests, and whether its loop may end. The async handle is the
- * only one of ours that holds the loop, so without it uv_loop_alive tells whether somebody else's
- * does. */
+/* Decides whether a stopping shard rests, and whether its loop may end. The async handle is our
+ * only one that keeps the loop alive, so with it unreferenced uv_loop_alive says whether other
+ * handles do. */
 static void settle(struct shard *shard)
 {
     bool busy;
@@ -149,20 +149,21 @@ static void settle(struct shard *shard)
     uv_unref((uv_handle_t *)&shard->async);
     busy = has_work(shard) || uv_loop_alive(&shard->loop);
     if (busy)
-        shard_rouse(shard);
+        shard_uncount_resting(shard);
     else if (!shard->ended)
         rest(shard);
     if (busy || !shard->ended) uv_ref((uv_handle_t *)&shard->async);
 }
 
-/* A hook's function may remove any hook, so each is moved to the other list before it is called. */
-static void tell_hooks(struct shard *shard)
+/* A hook's function may remove any hook, so each one is moved to the other list before it is
+ * called. */
+static void run_hooks(struct shard *shard)
 {
     struct shard_hook *hook;
 
     while ((hook = shard->hooks)) {
         unlink_hook(hook);
-        link_hook(&shard->hooks_told, hook);
+        link_hook(&shard->hooks_called, hook);
         hook->fn(hook->data);
     }
 }
@@ -173,14 +174,14 @@ static void pass_time(struct shard *shard)
     if (atomic_load_explicit(&shard->messages, memory_order_relaxed)) return;
     if (uv_is_active((uv_handle_t *)&shard->idle) || shard->timer_count == 0) return;
     simulation_pass_until(shard->timers[1]->due_us);
-    shard->timer_armed_us = INT64_MAX; /* it was armed for a moment that has come */
+    shard->timer_armed_us = INT64_MAX; /* it was armed for a time that has passed */
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct shard *shard = prepare->data;
 
-    if (shard->stopping) tell_hooks(shard);
+    if (shard->stopping) run_hooks(shard);
     end_turn(shard);
     if (shard->stopping) settle(shard);
     if (simulation_is_on()) pass_time(shard);
@@ -201,7 +202,7 @@ static void on_async(uv_async_t *async)
     shard_messages_run(async->data);
 }
 
-/* Makes the handles; only the async one holds the loop. */
+/* Opens the handles; only the async one keeps the loop alive. */
 static int open_handles(struct shard *shard)
 {
     int error = uv_async_init(&shard->loop, &shard->async, on_async);
@@ -316,7 +317,7 @@ static void *run_shard(void *data)
 
     do {
         uv_run(&shard->loop, UV_RUN_DEFAULT);
-        /* A handle that closed last may have left new work behind. */
+        /* The handle that closed last may have created new work. */
         settle(shard);
     } while (!shard->ended || has_work(shard));
     return 0;
@@ -329,8 +330,7 @@ static void start_threads(struct shards *shards, int first)
         char name[24];
 
         invariant(pthread_create(thread, 0, run_shard, &shards->shards[i]) == 0);
-        snprintf(name, sizeof(name), "shard-%d",
-                 i); /* at most 15 characters, as the system wants */
+        snprintf(name, sizeof(name), "shard-%d", i); /* at most 15 characters, the system's limit */
         pthread_setname_np(*thread, name);
         shards->thread_count++;
     }
@@ -365,7 +365,7 @@ void shards_stop(struct shards *shards)
     if (atomic_exchange(&shards->stopping, true)) return;
     for (int i = 0; i < shards->count; i++) {
         shard_post(&shards->shards[i], begin_stop, 0);
-        race_window("shard told to stop");
+        race_window("shard asked to stop");
     }
 }
 
@@ -381,7 +381,7 @@ void shard_defer(struct shard *shard, struct shard_task *task)
     shard->tasks_last = task;
 }
 
-/* Takes the task out of a list; false if it is not in it. */
+/* Removes the task from a list; false if it is not in it. */
 static bool remove_task(struct shard_task **list, struct shard_task *task)
 {
     for (; *list; list = &(*list)->next) {

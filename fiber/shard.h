@@ -12,11 +12,11 @@
  * What belongs to a shard (fibers, connections, prepared statements, caches, metrics) is touched on
  * its thread only.
  *
- * In a simulation (fiber/simulation.h) there is one shard, and it never waits.
+ * In a simulation (fiber/simulation.h) there is one shard, and it never really waits.
  *
- * One turn of a loop: timers that are due, I/O and messages, then its end: fibers that became
- * ready, then deferred tasks. What they make ready or defer in their part belongs to the next turn.
- * SIGPIPE is blocked on the threads. */
+ * One turn of a loop: due timers, I/O and messages; at its end, fibers that became ready, then
+ * deferred tasks. Whatever these make ready or defer runs in the next turn. SIGPIPE is blocked on
+ * the threads. */
 #ifndef FIBER_SHARD_H
 #define FIBER_SHARD_H
 
@@ -34,7 +34,7 @@ struct fiber_pool;
 struct shards;
 struct shard;
 
-/* A message to a shard. Embedded in its owner it costs no allocation; it must stay untouched until
+/* A message to a shard. Embedded in its owner it needs no allocation; it must not be changed until
  * it has run. */
 struct shard_message {
     void (*fn)(struct shard *shard, void *data);
@@ -51,7 +51,7 @@ struct shard_task {
     bool queued;
 };
 
-/* Somebody to tell that the shard stops; see shard_on_stop. */
+/* Called when the shard stops; see shard_on_stop. */
 struct shard_hook {
     void (*fn)(void *data);
     void *data;
@@ -69,27 +69,27 @@ struct shard_timer {
     size_t position; /* in the shard's heap, from 1; 0: not armed */
 };
 
-/* The first three are for everybody, the rest is for fiber/ alone. */
+/* The first three are public, the rest is private to fiber/. */
 struct shard {
     uv_loop_t loop;
     int index; /* 0 .. count-1 */
     struct shards *shards;
 
     struct fiber_pool *fibers;
-    struct budget_root memory;                /* what clients make this shard keep */
+    struct budget_root memory;                /* memory that clients make this shard hold */
     _Atomic(struct shard_message *) messages; /* the newest first */
     struct shard_task *tasks, *tasks_last;    /* for the end of this turn */
-    struct shard_task *tasks_running;         /* of the turn that ends now */
-    struct shard_hook *hooks;                 /* to be told that the shard stops */
-    struct shard_hook *hooks_told;
+    struct shard_task *tasks_running;         /* those of the turn that is ending */
+    struct shard_hook *hooks;                 /* called when the shard stops */
+    struct shard_hook *hooks_called;
     struct shard_timer **timers; /* a binary heap from 1 */
     size_t timer_count, timer_capacity;
-    int64_t timer_armed_us; /* what `timer` was set to; INT64_MAX: it is stopped */
-    int64_t timers_run_us;  /* when due timers ran last */
+    int64_t timer_armed_us; /* when `timer` is due; INT64_MAX: it is stopped */
+    int64_t timers_run_us;  /* when due timers last ran */
     int64_t now_us;         /* 0: not read in this turn yet */
     uint64_t turn;
-    char *read_buffer; /* of SHARD_READ_BUFFER_SIZE, for whatever stream reads now; made at the
-                          first use */
+    char *read_buffer; /* SHARD_READ_BUFFER_SIZE bytes, for the stream that is reading; allocated at
+                        * first use */
     uv_async_t async;
     uv_timer_t timer;
     uv_prepare_t prepare;
@@ -117,9 +117,9 @@ void shards_start(struct shards *shards);
 void shards_run(struct shards *shards);
 
 /* Asks every loop to end: on each, the messages queued before still run, then the living fibers are
- * cancelled and the hooks run (streams and listeners close). The loops turn on until no shard has a
- * fiber, a hook, a task or an active handle of libuv's, so that shards may still answer each other.
- * Any thread; again is fine. */
+ * cancelled and the hooks run (streams and listeners close). The loops keep turning until no shard
+ * has a fiber, a hook, a task or an active handle of libuv's, so that shards can still answer each
+ * other. Any thread; may be called again. */
 void shards_stop(struct shards *shards);
 /* Waits for the threads that shards_start made. */
 void shards_join(struct shards *shards);
@@ -127,42 +127,42 @@ void shards_join(struct shards *shards);
 void shards_free(struct shards *shards);
 
 /* Queues fn(shard, data) for the shard's thread; messages from one sender keep their order. Any
- * thread. The queue has no limit of its own: whoever posts limits what he has under way. */
+ * thread. The queue has no limit: the sender must bound the messages that it has in flight. */
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data);
 /* The same with the caller's message, whose fn and data are set. */
 void shard_post_message(struct shard *shard, struct shard_message *message);
 
 /* Runs task->fn(task->data) on this shard at the end of the current turn of its loop, after the I/O
- * callbacks, once. Used to batch: many requests of one turn share one flush. Queued again before it
- * ran, it still runs once. Only on the shard's thread. */
+ * callbacks, once. Used to batch: many requests of one turn share one flush. Deferred again before
+ * it has run, it still runs once. Only on the shard's thread. */
 void shard_defer(struct shard *shard, struct shard_task *task);
-/* Takes a task out again; also fine when it is not queued. */
+/* Cancels a task; does nothing when it is not queued. */
 void shard_defer_cancel(struct shard *shard, struct shard_task *task);
 
-/* The number of the loop's current turn: equal numbers mean that nothing but this turn's callbacks
- * ran between. */
+/* The number of the loop's current turn: equal numbers mean that only callbacks of this turn ran in
+ * between. */
 uint64_t shard_turn(const struct shard *shard);
 
-/* clock_monotonic_us, read once a turn: for durations and deadlines that may be late by a turn.
+/* clock_monotonic_us, read once per turn: for durations and deadlines that may be late by a turn.
  * Only on the shard's thread. */
 int64_t shard_now_us(struct shard *shard);
 
 /* Has shards_stop been called? On the shard's thread. */
 bool shard_is_stopping(const struct shard *shard);
 
-/* Calls fn(data) once when the shard is asked to stop (at the end of this turn if it was already),
- * and keeps the loop turning until the hook is removed. Only on the shard's thread. */
+/* Calls fn(data) once when the shard is asked to stop (at the end of this turn if it has been
+ * already), and keeps the loop running until the hook is removed. Only on the shard's thread. */
 void shard_on_stop(struct shard *shard, struct shard_hook *hook, void (*fn)(void *data),
                    void *data);
-/* Also fine when it is not registered. */
+/* Does nothing when it is not registered. */
 void shard_hook_remove(struct shard_hook *hook);
 
 /* Calls fn(data) once at due_us or a little later (libuv counts milliseconds), never inside this
- * call. Arming an armed timer moves it. Costs no system call. Timers do not keep a stopping shard.
- * Only on the shard's thread. */
+ * call. Starting an armed timer moves it. Needs no system call. Timers do not keep a stopping shard
+ * alive. Only on the shard's thread. */
 void shard_timer_start(struct shard *shard, struct shard_timer *timer, int64_t due_us,
                        void (*fn)(void *data), void *data);
-/* Also fine when it is not armed. */
+/* Does nothing when it is not armed. */
 void shard_timer_stop(struct shard_timer *timer);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages between threads: many senders push onto a list without a lock, the shard takes the whole
- * list at once.
+/* Messages between threads: senders push onto a lock-free list, and the shard takes the whole list
+ * at once.
  *
- * The list holds the newest first, so the shard turns it around; that keeps the order of all
- * senders. A sender wakes the loop if it finds the list empty, for the shard empties the list before
- * it runs anything, so a later sender finds it empty again; and if it takes the shard out of the
- * count of those that rest, for then the one that woke the loop was served before this one looked,
- * and a shard that is asleep and not counted would keep all the loops from ending. */
+ * The list has the newest message first, so the shard reverses it; that keeps the order of every
+ * sender. A sender wakes the loop in two cases. First, if it finds the list empty: the shard
+ * empties the list before it runs anything, so a later sender finds it empty again. Second, if it
+ * takes the shard out of the count of resting ones: then the wake of the earlier sender may have
+ * been served already, and a shard that is asleep and not counted would keep all loops from
+ * ending. */
 #include "fiber/shard_loop.h"
 
 #include <stdlib.h>
@@ -22,9 +23,9 @@ void shard_post_message(struct shard *shard, struct shard_message *message)
         message->next = newest;
     } while (!atomic_compare_exchange_weak(&shard->messages, &newest, message));
     race_window("message queued");
-    bool roused = atomic_load(&shard->resting) && shard_rouse(shard);
-    race_window("receiver roused");
-    if (!newest || roused) uv_async_send(&shard->async);
+    bool uncounted = atomic_load(&shard->resting) && shard_uncount_resting(shard);
+    race_window("receiver uncounted");
+    if (!newest || uncounted) uv_async_send(&shard->async);
 }
 
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data)
@@ -61,7 +62,7 @@ void shard_messages_run(struct shard *shard)
         struct shard_message *next = message->next;
         struct shard_message copy = *message;
 
-        /* An embedded message may be gone, or be posted again, once its function runs. */
+        /* An embedded message may have been freed or posted again once its function has run. */
         if (copy.allocated) free(message);
         copy.fn(shard, copy.data);
         message = next;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of shards: messages, deferred tasks, timers, hooks, and how they stop. */
 #include "fiber/shard.h"
 
 #include <pthread.h>
@@ -111,7 +112,7 @@ TEST(what_was_posted_before_the_stop_still_runs)
     CHECK_INT(ran, ==, 10);
 }
 
-/* A chain of messages from shard to shard, with a stop in its middle. */
+/* A chain of messages from shard to shard, with a stop in the middle. */
 struct relay {
     struct shards *shards;
     int hops;
@@ -200,7 +201,7 @@ TEST(deferred_tasks_run_once_at_the_end_of_the_turn)
     CHECK(first.turn < second.turn);
 }
 
-/* Two tasks that defer each other for ever must not keep the loop from its timers. */
+/* Two tasks that defer each other forever must not starve the loop's timers. */
 struct pair {
     struct shard *shard;
     struct shard_task a, b;
@@ -354,14 +355,14 @@ struct hooked {
     struct shard *shard;
     struct shard_hook a, b, late;
     struct shard_timer timer;
-    int told;
+    int called;
 };
 
-static void told_late(void *data)
+static void on_late_stop(void *data)
 {
     struct hooked *hooked = data;
 
-    hooked->told += 100;
+    hooked->called += 100;
     shard_hook_remove(&hooked->late);
 }
 
@@ -369,17 +370,17 @@ static void let_go(void *data)
 {
     struct hooked *hooked = data;
 
-    EXPECT(hooked->told == 1);
+    EXPECT(hooked->called == 1);
     shard_hook_remove(&hooked->a);
-    shard_on_stop(hooked->shard, &hooked->late, told_late, hooked);
+    shard_on_stop(hooked->shard, &hooked->late, on_late_stop, hooked);
 }
 
-/* Whichever is told first removes the other, which is then not told. */
-static void told(void *data)
+/* The hook that runs first removes the other one, which then must not run. */
+static void on_stop(void *data)
 {
     struct hooked *hooked = data;
 
-    hooked->told++;
+    hooked->called++;
     shard_hook_remove(&hooked->b);
     shard_hook_remove(&hooked->b);
     shard_timer_start(hooked->shard, &hooked->timer, clock_monotonic_us() + 2000, let_go, hooked);
@@ -390,13 +391,13 @@ static void hook_up(struct shard *shard, void *data)
     struct hooked *hooked = data;
 
     hooked->shard = shard;
-    shard_on_stop(shard, &hooked->b, told, hooked);
-    shard_on_stop(shard, &hooked->a, told, hooked);
+    shard_on_stop(shard, &hooked->b, on_stop, hooked);
+    shard_on_stop(shard, &hooked->a, on_stop, hooked);
     EXPECT(!shard_is_stopping(shard));
     shards_stop(shard->shards);
 }
 
-TEST(hooks_are_told_and_hold_the_loop)
+TEST(hooks_run_and_keep_the_loop_alive)
 {
     struct shards *shards = shards_new(2);
     struct hooked hooked = {0};
@@ -404,7 +405,7 @@ TEST(hooks_are_told_and_hold_the_loop)
     shard_post(shards_at(shards, 0), hook_up, &hooked);
     shards_run(shards);
     shards_free(shards);
-    CHECK_INT(hooked.told, ==, 101);
+    CHECK_INT(hooked.called, ==, 101);
 }
 
 static void read_time(struct shard *shard, void *data)

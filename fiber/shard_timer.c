@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers of a shard: a binary heap ordered by due time, whose first drives one uv_timer. The
- * uv_timer is set once at the end of a turn, so that arming and stopping are a few moves in an
- * array. Each timer knows its place in it. */
+/* Timers of a shard: a binary heap ordered by due time, whose first timer drives one uv_timer. The
+ * uv_timer is set once at the end of a turn, so that starting and stopping a timer are a few moves
+ * in an array. Each timer knows its position in it. */
 #include "fiber/shard_loop.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static void sift_down(struct shard *shard, struct shard_timer *timer, size_t pos
     place(shard, timer, position);
 }
 
-/* Puts the timer where it belongs, starting at a position that is free. */
+/* Puts the timer where it belongs, starting from a free position. */
 static void settle(struct shard *shard, struct shard_timer *timer, size_t position)
 {
     if (position > 1 && timer->due_us < shard->timers[position / 2]->due_us)
@@ -73,7 +73,8 @@ void shard_timer_start(struct shard *shard, struct shard_timer *timer, int64_t d
     timer->shard = shard;
     timer->fn = fn;
     timer->data = data;
-    /* A timer that arms itself for the past comes after those that are due, in the next turn. */
+    /* A timer that starts itself for a time in the past runs after those that are due, in the next
+     * turn. */
     timer->due_us = due_us > shard->timers_run_us ? due_us : shard->timers_run_us + 1;
     if (timer->position) {
         settle(shard, timer, timer->position);

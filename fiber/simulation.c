@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Simulation: virtual clocks and seeded randomness in the place of the system's. */
 #include "fiber/simulation.h"
 
 #include <string.h>
@@ -8,15 +9,15 @@
 #include "base/status.h"
 
 enum {
-    WORK_DELAY_US = 400, /* at most, mostly */
+    WORK_DELAY_US = 400, /* usually at most this */
     WORK_LATE_ONE_IN = 16,
-    WORK_LATE_US = 20000, /* at most, now and then */
+    WORK_LATE_US = 20000, /* occasionally up to this */
 };
 
 /* The moment at which every simulation begins, 2026-01-01T00:00:00Z. */
 #define EPOCH_US INT64_C(1767225600000000)
 
-/* Two streams, so that what is drawn for delays does not depend on who asks for random bytes. */
+/* Two streams, so that the delays do not depend on how many random bytes are used. */
 static struct {
     bool on;
     int64_t monotonic_us;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of simulations: virtual time, and that a seed gives one run. */
 #include "fiber/simulation.h"
 
 #include <time.h>
@@ -12,7 +13,7 @@
 
 enum { HOUR_S = 3600 };
 
-/* What a play has seen, in its order: equal plays give equal numbers. */
+/* A hash of the events of a run, in order: equal runs give equal numbers. */
 static struct {
     uint64_t hash;
     struct lane *lane;
@@ -107,7 +108,7 @@ static void withdraw(struct call *call)
     int count = 0;
 
     call_init_child(&child, call, 0);
-    child.deadline_us = clock_monotonic_us() + 1; /* before any worker comes, or just as it does */
+    child.deadline_us = clock_monotonic_us() + 1; /* before any worker starts, or just as it does */
     (void)lane_run(&child, scene.lane, add_one, &count);
     lane_stats(scene.lane, &stats);
     EXPECT(stats.waiting == 0 && stats.threads == 0);

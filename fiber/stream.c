@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of all streams; TCP is in stream_tcp.c, pipes in memory in stream_pipe.c. */
+/* The rules that all streams share; TCP is in stream_tcp.c, pipes in memory in stream_pipe.c. */
 #include "fiber/stream.h"
 
 #include "fiber/stream_kind.h"

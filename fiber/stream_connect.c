@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connecting: a name is resolved to addresses on libuv's threads, an IP literal needs none; then
- * the addresses are tried one after the other until one answers or the time is over.
+/* Connecting: a name is resolved to addresses on libuv's threads, unless it is an IP literal; then
+ * the addresses are tried one after another until one answers or the time is up.
  *
- * An attempt holds at most one thing of libuv's at a time (a resolution or a stream that connects),
- * and is freed when that is over. The answer is given from a deferred task, so it never comes
- * inside stream_connect. */
+ * An attempt has at most one request to libuv at a time (a resolution or a connecting stream), and
+ * is freed when that has ended. The result is delivered by a deferred task, so never inside
+ * stream_connect. */
 #include "fiber/stream.h"
 
 #include <netdb.h>
@@ -31,7 +31,7 @@ struct stream_connect {
     struct shard_timer timer;
     struct shard_task answer;
     struct shard_hook hook;
-    bool over; /* has its answer, or nobody wants one */
+    bool over; /* has its result, or was cancelled */
     int error;
 };
 
@@ -43,7 +43,7 @@ static void free_if_idle(struct stream_connect *attempt)
         free(attempt);
 }
 
-/* Ends whatever is under way, with the stream (which passes to the caller) or an error. */
+/* Ends the attempt with the stream (which passes to the caller) or an error. */
 static void finish(struct stream_connect *attempt, struct stream *stream, int error)
 {
     if (attempt->over) return;
@@ -177,7 +177,7 @@ void stream_connect_cancel(struct stream_connect *attempt)
 {
     attempt->fn = 0;
     if (attempt->over) {
-        /* The answer was on its way. */
+        /* The result was about to be delivered. */
         if (attempt->stream) stream_close(attempt->stream);
         return;
     }

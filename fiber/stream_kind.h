@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every kind of stream has and must offer; for fiber/ alone. stream.c holds the rules that are
- * the same for all: what may be called when, and that on_close comes once and last. */
+/* The members and functions that every kind of stream has. Private to fiber/. stream.c keeps the
+ * rules that all of them share: what may be called when, and that on_close comes once and last. */
 #ifndef FIBER_STREAM_KIND_H
 #define FIBER_STREAM_KIND_H
 
@@ -24,10 +24,10 @@ struct stream {
     struct shard *shard;
     const struct stream_events *events; /* NULL before stream_start */
     void *owner;
-    size_t queued; /* bytes that wait to be written; kept by the kind */
+    size_t queued; /* bytes that wait to be written; maintained by the kind */
     int error;     /* why it closes */
     bool paused, ended, shut_down, closing;
-    bool drain_wanted; /* stream_write has answered that bytes wait */
+    bool drain_wanted; /* stream_write has returned that bytes wait */
     bool peer_is_loopback;
     char peer[STREAM_ADDRESS_SIZE];
     struct shard_hook hook;
@@ -35,19 +35,19 @@ struct stream {
 
 void stream_init(struct stream *stream, const struct stream_kind *kind, struct shard *shard);
 
-/* What a kind tells. */
+/* Called by a kind to report events. */
 void stream_got_data(struct stream *stream, const uint8_t *data, size_t size);
 void stream_got_end(struct stream *stream);
 /* To be called when `queued` has become 0. */
 void stream_drained(struct stream *stream);
 /* Closes with an error, unless it closes already. */
 void stream_fail(struct stream *stream, int error);
-/* The last: tells the owner and frees. */
+/* The last event: calls on_close and frees the stream. */
 void stream_closed(struct stream *stream);
 
-/* Makes a TCP stream around a connection: one that was accepted (`fd` is taken, also on failure;
- * `counted`: by descriptors_take, to be given back at the end), or the one that `connect` is to
- * make. */
+/* Makes a TCP stream around a connection: an accepted one (`fd` is taken, also on failure;
+ * `counted`: it was counted by descriptors_take, and is given back at the end), or the one that
+ * `connect` is to make. */
 struct stream *stream_tcp_accept(struct shard *shard, int fd, bool counted, int *ret_error);
 struct stream *stream_tcp_connect(struct shard *shard, uv_connect_t *request,
                                   const struct sockaddr_storage *address,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pipe in memory: two streams of one shard, each with the bytes that come to it. It behaves like
- * a TCP connection over which bytes travel for one turn: it has room for so many bytes, closing one
+/* A pipe in memory: two streams of one shard, each with a buffer of incoming bytes. It behaves like
+ * a TCP connection over which bytes travel for one turn: it has room for ROOM bytes, closing one
  * end ends the other's reading, and writing to a closed end fails with EPIPE. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "fiber/stream_kind.h"
 
 enum {
-    ROOM = 256 * 1024, /* bytes under way that do not count as queued */
+    ROOM = 256 * 1024, /* bytes in transit that do not count as queued */
     UNDER_WAY_MAX = 64 * 1024 * 1024,
 };
 
@@ -27,7 +27,7 @@ static void defer_delivery(struct pipe_end *end)
     shard_defer(end->stream.shard, &end->deliver);
 }
 
-/* Bytes of `end` that are more than the pipe has room for. */
+/* Counts the bytes for `end` beyond the room of the pipe as queued. */
 static void count_queued(struct pipe_end *end)
 {
     size_t under_way = end->other ? end->other->incoming.length : 0;
@@ -39,7 +39,7 @@ static void deliver_data(struct pipe_end *end)
 {
     struct buffer data = end->incoming;
 
-    /* What is written while the owner reads is for a later turn. */
+    /* Bytes written while the owner reads are delivered in a later turn. */
     buffer_init(&end->incoming, UNDER_WAY_MAX);
     stream_got_data(&end->stream, (const uint8_t *)data.data, data.length);
     buffer_release(&data);
@@ -88,7 +88,7 @@ static void pipe_write(struct stream *stream, const struct iovec *parts, int cou
 
 static void pipe_pause(struct stream *stream)
 {
-    /* on_deliver looks. */
+    /* on_deliver checks whether the stream is paused. */
 }
 
 static void pipe_resume(struct stream *stream)

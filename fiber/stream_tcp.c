@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP streams on libuv. Reading goes through one buffer a shard, since what was read is handed on
- * before anything else is read. Writing tries the socket first; only what it does not take is
- * copied and queued. */
+/* TCP streams on libuv. All streams of a shard read through one buffer, because the bytes are
+ * consumed before anything else is read. Writing tries the socket first; only what it does not
+ * accept is copied and queued. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,15 +12,15 @@
 
 enum {
     QUEUED_MAX = 64 * 1024 *
-                 1024, /* bytes; past it the stream fails: whoever writes must look at what waits */
-    PARTS_MAX = 1024,  /* of one try, as writev has it */
+                 1024, /* bytes; past it the stream fails: writers must check how much is queued */
+    PARTS_MAX = 1024,  /* in one attempt, the limit of writev */
 };
 
 struct tcp {
     struct stream stream;
     uv_tcp_t handle;
     uv_shutdown_t shutdown;
-    bool counted; /* its descriptor is one of descriptors_take */
+    bool counted; /* its descriptor was counted by descriptors_take */
 };
 
 struct queued_write {
@@ -143,7 +143,7 @@ static void tcp_write(struct stream *stream, const struct iovec *parts, int coun
     for (int i = 0; i < count; i++) size += parts[i].iov_len;
     if (size == 0) return;
     if (stream->queued == 0) {
-        /* libuv promises that its buffers look like iovec. */
+        /* libuv guarantees that uv_buf_t has the layout of iovec. */
         const uv_buf_t *buffers = (const uv_buf_t *)parts;
         unsigned tried = count < PARTS_MAX ? (unsigned)count : PARTS_MAX;
         int answer = uv_try_write((uv_stream_t *)&tcp->handle, buffers, tried);
@@ -159,7 +159,7 @@ static void tcp_write(struct stream *stream, const struct iovec *parts, int coun
 
 static void on_shutdown(uv_shutdown_t *request, int error)
 {
-    /* Nothing to do: an error shows again when reading. */
+    /* Nothing to do: reading will report the error again. */
 }
 
 static void tcp_shutdown(struct stream *stream)

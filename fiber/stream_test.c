@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every test of streams runs over TCP and over a pipe in memory: both must behave alike. */
+/* Tests of streams. Each one runs over TCP and over a pipe in memory, which must behave alike. */
 #include "fiber/stream.h"
 
 #include "base/arena.h"
@@ -145,7 +145,7 @@ static void play(bool over_tcp, void (*fn)(struct call *call, struct end *a, str
     listener_free(scene.listener);
     shards_free(shards);
     arena_release(&arena);
-    /* What the test has left open was closed by the stop. */
+    /* The stop has closed the streams that the test left open. */
     CHECK(scene.a.closed && scene.b.closed);
 }
 
@@ -155,7 +155,7 @@ static void both(void (*fn)(struct call *call, struct end *a, struct end *b))
     play(true, fn);
 }
 
-/* Waits for the next event of an end; false when the time is over. */
+/* Waits for the next event of an end; false when the time is up. */
 static bool next(struct call *call, struct end *end)
 {
     return !failed(fiber_suspend(call, &end->wait));
@@ -183,7 +183,7 @@ static void talk(struct call *call, struct end *a, struct end *b)
     EXPECT(!a->drained && !b->drained);
 }
 
-TEST(both_ends_talk)
+TEST(both_ends_send_and_receive)
 {
     both(talk);
 }
@@ -206,7 +206,7 @@ static void half_close(struct call *call, struct end *a, struct end *b)
     while (!a->ended && next(call, a)) continue;
 }
 
-TEST(one_side_can_end_and_still_read)
+TEST(one_side_can_end_its_writing_and_still_read)
 {
     both(half_close);
 }
@@ -296,7 +296,7 @@ static void transfer_large(struct call *call, struct end *a, struct end *b)
 
     EXPECT(!failed(fiber_group_start(call, &group, send_large, a)));
     while (!b->ended && next(call, b)) {
-        /* A slow reader now and then. */
+        /* Be a slow reader now and then. */
         if (b->received % 7 != 0) continue;
         stream_pause(b->stream);
         EXPECT(!failed(fiber_sleep(call, 1000)));
