@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Channels: reading their URL, and handing each call to its kind. */
+/* Channels: parses their URL and passes each call to the kind of channel that it names. */
 #include "rpc/channel_kind.h"
 
 #include "http/http_client.h"
@@ -11,7 +11,7 @@
 static struct status refuse_url(struct arena *arena, const char *url)
 {
     return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "`%s` is no address of a service: write inproc: or "
+                         "`%s` is not the address of a service: write inproc: or "
                          "grpc://host:port[,host:port] (%d at most)",
                          url, RPC_ADDRESSES_MAX);
 }
@@ -96,7 +96,7 @@ static struct rpc_target target_of(const struct rpc_method *method)
     };
 }
 
-/* What is known of a method that only its path names. */
+/* The target for a method that is known only by its path. */
 static struct rpc_target target_of_path(const struct rpc_channel *channel, const char *path)
 {
     struct rpc_target target = {.path = str_of(path), .server_streaming = true};

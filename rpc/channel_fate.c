@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a simulation does to calls in process: as a network would, it delays and loses them, or
- * their answers. */
+/* In-process calls in a simulation: like a network, it delays and loses calls and responses. */
 #include "base/clock.h"
 #include "fiber/fiber.h"
 #include "rpc/channel_kind.h"

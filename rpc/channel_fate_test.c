@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of delayed and lost calls in a simulation. */
 #include "base/test.h"
 #include "fiber/simulation.h"
 #include "rpc/channel.h"
 #include "rpc/rpc_testing.h"
 #include "tests/interop/test_service.h"
 
-/* A service in process only, in virtual time: a simulation has no connections. */
+/* An in-process service in virtual time: a simulation has no connections. */
 static struct {
     struct rpc_fate fate;
     int served;
@@ -36,7 +37,7 @@ static void call_once(struct call *call, void *data)
 
     scene.status = grpc_testing_test_service_empty_call_with(call, data, &request, &options,
                                                              &response);
-    scene.status.message = NULL; /* of the arena */
+    scene.status.message = NULL; /* it was in the arena */
     scene.took_us = clock_monotonic_us() - before_us;
     shards_stop(call->shard->shards);
 }
@@ -67,7 +68,7 @@ static void play(struct rpc_fate fate)
     simulation_end();
 }
 
-TEST(a_call_without_a_fate_just_arrives)
+TEST(a_call_without_a_fate_arrives_at_once)
 {
     play((struct rpc_fate){0});
     CHECK(!failed(scene.status));
@@ -97,7 +98,7 @@ TEST(a_call_whose_answer_is_lost_has_its_effect)
     CHECK_INT(scene.served, ==, 1);
 }
 
-TEST(a_slow_answer_meets_the_deadline)
+TEST(a_slow_response_runs_into_the_deadline)
 {
     play((struct rpc_fate){.answer_delay_us = 60000000});
     CHECK_INT(scene.status.code, ==, STATUS_DEADLINE_EXCEEDED);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A channel's inside. Private to rpc/.
- *
- *     channel.c          what both kinds have alike
+/* The inside of a channel. Private to rpc/.
+ *     channel.c          what both kinds share
  *     channel_local.c    calls in process
- *     channel_fate.c     the same with the mishaps of a simulation
+ *     channel_fate.c     the same with a simulation's delays and losses
  *     channel_network.c  calls over the network; client_call.c is one attempt of one */
 #ifndef RPC_CHANNEL_KIND_H
 #define RPC_CHANNEL_KIND_H
@@ -18,29 +17,29 @@ enum { RPC_ADDRESSES_MAX = 16, RPC_CLIENT_TIMEOUT_MS = 30 * 1000 };
 
 /* The connections of one shard, touched on its thread only. */
 struct rpc_links {
-    struct http_client *clients[RPC_ADDRESSES_MAX]; /* NULL: not needed yet */
-    unsigned next;                                  /* whose turn it is */
+    struct http_client *clients[RPC_ADDRESSES_MAX]; /* NULL: not used yet */
+    unsigned next;                                  /* the address whose turn it is */
 };
 
 struct rpc_channel {
     struct shards *shards;
     struct rpc_server *server;           /* NULL: none */
-    const struct rpc_identity *identity; /* NULL: nothing is signed */
-    size_t message_size_max;             /* of an answer */
+    const struct rpc_identity *identity; /* NULL: calls are not signed */
+    size_t message_size_max;             /* of a response */
     bool in_process;
     const char *addresses[RPC_ADDRESSES_MAX];
     int address_count;
     struct rpc_links *links; /* one for each shard */
-    rpc_fate_fn *fate;       /* of a simulation; NULL: calls just arrive */
+    rpc_fate_fn *fate;       /* of a simulation; NULL: calls always arrive */
     void *fate_data;
-    _Atomic int64_t unreachable_logged_us; /* when the log was last told */
+    _Atomic int64_t unreachable_logged_us; /* when it was last logged */
 };
 
-/* What is called, whether it is compiled in or named by a path only. */
+/* The method to call, whether it is compiled in or known only by its path. */
 struct rpc_target {
     struct str path;
     const ProtobufCMessageDescriptor *response; /* NULL: raw */
-    bool server_streaming;                      /* or not known */
+    bool server_streaming;                      /* also if unknown */
     bool idempotent;
 };
 
@@ -67,8 +66,8 @@ struct status rpc_local_route(const struct call *call, const struct rpc_channel 
 
 /* ---- over the network ---- */
 
-/* Sends a frame and answers the one message of the answer, encoded, in the arena. Tries again as
- * the target allows. */
+/* Sends a frame and returns the one message of the response, encoded, in the arena. Retries if the
+ * target allows it. */
 struct status rpc_network_call(struct call *call, struct rpc_channel *channel,
                                const struct rpc_target *target, struct str frame,
                                const struct rpc_options *options, struct str *ret_response);

@@ -25,7 +25,7 @@ struct status rpc_local_route(const struct call *call, const struct rpc_channel 
     return status_ok();
 }
 
-/* One call in process, from its begin to its end. */
+/* One call in process, from its beginning to its end. */
 struct local_call {
     struct call call;
     struct rpc_scope scope;
@@ -43,7 +43,7 @@ static struct status begin(struct local_call *local, struct call *caller,
 
     st = rpc_local_route(caller, channel, path, &local->route);
     if (failed(st)) return st;
-    /* Refuses here what a network would refuse. */
+    /* Refuses the metadata that a network channel would refuse. */
     if (options && options->metadata) {
         st = rpc_metadata_append(caller->arena, &checked, options->metadata);
         if (failed(st)) return st;
@@ -100,7 +100,7 @@ struct status rpc_local_call_raw(struct call *call, struct rpc_channel *channel,
     st = call_check(&local.call);
     if (local.route->method->client_streaming || local.route->method->server_streaming)
         st = status_make(STATUS_UNIMPLEMENTED, 0,
-                         "the method streams and is called as if it did not");
+                         "the method is a streaming one and must be called as a stream");
     if (!failed(st)) st = rpc_validate(&local.call, local.route, request);
     if (!failed(st)) st = rpc_unpack(call->arena, local.route->method->request, request, &message);
     if (!failed(st)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls over the network: unary ones with their retries, and streams. */
+/* Calls over the network: unary ones with retries, and streams. */
 #include "rpc/channel_kind.h"
 
 #include "base/random.h"
@@ -8,12 +8,12 @@
 #include "rpc/client_call.h"
 #include "rpc/rpc_stream.h"
 
-/* Retries wait 50 ms, then 100 ms, each a fifth more or less. */
+/* Retries wait 50 ms, then 100 ms, each with a jitter of a fifth. */
 enum { TRIES_MAX = 3, BACKOFF_FIRST_US = 50 * 1000, BACKOFF_JITTER_DIVISOR = 5, HTTP2_CANCEL = 8 };
 
 /* ---- unary ---- */
 
-/* Sends the request and reads the whole answer. */
+/* Sends the request and reads the whole response. */
 static struct status exchange_messages(struct call *call, struct client_call *client,
                                        struct str frame, const struct rpc_options *options,
                                        struct str *ret_response)
@@ -23,8 +23,8 @@ static struct status exchange_messages(struct call *call, struct client_call *cl
 
     st = http_write(call, client->exchange, frame);
     if (failed(st) && failed(call_check(call))) return st;
-    /* A server may answer before it has read all of the request; its answer says more than a broken
-     * pipe. */
+    /* A server may answer before it has read all of the request; its answer says more than a failed
+     * write. */
     http_finish(call, client->exchange, NULL);
     st = client_call_read_head(call, client);
     if (failed(st)) return st;
@@ -38,7 +38,7 @@ static struct status exchange_messages(struct call *call, struct client_call *cl
     return rpc_deframe_only(call->arena, &client->body.deframer, body, ret_response);
 }
 
-/* One attempt. `ret_untouched`: nothing of an answer was received but that the server is
+/* One attempt. `ret_untouched`: no response was received, or only that the server is
  * unavailable. */
 static struct status attempt(struct call *call, struct rpc_channel *channel,
                              const struct rpc_target *target, struct str frame,
@@ -168,8 +168,9 @@ static void client_cancel(struct rpc_stream *base)
     http_abort(stream->client.exchange, HTTP2_CANCEL);
 }
 
-/* Reads what is left of the answer if only its end can be missing: after the one message of an
- * answer that does not stream, and when the server stopped reading because it had answered. */
+/* Reads the rest of the response if only its end can be missing: after the one message of a
+ * response that does not stream, and when the server stopped reading because it had already
+ * answered. */
 static struct status read_to_end(struct call *call, struct client_stream *stream)
 {
     bool expected = stream->send_failed || (stream->send_ended && !stream->server_streaming);
@@ -196,7 +197,7 @@ static struct status client_finish(struct call *call, struct rpc_stream *base)
         if (stream->client.body.at_end)
             st = client_call_status(call, &stream->client, &stream->options);
         else if (!failed(st))
-            st = status_make(STATUS_CANCELLED, 0, "the stream was given up before its end");
+            st = status_make(STATUS_CANCELLED, 0, "the stream was finished before its end");
     }
     st = status_dup(call->arena, st);
     client_call_close(&stream->client);

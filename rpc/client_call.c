@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One gRPC call on one HTTP exchange, seen from the client. */
+/* The client side of one gRPC call on one HTTP exchange. */
 #include "rpc/client_call.h"
 
 #include "base/clock.h"
@@ -15,14 +15,14 @@ enum { UNREACHABLE_EVERY_US = 1000000 };
 
 /* ---- the request's head ---- */
 
-/* Adds one that is ours: a value that HTTP does not allow fails the call. */
+/* Adds one of our own headers; a value that HTTP does not allow fails the call. */
 static void add(struct arena *arena, struct http_headers *headers, struct str name,
                 struct str value, struct status *st)
 {
     if (!failed(*st) && value.length > 0) *st = http_headers_add(arena, headers, name, value);
 }
 
-/* Who the call is for; to be signed. */
+/* Adds the identity that the call is made for, which is then signed. */
 static void add_identity(const struct call *call, struct http_headers *headers, struct status *st)
 {
     struct user user;
@@ -76,7 +76,8 @@ static struct http_client *link_to(const struct call *call, struct rpc_channel *
     return *client;
 }
 
-/* Addresses are for the log, once a second: whoever asked may be a client of the shop. */
+/* Addresses go to the log only, once a second, because the caller may be a client of the shop, who
+ * must not see them. */
 static struct status unreachable(struct call *call, struct rpc_channel *channel, struct str path,
                                  struct status st)
 {
@@ -88,13 +89,12 @@ static struct status unreachable(struct call *call, struct rpc_channel *channel,
         log_warn(call->trace, "a service cannot be reached; is it running at this address?",
                  LOG_TEXT("service", service), LOG_STR("address", channel->addresses[0]),
                  LOG_INT("addresses", channel->address_count),
-                 LOG_STR("error", st.message ? st.message : "it was not there a moment ago"));
+                 LOG_STR("error", st.message ? st.message : "it was unreachable a moment ago"));
     return status_printf(call->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
                          "%.*s cannot be reached now; try again later", STR_ARGS(service));
 }
 
-/* Offers the request to the addresses in turn: first to the usable ones, then to those that back
- * off. */
+/* Tries the addresses in turn: first the usable ones, then those that are backing off. */
 static struct status open_anywhere(struct call *call, struct rpc_channel *channel,
                                    struct http_request *request,
                                    struct http_exchange **ret_exchange)
@@ -140,12 +140,12 @@ struct status client_call_open(struct call *call, struct rpc_channel *channel,
 
 /* ---- the answer ---- */
 
-/* A proxy or a server that speaks no gRPC answered. */
+/* A proxy or a server that does not speak gRPC answered. */
 static struct status no_grpc(struct arena *arena, int http_status)
 {
     enum status_code code = http_status == 200 ? STATUS_UNKNOWN : status_from_http(http_status);
 
-    return status_printf(arena, code, 0, "the peer answered with HTTP status %d and no gRPC",
+    return status_printf(arena, code, 0, "the peer answered with HTTP status %d instead of gRPC",
                          http_status);
 }
 
@@ -165,7 +165,8 @@ struct status client_call_read_head(struct call *call, struct client_call *clien
             rpc_media_of(http_headers_get(headers, "content-type")) == RPC_MEDIA_NONE)
             return no_grpc(call->arena, http_status);
         st = rpc_encoding_parse(call->arena, http_headers_get(headers, "grpc-encoding"), &gzip);
-        /* The code is the server's word; that it answers so is its fault, not the caller's. */
+        /* The status is INTERNAL here: an undecodable response is the server's fault, not the
+         * caller's. */
         if (failed(st)) return status_make(STATUS_INTERNAL, 0, st.message);
         client->body.deframer.gzip = gzip;
     }
@@ -174,7 +175,7 @@ struct status client_call_read_head(struct call *call, struct client_call *clien
     return status_ok();
 }
 
-/* Takes over what is metadata, as opposed to how the answer travels. */
+/* Copies the metadata, without the headers that belong to the transport. */
 static void copy_metadata(struct arena *arena, struct http_headers *to,
                           const struct http_headers *from)
 {
@@ -202,7 +203,7 @@ struct status client_call_status(const struct call *call, const struct client_ca
             copy_metadata(call->arena, options->ret_metadata, client->metadata);
     }
     if (options && options->ret_trailers) {
-        *options->ret_trailers = (struct http_headers){0}; /* those of an earlier try are void */
+        *options->ret_trailers = (struct http_headers){0}; /* drop those of an earlier attempt */
         copy_metadata(call->arena, options->ret_trailers, trailers);
     }
     if (trailers && rpc_status_read(call->arena, trailers, &st)) return st;

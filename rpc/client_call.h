@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One gRPC call on one HTTP exchange, seen from the client: its request's head, and what its
- * answer's head, body and trailers mean. Private to rpc/.
+/* The client side of one gRPC call on one HTTP exchange: writes the request's head and interprets
+ * head, body and trailers of the response. Private to rpc/.
  *
  *     client_call_open, http_write*, http_finish, client_call_read_head, rpc_body_receive*,
  *     at its end client_call_status, client_call_close */
@@ -13,19 +13,20 @@
 struct client_call {
     struct http_exchange *exchange; /* NULL: closed */
     struct rpc_body body;
-    const struct http_headers *metadata; /* the answer's head; NULL: not read yet */
+    const struct http_headers *metadata; /* the response's head; NULL: not read yet */
     int http_status;
-    bool trailers_only; /* the head was all of the answer */
+    bool trailers_only; /* the head was the whole response */
 };
 
 /* Sends the request's head to a usable address, or else to any; UNAVAILABLE (SERVICE_UNREACHABLE)
- * when none takes it: then nothing was sent. INVALID_ARGUMENT for metadata with reserved names. */
+ * when none accepts it: then nothing was sent. INVALID_ARGUMENT for metadata with reserved
+ * names. */
 struct status client_call_open(struct call *call, struct rpc_channel *channel,
                                const struct rpc_target *target, const struct rpc_options *options,
                                struct client_call *ret_client);
 
-/* Waits for the answer's head, once; later calls answer at once. Fails as HTTP fails, and for an
- * answer that is no gRPC. */
+/* Waits for the response's head, once; later calls return at once. Fails when HTTP fails, and for a
+ * response that is not gRPC. */
 struct status client_call_read_head(struct call *call, struct client_call *client);
 
 /* The final status, once the body has been read to its end; fills options->ret_*. */
@@ -36,7 +37,7 @@ struct status client_call_status(const struct call *call, const struct client_ca
  * stream at that moment too, and its reset may be seen before our own timer. */
 struct status client_call_failure(const struct call *call, struct status st);
 
-/* Resets the stream if it is not at its end. Also fine when it is closed. */
+/* Resets the stream if it has not ended. Does nothing when it is closed. */
 void client_call_close(struct client_call *client);
 
 #endif

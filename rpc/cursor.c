@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cursors: base64url of the list's fingerprint and the store's position. They are no secret and
- * prove nothing; a forged one only begins a page elsewhere in the same list. */
+/* Cursors: base64url of the list's fingerprint and the store's position. They are neither secret
+ * nor signed: a forged one only starts a page elsewhere in the same list. */
 #include "rpc/cursor.h"
 
 #include "base/encode.h"
@@ -36,7 +36,7 @@ struct status rpc_cursor_decode(struct arena *arena, uint64_t fingerprint, const
         memcmp(bytes.data, &fingerprint, sizeof(fingerprint)) != 0)
         return status_make(
             STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-            "the cursor is not of this list; keep filters and sort, or begin without a cursor");
+            "the cursor belongs to another list; keep filters and sort, or start without a cursor");
     *ret_position = str_sized(bytes.data + sizeof(fingerprint), bytes.length - sizeof(fingerprint));
     return status_ok();
 }

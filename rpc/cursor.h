@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cursors of lists in pages: a store's position behind a fingerprint of what was asked for, so that
+/* Cursors of paged lists: the store's position, prefixed with a fingerprint of the request, so that
  * a cursor of one list is refused by another. */
 #ifndef RPC_CURSOR_H
 #define RPC_CURSOR_H
@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* `request` is what was asked for, but for cursor and page size. */
+/* `request` must have neither cursor nor page size set: those may change from page to page. */
 uint64_t rpc_cursor_fingerprint(struct arena *arena, const ProtobufCMessage *request);
 
 char *rpc_cursor_encode(struct arena *arena, uint64_t fingerprint, struct str position);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of cursors. */
 #include "rpc/cursor.h"
 
 #include "base/test.h"
@@ -15,7 +16,7 @@ static uint64_t fingerprint_of(const char *status)
     return rpc_cursor_fingerprint(&arena, &request.base);
 }
 
-TEST(a_cursor_leads_back_to_its_position)
+TEST(a_cursor_decodes_to_its_position)
 {
     struct str position;
 

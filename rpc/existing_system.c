@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of the existing system's services. */
+/* Translates answers of the existing system's services. */
 #include "rpc/existing_system.h"
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of the existing system's services, as they were seen. */
+/* Tests with answers that the existing system's services were seen to give. */
 #include "rpc/existing_system.h"
 
 #include "base/test.h"
@@ -24,7 +24,7 @@ TEST(an_envelope_without_success_is_a_status)
     arena_release(&arena);
 }
 
-TEST(free_text_says_what_is_for_sale)
+TEST(a_free_text_status_says_whether_a_product_is_for_sale)
 {
     CHECK(existing_status_for_sale("") && existing_status_for_sale("active"));
     CHECK(existing_status_for_sale("available") && existing_status_for_sale("in_stock"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.health.v1. States are set on any thread and read on all, so they are atomic; names are only
- * added before. */
+/* grpc.health.v1. States are set and read on any thread, so they are atomic; names are only added
+ * before serving starts. */
 #include "rpc/health.h"
 
 #include <stdatomic.h>
@@ -18,7 +18,7 @@ struct health_entry {
 };
 
 struct rpc_health {
-    struct health_entry entries[RPC_HEALTH_SERVICES_MAX + 1]; /* the whole is the first */
+    struct health_entry entries[RPC_HEALTH_SERVICES_MAX + 1]; /* the whole server is the first */
     size_t count;
 };
 
@@ -73,8 +73,8 @@ rpc_health_status(const struct rpc_health *health, const char *service_name)
     return whole_serves(health) && atomic_load(&health->entries[i].serving) ? SERVING : NOT_SERVING;
 }
 
-/* The state of a service, as far as the listener serves it. What a gateway passes on serves as long
- * as the gateway itself does. */
+/* The state of a service, if the listener serves it. A service that a gateway passes calls on to
+ * serves as long as the gateway itself does. */
 static Grpc__Health__V1__HealthCheckResponse__ServingStatus
 status_at(const struct call *call, const struct rpc_health *health, const char *name)
 {
@@ -98,8 +98,8 @@ static struct status check(struct call *call, const Grpc__Health__V1__HealthChec
     return status_ok();
 }
 
-/* A state is looked at again and again rather than told: it changes a few times in a process's
- * life, and telling would need a list of watchers over all shards. */
+/* The state is polled: it changes a few times in a process's life, and notifications would need a
+ * list of watchers over all shards. */
 static struct status watch(struct call *call, const Grpc__Health__V1__HealthCheckRequest *request,
                            struct rpc_stream *stream)
 {
@@ -118,7 +118,7 @@ static struct status watch(struct call *call, const Grpc__Health__V1__HealthChec
         }
         if (ends)
             return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING,
-                               "the server is about to end; watch another");
+                               "the server is shutting down; watch another one");
         st = fiber_sleep(call, (int64_t)RPC_HEALTH_WATCH_MS * 1000);
         if (failed(st)) return st;
     }

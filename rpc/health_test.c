@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.health.v1 through a server's in-process channel. */
+/* Tests of grpc.health.v1 through a server's in-process channel. */
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "grpc/health/v1/health.rpc.h"
@@ -10,7 +10,7 @@
 #define NOT_SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
 #define SERVICE_UNKNOWN GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
 
-TEST(the_whole_decides_for_its_services)
+TEST(the_state_of_the_server_overrides_those_of_its_services)
 {
     struct rpc_health *health = rpc_health_new();
 
@@ -29,7 +29,7 @@ TEST(the_whole_decides_for_its_services)
     rpc_health_free(health);
 }
 
-/* A server with its channel, and what a test does with them on a fiber. */
+/* A server with its channel, and the test function that uses them on a fiber. */
 struct bench {
     struct shards *shards;
     struct rpc_server *server;
@@ -78,7 +78,7 @@ static void check_body(struct call *call, struct bench *bench)
            STATUS_NOT_FOUND);
 }
 
-TEST(check_answers_for_the_whole_and_for_services)
+TEST(check_answers_for_the_server_and_for_services)
 {
     run(check_body);
 }
@@ -100,14 +100,14 @@ static void watch_body(struct call *call, struct bench *bench)
     rpc_server_set_serving(bench->server, request.service, true);
     EXPECT(!failed(grpc_health_v1_health_watch_receive(call, stream, &response)));
     EXPECT(response && response->status == SERVING);
-    /* Draining: said once more, then the stream ends. */
+    /* Draining: the state is sent once more, then the stream ends. */
     rpc_server_set_serving(bench->server, "", false);
     EXPECT(!failed(grpc_health_v1_health_watch_receive(call, stream, &response)));
     EXPECT(response && response->status == NOT_SERVING);
     EXPECT(rpc_stream_finish(call, stream).code == STATUS_UNAVAILABLE);
 }
 
-TEST(watch_tells_changes_and_ends_when_the_server_drains)
+TEST(watch_sends_changes_and_ends_when_the_server_drains)
 {
     run(watch_body);
 }
@@ -126,7 +126,7 @@ static void unknown_body(struct call *call, struct bench *bench)
     EXPECT(rpc_stream_finish(call, stream).code == STATUS_CANCELLED); /* early: it ends the watch */
 }
 
-TEST(watch_takes_names_that_are_not_known)
+TEST(watch_accepts_unknown_names)
 {
     run(unknown_body);
 }

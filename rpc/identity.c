@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identity between services: signing and checking. */
+/* Identity between services: signs identity metadata and verifies signatures. */
 #include "rpc/identity.h"
 
 #include <openssl/evp.h>
@@ -34,7 +34,8 @@ struct status rpc_identity_load(struct arena *arena, const char *key_text, const
     return status_ok();
 }
 
-/* What is signed: one line each, which is unambiguous because no header value holds a line's end.
+/* Signs the values, one per line, which is unambiguous because no header value contains a line
+ * break.
  */
 static void sign_lines(struct arena *arena, const struct rpc_identity *identity, struct str path,
                        int64_t now_ms, const struct http_headers *metadata,
@@ -85,7 +86,7 @@ bool rpc_identity_verify(struct arena *arena, const struct rpc_identity *identit
     if (!str_split(&rest, '.', &time) || !str_to_i64(time, &signed_ms)) return false;
     if (!rest.data || !base64url_decode(arena, rest, &given) || given.length != sizeof(mac))
         return false;
-    /* The first test keeps the second from overflowing. */
+    /* The first comparison keeps the second one from overflowing. */
     if (signed_ms < 0 || signed_ms > now_ms + SIGNATURE_AGE_MAX_MS) return false;
     if (now_ms - signed_ms > SIGNATURE_AGE_MAX_MS) return false;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures: good, forged, old. */
+/* Tests of signatures: valid, forged and outdated ones. */
 #include "base/test.h"
 #include "rpc/identity.h"
 
@@ -56,7 +56,7 @@ TEST(an_old_signature_proves_nothing)
     arena_release(&arena);
 }
 
-TEST(what_is_signed_cannot_be_changed)
+TEST(signed_metadata_cannot_be_changed)
 {
     arena_init(&arena, 0);
     struct rpc_identity identity = identity_of(1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every call goes through. */
+/* The interceptors: metrics, the log line, deadline, validation, and the errors that callers may
+ * see. */
 #include "rpc/interceptors.h"
 
 #include <pthread.h>
@@ -10,13 +11,14 @@
 #include "rpc/rpc_arena.h"
 #include "rpc/rpc_status.h"
 
-static struct metric started = METRIC_COUNTER("argosy_rpc_started_total", "Calls that were begun.",
-                                              "service", "method");
+static struct metric started = METRIC_COUNTER("argosy_rpc_started_total",
+                                              "Calls that were started.", "service", "method");
 static struct metric finished = METRIC_COUNTER("argosy_rpc_finished_total",
                                                "Calls that were answered, by gRPC code.", "service",
                                                "method", "code");
-static struct metric duration = METRIC_DURATION(
-    "argosy_rpc_duration_seconds", "Time from a call's begin to its answer.", "service", "method");
+static struct metric duration = METRIC_DURATION("argosy_rpc_duration_seconds",
+                                                "Time from the start of a call to its response.",
+                                                "service", "method");
 
 void rpc_route_count_from_zero(struct rpc_route *route)
 {
@@ -26,8 +28,8 @@ void rpc_route_count_from_zero(struct rpc_route *route)
     route->duration = metric_series(&duration, service, method);
 }
 
-/* Looking a series up takes a lock, so the route keeps it; two shards that look at once find the
- * same. */
+/* Looking a series up takes a lock, so the route caches it; two shards that look it up at the same
+ * time find the same one. */
 static struct metric_series *finished_series(struct rpc_route *route, enum status_code code)
 {
     struct metric_series *series = atomic_load_explicit(&route->finished[code],
@@ -107,7 +109,7 @@ struct status rpc_invoke(struct call *call, const struct rpc_route *route,
     return route->method->invoke(route->handler, call, request, response, stream);
 }
 
-/* Errors that are ours, as opposed to the caller's. */
+/* Is it a fault of the server, rather than of the caller? */
 static bool is_fault(enum status_code code)
 {
     return code == STATUS_INTERNAL || code == STATUS_UNKNOWN || code == STATUS_DATA_LOSS;
@@ -124,15 +126,17 @@ static void write_line(const struct rpc_run *run, struct status st, int64_t elap
               LOG_STR("peer", call_peer(run->call)));
 }
 
-/* What a caller may read: the text of an INTERNAL, and of a store that names its file, is for the
- * log. */
+/* The status as the caller may see it: the text of an INTERNAL error, and of a store's error that
+ * names its file, only goes to the log. */
 static struct status make_public(const struct call *call, struct status st)
 {
     const char *text = "internal error";
 
     switch (st.reason) {
     case ARGOSY__REASON__STORE_BUSY:
-    case ARGOSY__REASON__STORE_FULL: text = "the store takes nothing now; try again later"; break;
+    case ARGOSY__REASON__STORE_FULL:
+        text = "the store cannot be written to now; try again later";
+        break;
     case ARGOSY__REASON__STORE_DAMAGED: text = "the store is damaged"; break;
     default:
         if (st.code != STATUS_INTERNAL) return st;

@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 
-/* The names in a table are our own, so nobody can choose them to collide. */
+/* The names in a table are our own, so an attacker cannot make them collide. */
 static size_t hash(struct str name)
 {
     return (size_t)hash_fold(hash_bytes(HASH_START, name));
@@ -19,7 +19,7 @@ void name_table_init(struct arena *arena, struct name_table *table, size_t count
     table->mask = capacity - 1;
 }
 
-/* The slot that has the name, or the free one where it belongs. */
+/* The slot with this name, or the free one where it belongs. */
 static struct name_slot *find(const struct name_table *table, struct str name)
 {
     size_t i = hash(name) & table->mask;

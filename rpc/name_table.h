@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash table from names to things, filled once and only read afterwards. In an arena. */
+/* A hash table from names to pointers, filled once and then only read. In an arena. */
 #ifndef RPC_NAME_TABLE_H
 #define RPC_NAME_TABLE_H
 
@@ -21,10 +21,10 @@ struct name_table {
 /* Makes room for `count_max` names. */
 void name_table_init(struct arena *arena, struct name_table *table, size_t count_max);
 
-/* False if the name is there already; it keeps its value then. `value` must not be NULL. */
+/* False if the name exists already; then its value is kept. `value` must not be NULL. */
 bool name_table_add(struct name_table *table, struct str name, const void *value);
 
-/* NULL if the name is not there. */
+/* NULL if there is no such name. */
 const void *name_table_get(const struct name_table *table, struct str name);
 
 #endif

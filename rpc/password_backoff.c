@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Back-off after wrong passwords: a bounded table of failure counters, hashed with a key and kept
+ * under one lock. */
 #include "rpc/password_backoff.h"
 
 #include <pthread.h>
@@ -12,10 +14,10 @@
 
 enum { NEIGHBOURS = 8, FADE_US = 60 * 1000000, SECOND_US = 1000000 };
 
-/* How one way of counting answers. */
+/* The waits of one kind of counter. */
 struct rule {
     char kind;
-    uint32_t free; /* failures that cost nothing */
+    uint32_t free; /* failures without a wait */
     int64_t wait_max_us;
 };
 
@@ -30,8 +32,9 @@ struct counter {
 };
 
 struct password_backoff {
-    pthread_mutex_t lock; /* logins are rare beside everything else, and hold it for nanoseconds */
-    uint64_t seed;        /* nobody can aim at another's counter */
+    pthread_mutex_t lock; /* logins are rare compared to other calls, and hold it for nanoseconds */
+    uint64_t seed;        /* secret, so that an attacker cannot choose names that share a counter
+                           * with a victim */
     size_t mask;
     struct counter counters[];
 };
@@ -65,7 +68,7 @@ static uint64_t key_of(const struct password_backoff *backoff, const struct rule
     return hash ? hash : 1;
 }
 
-/* The counter of a key, or NULL if `make` is false and there is none. */
+/* The counter of a key; if there is none, a new one if `make`, else NULL. */
 static struct counter *find(struct password_backoff *backoff, uint64_t key, bool make)
 {
     struct counter *near = &backoff->counters[key & backoff->mask], *oldest = near;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the back-off after wrong passwords. */
 #include "rpc/password_backoff.h"
 
 #include <pthread.h>
@@ -41,7 +42,7 @@ TEST(the_wait_passes)
     password_backoff_free(backoff);
 }
 
-TEST(a_stranger_locks_nobody_out)
+TEST(a_stranger_cannot_lock_a_user_out)
 {
     struct password_backoff *backoff = password_backoff_new(1024);
 
@@ -83,7 +84,8 @@ TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
     password_backoff_succeeded(backoff, "ann", "2001:db8:0:1::a");
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:1::1", START), ==, 0);
 
-    /* These are all the IPv4 clients, and what is no address at all. */
+    /* In this form all IPv4 clients share one IPv6 /64 network, but each is counted by itself; so
+     * is a text that is not an address. */
     fail(backoff, 5, "ann", "::ffff:192.0.2.1", START);
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "::ffff:192.0.2.2", START), ==, 0);
     fail(backoff, 5, "ann", "", START);
@@ -91,7 +93,7 @@ TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
     password_backoff_free(backoff);
 }
 
-TEST(a_good_login_forgets_the_accounts_failures_but_not_the_addresss)
+TEST(a_good_login_clears_the_accounts_failures_but_not_the_addresss)
 {
     struct password_backoff *backoff = password_backoff_new(1024);
 
@@ -106,13 +108,14 @@ TEST(a_good_login_forgets_the_accounts_failures_but_not_the_addresss)
     password_backoff_free(backoff);
 }
 
-TEST(failures_fade)
+TEST(failures_decay)
 {
     struct password_backoff *backoff = password_backoff_new(1024);
     int64_t later = START + 60 * SECOND;
 
     fail(backoff, 12, "ann", "1.1.1.1", START);
-    fail(backoff, 1, "ann", "1.1.1.1", later); /* 12 are 6 after a minute, and this one */
+    fail(backoff, 1, "ann", "1.1.1.1", later); /* after a minute 12 have become 6, and this is one
+                                                * more */
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", later), ==, 4 * SECOND);
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", later + 3600 * SECOND), ==, 0);
     fail(backoff, 5, "ann", "1.1.1.1", later + 36000 * SECOND);
@@ -121,7 +124,7 @@ TEST(failures_fade)
     password_backoff_free(backoff);
 }
 
-TEST(a_full_table_forgets_the_longest_quiet)
+TEST(a_full_table_drops_the_counter_unused_for_longest)
 {
     struct password_backoff *backoff = password_backoff_new(1);
     char account[16];
@@ -151,7 +154,7 @@ static void *hammer(void *data)
     return 0;
 }
 
-TEST(threads_may_count_together)
+TEST(threads_can_count_at_the_same_time)
 {
     struct password_backoff *backoff = password_backoff_new(1024);
     pthread_t threads[THREADS];

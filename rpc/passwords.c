@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Hashing and checking passwords on a lane, with the back-off checked before and after. */
 #include "rpc/passwords.h"
 
 #include <pthread.h>
@@ -74,7 +75,7 @@ struct status passwords_hash(struct call *call, struct passwords *passwords,
     if (failed(st)) return st;
     if (!job->done)
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "password",
-                            "cannot be hashed; with bcrypt it may have 72 bytes at most");
+                            "cannot be hashed; with bcrypt it may have at most 72 bytes");
     *ret_hash = job->hash;
     return status_ok();
 }
@@ -86,9 +87,9 @@ struct check_job {
     bool good;
 };
 
-/* Somebody without an account costs one verification too: hashing with the same parameters costs
- * the same. What is hashed does not matter; the password itself might be refused at once, as bcrypt
- * does with long ones. */
+/* A login without an account must take as long as a verification, and hashing with the same
+ * parameters does. A fixed text is hashed, because the given password might be refused at once, as
+ * bcrypt does with long ones. */
 static void check_in_lane(void *data)
 {
     struct check_job *job = data;
@@ -132,8 +133,8 @@ struct status passwords_check(struct call *call, struct passwords *passwords,
     job->trial = trial;
     st = lane_run(call, passwords->lane, check_in_lane, job);
     if (failed(st)) return st;
-    /* Once more, and before the password's verdict: guesses made side by side wait like those made
-     * one after another, and must not learn from the answer which of them was right. */
+    /* Check again before the verdict: parallel guesses must wait like successive ones, and must not
+     * learn from the answer which of them was right. */
     st = check_backoff(call, passwords, account);
     if (failed(st) || !job->good)
         password_backoff_failed(passwords->backoff, account, call_peer(call), clock_monotonic_us());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.reflection.v1 and v1alpha. The two differ in nothing but their name, so v1alpha's messages
+/* grpc.reflection.v1 and v1alpha. The two differ only in their package name, so v1alpha's messages
  * are read and written as v1's. */
 #include "rpc/reflection.h"
 
@@ -133,7 +133,7 @@ static void answer_numbers(struct arena *arena, const struct rpc_reflection *ref
 
 /* ---- files ---- */
 
-/* Only the file that was asked for: clients ask for what it imports, if they do not have it yet. */
+/* Only the requested file: clients ask for its imports if they need them. */
 static void answer_file(struct arena *arena, struct str file, ReflectionResponse *response)
 {
     Grpc__Reflection__V1__FileDescriptorResponse *answer = arena_new(
@@ -187,7 +187,8 @@ void rpc_reflection_answer(struct arena *arena, const struct rpc_reflection *ref
         answer_file(arena, find_file(reflection->schema, request), ret_response);
         break;
     default:
-        answer_error(arena, STATUS_INVALID_ARGUMENT, "the request asks for nothing", ret_response);
+        answer_error(arena, STATUS_INVALID_ARGUMENT, "the request is empty; set one of its fields",
+                     ret_response);
         break;
     }
 }
@@ -199,7 +200,7 @@ static struct status server_reflection_info(struct call *call, struct rpc_stream
     const struct rpc_reflection *reflection = call_service(call);
     ReflectionRequest *request;
     ReflectionResponse response;
-    struct arena arena; /* of one answer, for a stream may have any number */
+    struct arena arena; /* of one answer, because a stream may have any number of them */
     struct status st;
 
     for (;;) {
@@ -215,7 +216,7 @@ static struct status server_reflection_info(struct call *call, struct rpc_stream
     }
 }
 
-/* Answers one request of v1alpha by way of v1. */
+/* Answers one request of v1alpha by converting it to v1. */
 static struct status answer_alpha(struct call *call, struct arena *arena,
                                   const Grpc__Reflection__V1alpha__ServerReflectionRequest *request,
                                   struct rpc_stream *stream)

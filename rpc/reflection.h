@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.reflection.v1 and v1alpha: what a server has, told from the schema. Private to rpc/.
+/* grpc.reflection.v1 and v1alpha: describes a server's services from the schema. Private to rpc/.
  *
  *     reflection = rpc_reflection_new(schema);
  *     rpc_reflection_add(reflection, "cart_service.CartService");    before serving starts */
@@ -15,13 +15,13 @@ enum { RPC_REFLECTION_SERVICES_MAX = 64 };
 
 struct rpc_reflection;
 
-/* The schema is borrowed for the reflection's life; NULL knows no files. */
+/* The schema is borrowed for the reflection's life; with NULL there are no files. */
 struct rpc_reflection *rpc_reflection_new(const struct rpc_schema *schema);
 void rpc_reflection_free(struct rpc_reflection *reflection);
 
-/* A service to be listed, by all listeners of the server (`everywhere`) or by those that serve it.
- * The name is borrowed for the reflection's life. More than the maximum end
- * the process. */
+/* Adds a service to the list, for all listeners of the server (`everywhere`) or only for those that
+ * serve it. The name is borrowed for the reflection's life. Exceeding the maximum ends the
+ * process. */
 void rpc_reflection_add(struct rpc_reflection *reflection, const char *service_name,
                         bool everywhere);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.reflection: its answers, and both versions of its stream through a server's in-process
- * channel. */
+/* Tests of grpc.reflection: its answers, and both versions of its stream through a server's
+ * in-process channel. */
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "google/protobuf/descriptor.pb-c.h"
@@ -22,14 +22,14 @@ static const struct rpc_schema *load(struct arena *arena)
     return schema;
 }
 
-/* Asks with the member of the oneof that is text. */
+/* A request with one of the oneof's text members. */
 static ReflectionRequest ask(int which, const char *text)
 {
     ReflectionRequest request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
 
     request.message_request_case =
         (Grpc__Reflection__V1__ServerReflectionRequest__MessageRequestCase)which;
-    request.list_services = (char *)text; /* all text members share their place */
+    request.list_services = (char *)text; /* all text members share one union */
     return request;
 }
 
@@ -81,7 +81,7 @@ TEST(files_are_found_by_name_symbol_and_extension)
     arena_release(&arena);
 }
 
-TEST(what_is_not_there_is_an_answer_and_no_error_of_the_stream)
+TEST(unknown_names_are_an_error_response_and_do_not_end_the_stream)
 {
     static const struct {
         int which;
@@ -133,7 +133,7 @@ TEST(services_are_listed_in_order)
     CHECK_STR(list->service[1]->name, "b.B");
     CHECK_STR(list->service[2]->name, "c.C");
 
-    /* A listener lists what it serves. */
+    /* A listener lists the services that it serves. */
     const struct rpc_endpoint port = {.service_name = "b.B"};
     rpc_reflection_answer(&arena, reflection, &port, &request, &response);
     list = response.list_services_response;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a path leads. */
+/* The table of routes: a hash table from paths to methods. */
 #include "rpc/route.h"
 
 #include "base/hash.h"
@@ -12,7 +12,7 @@ struct rpc_added {
     struct rpc_route routes[];
 };
 
-/* Paths are few, fixed and ours, so nobody can choose colliding ones. */
+/* Paths are few, fixed and our own, so an attacker cannot make them collide. */
 static uint64_t hash_path(struct str path)
 {
     return hash_fold(hash_bytes(HASH_START, path));

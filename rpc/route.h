@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a path leads: the method, its handler and service, its rules, and its metrics. Private to
- * rpc/.
+/* Routes: the method that a path names, with its handler, service, field rules, and metrics.
+ * Private to rpc/.
  *
- * Routes are made by rpc_server_add, before serving starts, and found by a hash table over their
- * paths; after that only their caches of metric series change, atomically. */
+ * rpc_server_add makes the routes before serving starts; they are found through a hash table over
+ * their paths. Afterwards only their cached metric series change, atomically. */
 #ifndef RPC_ROUTE_H
 #define RPC_ROUTE_H
 
@@ -20,7 +20,7 @@ struct rpc_route {
     const struct rpc_service *description;
     void (*handler)(void); /* NULL: not implemented */
     void *service;
-    bool everywhere;                      /* served also where only one service is */
+    bool everywhere;                      /* also served by listeners of a single service */
     const struct schema_message *request; /* its rules; NULL: not known */
     struct str path;
     uint64_t hash;
@@ -44,14 +44,13 @@ struct rpc_addition {
     bool everywhere;
 };
 
-/* Adds the methods of a service; `schema` may be NULL. A service that is there already ends the
- * process. */
+/* Adds the methods of a service; `schema` may be NULL. Adding a service twice ends the process. */
 void rpc_routes_add(struct rpc_routes *routes, const struct rpc_schema *schema,
                     const struct rpc_addition *addition);
 /* The route of a path, or NULL. */
 struct rpc_route *rpc_routes_find(const struct rpc_routes *routes, struct str path);
 bool rpc_routes_have(const struct rpc_routes *routes, struct str service_name);
-/* The name of the service in "/name/method"; empty for a path that is none. */
+/* The name of the service in "/name/method"; empty for a malformed path. */
 struct str rpc_path_service(struct str path);
 void rpc_routes_release(struct rpc_routes *routes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Protobuf messages in an arena. */
+/* Decodes and encodes protobuf messages in an arena, with limits on nesting and memory. */
 #include "rpc/rpc_arena.h"
 
 #include "reasons.pb-c.h"
@@ -10,7 +10,7 @@ static void *arena_allocate(void *data, size_t size)
 {
     struct arena *arena = data;
 
-    /* protobuf-c gives up cleanly on NULL; the arena itself would go on from its reserve. */
+    /* protobuf-c fails cleanly on NULL; the arena itself would continue from its reserve. */
     return arena->exhausted ? NULL : arena_alloc(arena, size);
 }
 
@@ -23,7 +23,7 @@ void rpc_allocator_init(ProtobufCAllocator *allocator, struct arena *arena)
     *allocator = (ProtobufCAllocator){arena_allocate, arena_free_nothing, arena};
 }
 
-/* Can a message of this type hold another of a depth that only the peer chooses? */
+/* Can messages of this type nest to a depth that the peer chooses? */
 static bool nests_deeper(const ProtobufCMessageDescriptor *descriptor, int levels)
 {
     if (levels == 0) return true;
@@ -35,7 +35,7 @@ static bool nests_deeper(const ProtobufCMessageDescriptor *descriptor, int level
     return false;
 }
 
-/* Does the encoded message keep to `levels` of nesting? Malformed bytes are left to the decoder. */
+/* Does the encoded message nest at most `levels` deep? Malformed bytes are left to the decoder. */
 static bool nesting_fits(const ProtobufCMessageDescriptor *descriptor, struct str encoded,
                          int levels)
 {
@@ -54,7 +54,7 @@ static bool nesting_fits(const ProtobufCMessageDescriptor *descriptor, struct st
     return true;
 }
 
-/* A message over this size is not looked through for groups: it is copied once for each level. */
+/* A larger message is not searched for groups, because it is copied once for each level. */
 enum { GROUPS_DROPPED_MAX = 256 * 1024 };
 
 static char *put_varint(char *to, uint64_t value)
@@ -70,8 +70,9 @@ static char *put_fixed(char *to, uint64_t value, int size)
     return to;
 }
 
-/* The message without groups, which are unknown fields to us but refused by protobuf-c; also those
- * of the messages in it, as deep as `levels`. What is written is never longer than what was read. */
+/* The message without its groups and those of nested messages, down to `levels`. Groups are unknown
+ * fields to us, but protobuf-c would refuse the message. The result is never longer than the
+ * input. */
 static struct str drop_groups(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                               struct str encoded, int levels)
 {
@@ -94,7 +95,7 @@ static struct str drop_groups(struct arena *arena, const ProtobufCMessageDescrip
         if (field.bytes.length > 0) memcpy(to, field.bytes.data, field.bytes.length);
         to += field.bytes.length;
     }
-    if (result == WIRE_BROKEN) return STR("\xff"); /* is no message either */
+    if (result == WIRE_BROKEN) return STR("\xff"); /* not a valid message either */
     return str_sized(copy, (size_t)(to - copy));
 }
 
@@ -129,7 +130,7 @@ struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *
                            "the message needs more memory than one call may have");
     if (!message)
         return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_MESSAGE,
-                             "the bytes are no %s", descriptor->name);
+                             "the bytes are not a valid %s", descriptor->name);
     *ret_message = message;
     return status_ok();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Protobuf messages in an arena: nothing of them is freed by itself, all of them go with the arena.
+/* Protobuf messages in an arena: they are not freed one by one, but with the arena.
  *
- * What comes from outside can be made to need far more memory than it is long, and to nest deeper
- * than a fiber's stack; both end in an error here, never in the process's end. */
+ * An attacker can craft messages that need far more memory than their length, or nest deeper than a
+ * fiber's stack allows; both cause an error here and never end the process. */
 #ifndef RPC_RPC_ARENA_H
 #define RPC_RPC_ARENA_H
 
@@ -15,12 +15,12 @@
 /* Messages inside messages that rpc_unpack accepts. */
 enum { RPC_NESTING_MAX = 32 };
 
-/* Fills in an allocator of protobuf-c that takes from the arena, and NULL once the arena is
- * exhausted. */
+/* Initializes an allocator for protobuf-c that allocates from the arena, and returns NULL once the
+ * arena is exhausted. */
 void rpc_allocator_init(ProtobufCAllocator *allocator, struct arena *arena);
 
-/* Decodes a message. INVALID_ARGUMENT (MALFORMED_MESSAGE) for bytes that are none,
- * RESOURCE_EXHAUSTED (MEMORY_LIMIT) when the arena has no more. */
+/* Decodes a message. INVALID_ARGUMENT (MALFORMED_MESSAGE) for malformed bytes, RESOURCE_EXHAUSTED
+ * (MEMORY_LIMIT) when the arena is exhausted. */
 struct status rpc_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                          struct str encoded, ProtobufCMessage **ret_message);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages in an arena, and hostile ones. */
+/* Tests of messages in an arena, including hostile ones. */
 #include "base/test.h"
 #include "google/protobuf/descriptor.pb-c.h"
 #include "product.pb-c.h"
@@ -34,7 +34,7 @@ TEST(garbage_is_malformed)
     arena_release(&arena);
 }
 
-TEST(unknown_groups_are_passed_over)
+TEST(unknown_groups_are_skipped)
 {
     arena_init(&arena, 0);
     ProtobufCMessage *message;
@@ -76,7 +76,8 @@ TEST(a_message_that_grows_in_memory_stops_at_the_limit)
     arena_release(&arena);
 }
 
-/* A DescriptorProto nests itself: each level costs the peer a few bytes, and us a stack frame. */
+/* A DescriptorProto can contain itself: each level costs the peer a few bytes, and us a stack
+ * frame. */
 static struct str nested(size_t levels)
 {
     struct str inner = STR("");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of an HTTP body. */
+/* Reads the messages of an HTTP body. */
 #include "rpc/rpc_body.h"
 
 struct status rpc_body_receive(struct call *call, struct arena *arena, struct rpc_body *body,
@@ -37,7 +37,7 @@ struct status rpc_encoding_parse(struct arena *arena, struct str encoding, bool 
 
     if (!gzip && encoding.data && !str_is(encoding, "identity"))
         return status_printf(arena, STATUS_UNIMPLEMENTED, 0,
-                             "grpc-encoding `%.*s` is not known here; these are: " RPC_ENCODINGS,
+                             "grpc-encoding `%.*s` is not supported; these are: " RPC_ENCODINGS,
                              STR_ARGS(encoding));
     *ret_gzip = gzip;
     return status_ok();

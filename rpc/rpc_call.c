@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a handler may ask of its call. */
+/* The functions by which a handler examines its call and adds metadata to the response. */
 #include "rpc/rpc_scope.h"
 
 #include "base/encode.h"
@@ -56,13 +56,14 @@ void call_user_optional(const struct call *call, struct user *ret_user)
     *ret_user = call->scope ? call->scope->user : (struct user){"", "", ""};
 }
 
-/* Also of a clock that is wrong: the signature has the time in it. */
+/* A wrong clock has the same effect, because the time is part of the signature. */
 static struct status wrong_key(void)
 {
-    return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__INTERNAL_ONLY,
-                       "this call is signed with another fleet key, or at another time: give every "
-                       "process of the fleet the same FLEET_KEY (or <data>/fleet.key), and look at "
-                       "their clocks");
+    return status_make(
+        STATUS_PERMISSION_DENIED, ARGOSY__REASON__INTERNAL_ONLY,
+        "this call is signed with a different fleet key, or the clocks differ: give every "
+        "process of the fleet the same FLEET_KEY (or <data>/fleet.key), and check "
+        "their clocks");
 }
 
 struct status call_user(const struct call *call, struct user *ret_user)
@@ -125,8 +126,8 @@ void *call_service(const struct call *call)
     return call->scope ? call->scope->service : NULL;
 }
 
-/* Senders may join the values of one binary name by commas; the first counts, as with repeated
- * names. */
+/* Senders may join the values of one binary name with commas; the first value counts, as with
+ * repeated names. */
 static struct str decode_binary(const struct call *call, struct str value)
 {
     struct str decoded;
@@ -135,7 +136,7 @@ static struct str decode_binary(const struct call *call, struct str value)
     return base64_decode(call->arena, str_trim(value), &decoded) ? decoded : (struct str){0};
 }
 
-/* Names that say who the user is and prove it. */
+/* Names that carry the user's identity and its proof. */
 static bool is_identity_name(struct str name)
 {
     static const char *const names[] = {"x-user-email", "x-user-role", "x-device-id",
@@ -150,7 +151,7 @@ struct str call_metadata(const struct call *call, const char *name)
 {
     struct str value = {0};
 
-    /* What nobody proved is as if it had not been sent. */
+    /* Unproven identity is treated as if it had not been sent. */
     if (call->scope && !call->scope->peer && is_identity_name(str_of(name))) return value;
     for (int i = 0; call->scope && i < 2 && !value.data; i++)
         if (call->scope->metadata[i]) value = http_headers_get(call->scope->metadata[i], name);
@@ -191,7 +192,7 @@ void call_reply_gzip(const struct call *call, bool gzip)
     if (call->scope) call->scope->reply_gzip = gzip;
 }
 
-/* Names that say how the message travels. */
+/* Names that belong to the transport. */
 static bool is_transport_name(struct str name)
 {
     static const char *const names[] = {"content-type", "content-length", "te",
@@ -242,12 +243,13 @@ static struct status reply_add(const struct call *call, struct http_headers *hea
 struct status call_reply_metadata(const struct call *call, struct str name, struct str value)
 {
     if (!call->scope || call->scope->reply_begun)
-        return status_make(STATUS_INTERNAL, 0, "the answer's metadata have been sent already");
+        return status_make(STATUS_INTERNAL, 0, "the response's metadata have been sent already");
     return reply_add(call, &call->scope->reply_metadata, name, value);
 }
 
 struct status call_reply_trailer(const struct call *call, struct str name, struct str value)
 {
-    if (!call->scope) return status_make(STATUS_INTERNAL, 0, "this call has no answer");
+    if (!call->scope)
+        return status_make(STATUS_INTERNAL, 0, "this call has no response to add metadata to");
     return reply_add(call, &call->scope->reply_trailers, name, value);
 }

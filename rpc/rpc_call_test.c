@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unary calls, in process and over the network: the same things must hold for both. */
+/* Tests of unary calls, in process and over the network: both must behave alike. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -7,7 +7,7 @@
 #include "rpc/client_call.h"
 #include "tests/interop/loopback.h"
 
-/* The test that runs on both channels. */
+/* The test function, run on both channels. */
 static void (*on_channel)(struct call *call, struct loopback *loopback,
                           struct rpc_channel *channel);
 
@@ -75,7 +75,7 @@ TEST(a_megabyte_each_way)
     on_both(large_call);
 }
 
-/* The limit counts for requests and answers alike, and nothing else stands in the way. */
+/* The limit holds for requests and responses alike, and no other limit is smaller. */
 static void largest_messages(struct call *call, struct loopback *loopback)
 {
     struct rpc_channel *channels[] = {loopback->local, loopback->network};
@@ -121,7 +121,7 @@ static void over_the_limit(struct call *call, struct loopback *loopback)
     request.payload = &payload;
     st = unary(call, loopback->network, &request, NULL, &response);
     EXPECT(st.code == STATUS_RESOURCE_EXHAUSTED && st.reason == ARGOSY__REASON__BODY_TOO_LARGE);
-    /* Small on the wire, but not decompressed. */
+    /* Small on the wire, but large when decompressed. */
     st = unary(call, loopback->network, &request, &gzip, &response);
     EXPECT(st.code == STATUS_RESOURCE_EXHAUSTED && st.reason == ARGOSY__REASON__BODY_TOO_LARGE);
 
@@ -208,7 +208,7 @@ static void metadata(struct call *call, struct loopback *loopback, struct rpc_ch
     EXPECT(!http_headers_get(&trailers, "grpc-status").data);
 }
 
-TEST(metadata_there_and_back)
+TEST(metadata_in_both_directions)
 {
     on_both(metadata);
 }
@@ -249,7 +249,7 @@ static void statuses(struct call *call, struct loopback *loopback, struct rpc_ch
     st = unary(call, channel, &request, NULL, &response);
     EXPECT(st.code == STATUS_NOT_FOUND && strcmp(st.message, wanted.message) == 0);
 
-    /* What went wrong inside is nobody's business. */
+    /* Internal messages must not reach the caller. */
     wanted.message = (char *)(uintptr_t) "secret path";
     wanted.code = STATUS_INTERNAL;
     st = unary(call, channel, &request, NULL, &response);
@@ -301,7 +301,7 @@ static void absent(struct call *call, struct loopback *loopback)
     rpc_channel_free(closed);
 }
 
-TEST(a_service_that_is_not_there_is_unavailable)
+TEST(an_absent_service_is_unavailable)
 {
     loopback_run(NULL, absent);
 }
@@ -391,15 +391,15 @@ static void retries(struct call *call, struct loopback *loopback)
             .code == STATUS_UNAVAILABLE);
     EXPECT(service->calls == 3);
 
-    /* Who knows what a method has done before it failed, if it does not say that it may be
-     * repeated? */
+    /* A method that is not marked idempotent may have taken effect before it failed, so it is not
+     * retried. */
     service->calls = 0;
     service->fail_unavailable = 1;
     EXPECT(unary(call, loopback->network, &request, NULL, &response).code == STATUS_UNAVAILABLE);
     EXPECT(service->calls == 1);
 }
 
-TEST(only_idempotent_methods_are_tried_again)
+TEST(only_idempotent_methods_are_retried)
 {
     loopback_run(NULL, retries);
 }
@@ -417,7 +417,7 @@ static void elsewhere(struct call *call, struct loopback *loopback)
     rpc_channel_free(both);
 }
 
-TEST(an_address_that_is_down_is_passed_over)
+TEST(an_address_that_is_down_is_skipped)
 {
     loopback_run(NULL, elsewhere);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of protobuf-c to bytes, from the last byte to the first. */
+/* Encodes messages of protobuf-c from the last byte to the first. */
 #include "rpc/rpc_encode.h"
 
 #include <string.h>
@@ -9,13 +9,13 @@
 
 enum { SIZE_FIRST = 1024 };
 
-/* What is written lies between next and end. */
+/* The encoded bytes so far lie between next and end. */
 struct emitter {
     struct arena *arena;
     uint8_t *begin, *next, *end;
 };
 
-/* What is written moves to the end of twice the memory. */
+/* Moves the bytes written so far to the end of a buffer of twice the size. */
 static void grow(struct emitter *out, size_t size)
 {
     size_t used = (size_t)(out->end - out->next);
@@ -24,7 +24,8 @@ static void grow(struct emitter *out, size_t size)
     if (capacity < used + size) capacity = used + size;
     if (capacity < SIZE_FIRST) capacity = SIZE_FIRST;
     arena_expect(out->arena,
-                 capacity); /* what is encoded counts already, as the message it is in */
+                 capacity); /* these bytes were charged already, with the message that they
+                             * encode */
     uint8_t *memory = arena_alloc(out->arena, capacity);
     if (used > 0) memcpy(memory + capacity - used, out->next, used);
     out->begin = memory;
@@ -32,7 +33,7 @@ static void grow(struct emitter *out, size_t size)
     out->next = out->end - used;
 }
 
-/* `size` bytes before what is written. */
+/* Room for `size` bytes in front of those written so far. */
 static inline uint8_t *make_room(struct emitter *out, size_t size)
 {
     if ((size_t)(out->next - out->begin) < size) grow(out, size);
@@ -45,7 +46,7 @@ static void emit_bytes(struct emitter *out, const void *bytes, size_t size)
     if (size > 0) memcpy(make_room(out, size), bytes, size);
 }
 
-/* Seven bits a byte; no bits take a byte too. */
+/* Seven bits per byte; zero takes one byte too. */
 static size_t varint_size(uint64_t value)
 {
     return (size_t)(63 - __builtin_clzll(value | 1)) / 7 + 1;
@@ -59,7 +60,7 @@ static inline void emit_varint(struct emitter *out, uint64_t value)
     *byte = (uint8_t)value;
 }
 
-/* Little-endian, as the wire has it. */
+/* Little-endian, as on the wire. */
 static void emit_fixed(struct emitter *out, uint64_t value, size_t size)
 {
     uint8_t *bytes = make_room(out, size);
@@ -120,7 +121,7 @@ static void emit_data(struct emitter *out, const ProtobufCBinaryData *data)
     emit_varint(out, data->len);
 }
 
-/* Writes one value without its tag, and says what its wire type is. */
+/* Writes one value without its tag and returns its wire type. */
 static enum wire_type emit_value(struct emitter *out, const ProtobufCFieldDescriptor *field,
                                  const void *member)
 {
@@ -199,8 +200,8 @@ static void emit_repeated(struct emitter *out, const ProtobufCFieldDescriptor *f
     emit_tag(out, field->id, WIRE_BYTES);
 }
 
-/* A field without presence is there when it is not zero; for bytes the length tells, which stands
- * first in ProtobufCBinaryData. */
+/* A field without presence is encoded if it is not zero; for bytes that is the length, the first
+ * member of ProtobufCBinaryData. */
 static bool is_zero(const ProtobufCFieldDescriptor *field, const void *member)
 {
     switch (field->type) {
@@ -224,8 +225,8 @@ static bool is_zero(const ProtobufCFieldDescriptor *field, const void *member)
     }
 }
 
-/* Is a field that has presence there? A pointer tells by itself; else the quantifier does, which
- * in a oneof is the number of the field that is set. */
+/* Is a field with presence set? A pointer is set if it is not NULL; for others the quantifier says
+ * so, which in a oneof is the number of the field that is set. */
 static bool is_present(const ProtobufCFieldDescriptor *field, uint32_t quantifier,
                        const void *member)
 {

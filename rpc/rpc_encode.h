@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of protobuf-c to bytes, in one walk.
+/* Encodes messages of protobuf-c in one pass.
  *
- * A nested message has its length before it, so who writes from front to back has to know every
- * length first: protobuf-c measures each message once for every level it is nested in. This writes
- * from back to front instead, where a length is known by the time its place comes. The bytes are
- * those that protobuf-c would write. */
+ * A nested message is preceded by its length, so an encoder that writes from front to back must
+ * know every length first: protobuf-c measures each message once for every level that it is nested
+ * in. This one writes from back to front, so that a length is known when its turn comes. The bytes
+ * are those that protobuf-c would write. */
 #ifndef RPC_RPC_ENCODE_H
 #define RPC_RPC_ENCODE_H
 
@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* The encoded message, in the arena, behind `room` writable bytes of nothing. */
+/* The encoded message, in the arena, behind `room` unused bytes that the caller may write to. */
 struct str rpc_encode(struct arena *arena, const ProtobufCMessage *message, size_t room);
 
 #endif

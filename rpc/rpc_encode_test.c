@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever a message holds, the bytes are those that protobuf-c writes. */
+/* Tests that the encoded bytes are always those that protobuf-c writes. */
 #include <string.h>
 
 #include "base/test.h"
@@ -36,7 +36,7 @@ static uint64_t next_random(void)
     return state ^= state << 17;
 }
 
-/* Zero and the ends of the range as often as anything between them. */
+/* Zero and the ends of the range as often as all other numbers. */
 static uint64_t random_number(void)
 {
     uint64_t number = next_random();
@@ -135,7 +135,7 @@ TEST(an_empty_message)
     arena_release(&arena);
 }
 
-/* proto2's presence, deep nesting, and fields that nobody here knows: the options of our protos. */
+/* proto2's presence, deep nesting, and unknown fields: the options of our protos. */
 TEST(descriptors_with_unknown_fields)
 {
     ProtobufCMessage *set;

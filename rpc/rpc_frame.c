@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages in a gRPC body. */
+/* Splits a gRPC body into messages, and frames messages. */
 #include "rpc/rpc_frame.h"
 
 #include "reasons.pb-c.h"
@@ -57,7 +57,7 @@ static size_t take(struct str *piece, void *to, size_t wanted)
     return size;
 }
 
-/* A whole head is there: is such a message allowed? */
+/* The head is complete: is such a message allowed? */
 static struct status check_head(struct arena *arena, const struct rpc_deframer *deframer)
 {
     size_t size = frame_size(deframer);
@@ -65,8 +65,9 @@ static struct status check_head(struct arena *arena, const struct rpc_deframer *
     if (deframer->head[0] > 1)
         return status_make(STATUS_INTERNAL, 0, "a gRPC frame has an unknown flag");
     if (deframer->head[0] == 1 && !deframer->gzip)
-        return status_make(STATUS_INTERNAL, 0,
-                           "a message is marked as compressed, but no grpc-encoding was announced");
+        return status_make(
+            STATUS_INTERNAL, 0,
+            "a message is marked as compressed, but there is no grpc-encoding header");
     if (size > deframer->size_max)
         return status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__BODY_TOO_LARGE,
                              "a message of %zu bytes is over the limit of %zu", size,

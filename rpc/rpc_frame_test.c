@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames whole, in pieces, compressed, broken. */
+/* Tests of frames: whole, in pieces, compressed, malformed. */
 #include "base/test.h"
 #include "rpc/rpc_frame.h"
 #include "rpc/rpc_gzip.h"
@@ -52,7 +52,8 @@ TEST(frames_byte_by_byte)
     int found = 0;
 
     for (size_t i = 0; i < bytes.length; i++) {
-        char *one = arena_memdup(&arena, bytes.data + i, 1); /* pieces do not last */
+        char *one = arena_memdup(&arena, bytes.data + i, 1); /* a piece is valid only until the next
+                                                              * one */
         struct str piece = str_sized(one, 1), message;
         CHECK_OK(rpc_deframe(&arena, &deframer, &piece, &message));
         *one = '?';
@@ -132,7 +133,7 @@ TEST(gzip_goes_there_and_back)
     arena_release(&arena);
 }
 
-/* Bytes that decompress to far more than they are must not cost memory beyond the limit. */
+/* A small input that decompresses to far more must not take memory beyond the limit. */
 TEST(a_gzip_bomb_is_refused)
 {
     arena_init(&arena, 0);
@@ -144,7 +145,7 @@ TEST(a_gzip_bomb_is_refused)
     arena_init(&small, 1024 * 1024);
     CHECK_INT(rpc_gunzip(&small, bomb, 1 << 20, &back).code, ==, STATUS_RESOURCE_EXHAUSTED);
 
-    /* The same with a lie about its length at its end. */
+    /* The same with a false length at its end. */
     uint8_t *end = (uint8_t *)(uintptr_t)bomb.data + bomb.length - 4;
     memset(end, 0, 4);
     end[1] = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip of single messages. */
+/* Compresses and decompresses single messages. */
 #include "rpc/rpc_gzip.h"
 
 #include <zlib.h>
@@ -29,7 +29,7 @@ struct str rpc_gzip(struct arena *arena, struct str data, size_t room)
     return str_sized(out, room + size);
 }
 
-/* The length of the content that stands at a gzip member's end (ISIZE, RFC 1952 section 2.3.1). */
+/* The length of the content, from the end of a gzip member (ISIZE, RFC 1952 section 2.3.1). */
 static size_t member_size(struct str compressed)
 {
     const uint8_t *end = (const uint8_t *)compressed.data + compressed.length;
@@ -39,7 +39,8 @@ static size_t member_size(struct str compressed)
 
 static struct status broken(void)
 {
-    return status_make(STATUS_INTERNAL, 0, "a message is marked as gzip and does not decompress");
+    return status_make(STATUS_INTERNAL, 0,
+                       "a message is marked as gzip but cannot be decompressed");
 }
 
 struct status rpc_gunzip(struct arena *arena, struct str compressed, size_t max,

@@ -7,14 +7,13 @@
 #include "base/status.h"
 #include "base/str.h"
 
-/* Compresses into the arena, behind `room` unused bytes that the answer begins with. zlib's fastest
- * level, because messages are compressed while a caller waits. */
+/* Compresses into the arena; the result begins with `room` unused bytes. Uses zlib's fastest level,
+ * because a caller waits meanwhile. */
 struct str rpc_gzip(struct arena *arena, struct str data, size_t room);
 
 /* Decompresses one gzip member into the arena. RESOURCE_EXHAUSTED (BODY_TOO_LARGE) when the content
- * is longer than `max`, INTERNAL when the bytes are not exactly one gzip member. Memory is taken
- * for the length that the member itself names, and only as far as its compressed size makes it
- * possible. */
+ * is longer than `max`, INTERNAL when the bytes are not exactly one gzip member. Allocates the
+ * length that the member claims, but no more than its compressed size can expand to. */
 struct status rpc_gunzip(struct arena *arena, struct str compressed, size_t max,
                          struct str *ret_data);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's inside, for the other files of rpc/. */
+/* The inside of the server. Private to rpc/. */
 #ifndef RPC_RPC_SERVER_H
 #define RPC_RPC_SERVER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A status as it travels. */
+/* Writes a status to trailers and reads it from them. */
 #include "rpc/rpc_status.h"
 
 #include "base/encode.h"
@@ -11,7 +11,7 @@
 #define ERROR_DOMAIN "argosy"
 #define TYPE_PREFIX "type.googleapis.com/"
 
-/* How much of a peer's details is looked at. */
+/* How much of a peer's details is read. */
 enum { DETAILS_MAX = 64, VIOLATIONS_MAX = 256, DETAILS_SIZE_MAX = 64 * 1024, DETAIL_KINDS = 3 };
 
 static const struct str code_texts[STATUS_CODE_COUNT] = {
@@ -33,7 +33,8 @@ const char *rpc_reason_name(int reason)
     return value && reason != 0 ? value->name : "";
 }
 
-/* Percent-encodes what a grpc-message may not hold: all but printable ASCII, and the % itself. */
+/* Percent-encodes what a grpc-message must not contain: everything but printable ASCII, and the %
+ * itself. */
 static struct str encode_message(struct arena *arena, const char *message)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -84,7 +85,7 @@ static void add_violations(struct arena *arena, Google__Rpc__Status *envelope,
     add_detail(arena, envelope, &request.base);
 }
 
-/* The encoded google.rpc.Status of a status that has more to say than a code and a text. */
+/* The encoded google.rpc.Status of a status that has more than a code and a text. */
 static struct str pack_details(struct arena *arena, struct status st)
 {
     Google__Rpc__Status envelope = GOOGLE__RPC__STATUS__INIT;
@@ -111,7 +112,7 @@ static struct str pack_details(struct arena *arena, struct status st)
     return rpc_pack(arena, &envelope.base);
 }
 
-/* A peer's details go on as they came, with what we do not understand of them. */
+/* A peer's details are passed on unchanged, including those that we do not understand. */
 static struct str details_of(struct arena *arena, struct status st)
 {
     if (st.details && st.details->peer_status)
@@ -119,8 +120,8 @@ static struct str details_of(struct arena *arena, struct status st)
     return pack_details(arena, st);
 }
 
-/* What we add is always a proper header; it is left out only when a handler filled the trailers to
- * their limit, and grpc-status goes first, so it is there even then. */
+/* The header is always valid, so adding it fails only when a handler has filled the trailers to
+ * their limit; grpc-status is added first, so it is present even then. */
 static void add(struct arena *arena, struct http_headers *trailers, struct str name,
                 struct str value)
 {
@@ -178,8 +179,8 @@ static void read_violations(struct arena *arena, const Google__Rpc__BadRequest *
     details->violation_count = count;
 }
 
-/* The first reason counts, as there should be one; those of other domains, and those that a newer
- * version of ours has, keep their names. */
+/* The first reason counts; there should be only one. Reasons of other domains, and those of newer
+ * versions of ours, are kept by name. */
 static void read_info(const Google__Rpc__ErrorInfo *info, struct status *st,
                       struct status_details *details)
 {
@@ -203,7 +204,7 @@ static int64_t delay_ms(const Google__Rpc__RetryInfo *retry)
     return delay->seconds * 1000 + delay->nanos / 1000000;
 }
 
-/* Keeps a peer's details, and takes over what we understand of them. */
+/* Keeps a peer's details, and fills in those that we understand. */
 static void read_details(struct arena *arena, struct str encoded, struct status *st)
 {
     struct status_details *details = arena_new(arena, struct status_details);
@@ -227,7 +228,7 @@ static void read_details(struct arena *arena, struct str encoded, struct status 
     }
 }
 
-/* Is all of the detail in the members of the status? */
+/* Do the members of the status cover this detail completely? */
 static bool is_told(struct arena *arena, const Google__Protobuf__Any *any, struct status st)
 {
     const Google__Rpc__ErrorInfo *info;
@@ -278,7 +279,7 @@ bool rpc_status_read(struct arena *arena, const struct http_headers *trailers,
     st.code = str_to_u64(code, &number) && number < STATUS_CODE_COUNT ? (enum status_code)number
                                                                       : STATUS_UNKNOWN;
     if (failed(st)) {
-        /* A broken escape is shown as it came: losing the text would help nobody. */
+        /* A text with a malformed escape is kept as received, which is better than losing it. */
         if (text.data && percent_decode(arena, text, false, &decoded)) text = decoded;
         st.message = text.length > 0 ? str_dup(arena, text) : "";
         if (details.data && details.length <= DETAILS_SIZE_MAX &&

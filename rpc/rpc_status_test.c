@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statuses there and back through trailers. */
+/* Tests of statuses written to trailers and read back. */
 #include "base/test.h"
 #include "rpc/rpc_status.h"
 #include "reasons.pb-c.h"
@@ -70,7 +70,7 @@ TEST(details_come_back)
     arena_release(&arena);
 }
 
-TEST(foreign_trailers_are_taken_as_they_are)
+TEST(foreign_trailers_are_accepted_as_they_are)
 {
     arena_init(&arena, 0);
     struct http_headers trailers = {0};
@@ -87,8 +87,8 @@ TEST(foreign_trailers_are_taken_as_they_are)
     arena_release(&arena);
 }
 
-/* Details that this program does not understand, and a reason of another system, go on as they
- * came. */
+/* Details that this program does not understand, and a reason of another system, are passed on
+ * unchanged. */
 TEST(details_of_a_peer_are_kept)
 {
     arena_init(&arena, 0);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream's inside: what all streams have alike, and what each kind does in its own way. Private
- * to rpc/.
+/* The inside of a stream: what all streams share, and the functions of each kind. Private to rpc/.
  *
  *     server_http.c      the handler's end of a stream over the network
  *     channel_network.c  the client's end of it
@@ -12,15 +11,15 @@
 #include "rpc/schema.h"
 
 struct rpc_stream_kind {
-    /* Sends the frame: RPC_FRAME_HEAD_SIZE bytes of room, then the message; the kind writes the
-     * head. */
+    /* Sends the frame: RPC_FRAME_HEAD_SIZE bytes of room, then the message; this function fills in
+     * the head. */
     struct status (*send)(struct call *call, struct rpc_stream *stream, uint8_t *frame,
                           size_t size);
     /* The next message, valid until the next receive; data NULL at the end. */
     struct status (*receive)(struct call *call, struct rpc_stream *stream, struct str *ret_message);
-    /* Of handlers only. */
+    /* Handlers only. */
     void (*send_head)(struct call *call, struct rpc_stream *stream);
-    /* Of clients only. */
+    /* Clients only. */
     struct status (*send_end)(struct call *call, struct rpc_stream *stream);
     struct status (*head)(struct call *call, struct rpc_stream *stream,
                           const struct http_headers **ret_metadata);
@@ -34,15 +33,15 @@ struct rpc_stream {
     const struct schema_message *rules;         /* of the messages received; NULL: none */
     int64_t deadline_us;                        /* of the whole stream; CALL_NO_DEADLINE */
     bool gzip;                                  /* clients: compress what is sent */
-    bool received_gzip;                         /* the last message came compressed */
-    struct status failure;                      /* the first one of sending and receiving */
-    struct arena received;                      /* the message received last */
+    bool received_gzip;                         /* the last message was compressed */
+    struct status failure;                      /* the first failure of sending or receiving */
+    struct arena received;                      /* holds the last received message */
     struct arena sending;                       /* the frame being sent */
 };
 
 void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
                      const ProtobufCMessageDescriptor *receives);
-/* Frees what the stream has of its own. */
+/* Frees the stream's memory. */
 void rpc_stream_release(struct rpc_stream *stream);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams in all three shapes, in process and over the network: the same things must hold for both.
+/* Tests of streams in all three shapes, in process and over the network: both must behave alike.
  */
 #include "base/clock.h"
 #include "base/test.h"
@@ -32,7 +32,7 @@ static void on_both(channel_test *fn)
 
 /* ---- requests ---- */
 
-/* A request for messages of these sizes, ended by -1; every `interval_us`. */
+/* A request for messages of these sizes (ended by -1), one every `interval_us`. */
 static Grpc__Testing__StreamingOutputCallRequest *ask(struct call *call, const int *sizes,
                                                       int interval_us)
 {
@@ -240,7 +240,7 @@ TEST(two_fibers_share_a_stream)
     on_both(both_at_once);
 }
 
-/* ---- ends that are not the end ---- */
+/* ---- errors, cancellation, deadlines ---- */
 
 static struct status error_at_the_end(struct call *call, struct loopback *loopback,
                                       struct rpc_channel *channel)
@@ -371,7 +371,7 @@ static struct status deadline(struct call *call, struct loopback *loopback,
     if (failed(st)) return st;
     st = grpc_testing_test_service_streaming_output_call_receive(call, stream, &response);
     EXPECT(st.code == STATUS_DEADLINE_EXCEEDED ||
-           (!failed(st) && !response)); /* the callee's answer may come first */
+           (!failed(st) && !response)); /* the callee's response may come first */
     st = rpc_stream_finish(call, stream);
     EXPECT(st.code == STATUS_DEADLINE_EXCEEDED);
     EXPECT(clock_monotonic_us() - start_us < 2000000);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of services, through the loopback: a stage is what the program gives a service when
- * it starts, in a folder of its own, with shards whose fibers call it. Included by test programs
- * only.
+/* For tests of services through the loopback: a stage is the environment that the program gives a
+ * service when it starts, in a temporary folder, with shards whose fibers call it. Included by test
+ * programs only.
  *
  *     static const struct stage_plan plan = {.module = &cart_service, .fakes = {{...}}};
  *     stage_run(&plan, fn);       fn(call, stage) on a fiber of shard 0; returns when it has ended
  *
  * Inside fn:
  *
- *     stage_as(call, "ann@example.com", "customer", "phone");   who asks from here on
+ *     stage_as(call, "ann@example.com", "customer", "phone");   the caller from here on
  *     stage->inside      the channel in process, as a part of the shop
  *     stage->fleet       over a connection, signed with the fleet's key
  *     stage->outside     over a connection, unproven
  *     stage_spread(call, stage, 1000, fn)     fn on fibers of all shards
  *     stage_pass_s(60)                        a minute passes
  *
- * The interceptors are the real ones on all three ways. On fibers use EXPECT, not CHECK. */
+ * All three channels run the real interceptors. On fibers use EXPECT, not CHECK. */
 #ifndef RPC_RPC_TESTING_H
 #define RPC_RPC_TESTING_H
 
@@ -34,17 +34,17 @@ struct stage;
 
 struct stage_plan {
     const struct service_module *module; /* NULL: none, for the tests of a store */
-    /* Another real one that the module calls, started before it; NULL: none. */
+    /* Another real module that this one calls, started before it; NULL: none. */
     const struct service_module *besides;
     const char *const *settings; /* "CART_TTL=3d", ended by NULL; may be NULL */
-    /* Services that the module calls, made by the test; without a description: absent. */
+    /* Services that the module calls, faked by the test; those without a description are absent. */
     struct {
         const struct rpc_service *description;
         const void *handlers;
         void *service;
     } fakes[STAGE_FAKES_MAX];
-    /* What the module finds besides, such as events (events/events_testing.h): its settings, and
-     * what is called before and after the module starts and after the shards have ended. May be
+    /* An extension of the environment, such as events (events/events_testing.h): its settings, and
+     * functions called before and after the module starts and after the shards have ended. May be
      * NULL. */
     const struct setting *more_settings;
     void (*set_up)(struct stage *stage);
@@ -63,8 +63,8 @@ struct stage {
     struct http_server *http;
     struct service_context context;
     struct rpc_channel *inside, *fleet, *outside;
-    void *service; /* as the module's start has made it */
-    void *beside;  /* likewise, of the other one */
+    void *service; /* as returned by the module's start */
+    void *beside;  /* likewise, of the other module */
     void (*play)(struct call *call, struct stage *stage);
 };
 
@@ -95,7 +95,7 @@ static inline void stage_pass_s(int64_t seconds)
     stage_ahead_us += seconds * 1000000;
 }
 
-/* ---- making and playing ---- */
+/* ---- setting up and running ---- */
 
 static inline void stage_must(struct status st)
 {
@@ -244,7 +244,8 @@ static inline void stage_run(const struct stage_plan *plan,
     arena_release(&stage.arena);
 }
 
-/* Who asks, from an address of the documentation's. An empty e-mail is nobody. */
+/* Sets the caller, with an address from the range reserved for documentation. An empty e-mail is
+ * nobody. */
 static inline void stage_as(struct call *call, const char *email, const char *role,
                             const char *device_id)
 {
@@ -292,7 +293,7 @@ static inline void stage_spread(struct call *call, struct stage *stage, int coun
     while (!crowd.done) fiber_suspend_uncancellable(call, &crowd.wait);
 }
 
-/* ---- what came of it ---- */
+/* ---- checking results ---- */
 
 #define EXPECT_OK(expression)                                                                    \
     do {                                                                                         \
@@ -314,7 +315,7 @@ static inline void stage_spread(struct call *call, struct stage *stage, int coun
         EXPECT(refused_.reason == ARGOSY__REASON__##wanted_reason);                           \
     } while (0)
 
-/* The field rules refuse it and name this field. */
+/* Was the request refused by the rules of this field? */
 static inline bool stage_names_field(struct status st, const char *field)
 {
     if (st.code != STATUS_INVALID_ARGUMENT || st.reason != ARGOSY__REASON__INVALID_FIELDS ||

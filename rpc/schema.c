@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a schema from a descriptor set, and looking things up in it. */
+/* Makes a schema from a descriptor set, and looks things up in it. */
 #include "rpc/schema.h"
 
 #include "reasons.pb-c.h"
@@ -21,7 +21,7 @@ struct status schema_wrong(const struct schema_builder *builder, const char *for
                          "the descriptor set cannot be used: %s", text);
 }
 
-/* The set is split by hand, because reflection hands out each file's bytes as they came. */
+/* The set is split by hand, because reflection returns each file's original bytes. */
 static struct status split_files(struct schema_builder *builder, struct str set)
 {
     struct str rest = set;
@@ -31,7 +31,8 @@ static struct status split_files(struct schema_builder *builder, struct str set)
 
     while ((result = wire_next(&rest, &field)) == WIRE_FIELD)
         if (field.number == FILE_DESCRIPTOR_SET_FILE && field.type == WIRE_BYTES) count++;
-    if (result == WIRE_BROKEN) return schema_wrong(builder, "its bytes are no FileDescriptorSet");
+    if (result == WIRE_BROKEN)
+        return schema_wrong(builder, "its bytes are not a FileDescriptorSet");
 
     builder->file_count = count;
     builder->files = arena_array(builder->arena, struct schema_file, count);
@@ -58,12 +59,12 @@ static struct status parse_file(struct schema_builder *builder, size_t index)
     if (!proto->name) return schema_wrong(builder, "file %zu has no name", index + 1);
     if (proto->syntax && strcmp(proto->syntax, "proto2") != 0 &&
         strcmp(proto->syntax, "proto3") != 0)
-        return schema_wrong(builder, "%s: the syntax \"%s\" is not known; use proto3 or proto2",
+        return schema_wrong(builder, "%s: the syntax \"%s\" is unknown; use proto3 or proto2",
                             proto->name, proto->syntax);
 
     file->name = str_of(arena_strdup(builder->arena, proto->name));
     if (!name_table_add(&builder->schema->files, file->name, file))
-        return schema_wrong(builder, "%s is there twice", proto->name);
+        return schema_wrong(builder, "%s occurs twice", proto->name);
     return status_ok();
 }
 
@@ -104,7 +105,7 @@ struct status rpc_schema_new(struct arena *arena, struct str descriptor_set,
     arena_release(&scratch);
     if (!failed(st) && arena->exhausted)
         st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
-                         "the descriptor set needs more memory than it may have");
+                         "the descriptor set needs more memory than allowed");
     if (!failed(st)) *ret_schema = builder.schema;
     return st;
 }
@@ -214,7 +215,7 @@ struct str schema_file_by_symbol(const struct rpc_schema *schema, struct str sym
     return found ? found->file->encoded : (struct str){0};
 }
 
-/* The range of a message's extensions: the place of the first, and how many there are. */
+/* The range of a message's extensions: the index of the first one, and their number. */
 static size_t extensions_of(const struct rpc_schema *schema, struct str message, size_t *ret_count)
 {
     size_t first = 0, end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the protos say, at run time: messages, fields, enums, services, HTTP rules and field rules,
- * read from a FileDescriptorSet. The transcoder, the validator and reflection work from it; it is
- * made once and never changes.
+/* The protos at run time: messages, fields, enums, services, HTTP rules and field rules, read from
+ * a FileDescriptorSet. The transcoder, the validator and reflection use it; it is made once and
+ * never changes.
  *
  *     rpc_schema_new(arena, str_sized(proto_descriptors, proto_descriptors_size), &schema)
  *
@@ -43,7 +43,7 @@ enum schema_type {
     SCHEMA_SINT64,
 };
 
-/* Messages whose JSON form is their own (proto3 JSON mapping). */
+/* Messages that have a JSON form of their own (proto3 JSON mapping). */
 enum schema_well_known {
     SCHEMA_ORDINARY,
     SCHEMA_TIMESTAMP,
@@ -79,7 +79,8 @@ struct schema_pattern;
 struct schema_rules {
     bool required;
     bool ignore_empty;
-    bool ignored; /* of messages: no rule in it holds, only its text must be text */
+    bool ignored; /* of messages: the rules inside it are not checked, only that its text is
+                   * valid */
     /* strings (lengths in code points) and bytes (in bytes); -1: no bound */
     int64_t len_min, len_max, bytes_max;
     bool email, uuid, uri, hostname, ip;
@@ -96,13 +97,13 @@ struct schema_rules {
     /* repeated and map; -1: no bound */
     int64_t items_min, items_max;
     bool unique;
-    const struct schema_rules *items; /* of each item, of a map each value; NULL */
-    const struct schema_rules *keys;  /* of a map each key; NULL */
+    const struct schema_rules *items; /* of each item, or of each value of a map; NULL: none */
+    const struct schema_rules *keys;  /* of each key of a map; NULL: none */
 };
 
 struct schema_field {
-    const char *name;      /* as in the proto: what JSON prints */
-    const char *json_name; /* lowerCamelCase: also read */
+    const char *name;      /* as in the proto; used when writing JSON */
+    const char *json_name; /* lowerCamelCase; accepted when reading JSON */
     uint32_t number;
     enum schema_type type;
     bool repeated;
@@ -122,7 +123,7 @@ struct schema_message {
     const char *const *oneofs; /* names of the real ones */
     size_t oneof_count;
     enum schema_well_known well_known;
-    bool has_rules;    /* it or a message below it has rules */
+    bool has_rules;    /* it or a message inside it has rules */
     const void *index; /* by name and number, private */
 };
 
@@ -154,7 +155,7 @@ struct rpc_schema;
 enum { SCHEMA_SIZE_MAX = 16 * 1024 * 1024 }; /* bytes of a descriptor set */
 
 /* Reads an encoded FileDescriptorSet, as `protoc --include_imports --descriptor_set_out` makes it;
- * its bytes are borrowed for the schema's life. INVALID_ARGUMENT names what is wrong in it. */
+ * its bytes are borrowed for the schema's life. INVALID_ARGUMENT names the mistake. */
 struct status rpc_schema_new(struct arena *arena, struct str descriptor_set,
                              const struct rpc_schema **ret_schema);
 
@@ -189,7 +190,7 @@ enum { SCHEMA_DEPTH_MAX = 64, SCHEMA_VIOLATIONS_MAX = 32 };
 /* Checks an encoded message against the rules of its fields, and that strings are UTF-8 without
  * NUL. INVALID_ARGUMENT: with reason INVALID_FIELDS and a violation for each broken rule, named by
  * its path (`items[2].quantity`), of which at most 32 are listed; with reason MALFORMED_MESSAGE
- * when the bytes are no such message or nest too deeply. */
+ * when the bytes are not such a message or nest too deeply. */
 struct status schema_validate(struct arena *arena, const struct schema_message *message,
                               struct str encoded);
 

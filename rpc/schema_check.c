@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking values against rules, and saying where and how they break them. */
+/* Checks values against rules, and reports where and how they break them. */
 #include "rpc/schema_check.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 enum {
     PATH_KEY_MAX = 64,
     PATH_MAX_SIZE = 1024
-}; /* bytes of a map's key that a path shows; of a whole path */
+}; /* bytes of a map's key shown in a path; bytes of a whole path */
 
 /* ---- values ---- */
 
@@ -34,7 +34,8 @@ int value_wire_type(enum schema_type type)
     }
 }
 
-/* A varint may have more bits than its type; readers drop them, and so must we before we compare.
+/* A varint may have more bits than its type; readers drop the extra bits, so we must do so before
+ * comparing.
  */
 static uint64_t narrow(enum schema_type type, uint64_t number)
 {
@@ -94,7 +95,7 @@ static size_t item_index(const struct place *place)
     return index;
 }
 
-/* The key of the map entry that ends at `place->item`, as text in the path. */
+/* Prints the key of the map entry that ends at `place->item` into the path. */
 static void print_key(const struct place *place, struct buffer *path)
 {
     const struct schema_field *key = &place->field->message->fields[0];
@@ -120,7 +121,7 @@ static void print_key(const struct place *place, struct buffer *path)
 static void print_place(const struct place *place, struct buffer *path)
 {
     if (place->above) print_place(place->above, path);
-    /* A map entry is named by its key, and nothing is said of its fields. */
+    /* A map entry is named by its key, without the names of its fields. */
     if (place->above && place->above->field->map) return;
     if (place->above) buffer_append_byte(path, '.');
     buffer_append_str(path, str_of(place->field->name));
@@ -263,8 +264,8 @@ static void check_integer(struct violations *violations, const struct place *pla
                           const struct schema_rules *rules, uint64_t number)
 {
     bool is_unsigned = place->field->type == SCHEMA_UINT64 || place->field->type == SCHEMA_UINT32;
-    /* No bound of an unsigned field is above INT64_MAX, so what is counts as that, and as above
-     * every bound. */
+    /* No bound of an unsigned field is above INT64_MAX, so a larger value counts as INT64_MAX and
+     * as above every bound. */
     bool huge = is_unsigned && number > INT64_MAX;
     int64_t value = huge ? INT64_MAX : (int64_t)number;
 

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the validator's walk over a message works with: where it is, values, and the violations
- * found. Private to rpc/schema_validate.c and rpc/schema_check.c. */
+/* The data of the validator's walk over a message: places, values, and the violations found.
+ * Private to rpc/schema_validate.c and rpc/schema_check.c. */
 #ifndef RPC_SCHEMA_CHECK_H
 #define RPC_SCHEMA_CHECK_H
 
 #include "rpc/schema.h"
 
-/* Where the walk is: a field of a message, inside of another such place. That makes a path without
- * costing anything until one has to be printed; the index of an item is counted only then. */
+/* Where the walk is: a field of a message inside another such place. The path costs nothing until
+ * it has to be printed; the index of an item is counted only then. */
 struct place {
     const struct place *above; /* NULL at the top */
     const struct schema_field *field;
     struct str message; /* the bytes of the message that the field is in */
-    const char *item;   /* where in them the item of a repeated field ends; NULL: the whole field */
+    const char *item;   /* where the item of a repeated field ends in these bytes; NULL: the whole
+                         * field */
 };
 
-/* A field's value as it came: `number` already as wide as its type, `bytes` of strings and bytes.
+/* A field's value as received: `number` reduced to the width of its type, `bytes` for strings and
+ * bytes.
  */
 struct value {
     uint64_t number;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first step of making a schema: everything that has a name is entered under it, so that the
- * next step can resolve references in any order. Enums are complete after it. */
+/* The first step of making a schema: enters everything by its name, so that the next step can
+ * resolve references in any order. Enums are complete after it. */
 #include <stdlib.h>
 
 #include "rpc/schema_pool.h"
 
-/* Where names are being declared. */
+/* The scope in which names are being declared. */
 struct scope {
     const struct schema_file *file;
-    const char *name; /* of the package or the message around; "" at the top */
+    const char *name; /* of the enclosing package or message; "" at the top */
     bool proto3;
 };
 
@@ -47,7 +47,7 @@ static int compare_values(const void *a, const void *b)
     const struct schema_enum_value *right = *(const struct schema_enum_value *const *)b;
 
     if (left->number != right->number) return left->number < right->number ? -1 : 1;
-    return left < right ? -1 : left > right; /* of two names for a number the first counts */
+    return left < right ? -1 : left > right; /* if two names have one number, the first counts */
 }
 
 static void index_enum(struct schema_builder *builder, struct schema_enum *enumeration)
@@ -212,7 +212,7 @@ static struct status declare_file(struct schema_builder *builder, const struct s
 
 struct extension_list {
     struct schema_extension *items;
-    size_t count; /* without items: only counts */
+    size_t count; /* without items: only counted */
 };
 
 static void list_extensions(const struct schema_file *file, ProtoField *const *protos, size_t count,

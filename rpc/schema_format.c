@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forms of text that field rules can ask for. ASCII only, and independent of the locale. */
+/* Checks the forms of text that field rules can require. ASCII only, and independent of the
+ * locale. */
 #include "rpc/schema_format.h"
 
 #include <arpa/inet.h>

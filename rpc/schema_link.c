@@ -7,7 +7,7 @@
 #include "rpc/schema_pool.h"
 #include "rpc/wire.h"
 
-/* Numbers up to this are found by their place in an array. */
+/* Field numbers up to this are looked up by index in an array. */
 enum { DIRECT_MAX = 255 };
 
 /* The number of buf.validate's extensions of the options of messages, oneofs and fields. */
@@ -27,7 +27,7 @@ struct str schema_option(const struct schema_builder *builder, const ProtobufCMe
         if (unknown->tag != number || unknown->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
             continue;
         if (!wire_take_value(&part, WIRE_VARINT, &length))
-            continue; /* protobuf-c left the length before the bytes */
+            continue; /* protobuf-c keeps the length in front of the bytes */
         joined = arena_alloc(builder->scratch, merged.length + part.length);
         if (merged.length) memcpy(joined, merged.data, merged.length);
         if (part.length) memcpy(joined + merged.length, part.data, part.length);
@@ -68,7 +68,7 @@ static struct status link_type(struct schema_builder *builder, const ProtoField 
     int type = proto->has_type ? (int)proto->type : 0;
 
     if (type < SCHEMA_DOUBLE || type > SCHEMA_SINT64)
-        return schema_wrong(builder, "%s has no known type", subject);
+        return schema_wrong(builder, "%s has an unknown type", subject);
     field->type = (enum schema_type)type;
     if (field->type == SCHEMA_GROUP)
         return schema_wrong(builder, "%s is a group; use a message", subject);
@@ -101,7 +101,7 @@ static struct status link_field(struct schema_builder *builder, const struct mes
     if (failed(st)) return st;
     if (proto->has_oneof_index &&
         (proto->oneof_index < 0 || (size_t)proto->oneof_index >= draft->proto->n_oneof_decl))
-        return schema_wrong(builder, "%s is in a oneof that is not there", subject);
+        return schema_wrong(builder, "%s is in a oneof that does not exist", subject);
 
     field->name = arena_strdup(builder->arena, proto->name);
     field->json_name = proto->json_name ? arena_strdup(builder->arena, proto->json_name)
@@ -143,7 +143,7 @@ static struct status refuse_other_rules(struct schema_builder *builder,
     return status_ok();
 }
 
-/* The oneofs that proto3's `optional` makes stand last and are not kept. */
+/* The synthetic oneofs of proto3's `optional` come last and are dropped. */
 static void link_oneofs(struct schema_builder *builder, struct message_draft *draft)
 {
     size_t count = draft->proto->n_oneof_decl;
@@ -188,14 +188,15 @@ static struct status link_maps(struct schema_builder *builder, struct message_dr
     if (!is_map_entry(entry->proto)) return status_ok();
     if (message->field_count != 2 || message->fields[0].number != 1 ||
         message->fields[1].number != 2)
-        return schema_wrong(builder, "the map entry %s is not of a key and a value", message->name);
+        return schema_wrong(builder, "the map entry %s does not consist of a key and a value",
+                            message->name);
     for (struct message_draft *draft = builder->drafts; draft; draft = draft->next)
         for (size_t i = 0; i < draft->message->field_count; i++)
             if (draft->fields[i].message == message && draft->fields[i].repeated) {
                 draft->fields[i].map = true;
                 entry->map = &draft->fields[i];
             }
-    /* Whether or not proto2 says so, an entry without key or value has the zero value there. */
+    /* An entry without key or value has the zero value there, in proto2 as well. */
     for (size_t i = 0; i < 2; i++)
         entry->fields[i].presence = entry->fields[i].type == SCHEMA_MESSAGE;
     return status_ok();
@@ -287,7 +288,7 @@ static void index_names(struct schema_builder *builder, const struct schema_mess
     for (size_t i = 0; i < message->field_count; i++)
         name_table_add(&index->by_name, str_of(message->fields[i].name), &message->fields[i]);
     for (size_t i = 0; i < message->field_count;
-         i++) /* a proto name goes before another field's JSON name */
+         i++) /* a proto name takes precedence over another field's JSON name */
         name_table_add(&index->by_name, str_of(message->fields[i].json_name), &message->fields[i]);
 }
 

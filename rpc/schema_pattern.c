@@ -12,15 +12,15 @@ struct schema_pattern {
     regex_t regex;
 };
 
-/* The rewriting: `next` goes through the pattern, `out` has room for whatever one character can
- * become. */
+/* The state of rewriting: `next` is the position in the pattern, `out` has room for the longest
+ * expansion of a character. */
 struct rewriter {
     const char *next;
     char *out;
     const char *error;
 };
 
-enum { EXPANSION_MAX = 16 };      /* bytes that one character of the pattern becomes at most */
+enum { EXPANSION_MAX = 16 };      /* the most bytes that one character of the pattern can become */
 enum { PATTERN_COPY_SIZE = 512 }; /* longer texts are copied to the heap */
 
 static void put(struct rewriter *rewriter, const char *text)
@@ -36,7 +36,7 @@ static void put_byte(struct rewriter *rewriter, char byte)
     *rewriter->out++ = byte;
 }
 
-/* \t and the like; 0 if it is none. */
+/* The control character of \t and the like; 0 for other letters. */
 static char control_escape(char letter)
 {
     switch (letter) {
@@ -49,7 +49,7 @@ static char control_escape(char letter)
     }
 }
 
-/* What \d and the like are inside brackets; NULL if it is none. */
+/* The expansion of \d and the like inside brackets; NULL for other letters. */
 static const char *class_escape(char letter)
 {
     switch (letter) {
@@ -76,7 +76,7 @@ static void rewrite_escape(struct rewriter *rewriter)
     } else if (letter == 'A' || letter == 'z') {
         put_byte(rewriter, letter == 'A' ? '^' : '$');
     } else if (ispunct((unsigned char)letter)) {
-        /* Only these may be escaped: libc gives others, such as \<, a meaning of its own. */
+        /* Only these may be escaped: libc gives others, such as \<, special meanings. */
         if (strchr(".[]()*+?{}|^$\\", letter)) put_byte(rewriter, '\\');
         put_byte(rewriter, letter);
     } else {
@@ -84,8 +84,8 @@ static void rewrite_escape(struct rewriter *rewriter)
     }
 }
 
-/* One member of a bracket expression. In POSIX a backslash there stands for itself, and ], ^ and -
- * are only literal at certain places, so they cannot be escaped. */
+/* One member of a bracket expression. In POSIX a backslash there is literal, and ], ^ and - are
+ * literal only in certain positions, so they cannot be escaped. */
 static void rewrite_bracket_member(struct rewriter *rewriter)
 {
     char letter = *rewriter->next++;
@@ -105,7 +105,7 @@ static void rewrite_bracket_member(struct rewriter *rewriter)
             put_byte(rewriter, letter);
         else
             rewriter->error = "it has an escape in brackets that is not supported; put - last and "
-                              "do without ] and ^";
+                              "avoid ] and ^";
     }
 }
 
@@ -124,8 +124,8 @@ static void rewrite_brackets(struct rewriter *rewriter)
         put_byte(rewriter, *rewriter->next++);
 }
 
-/* Something that repeats what is before it must not be followed by a second such mark: RE2 reads
- * `+?` as reluctant, POSIX as optional. */
+/* A repetition operator must not be followed by a second one: RE2 reads `+?` as non-greedy, POSIX
+ * as optional. */
 static void rewrite_repetition(struct rewriter *rewriter, char mark)
 {
     put_byte(rewriter, mark);
@@ -133,12 +133,13 @@ static void rewrite_repetition(struct rewriter *rewriter, char mark)
         while (isdigit((unsigned char)*rewriter->next) || *rewriter->next == ',')
             put_byte(rewriter, *rewriter->next++);
         if (*rewriter->next != '}')
-            rewriter->error = "a { is no count; escape it";
+            rewriter->error = "a { does not begin a count; escape it";
         else
             put_byte(rewriter, *rewriter->next++);
     }
     if (*rewriter->next && strchr("*+?{", *rewriter->next))
-        rewriter->error = "it repeats a repetition, or has a reluctant one";
+        rewriter->error =
+            "it repeats a repetition, or has a non-greedy one, which is not supported";
 }
 
 static void rewrite_next(struct rewriter *rewriter)

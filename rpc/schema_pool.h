@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a schema is made of, and the steps of making one; private to rpc/schema*.c.
+/* The parts of a schema, and the steps of making one. Private to rpc/schema*.c.
  *
  *     schema_declare      files, messages and enums get their names            (schema_declare.c)
  *     schema_link         fields get their types, messages their indexes       (schema_link.c)
@@ -23,11 +23,11 @@ struct schema_symbol {
     enum schema_symbol_kind kind;
     const struct schema_file *file;
     const void
-        *object; /* by kind; NULL for OTHER: a method, field, enum value, oneof or extension */
+        *object; /* by kind; NULL for OTHER (a method, field, enum value, oneof or extension) */
 };
 
 struct schema_extension {
-    const char *message; /* full name of the one that is extended */
+    const char *message; /* full name of the extended message */
     uint32_t number;
     const struct schema_file *file;
 };
@@ -43,9 +43,9 @@ struct rpc_schema {
     size_t extension_count;
 };
 
-/* The validator keeps the last value of some fields until it has read the whole message: of those
- * with rules, and of single messages with rules, which may come in several parts. A message's slots
- * are theirs, then one for each oneof. */
+/* The validator keeps the last value of some fields until it has read the whole message: of fields
+ * with rules, and of single messages with rules, which may come in several parts. A message has one
+ * slot for each of these, then one for each oneof. */
 enum { SLOT_NONE = UINT16_MAX };
 
 /* struct schema_message's index. */
@@ -72,7 +72,7 @@ static inline const struct message_index *message_index(const struct schema_mess
 
 /* ---- making one ---- */
 
-/* Short names for what protobuf-c made of descriptor.proto. */
+/* Short names for the types that protobuf-c generates from descriptor.proto. */
 typedef Google__Protobuf__FileDescriptorProto ProtoFile;
 typedef Google__Protobuf__DescriptorProto ProtoMessage;
 typedef Google__Protobuf__FieldDescriptorProto ProtoField;
@@ -80,7 +80,7 @@ typedef Google__Protobuf__EnumDescriptorProto ProtoEnum;
 typedef Google__Protobuf__ServiceDescriptorProto ProtoService;
 typedef Google__Protobuf__MethodDescriptorProto ProtoMethod;
 
-/* A message that is being made, and what it is made from. */
+/* A message that is being made, and its descriptor. */
 struct message_draft {
     struct message_draft *next;
     struct schema_message *message;
@@ -92,7 +92,7 @@ struct message_draft {
 
 struct schema_builder {
     struct arena *arena;   /* the schema's */
-    struct arena *scratch; /* ends with the making */
+    struct arena *scratch; /* released when the schema is complete */
     struct rpc_schema *schema;
     const ProtoFile **protos;
     struct schema_file *files;
@@ -100,7 +100,7 @@ struct schema_builder {
     struct message_draft *drafts, **drafts_end;
 };
 
-/* INVALID_ARGUMENT that says what is wrong with the descriptor set. */
+/* INVALID_ARGUMENT with a message about the descriptor set. */
 struct status schema_wrong(const struct schema_builder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -108,12 +108,12 @@ struct status schema_declare(struct schema_builder *builder);
 struct status schema_link(struct schema_builder *builder);
 struct status schema_serve(struct schema_builder *builder);
 
-/* Adds a full name; fails if it is taken. */
+/* Adds a full name; fails if it exists already. */
 struct status schema_symbol_add(struct schema_builder *builder, enum schema_symbol_kind kind,
                                 const struct schema_file *file, const char *name,
                                 const void *object);
 
-/* What a type name (".cart_service.CartData") refers to, or NULL. */
+/* The object that a type name (".cart_service.CartData") refers to, or NULL. */
 const void *schema_object(const struct rpc_schema *schema, enum schema_symbol_kind kind,
                           const char *type_name);
 
@@ -123,7 +123,7 @@ struct str schema_option(const struct schema_builder *builder, const ProtobufCMe
                          uint32_t number);
 
 /* Decodes a buf.validate.FieldRules. `subject` names the field in errors. *ret_rules becomes NULL
- * if it rules nothing. */
+ * if it contains no rules. */
 struct status schema_rules_read(struct schema_builder *builder, const char *subject,
                                 const struct schema_field *field, struct str encoded,
                                 const struct schema_rules **ret_rules);

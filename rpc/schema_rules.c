@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the rules of a field from its option buf.validate.field.
+/* Reads the rules of a field from its option buf.validate.field.
  *
  * They are read from the wire and not with protobuf-c: protoc writes `(…).string.min_len` and
  * `(…).string.max_len` as two occurrences of the option, and protobuf-c would keep one of the two.
- * A rule with a number that is not known here, or one that does not fit the field's type, stops the
- * schema from being made: no rule is silently ignored. */
+ * A rule with an unknown number, or one that does not fit the field's type, makes the schema fail:
+ * no rule is silently ignored. */
 #include <math.h>
 
 #include "buf/validate/validate.pb-c.h"
@@ -22,7 +22,7 @@ enum { ENUM_DEFINED_ONLY = 2 };
 enum { REPEATED_MIN_ITEMS = 1, REPEATED_MAX_ITEMS = 2, REPEATED_UNIQUE = 3, REPEATED_ITEMS = 4 };
 enum { MAP_MIN_PAIRS = 1, MAP_MAX_PAIRS = 2, MAP_KEYS = 4, MAP_VALUES = 5 };
 
-/* What rules are being read for: a field, or each item of one. */
+/* The target of the rules that are being read: a field, or each item of one. */
 struct target {
     struct schema_builder *builder;
     const char *subject; /* for errors */
@@ -33,12 +33,13 @@ struct target {
 static struct status unknown_rule(const struct target *target, const char *kind,
                                   const struct wire_field *rule)
 {
-    return schema_wrong(target->builder,
-                        "%s: the %s rule number %u is not supported, or not of its type",
-                        target->subject, kind, rule->number);
+    return schema_wrong(
+        target->builder,
+        "%s: the %s rule number %u is not supported, or does not fit the field's type",
+        target->subject, kind, rule->number);
 }
 
-/* Reads the rules of one kind, each with `read`, which answers false for one that it does not know.
+/* Reads the rules of one kind, each with `read`, which returns false for an unknown one.
  */
 static struct status read_each(const struct target *target, const char *kind, struct str encoded,
                                bool (*read)(const struct target *target,
@@ -117,8 +118,8 @@ static bool read_float(const struct target *target, const struct wire_field *rul
     return rule->type == WIRE_FIXED32 ? read_real(rule, bound, rules) : read_finite(rule, rules);
 }
 
-/* Bounds that no value can keep are a mistake; protovalidate reads them as "outside of", which we
- * do not do. */
+/* Bounds that no value satisfies are a mistake; protovalidate reads them as "outside of", which we
+ * do not support. */
 static struct status check_bounds(const struct target *target, const struct schema_rules *rules)
 {
     bool real = target->field->type == SCHEMA_DOUBLE || target->field->type == SCHEMA_FLOAT;
@@ -134,7 +135,8 @@ static struct status check_bounds(const struct target *target, const struct sche
         possible = rules->has_gt || rules->has_lt ? low < high : low <= high;
     }
     if ((rules->has_gt && rules->has_gte) || (rules->has_lt && rules->has_lte))
-        return schema_wrong(target->builder, "%s: of gt and gte, and of lt and lte, one is enough",
+        return schema_wrong(target->builder,
+                            "%s: use only one of gt and gte, and only one of lt and lte",
                             target->subject);
     if ((rules->has_gt || rules->has_gte) && (rules->has_lt || rules->has_lte) && !possible)
         return schema_wrong(target->builder, "%s: no number is within its bounds", target->subject);
@@ -216,7 +218,7 @@ static struct status check_text(const struct target *target, struct schema_rules
     const char *error;
 
     if (rules->len_max >= 0 && rules->len_min > rules->len_max)
-        return schema_wrong(target->builder, "%s: its smallest length is above its largest",
+        return schema_wrong(target->builder, "%s: its minimum length is above its maximum",
                             target->subject);
     if (rules->pattern && !schema_pattern_compile(target->builder->arena, rules->pattern,
                                                   &rules->pattern_compiled, &error))
@@ -274,7 +276,7 @@ static struct status read_list(const struct target *target, struct str encoded,
 
     if (!failed(st)) st = read_inner(target, target->field, encoded, REPEATED_ITEMS, &rules->items);
     if (!failed(st) && rules->unique && target->field->type == SCHEMA_MESSAGE)
-        st = schema_wrong(target->builder, "%s: messages cannot be asked to be unique",
+        st = schema_wrong(target->builder, "%s: unique is not supported for messages",
                           target->subject);
     return st;
 }
@@ -293,15 +295,14 @@ static struct status read_pairs(const struct target *target, struct str encoded,
 static struct status check_items(const struct target *target, const struct schema_rules *rules)
 {
     if (rules->items_max >= 0 && rules->items_min > rules->items_max)
-        return schema_wrong(target->builder,
-                            "%s: its smallest number of items is above its largest",
+        return schema_wrong(target->builder, "%s: its minimum number of items is above its maximum",
                             target->subject);
     return status_ok();
 }
 
 /* ---- one field ---- */
 
-/* The kind of rules that fits what they are for; 0 if none does. */
+/* The kind of rules that fits the target; 0 if none does. */
 static uint32_t fitting_kind(const struct target *target)
 {
     if (!target->item && target->field->map) return BUF__VALIDATE__FIELD_RULES__TYPE_MAP;

@@ -8,7 +8,7 @@ typedef Google__Api__HttpRule ProtoHttp;
 
 enum { OPTION_HTTP = 72295728 }; /* google.api.http's number in MethodOptions */
 
-/* What is being read: the method, and what to call it in errors. */
+/* The method that is being read, and its name for errors. */
 struct subject {
     const char *name;
     const struct schema_method *method;
@@ -56,7 +56,7 @@ static struct status check_body(struct schema_builder *builder, const struct sub
                                 const char *field)
 {
     if (!*field || schema_field_by_name(message, str_of(field))) return status_ok();
-    return schema_wrong(builder, "%s: the %s of its HTTP rule, \"%s\", is no field of %s",
+    return schema_wrong(builder, "%s: the %s of its HTTP rule, \"%s\", is not a field of %s",
                         subject->name, what, field, message->name);
 }
 
@@ -66,8 +66,7 @@ static struct status read_rule(struct schema_builder *builder, const struct subj
     struct status st;
 
     if (rule->base.n_unknown_fields > 0 || *rule->selector)
-        return schema_wrong(builder, "%s: its HTTP rule has parts that are not known",
-                            subject->name);
+        return schema_wrong(builder, "%s: its HTTP rule has unknown parts", subject->name);
     st = read_pattern(builder, subject, rule, http);
     if (failed(st)) return st;
     http->body = arena_strdup(builder->arena, rule->body);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making schemas from the shop's protos, from the tests' own, and from sets that are wrong. */
+/* Tests of schemas made from the shop's protos, from the tests' own, and from invalid sets. */
 #include "rpc/schema.h"
 
 #include "base/test.h"
@@ -191,10 +191,10 @@ TEST(reflection_finds_files_by_all_that_is_declared_in_them)
     arena_release(&arena);
 }
 
-/* ---- sets that are wrong ---- */
+/* ---- invalid sets ---- */
 
-/* A set of one message with one field, to be made wrong; `rules` is an encoded FieldRules of up to
- * 125 bytes. */
+/* A set of one message with one field, to be made invalid; `rules` is an encoded FieldRules of up
+ * to 125 bytes. */
 struct sample {
     Google__Protobuf__FieldDescriptorProto field;
     Google__Protobuf__FieldOptions options;
@@ -255,7 +255,7 @@ static struct status sample_load(struct arena *arena, struct sample *sample)
     return rpc_schema_new(arena, str_sized(bytes, size), &schema);
 }
 
-/* What is said of a string field with these rules; "" if they are fine. */
+/* The error for a string field with these rules; "" if they are valid. */
 static const char *refusal(struct arena *arena, int type, const char *rules, size_t size)
 {
     struct sample sample;
@@ -270,7 +270,7 @@ static const char *refusal(struct arena *arena, int type, const char *rules, siz
 
 #define REFUSAL(type, literal) refusal(&arena, (type), (literal), sizeof(literal) - 1)
 
-TEST(rules_that_are_not_known_stop_the_schema_and_name_the_field)
+TEST(unknown_rules_fail_the_schema_and_name_the_field)
 {
     struct arena arena;
 
@@ -291,16 +291,16 @@ TEST(rules_that_are_not_known_stop_the_schema_and_name_the_field)
     arena_release(&arena);
 }
 
-TEST(rules_that_nothing_can_keep_are_refused)
+TEST(rules_that_no_value_satisfies_are_refused)
 {
     struct arena arena;
 
     arena_init(&arena, 0);
-    CHECK(strstr(REFUSAL(SCHEMA_STRING, "\x72\x04\x10\x05\x18\x04"), "smallest length"));
+    CHECK(strstr(REFUSAL(SCHEMA_STRING, "\x72\x04\x10\x05\x18\x04"), "minimum length"));
     CHECK(strstr(REFUSAL(SCHEMA_INT32, "\x1a\x04\x18\x04\x28\x05"), "within its bounds"));
     CHECK_STR(REFUSAL(SCHEMA_INT32, "\x1a\x04\x18\x05\x28\x05"), "");
     CHECK(strstr(REFUSAL(SCHEMA_INT32, "\x1a\x04\x10\x05\x28\x05"), "within its bounds"));
-    CHECK(strstr(REFUSAL(SCHEMA_INT32, "\x1a\x04\x20\x01\x28\x01"), "one is enough"));
+    CHECK(strstr(REFUSAL(SCHEMA_INT32, "\x1a\x04\x20\x01\x28\x01"), "only one of"));
     CHECK(strstr(REFUSAL(SCHEMA_UINT64, "\x32\x0b\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
                  "number 5"));
     CHECK(strstr(REFUSAL(SCHEMA_STRING, "\x72\x03\x32\x01("), "pattern"));
@@ -333,7 +333,7 @@ TEST(sets_with_dangling_references_are_refused)
     arena_release(&arena);
 }
 
-TEST(sets_that_are_broken_are_refused)
+TEST(malformed_sets_are_refused)
 {
     struct arena arena;
     struct sample sample;
@@ -436,7 +436,7 @@ TEST(patterns_mean_what_they_mean_in_re2)
     CHECK(matches("b", "abc"));
 }
 
-TEST(patterns_that_posix_cannot_say_are_refused)
+TEST(patterns_that_posix_cannot_express_are_refused)
 {
     static const char *const patterns[] = {
         "(",       "a**",   "a+?", "a{2}{3}", "(?i)a", "(?P<n>a)", "\\b",  "\\p{L}", "[[:alpha:]]",

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The validator: one walk over an encoded message.
  *
- * It works on the wire and not on structs, because a C struct has lost what a peer really sent:
- * text after a NUL, and whether UTF-8 was valid. It reads the bytes as the decoder will: the last
- * value of a field counts, the last member of a oneof, and a message that comes in parts is the sum
- * of them.
+ * It works on the wire format and not on structs, because a C struct no longer shows what the peer
+ * sent: text after a NUL, and invalid UTF-8. It reads the bytes as the decoder will: the last value
+ * of a field counts, the last member of a oneof, and a message that comes in parts is merged.
  *
- * What a field's absence means is protovalidate's answer: a field without presence has the zero
- * value, and rules apply to it; a field with presence that is absent is only asked whether it is
- * required.
+ * Absent fields are treated as protovalidate does: a field without presence has the zero value, and
+ * its rules apply to that; of a field with presence only `required` is checked.
  *
- * Nothing is allocated while all is well, except for messages in parts, very wide ones, and long
+ * Nothing is allocated for a valid message, except for messages in parts, very wide ones, and long
  * unique lists. */
 #include <stdlib.h>
 
@@ -22,12 +20,12 @@
 /* Slots on the validator's own stack; deeper or wider messages take theirs from the arena. */
 enum { SLOTS_INLINE = 96, UNIQUE_INLINE = 16 };
 
-/* What is known of a field until the end of its message. A oneof's slot has its last member's
- * number. */
+/* What is remembered of a field until the end of its message. A oneof's slot has the number of its
+ * last member. */
 struct slot {
     struct value value; /* the last one */
     size_t count;       /* occurrences, or items of a repeated field */
-    bool broken_text;   /* has been reported: no other rule is worth checking */
+    bool broken_text;   /* has been reported; no other rule is checked */
 };
 
 struct validator {
@@ -36,7 +34,7 @@ struct validator {
     struct status error; /* why the walk cannot go on */
     struct slot slots[SLOTS_INLINE];
     size_t slots_used;
-    int ignoring; /* fields above whose rules do not hold */
+    int ignoring; /* how many enclosing fields are ignored */
 };
 
 /* One message on the way down. */
@@ -49,8 +47,8 @@ struct frame {
     int depth;
 };
 
-/* All the functions below answer whether to go on: false after an error, or with the list of
- * violations full. */
+/* All functions below return whether to continue: false after an error, or when the list of
+ * violations is full. */
 static bool walk(struct validator *validator, const struct schema_message *message,
                  const struct place *above, struct str encoded, int depth);
 
@@ -74,7 +72,7 @@ static struct place place_in(const struct frame *frame, const struct schema_fiel
     return (struct place){frame->above, field, frame->encoded, item};
 }
 
-/* Into a message in a field, whose rules may be meant for somebody else. */
+/* Descends into a message in a field, whose rules may have to be ignored. */
 static bool walk_into(struct frame *frame, const struct schema_field *field,
                       const struct place *place, struct str encoded)
 {
@@ -146,14 +144,14 @@ static bool take_packed(struct frame *frame, const struct schema_field *field, s
 
     while (packed.length > 0) {
         if (!value_take(field, &packed, &value))
-            return malformed(frame->validator, &place, "has a broken packed value");
+            return malformed(frame->validator, &place, "has a malformed packed value");
         if (slot) slot->count++;
         if (!take_item(frame, field, &value, packed.data)) return false;
     }
     return true;
 }
 
-/* `rest` is what follows the field: where it begins, the field ends. */
+/* `rest` is the input behind the field: where it begins, the field ends. */
 static bool take(struct frame *frame, const struct schema_field *field,
                  const struct wire_field *wire, const char *rest)
 {
@@ -188,7 +186,7 @@ static bool read_fields(struct frame *frame)
     return true;
 }
 
-/* ---- judging, at the end of a message ---- */
+/* ---- checking rules, at the end of a message ---- */
 
 static int compare_values(const void *a, const void *b)
 {
@@ -240,15 +238,15 @@ static bool judge_list(const struct frame *frame, const struct schema_field *fie
         violation_add(violations, &place, "is required");
     else
         check_count(violations, &place, slot->count);
-    /* A list that is longer than allowed is refused anyway, and need not be sorted. */
+    /* A list that is longer than allowed is refused anyway, so it is not sorted. */
     if (rules->unique && slot->count > 1 &&
         (rules->items_max < 0 || slot->count <= (size_t)rules->items_max))
         check_unique(frame, &place, slot->count);
     return go_on(frame->validator);
 }
 
-/* A message that came in parts is all of them, one behind the other; as a member of a oneof, the
- * decoder takes the last part only. */
+/* A message that came in parts is their concatenation; for a member of a oneof the decoder uses
+ * only the last part. */
 static bool judge_message(struct frame *frame, const struct schema_field *field,
                           const struct slot *slot)
 {

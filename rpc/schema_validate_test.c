@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The validator on messages of tests/proto/rules.proto: as a good peer encodes them, and as a bad
- * one might. */
+/* Tests of the validator on messages of tests/proto/rules.proto, as a well-behaved peer encodes
+ * them and as a hostile one might. */
 #include "base/test.h"
 #include "reasons.pb-c.h"
 #include "rpc/schema.h"
@@ -59,7 +59,7 @@ static const char *said(struct status st)
     return text;
 }
 
-/* A message that keeps every rule, to be changed in one place. */
+/* A message that satisfies every rule, to be changed in one place. */
 static Rules__Texts good_texts(void)
 {
     Rules__Texts texts = RULES__TEXTS__INIT;
@@ -132,10 +132,10 @@ TEST(nul_and_invalid_utf8_are_refused_by_name)
               "plain: must not contain NUL");
     CHECK_STR(said(VALIDATE_BYTES("rules.Texts", "\x0a\x02\xc3\x28\x12\x02xx\x5a\x01x")),
               "plain: must be valid UTF-8");
-    /* The sized field is bad text, and so is not also measured. */
+    /* The sized field is invalid text, so its length is not checked as well. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Texts", "\x12\x01\xff\x5a\x01x")),
               "sized: must be valid UTF-8");
-    /* And where there are no rules at all. */
+    /* Also where there are no rules at all. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Free", "\x22\x03\x0a\x01\xff")),
               "inner.text: must be valid UTF-8");
     CHECK_STR(said(VALIDATE_BYTES("rules.Free", "\x12\x01"
@@ -147,7 +147,7 @@ TEST(nul_and_invalid_utf8_are_refused_by_name)
               "ok"); /* bytes may be anything */
 }
 
-TEST(numbers_keep_their_bounds)
+TEST(numbers_have_bounds)
 {
     Rules__Numbers numbers = RULES__NUMBERS__INIT;
 
@@ -199,7 +199,7 @@ TEST(the_last_value_counts)
 {
     CHECK_STR(said(VALIDATE_BYTES("rules.Numbers", "\x08\x0b\x08\x01")), "ok");
     CHECK_STR(said(VALIDATE_BYTES("rules.Numbers", "\x08\x01\x08\x0b")), "i32: must be at most 10");
-    /* A bad string is refused even if a good one follows. */
+    /* An invalid string is refused even if a valid one follows. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Texts", "\x12\x01\xff\x12\x02ok\x5a\x01x")),
               "sized: must be valid UTF-8");
 }
@@ -214,7 +214,7 @@ TEST(absent_fields_with_presence_are_only_asked_whether_they_are_required)
               "quantity: must be at least 1");
 }
 
-TEST(of_a_oneof_the_last_member_counts)
+TEST(the_last_member_of_a_oneof_counts)
 {
 #define REST   \
     "\x12\x01" \
@@ -225,13 +225,13 @@ TEST(of_a_oneof_the_last_member_counts)
     CHECK_STR(said(VALIDATE_BYTES("rules.Presence", REST "\x1a\x01x\x2a\x02\x08\x01")), "ok");
     CHECK_STR(said(VALIDATE_BYTES("rules.Presence", REST "\x2a\x02\x08\x01\x1a\x01x")),
               "left: must have at least 2 characters");
-    /* The decoder takes the last part of such a member only, so the quantity is gone. */
+    /* The decoder uses only the last part of such a member, so the quantity is lost. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Presence", REST "\x2a\x02\x08\x01\x2a\x03\x12\x01n")),
               "item.quantity: must be at least 1");
 #undef REST
 }
 
-TEST(a_message_in_parts_is_the_sum_of_them)
+TEST(a_message_in_parts_is_merged)
 {
 #define WORD "\x1a\x01w"
     /* quantity in one part, note in the other: neither is complete alone. */
@@ -273,7 +273,7 @@ TEST(violations_in_lists_and_maps_are_named_by_their_place)
               "counts[\"\"]: must be at least 1");
 }
 
-TEST(lists_keep_their_numbers_of_items)
+TEST(lists_have_limits_on_their_number_of_items)
 {
     Rules__Lists lists = RULES__LISTS__INIT;
     Rules__Item good = RULES__ITEM__INIT;
@@ -291,7 +291,7 @@ TEST(lists_keep_their_numbers_of_items)
               "counts: must have at most 2 pairs");
 }
 
-TEST(unique_lists_have_no_item_twice)
+TEST(unique_lists_must_not_repeat_an_item)
 {
     Rules__Lists lists = RULES__LISTS__INIT;
     char texts[40][16], *words[40];
@@ -370,7 +370,7 @@ TEST(malformed_messages_are_refused)
     CHECK_STR(said(VALIDATE_BYTES("rules.Numbers", "\x0a\x01x")), "i32 is encoded as another type");
 }
 
-TEST(unknown_fields_are_passed_over)
+TEST(unknown_fields_are_skipped)
 {
     CHECK_STR(said(VALIDATE_BYTES("rules.Free", "\xfa\x07\x03\xff\xff\xff\xf8\x07\x01")), "ok");
 }
@@ -509,13 +509,13 @@ TEST(uris)
     }
 }
 
-TEST(rules_inside_an_ignored_field_do_not_hold)
+TEST(rules_inside_an_ignored_field_are_not_checked)
 {
     /* 1: {} 2: {} 3: {1: {}}: quantity is not at least 1, words are missing; 4 is not ignored. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x0a\x00\x12\x00\x1a\x02\x0a\x00")), "ok");
     CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x22\x00")),
               "ruled.quantity: must be at least 1");
-    /* But its texts are texts. */
+    /* But its texts must be valid. */
     CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x0a\x03\x12\x01\xff")),
               "one.note: must be valid UTF-8");
 }

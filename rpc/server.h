@@ -5,12 +5,13 @@
  *     rpc_server_add(server, &cart_service_rpc, &handlers, service);
  *     http_server_new({.handler = rpc_server_handle, .data = server})
  *
- * Every call, wherever it comes from, goes through the same interceptors in this order: metrics and
- * the log line, deadline, identity, validation (the field rules of the protos), then the handler.
- * Errors are logged there, once, and only there; the text of an INTERNAL goes to the log and not to
+ * Every call passes through the same interceptors in this order: metrics and the log line,
+ * deadline, identity, validation (the field rules of the protos), then the handler. Errors are
+ * logged there, once, and nowhere else; the text of an INTERNAL error goes to the log and not to
  * the peer.
  *
- * grpc.health.v1.Health and grpc.reflection.v1 and v1alpha are served besides what was added. */
+ * grpc.health.v1.Health and grpc.reflection.v1 and v1alpha are served in addition to the added
+ * services. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -24,19 +25,19 @@ struct rpc_identity;
 struct rpc_server_options {
     const struct rpc_schema *schema; /* descriptors: for validation and reflection; borrowed */
     const struct rpc_identity
-        *identity;           /* whom to believe; NULL believes nobody over the network; borrowed */
+        *identity;           /* decides whose identity metadata is accepted; NULL: nobody's over the
+                              * network; borrowed */
     size_t message_size_max; /* 0: RPC_MESSAGE_SIZE_MAX */
-    int64_t deadline_max_ms; /* 0: 1 hour; what a caller without a deadline gets for a unary call is
-                                60 s */
+    int64_t deadline_max_ms; /* 0: 1 hour; a unary call without a deadline gets 60 s */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_server_options *options);
 /* Serves a service; `handlers` is its generated table, borrowed for the server's life; `service` is
- * what call_service answers. Before serving starts. */
+ * returned by call_service. Call it before serving starts. */
 void rpc_server_add(struct rpc_server *server, const struct rpc_service *description,
                     const void *handlers, void *service);
-/* The same for one that every listener serves, also those that serve one service (rpc_endpoint
- * below): health, reflection, and what belongs to the process rather than to a service of it. */
+/* The same for a service that every listener serves, even those of a single service (rpc_endpoint
+ * below): health, reflection, and services of the process rather than of one module. */
 void rpc_server_add_everywhere(struct rpc_server *server, const struct rpc_service *description,
                                const void *handlers, void *service);
 bool rpc_server_has(const struct rpc_server *server, const char *service_name);
@@ -46,13 +47,13 @@ void rpc_server_free(struct rpc_server *server);
  * 415 for others. With `only` services restricted by rpc_endpoint below. */
 http_handler rpc_server_handle;
 
-/* What one listener serves: the whole server, or only one service of it (each X_LISTEN serves its
- * own), and what is served everywhere. `data` of http_server_options for rpc_endpoint_handle. */
+/* What one listener serves: the whole server, or one of its services (as each X_LISTEN does) and
+ * those that are served everywhere. `data` of http_server_options for rpc_endpoint_handle. */
 struct rpc_endpoint {
     struct rpc_server *server;
-    const char *service_name; /* NULL: all; "": only what is served everywhere */
-    /* Services that can be called at the listener although the server does not have them, as a
-     * gateway passes them on, for reflection and health; ended by NULL. May be NULL. */
+    const char *service_name; /* NULL: all; "": only those served everywhere */
+    /* Services that the listener passes on, like a gateway, although the server does not have them;
+     * for reflection and health. Ended by NULL; may be NULL. */
     const char *const *passed_on;
 };
 http_handler rpc_endpoint_handle;
@@ -60,7 +61,7 @@ http_handler rpc_endpoint_handle;
 /* grpc.health.v1: the state of a service, and of the whole under "". All serve after
  * rpc_server_add; draining sets NOT_SERVING. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, const char *service_name, bool serving);
-/* False once the whole drains: a stream without an end of its own then ends. */
+/* False once the server drains: endless streams must then end. */
 bool rpc_server_is_serving(const struct rpc_server *server);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC calls that come over HTTP (gRPC over HTTP/2, "Requests" and "Responses").
+/* Serves gRPC calls over HTTP (gRPC over HTTP/2, "Requests" and "Responses").
  *
  *     head ─► route ─► deadline ─► encoding ─► identity ─► message(s) ─► handler ─► answer
  *
- * A unary answer leaves in one piece and never suspends; a handler that streams begins its answer
- * at the first message that it sends. An error before that is an answer of trailers only. */
+ * A unary response is sent in one piece and never suspends; a streaming handler begins its response
+ * with the first message that it sends. An error before that is a trailers-only response. */
 #include "rpc/server.h"
 
 #include <stdatomic.h>
@@ -21,11 +21,11 @@
 #include "rpc/rpc_stream.h"
 #include "rpc/timeout.h"
 
-/* Answers below this size are not compressed of our own accord. */
+/* Smaller responses are compressed only if the handler asks for it. */
 enum { GZIP_SIZE_MIN = 512 };
 enum { WRONG_KEY_EVERY_US = 1000000 };
 
-/* What the head of a request says to gRPC; data NULL where it says nothing. */
+/* The gRPC headers of a request; data is NULL for those that are missing. */
 struct request_head {
     struct str content_type, timeout, encoding, accept_encoding;
     struct str email, role, device_id, client_ip, signature;
@@ -39,7 +39,7 @@ struct serving {
     struct rpc_run run;
     struct rpc_scope scope;
     bool request_gzip;  /* the peer may compress its messages */
-    bool response_gzip; /* the peer takes compressed ones */
+    bool response_gzip; /* the peer accepts compressed messages */
 };
 
 #define HEADER(name, value)            \
@@ -92,8 +92,8 @@ static bool accepts_gzip(struct str list)
     return false;
 }
 
-/* A process of the fleet with another key is a mistake of the operator, and says so once a second;
- * anybody else's signature is noise, which the limit keeps small. */
+/* A process of the fleet with a different key is a mistake of the operator and is logged once a
+ * second; the limit also keeps strangers' invalid signatures from filling the log. */
 static void note_wrong_key(struct serving *serving)
 {
     static _Atomic int64_t logged_us;
@@ -102,15 +102,16 @@ static void note_wrong_key(struct serving *serving)
     serving->scope.wrong_key = true;
     if (before_us != 0 && now_us - before_us < WRONG_KEY_EVERY_US) return;
     if (!atomic_compare_exchange_strong(&logged_us, &before_us, now_us)) return;
-    log_warn(serving->call->trace,
-             "a call is signed with another fleet key, or at another time: give every process of "
-             "the fleet the same FLEET_KEY (or <data>/fleet.key), and look at their clocks",
-             LOG_TEXT("method", http_request(serving->exchange)->path),
-             LOG_STR("peer", http_request(serving->exchange)->peer));
+    log_warn(
+        serving->call->trace,
+        "a call is signed with a different fleet key, or the clocks differ: give every process of "
+        "the fleet the same FLEET_KEY (or <data>/fleet.key), and check their clocks",
+        LOG_TEXT("method", http_request(serving->exchange)->path),
+        LOG_STR("peer", http_request(serving->exchange)->peer));
 }
 
-/* Takes over who the peer says the user is, if it may say so. Peers that are trusted without proof
- * are the existing system's, whose gateway names a user without the role. */
+/* Accepts the user that the peer names, if the peer may do so. Peers that are trusted without proof
+ * belong to the existing system, whose gateway names a user without the role. */
 static struct status identify(struct serving *serving, const struct http_request *request)
 {
     const struct rpc_identity *identity = serving->server->options.identity;
@@ -149,7 +150,7 @@ static struct status prepare(struct serving *serving)
 
     if (head->timeout.data && !rpc_timeout_parse(head->timeout, &timeout_us))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
-                           "grpc-timeout is up to 8 digits and one of H M S m u n");
+                           "grpc-timeout must be up to 8 digits and one of H M S m u n");
     rpc_run_limit(&serving->run, timeout_us, serving->server->options.deadline_max_ms);
 
     st = rpc_encoding_parse(arena, head->encoding, &serving->request_gzip);
@@ -169,7 +170,7 @@ static struct status prepare(struct serving *serving)
 static void append(struct arena *arena, struct http_headers *to, const struct http_headers *from)
 {
     for (size_t i = 0; i < from->count; i++) {
-        /* Past the limit of headers the rest is left out; what gRPC needs stands first. */
+        /* Past the limit of headers the rest is dropped; those that gRPC needs come first. */
         struct status full = http_headers_add(arena, to, from->items[i].name, from->items[i].value);
         if (failed(full)) return;
     }
@@ -202,8 +203,8 @@ static const struct http_headers *answer_trailers(const struct serving *serving,
     return trailers;
 }
 
-/* An answer that nothing has been sent of: one message (or none) and the status. A failure without
- * initial metadata is an answer of trailers only. */
+/* Sends a whole response: one message (or none) and the status. A failure without initial metadata
+ * is a trailers-only response. */
 static void answer(struct serving *serving, struct status st, struct str frame, bool gzip)
 {
     const struct http_headers *trailers = answer_trailers(serving, st);
@@ -231,11 +232,11 @@ static struct status too_large(const struct serving *serving, size_t size)
 {
     return status_printf(serving->call->arena, STATUS_RESOURCE_EXHAUSTED,
                          ARGOSY__REASON__RESPONSE_TOO_LARGE,
-                         "an answer of %zu bytes is over the limit of %zu", size,
+                         "a response of %zu bytes is over the limit of %zu", size,
                          serving->server->options.message_size_max);
 }
 
-/* Encodes the one message of an answer. */
+/* Encodes the one message of a response. */
 static struct status encode(const struct serving *serving, const ProtobufCMessage *response,
                             struct str *ret_frame, bool *ret_gzip)
 {
@@ -400,7 +401,7 @@ static struct rpc_route *find_route(const struct rpc_server *server, struct str 
     return route;
 }
 
-/* Answers what is no gRPC in the manner of HTTP. */
+/* Answers a request that is not gRPC with an HTTP error. */
 static void refuse_http(const struct call *call, struct http_exchange *exchange)
 {
     static struct http_header allow_items[] = {HEADER("allow", "POST")};
@@ -408,7 +409,7 @@ static void refuse_http(const struct call *call, struct http_exchange *exchange)
     bool post = str_is(http_request(exchange)->method, "POST");
 
     http_respond(call, exchange, post ? 415 : 405, post ? NULL : &allow,
-                 STR("gRPC is spoken here: POST application/grpc\n"));
+                 STR("this port speaks gRPC only: POST with content-type application/grpc\n"));
 }
 
 static void serve(struct call *call, struct http_exchange *exchange,

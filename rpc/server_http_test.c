@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server against requests that no good client sends, and against those that lie about who they
- * are. */
+/* Tests of the server with malformed requests, and with false claims of identity. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -10,7 +9,7 @@
 
 #define UNARY_CALL "/grpc.testing.TestService/UnaryCall"
 
-/* A request in parts; the defaults are a good empty call. */
+/* A request in parts; the defaults make a valid empty call. */
 struct attempt {
     const char *method, *path, *type;
     struct http_header extra[8];
@@ -132,7 +131,7 @@ TEST(serves_a_connection_in_memory)
     loopback_run(NULL, in_memory);
 }
 
-/* ---- what is no gRPC ---- */
+/* ---- requests that are not gRPC ---- */
 
 static void no_grpc(struct call *call, struct loopback *loopback)
 {
@@ -202,13 +201,14 @@ static void frames(struct call *call, struct loopback *loopback)
         struct status st = try(call, loopback, (struct attempt){.body = cases[i].body});
         if (st.code != cases[i].code) printf("  case %zu: %s\n", i, status_code_name(st.code));
         EXPECT(st.code == cases[i].code && st.reason == cases[i].reason);
-        if (i < 7) /* a client's stream ends in the middle of a message, or with one that is none */
+        if (i < 7) /* a client's stream ends in the middle of a message, or with a malformed one */
             EXPECT(
                 failed(try(call, loopback,
                            (struct attempt){.path = "/grpc.testing.TestService/StreamingInputCall",
                                             .body = cases[i].body})) == (i != 6));
     }
-    EXPECT(!failed(try(call, loopback, (struct attempt){0}))); /* and the server serves on */
+    EXPECT(!failed(try(call, loopback, (struct attempt){0}))); /* and the server continues to
+                                                                * serve */
 }
 
 TEST(broken_frames_end_their_call_only)
@@ -282,7 +282,7 @@ static void forged(struct call *call, struct loopback *loopback)
     EXPECT(strcmp(loopback->service.peer, "127.0.0.1") == 0);
 }
 
-TEST(identity_that_nobody_signed_is_dropped)
+TEST(unsigned_identity_is_dropped)
 {
     loopback_run(NULL, forged);
 }
@@ -336,14 +336,14 @@ static void trusted(struct call *call, struct loopback *loopback)
     EXPECT(loopback->service.is_peer);
 }
 
-TEST(everyone_is_believed_where_that_is_set)
+TEST(every_peer_is_trusted_where_that_is_set)
 {
     struct loopback_options options = {.trust_everyone = true};
 
     loopback_run(&options, trusted);
 }
 
-/* What the gateway does: it speaks for a user, and the same must be known on either channel. */
+/* Like the gateway, calls on behalf of a user; both channels must pass on the same identity. */
 static void on_behalf(struct call *call, struct loopback *loopback)
 {
     struct rpc_channel *channels[] = {loopback->local, loopback->network};
@@ -374,7 +374,7 @@ static void on_behalf(struct call *call, struct loopback *loopback)
     }
 }
 
-TEST(a_caller_speaks_for_its_user)
+TEST(a_caller_acts_for_its_user)
 {
     loopback_run(NULL, on_behalf);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a service's store is. */
+/* Finds a service's store from its setting. */
 #include "rpc/service.h"
 
 #include "reasons.pb-c.h"

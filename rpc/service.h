@@ -2,8 +2,8 @@
 /* A service as the program sees it: one exported constant in each service's folder, found by
  * services/registry.
  *
- * Constructing has no side effects: the program declares the settings of all modules, loads and
- * checks them, and only then starts the modules that it was asked for, one after the other. */
+ * A module has no side effects before it starts: the program declares the settings of all modules,
+ * loads and checks them, and only then starts the requested modules, one after another. */
 #ifndef RPC_SERVICE_H
 #define RPC_SERVICE_H
 
@@ -14,19 +14,19 @@
 
 struct events;
 
-/* What a module is given when it starts; lives as long as the process serves. */
+/* The environment of a module, given to its start; lives as long as the process serves. */
 struct service_context {
-    struct arena *arena; /* for what lives as long as the service */
+    struct arena *arena; /* lives as long as the service */
     const struct config *config;
     struct shards *shards;
     struct rpc_server *server; /* add your services here */
     const struct rpc_schema *schema;
     struct rpc_identity *identity;
-    const char *data_dir; /* ARGOSY_DATA_DIR, made already */
+    const char *data_dir; /* ARGOSY_DATA_DIR, which exists */
     /* The channel to another service by its registry name ("product"), as PRODUCT_URL says; never
-     * NULL: one to a service that is not there answers UNAVAILABLE. */
+     * NULL: calls to a missing service answer UNAVAILABLE. */
     struct rpc_channel *(*channel)(const struct service_context *context, const char *service);
-    struct events *events; /* the bus (events/events.h); NULL: there is none, and nobody listens */
+    struct events *events; /* the bus (events/events.h); NULL: there is none */
     void *app;             /* private to app/ */
 };
 
@@ -34,13 +34,14 @@ struct service_module {
     const char *name;     /* as in services/registry; the prefix of its settings in upper case */
     const char *rpc_name; /* "cart_service.CartService" */
     const struct setting
-        *settings; /* its own, besides X_LISTEN, X_STORE and X_URL, which every service has */
-    const char *store_default; /* "sqlite:{data}/cart.db"; "" : stores nothing */
-    /* Opens the store, adds its handlers to the server; blocks. *ret_service is handed to the
-     * others. */
+        *settings; /* its own, in addition to X_LISTEN, X_STORE and X_URL, which every service
+                    * has */
+    const char *store_default; /* "sqlite:{data}/cart.db"; "": has no store */
+    /* Opens the store and adds the handlers to the server; blocks. *ret_service is passed to the
+     * functions below. */
     struct status (*start)(const struct service_context *context, void **ret_service);
-    /* When the process begins to serve: what works by itself starts here, and not in a tool that
-     * only looks. May be NULL. */
+    /* Called when the process begins to serve: background work starts here, so that tools which
+     * only read do not run it. May be NULL. */
     void (*serve)(void *service);
     /* Is it able to serve now? For /readyz; on any shard; may be NULL. */
     struct status (*ready)(struct call *call, void *service);

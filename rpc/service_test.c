@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a service's store is, by its setting. */
+/* Tests of finding a service's store from its setting. */
 #include "rpc/service.h"
 
 #include "base/test.h"
@@ -13,7 +13,7 @@ static const struct setting settings[] = {
 static const struct service_module lighthouse = {.name = "lighthouse",
                                                  .store_default = "sqlite:{data}/lamp.db"};
 
-/* The answer of service_store_path when the setting is `url`. */
+/* The result of service_store_path when the setting is `url`. */
 static struct status ask(struct arena *arena, const char *url, const char **ret_path)
 {
     struct config *config = config_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of a service's store: every adapter of the port is held to the same suite. Included
- * by test programs only, after the port's header.
+/* For the tests of a service's store: runs one suite on every adapter of the port. Included by test
+ * programs only, after the port's header.
  *
  *     static struct status open_sqlite(const struct service_context *context,
  *                                      struct cart_store **ret_store) { ... }
@@ -9,7 +9,7 @@
  *     static void keeps_carts(struct call *call, struct stage *stage) { store->get(...) ... }
  *     TEST(a_cart_is_kept) { for_each_adapter(keeps_carts); }
  *
- * `store` is the open one, fresh for each adapter and each call of for_each_adapter. */
+ * `store` is the open store, a new one for each adapter and each call of for_each_adapter. */
 #ifndef RPC_STORE_SUITE_TESTING_H
 #define RPC_STORE_SUITE_TESTING_H
 

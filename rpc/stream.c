@@ -20,8 +20,8 @@ void rpc_stream_release(struct rpc_stream *stream)
     arena_release(&stream->sending);
 }
 
-/* Remembers why the stream broke: its status at the end says so too. What is said of a failure must
- * outlive the message that it is about. */
+/* Remembers the first failure, which is also the stream's final status. Its text is copied, because
+ * it must outlive the message that caused it. */
 static struct status note(const struct call *call, struct rpc_stream *stream, struct status st)
 {
     if (!failed(st)) return st;
@@ -30,7 +30,7 @@ static struct status note(const struct call *call, struct rpc_stream *stream, st
     return st;
 }
 
-/* A call for one step of the stream: it keeps the stream's deadline too. */
+/* A child call for one step of the stream, which also has the stream's deadline. */
 static void step_init(struct call *step, struct call *call, const struct rpc_stream *stream)
 {
     call_init_child(step, call, 0);

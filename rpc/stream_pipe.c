@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streaming calls in process: the callee runs on a fiber of its own, and encoded messages pass
- * through two bounded queues.
+/* Streaming calls in process: the callee runs on its own fiber, and encoded messages pass through
+ * two bounded queues.
  *
  *     caller's stream ──► to_callee ──► callee's stream
  *                    ◄── to_caller ◄──
  *
- * Caller and callee hold the pipe together and whoever leaves last frees it, so neither waits for
- * the other's end: a caller that finishes early cancels the callee and goes on. Nothing in the pipe
- * belongs to either's arena. */
+ * Caller and callee share the pipe and the last one to leave frees it, so neither waits for the
+ * other to end: a caller that finishes early cancels the callee and continues. Nothing in the pipe
+ * belongs to the arena of either. */
 #include "rpc/channel_kind.h"
 
 #include "fiber/fiber.h"
@@ -16,7 +16,7 @@
 #include "rpc/rpc_frame.h"
 #include "rpc/rpc_stream.h"
 
-/* A queue takes messages while it holds less than this. */
+/* A queue accepts messages while it holds fewer bytes than this. */
 enum { QUEUE_SIZE_MAX = 64 * 1024 };
 
 struct message {
@@ -27,9 +27,9 @@ struct message {
 
 struct queue {
     struct message *first, *last;
-    struct message *taken; /* what the receiver reads now */
+    struct message *taken; /* the message that the receiver is reading */
     size_t size;           /* bytes waiting */
-    bool ended;            /* nothing more comes */
+    bool ended;            /* no more messages will come */
     struct fiber_wait readable, writable;
 };
 
@@ -47,7 +47,7 @@ struct pipe {
     struct rpc_route *route;
     struct pipe_end caller, callee;
     struct queue to_callee, to_caller;
-    struct arena arena; /* what the call is made with, and how it ended */
+    struct arena arena; /* holds the copied metadata and the final status */
     struct rpc_scope scope;
     struct http_headers metadata[2]; /* copies of the caller's */
     struct call *serving;            /* the callee's call while it runs */
@@ -56,7 +56,7 @@ struct pipe {
     struct status status; /* once done */
     struct fiber_wait head_wait;
     struct rpc_options
-        options; /* the caller's, for ret_*; the pointers are valid until the caller has left */
+        options; /* the caller's, for ret_*; its pointers are valid until the caller has left */
     struct pipe **caller_hold; /* in the caller's arena; NULL there once the caller has left */
     int holders;
 };
@@ -179,7 +179,7 @@ static void append_copies(struct arena *arena, struct http_headers *to,
     }
 }
 
-/* The answer's metadata are known: before the first message, or at the end. */
+/* Publishes the response's initial metadata: before the first message, or at the end. */
 static void publish_head(struct pipe *pipe, struct rpc_scope *scope)
 {
     if (pipe->head_ready) return;
@@ -301,7 +301,7 @@ static void caller_cancel(struct rpc_stream *stream)
 static void caller_leave(struct pipe *pipe)
 {
     *pipe->caller_hold = NULL;
-    /* to_callee is not ended: to the callee that would look like a stream that is complete. */
+    /* to_callee is not ended, because to the callee that would look like a complete stream. */
     caller_cancel(&pipe->caller.stream);
     leave(pipe);
 }
@@ -314,8 +314,8 @@ static void on_caller_end(void *data)
     if (*hold) caller_leave(*hold);
 }
 
-/* A caller that sends several messages and gets one may finish without asking whether a second one
- * comes. */
+/* A caller that sends several messages and gets one response may finish without reading to the
+ * end. */
 static struct status wait_for_end(struct call *call, struct pipe *pipe)
 {
     struct str message = {0};
@@ -337,7 +337,7 @@ static struct status caller_finish(struct call *call, struct rpc_stream *stream)
     st = stream->failure;
     if (!failed(st)) st = wait_for_end(call, pipe);
     if (!failed(st) && !pipe->done)
-        st = status_make(STATUS_CANCELLED, 0, "the stream was given up before its end");
+        st = status_make(STATUS_CANCELLED, 0, "the stream was finished before its end");
     if (pipe->done) {
         st = status_dup(call->arena, pipe->status);
         if (options->ret_metadata)
@@ -358,7 +358,7 @@ static const struct rpc_stream_kind caller_kind = {
     .cancel = caller_cancel,
 };
 
-/* Takes over who the call is for; the callee may outlive its caller by a moment. */
+/* Copies the caller's identity, because the callee may outlive its caller by a moment. */
 static void copy_scope(struct pipe *pipe, const struct rpc_scope *caller)
 {
     struct rpc_scope *scope = &pipe->scope;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc-timeout. */
+/* Parses and formats grpc-timeout. */
 #include "rpc/timeout.h"
 
 enum { DIGITS_MAX = 8, VALUE_MAX = 99999999 };
 
 static const int64_t timeout_max_us = (int64_t)30 * 365 * 24 * 3600 * 1000 * 1000;
 
-/* Coarser with each; n is handled apart, because it is finer than what we count in. */
+/* Each is coarser than the one before; n is handled separately, because it is finer than our
+ * microseconds. */
 static const struct {
     char unit;
     int64_t us;

@@ -13,7 +13,7 @@ enum { RPC_TIMEOUT_TEXT_SIZE = 24 };
 /* False on anything else. At least 1 µs, at most about 30 years. */
 bool rpc_timeout_parse(struct str text, int64_t *ret_timeout_us);
 
-/* In the finest unit that 8 digits allow; ended by NUL. */
+/* In the finest unit that fits into 8 digits; NUL-terminated. */
 void rpc_timeout_format(int64_t timeout_us, char ret_text[static RPC_TIMEOUT_TEXT_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc-timeout. */
+/* Tests of grpc-timeout. */
 #include "base/test.h"
 #include "rpc/timeout.h"
 
@@ -18,7 +18,7 @@ TEST(units)
     CHECK_INT(parsed("3000n"), ==, 3);
     CHECK_INT(parsed("2M"), ==, 120000000);
     CHECK_INT(parsed("1H"), ==, 3600000000);
-    CHECK_INT(parsed("0S"), ==, 1); /* has passed already, which is not the same as none */
+    CHECK_INT(parsed("0S"), ==, 1); /* has passed already, which is different from no deadline */
     CHECK(parsed("99999999H") > 0);
 }
 

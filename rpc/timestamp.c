@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Converts google.protobuf.Timestamp. */
 #include "rpc/timestamp.h"
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000 };
@@ -10,7 +11,7 @@ Google__Protobuf__Timestamp *rpc_timestamp(struct arena *arena, int64_t time_us)
 
     google__protobuf__timestamp__init(timestamp);
     timestamp->seconds = time_us / US_PER_S;
-    if (rest_us < 0) { /* nanos count forward, also before 1970 */
+    if (rest_us < 0) { /* nanos count forward, even before 1970 */
         rest_us += US_PER_S;
         timestamp->seconds--;
     }

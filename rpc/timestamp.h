@@ -9,7 +9,7 @@
 /* A message in the arena. */
 Google__Protobuf__Timestamp *rpc_timestamp(struct arena *arena, int64_t time_us);
 
-/* Microseconds since 1970, parts of them cut off; 0 for NULL. */
+/* Microseconds since 1970, truncated; 0 for NULL. */
 int64_t rpc_timestamp_us(const Google__Protobuf__Timestamp *timestamp);
 
 #endif

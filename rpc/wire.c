@@ -52,7 +52,7 @@ bool wire_take_value(struct str *rest, enum wire_type type, uint64_t *ret_value)
     return false;
 }
 
-/* Takes one field, or the begin or end of a group. */
+/* Reads one field, or the start or end of a group. */
 static bool take_field(struct str *rest, struct wire_field *field)
 {
     uint64_t tag, length;
@@ -71,7 +71,7 @@ static bool take_field(struct str *rest, struct wire_field *field)
     return true;
 }
 
-/* Passes over the rest of a group. */
+/* Skips the rest of a group. */
 static bool skip_group(struct str *rest, uint32_t number)
 {
     uint32_t open[WIRE_GROUPS_MAX] = {number};

@@ -46,7 +46,7 @@ if [ "$FORM" = fleet ]; then
   expect 503 '.error.reason == "SERVICE_UNREACHABLE"' '.message | test("127\\.0\\.0\\.1|:[0-9]{4}") | not'
   check "the log has the address" grep -q '"address":"127.0.0.1:' "$work/gateway.log"
 
-  # A process with another key is told so, and so is the log.
+  # A process with a different key gets an error that says so, and so does the log.
   urls=()
   for service in user auth cart order payment bank; do urls+=("${service^^}_URL=grpc://$(address $service $service)"); done
   start stranger ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 "${urls[@]}" \
@@ -55,8 +55,8 @@ if [ "$FORM" = fleet ]; then
   log_in ann
   base=http://$(address stranger gateway)
   api GET /cart
-  check "a wrong fleet key is named: $body" grep -q 'another fleet key' "$work/body"
-  check "in the log too" grep -q 'another fleet key' "$work/cart.log"
+  check "a wrong fleet key is named: $body" grep -q 'different fleet key' "$work/body"
+  check "in the log too" grep -q 'different fleet key' "$work/cart.log"
 else
   # The demo counts as loaded once it is.
   export ARGOSY_DATA_DIR=$work/demo ARGOSY_DEMO_PASSWORD='open sesame "1"'
