@@ -4,10 +4,10 @@
  *     log_write: format on the caller's stack -> lock, append to `pending`, unlock
  *     writer:    lock, swap `pending` with its own buffer, unlock -> write
  *
- * The lock is held for a copy of at most one line. What a slow reader at the other end of the
- * descriptor leaves behind collects in `pending` up to QUEUE_MAX; further lines are counted and
- * dropped. Lines go out in pieces that a pipe or terminal takes without blocking once poll says
- * that it is writable, so the end of the process never hangs on one. */
+ * The lock is held for a copy of at most one line. If the reader at the other end of the descriptor
+ * is slow, lines collect in `pending` up to QUEUE_MAX; further lines are counted and dropped. Lines
+ * are written in pieces that a pipe or terminal accepts without blocking once poll says that it is
+ * writable, so the process can always end. */
 #include "observe/log.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static struct {
     int fd;
     bool json, colour;
     size_t piece_max;
-    int stop_polls; /* the writer's own */
+    int stop_polls; /* used by the writer only */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t filled;
@@ -77,7 +77,7 @@ static bool wait_writable(void)
     return true;
 }
 
-/* The part of the lines to write at once: whole lines, if one fits. */
+/* The piece to write next: whole lines, if at least one fits. */
 static size_t piece_of(struct str lines)
 {
     const char *newline;
@@ -87,7 +87,7 @@ static size_t piece_of(struct str lines)
     return newline ? (size_t)(newline - lines.data) + 1 : writer.piece_max;
 }
 
-/* A descriptor that fails loses these lines: there is nowhere left to say so. */
+/* If the descriptor fails these lines are lost: there is nowhere left to report it. */
 static void emit(struct str lines)
 {
     while (lines.length > 0 && wait_writable()) {
@@ -105,7 +105,7 @@ static void emit_dropped(uint64_t dropped)
     struct log_event event = {
         .level = LOG_WARN,
         .time_us = clock_now_us(),
-        .message = "log: lines were dropped, the reader of the log is too slow",
+        .message = "log: lines were dropped because the reader of the log is too slow",
         .fields = &field,
         .count = 1};
     struct log_line line;
@@ -114,8 +114,8 @@ static void emit_dropped(uint64_t dropped)
     emit((struct str){line.text, line.length});
 }
 
-/* Waits for lines and takes them all into the empty `batch`; false when there are none and will be
- * none. */
+/* Waits for lines and moves them all to the empty `batch`; false when there are none and no more
+ * will come. */
 static bool take(struct buffer *batch, uint64_t *ret_dropped)
 {
     struct buffer taken;
@@ -171,8 +171,8 @@ void log_start(int fd, bool json, enum log_level level)
     writer.running = true;
     metric_series(&dropped_lines);
 
-    /* The writer takes no signals: they are for the main thread, and a closed pipe is to be an
-     * error, not SIGPIPE. */
+    /* The writer blocks signals: they are for the main thread, and a closed pipe must be an error,
+     * not SIGPIPE. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     invariant(pthread_create(&writer.thread, 0, write_lines, 0) == 0);
@@ -224,7 +224,7 @@ static void enqueue(const struct log_line *line)
     bool dropped = false;
 
     pthread_mutex_lock(&writer.mutex);
-    /* Somebody may have passed log_enabled just before log_stop. */
+    /* Another thread may have passed log_enabled just before log_stop. */
     if (writer.running && !writer.stopping) {
         bool was_empty = writer.pending.length == 0;
         buffer_append(&writer.pending, line->text, line->length);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one event a line, as JSON or for people, with the request and trace ids of the work it
- * belongs to.
+/* The log: one event per line, as JSON or for people, with the request and trace ids of the work
+ * that it belongs to.
  *
  *     log_warn(call->trace, "cart: store is slow", LOG_STR("store", url), LOG_INT("ms", elapsed));
  *
  * Lines are formatted on the caller's thread and handed to one writer thread through a bounded
  * queue, so that a slow terminal never stops a shard; when the queue is full, lines are dropped and
  * their number is logged later. Libraries do not log errors that they return: the edge does, once.
- * Secrets never go here. */
+ * Never log secrets. */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H
 
@@ -41,14 +41,14 @@ struct log_field {
 #define LOG_BOOL(name, value) \
     ((struct log_field){.key = (name), .kind = LOG_FIELD_BOOL, .boolean = (value)})
 
-/* Starts the writer on a file descriptor (2 at first). json false: for people, with colour on a
- * terminal. Before log_start and after log_stop nothing is logged. A line is at most 8 KiB: longer
- * ones are cut and say so. */
+/* Starts the writer on a file descriptor. json false: for people, with colour on a terminal. Before
+ * log_start and after log_stop nothing is logged. A line is at most 8 KiB: longer ones are
+ * truncated and marked as such. */
 void log_start(int fd, bool json, enum log_level level);
-/* Writes out what is queued and ends the writer; a reader that does not read holds it up for two
- * seconds at most. */
+/* Writes the queued lines and ends the writer; a reader that does not read delays it by two seconds
+ * at most. */
 void log_stop(void);
-/* While it runs, on any thread. */
+/* May be called on any thread while the log runs. */
 void log_set_level(enum log_level level);
 bool log_level_parse(const char *text, enum log_level *ret_level);
 bool log_enabled(enum log_level level);
@@ -64,7 +64,7 @@ void log_write(enum log_level level, const struct trace *trace, const char *mess
                       (int)(sizeof(log_fields_) / sizeof(log_fields_[0])) - 1);     \
         }                                                                           \
     } while (0)
-/* `trace` may be NULL: work that belongs to no request. */
+/* `trace` may be NULL, for work that belongs to no request. */
 #define log_debug(trace, message, ...) \
     LOG_EVENT(LOG_DEBUG, trace, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(trace, message, ...) LOG_EVENT(LOG_INFO, trace, message __VA_OPT__(, ) __VA_ARGS__)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formats log lines.
  *
- * Both forms escape what could forge a line or drive a terminal: control characters of C0 and C1,
- * DEL, the line and paragraph separators and the bidirectional overrides. Bytes that are no UTF-8
- * become U+FFFD. */
+ * Both forms escape characters that could forge a line or control a terminal: control characters of
+ * C0 and C1, DEL, the line and paragraph separators and the bidirectional overrides. Invalid UTF-8
+ * becomes U+FFFD. */
 #include "observe/log_line.h"
 
 #include <inttypes.h>
@@ -14,12 +14,13 @@
 #include "base/number.h"
 #include "base/status.h"
 
-/* Kept free for what ends a line: a closing quote, the mark of a cut, the brace and the newline. */
+/* Reserved for the end of a line: a closing quote, the truncation mark, the brace and the
+ * newline. */
 enum { TAIL_SIZE = 32, BODY_MAX = LOG_LINE_MAX - TAIL_SIZE };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-/* A closing quote may stand in the kept part already. */
+/* A closing quote may be in the reserved part already. */
 static size_t room(const struct log_line *line)
 {
     return line->length < BODY_MAX ? BODY_MAX - line->length : 0;
@@ -42,7 +43,7 @@ static bool put_text(struct log_line *line, const char *text)
     return put(line, text, strlen(text));
 }
 
-/* Appends to the part of the line that is kept free for its end. */
+/* Appends to the part that is reserved for the end of the line. */
 static void put_tail(struct log_line *line, const char *text)
 {
     size_t size = strlen(text);
@@ -52,7 +53,7 @@ static void put_tail(struct log_line *line, const char *text)
     line->length += size;
 }
 
-/* The length of the character that `s` begins with, and its code point; a byte that begins none is
+/* The length of the character that `s` begins with, and its code point; an invalid byte gives
  * U+FFFD. */
 static size_t decode(struct str s, uint32_t *ret_point)
 {
@@ -78,7 +79,7 @@ static bool is_dangerous(uint32_t point)
            (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
 }
 
-/* One character, escaped as JSON has it where it must be; `quote` also escapes the quotation mark.
+/* Appends one character, as a JSON escape where necessary; `quote` also escapes the quotation mark.
  */
 static bool put_point(struct log_line *line, struct str raw, uint32_t point, bool quote)
 {
@@ -109,7 +110,7 @@ static size_t plain_run(struct str text)
     return length;
 }
 
-/* Text with escapes; stops at the character that does not fit. */
+/* Appends text with escapes; stops at the first character that does not fit. */
 static bool put_escaped(struct log_line *line, struct str text, bool quote)
 {
     while (text.length > 0) {
@@ -152,7 +153,8 @@ static void put_number(struct log_line *line, const struct log_field *field)
     put_text(line, text);
 }
 
-/* A string in quotes. The closing one is written even after a cut: there is room for it. */
+/* Appends a string in quotes. The closing quote is written even if the text was truncated: there is
+ * room for it. */
 static void put_quoted(struct log_line *line, struct str text)
 {
     if (!put_text(line, "\"")) return;
@@ -167,7 +169,7 @@ static bool has_trace_id(const struct trace *trace)
     return false;
 }
 
-/* ,"key": — or nothing at all if there is no room for it and for the shortest value. */
+/* ,"key": — or nothing if there is no room for it and the shortest value. */
 static bool put_json_key(struct log_line *line, const char *key)
 {
     size_t before = line->length;

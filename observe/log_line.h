@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One log line in memory, before it is queued: formatted into a fixed array, never longer than
- * LOG_LINE_MAX. What does not fit is cut at a character, and the line says so; a cut JSON line is
- * still one JSON object. Pure. */
+ * LOG_LINE_MAX. A longer line is truncated between characters and marked as such; a truncated JSON
+ * line is still one JSON object. Pure. */
 #ifndef OBSERVE_LOG_LINE_H
 #define OBSERVE_LOG_LINE_H
 

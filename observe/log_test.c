@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines, and the queue behind them. */
+/* Tests of log lines and of the writer's queue. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -106,9 +106,9 @@ TEST(broken_utf8_is_replaced)
               "\xEF\xBF\xBD\""));
 }
 
-/* Every length around the limit, and characters of every size and escape at the place of the cut.
+/* Every length around the limit, with characters of every size and escape at the truncation point.
  */
-TEST(a_long_line_is_cut_and_stays_json)
+TEST(a_long_line_is_truncated_and_stays_json)
 {
     static const char *const fillers[] = {"x",   "\n", "\x01", "\"", "\xc3\xa9", "\xf0\x9f\x9a\xa2",
                                           "\xff"};
@@ -142,7 +142,7 @@ TEST(a_long_line_is_cut_and_stays_json)
     }
 }
 
-TEST(many_fields_are_cut_between_fields)
+TEST(many_fields_are_truncated_between_fields)
 {
     static struct log_field fields[500];
     struct str text;
@@ -175,7 +175,7 @@ TEST(level_is_read_from_its_name)
     CHECK_INT(level, ==, LOG_OFF);
 }
 
-/* Reads until the other end is closed; the answer ends with NUL. */
+/* Reads until the other end is closed; the text is NUL-terminated. */
 static size_t read_all(int fd, char *text, size_t size)
 {
     size_t length = 0;
@@ -264,7 +264,7 @@ static void *read_until_closed(void *data)
     return text;
 }
 
-/* The lines that were dropped, by all reports of it. */
+/* The number of dropped lines, summed over all reports. */
 static int count_dropped(const char *text)
 {
     int dropped = 0, lines;
@@ -294,7 +294,7 @@ TEST(a_full_queue_drops_lines_and_says_how_many)
     memset(big, 'b', sizeof(big) - 1);
     CHECK(pipe(ends) == 0);
     log_start(ends[1], true, LOG_INFO);
-    for (int i = 0; i < written; i++) log_info(0, big); /* nobody reads: 8 MB into 1 MiB */
+    for (int i = 0; i < written; i++) log_info(0, big); /* nothing is read: 8 MB into 1 MiB */
     CHECK(pthread_create(&reader, 0, read_until_closed, &ends[0]) == 0);
     log_stop();
     close(ends[1]);

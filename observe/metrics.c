@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counting and exporting.
+/* Counts and exports metrics.
  *
- * A series owns a run of cells: one, or for a histogram one a bucket and one for the sum. Each
- * thread has its own copy of every cell, in blocks that it makes at the first use, and alone writes
- * to it; so counting is a load, an addition and a store. An export adds up all threads' copies.
- * When a thread ends, its cells are added to `ended`.
+ * A series owns a range of cells: one, or for a histogram one per bucket and one for the sum. Each
+ * thread has its own copy of every cell, in blocks that are allocated at first use, and only that
+ * thread writes to it; so counting is a load, an addition and a store. An export adds up all
+ * threads' copies. When a thread ends, its cells are added to `ended`.
  *
  *     series->cell = 700  ->  blocks[700 / BLOCK_CELLS]->cells[700 % BLOCK_CELLS] of the calling
  * thread
@@ -26,7 +26,7 @@ enum {
     BLOCK_CELLS = 1024,
     BLOCKS_MAX = 1024, /* a million cells: more than all families at METRIC_SERIES_MAX would take */
     HASH_SIZE = 256,
-    LABEL_VALUE_MAX = 256, /* bytes; longer values are cut */
+    LABEL_VALUE_MAX = 256, /* bytes; longer values are truncated */
     EXPORT_HOOKS_MAX = 64,
 };
 
@@ -44,13 +44,13 @@ enum {
     HISTOGRAM_CELLS = BUCKETS + 1, /* the last one is the sum in microseconds */
 };
 _Static_assert(BUCKETS == sizeof(bucket_bounds_us) / sizeof(bucket_bounds_us[0]) + 1,
-               "a label a bucket");
+               "one label per bucket");
 _Static_assert(BUCKETS == sizeof(bucket_labels_ms) / sizeof(bucket_labels_ms[0]),
                "and one in milliseconds");
 
 struct metric_series {
     const struct metric *metric;
-    struct metric_series *next;      /* in the family, in the order of making */
+    struct metric_series *next;      /* in the family, in order of creation */
     struct metric_series *next_same; /* with the same hash */
     uint32_t cell;
     _Atomic uint64_t gauge; /* the bits of the double that metric_set stored */
@@ -63,7 +63,7 @@ struct metric_registered {
     int labels;
     int series_count;
     struct metric_series *first, *last;
-    struct metric_series *other; /* what takes everything past METRIC_SERIES_MAX */
+    struct metric_series *other; /* counts everything past METRIC_SERIES_MAX */
     struct metric_series *hashed[HASH_SIZE];
 };
 
@@ -92,8 +92,8 @@ static struct {
     pthread_key_t thread_end;
 } registry = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* Exports run one at a time, because their hooks are not made for more. Taken before the registry's
- * mutex. */
+/* Exports run one at a time, because their hooks need not be reentrant. Locked before the
+ * registry's mutex. */
 static pthread_mutex_t export_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static struct cells ended; /* the sum of the threads that have ended; under the registry's mutex */
@@ -312,7 +312,8 @@ struct metric_series *metric_series_of(struct metric *metric, const char *const 
     return series;
 }
 
-/* What the series stands at; of a histogram, how much was observed. Under the registry's mutex. */
+/* The current value of the series; for a histogram the number of observations. Under the registry's
+ * mutex. */
 static double read_series(const struct metric_series *series)
 {
     uint64_t bits = atomic_load_explicit(&series->gauge, memory_order_relaxed), sum = 0;
@@ -348,7 +349,7 @@ void metrics_on_export(void (*fn)(void *data), void *data)
     pthread_mutex_unlock(&registry.mutex);
 }
 
-/* Backslash and line feed, and in label values the quotation mark. */
+/* Escapes backslash and line feed, and in label values the quotation mark. */
 static void put_escaped(struct buffer *out, const char *text, bool quoted)
 {
     for (; *text; text++) {

@@ -2,16 +2,16 @@
 /* Metrics in the Prometheus text format (version 0.0.4).
  *
  * A family is declared once, as a static object; a series (one set of label values) is looked up
- * once and kept by who counts. Counting is one addition on a cell of the calling thread, without
- * locks; reading sums the cells.
+ * once and kept by the code that counts. Counting is one addition to a cell of the calling thread,
+ * without locks; reading sums the cells.
  *
  *     static struct metric requests = METRIC_COUNTER("argosy_http_requests_total",
  *                                                    "HTTP requests.", "route", "status");
  *     struct metric_series *ok = metric_series(&requests, "/products", "200");
  *     metric_add(ok, 1);
  *
- * The number of series of a family is bounded (METRIC_SERIES_MAX): past it everything falls into
- * one series whose labels all read "other". */
+ * The number of series of a family is bounded (METRIC_SERIES_MAX): past it everything is counted in
+ * one series whose labels are all "other". */
 #ifndef OBSERVE_METRICS_H
 #define OBSERVE_METRICS_H
 
@@ -32,7 +32,7 @@ struct metric {
     enum metric_kind kind;
     bool milliseconds;                     /* of histograms: exported in ms instead of seconds */
     const char *labels[METRIC_LABELS_MAX]; /* label names, NULL-terminated if fewer */
-    struct metric_registered *registered;  /* filled at the first use */
+    struct metric_registered *registered;  /* set at the first use */
 };
 
 #define METRIC_FAMILY(n, h, k, ...)                                                \
@@ -41,9 +41,9 @@ struct metric {
     }
 #define METRIC_COUNTER(n, h, ...) METRIC_FAMILY(n, h, METRIC_KIND_COUNTER, __VA_ARGS__)
 #define METRIC_GAUGE(n, h, ...) METRIC_FAMILY(n, h, METRIC_KIND_GAUGE, __VA_ARGS__)
-/* Of durations in seconds: buckets from 50 µs to 30 s, about three a decade. */
+/* A histogram of durations in seconds: buckets from 50 µs to 30 s, about three per decade. */
 #define METRIC_DURATION(n, h, ...) METRIC_FAMILY(n, h, METRIC_KIND_HISTOGRAM, __VA_ARGS__)
-/* The same in milliseconds, for names that others have chosen. */
+/* The same in milliseconds, for metrics whose names and units are given by another system. */
 #define METRIC_DURATION_MS(n, h, ...)                                                  \
     {                                                                                  \
         .name = (n), .help = (h), .kind = METRIC_KIND_HISTOGRAM, .milliseconds = true, \
@@ -51,16 +51,16 @@ struct metric {
     }
 
 /* The series for these label values, one `const char *` for each label of the family. Takes a lock:
- * keep the answer, which lives until the process ends. */
+ * keep the result, which lives until the process ends. */
 struct metric_series *metric_series_of(struct metric *metric, const char *const *values);
 #define metric_series(metric, ...) \
     metric_series_of((metric), (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) 0})
 
 /* Counters. */
 void metric_add(struct metric_series *series, uint64_t amount);
-/* Gauges; the last value counts. */
+/* Gauges: sets the value. */
 void metric_set(struct metric_series *series, double value);
-/* Gauges that go up and down, summed over threads. */
+/* Gauges that are counted up and down, summed over threads. */
 void metric_shift(struct metric_series *series, int64_t delta);
 /* Histograms. */
 void metric_observe_us(struct metric_series *series, int64_t duration_us);
@@ -68,7 +68,8 @@ void metric_observe_us(struct metric_series *series, int64_t duration_us);
 /* The sum over all threads, for tests. */
 double metric_value(const struct metric_series *series);
 
-/* fn runs before each export, to set gauges that are read rather than kept. Any thread may export.
+/* fn runs before each export, to set gauges whose values are read at that time. Any thread may
+ * export.
  */
 void metrics_on_export(void (*fn)(void *data), void *data);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counting on many threads, and the text format. */
+/* Tests of counting on many threads, and of the text format. */
 #include <math.h>
 #include <pthread.h>
 
@@ -19,7 +19,7 @@ static char *export_text(void)
     return out.data;
 }
 
-/* Whether the export has exactly this line. */
+/* Does the export contain exactly this line? */
 static bool has_line(const char *line)
 {
     struct str rest = str_of(export_text()), one;
@@ -75,7 +75,7 @@ TEST(histogram_counts_cumulative_buckets)
 {
     struct metric_series *series = metric_series(&latency, "/p");
 
-    metric_observe_us(series, 50); /* on a bound: inside it */
+    metric_observe_us(series, 50); /* equal to a bound, so inside it */
     metric_observe_us(series, 51);
     metric_observe_us(series, 2000000); /* 2 s */
     metric_observe_us(series, 60000000);
@@ -99,7 +99,7 @@ TEST(label_values_are_bounded_and_utf8)
     static char value[1000];
 
     memset(value, 'a', 255);
-    memcpy(value + 255, "\xc3\xa9 and more", 12); /* the limit falls into this character */
+    memcpy(value + 255, "\xc3\xa9 and more", 12); /* the limit falls inside this character */
     metric_add(metric_series(&family, value), 1);
     value[255] = 0;
     metric_add(metric_series(&family, "\xff\xfe"), 1);
@@ -195,7 +195,7 @@ TEST(process_metrics_are_plausible)
     CHECK(number_after(text, "process_max_fds ") >= 64);
 }
 
-/* With a file's name in the environment the export is kept there, for promtool. */
+/* If the environment names a file, the export is written there, for promtool. */
 TEST(the_export_is_well_formed)
 {
     const char *path = getenv("METRICS_TEST_OUTPUT");

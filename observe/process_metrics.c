@@ -17,7 +17,7 @@ static void put_family(struct buffer *out, const char *name, const char *kind, c
     buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
 }
 
-/* The start of a file of /proc, which is never read in parts by us. */
+/* The beginning of a file in /proc; one read is enough for the files used here. */
 static struct str read_file(const char *path, char *buffer, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -72,7 +72,7 @@ static void put_files(struct buffer *out)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct rlimit limit;
-    int count = -1; /* the directory's own descriptor is in the list */
+    int count = -1; /* the list contains the descriptor of the directory itself */
 
     if (directory) {
         for (struct dirent *entry; (entry = readdir(directory));) count += entry->d_name[0] != '.';
@@ -81,12 +81,12 @@ static void put_files(struct buffer *out)
         buffer_printf(out, "process_open_fds %d\n", count);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        put_family(out, "process_max_fds", "gauge", "Most file descriptors that may be open.");
+        put_family(out, "process_max_fds", "gauge", "Limit on open file descriptors.");
         buffer_printf(out, "process_max_fds %" PRIu64 "\n", (uint64_t)limit.rlim_cur);
     }
 }
 
-/* When the machine started, in seconds since 1970: the line `btime` of /proc/stat. */
+/* The boot time in seconds since 1970: the line `btime` of /proc/stat. */
 static bool boot_time(uint64_t *ret_seconds)
 {
     static const struct str key = {"btime ", 6};
@@ -102,8 +102,8 @@ static bool boot_time(uint64_t *ret_seconds)
 }
 
 /* Field 22 of /proc/self/stat, in clock ticks after the machine's start. The second field, the
- * program's name, may hold anything, so counting begins behind its closing bracket: there stands
- * field 3. */
+ * program's name, may contain anything, so counting starts behind its closing bracket, at field
+ * 3. */
 static void put_start_time(struct buffer *out)
 {
     char text[1024];
@@ -120,24 +120,26 @@ static void put_start_time(struct buffer *out)
                   boot + ticks / ticks_s, ticks % ticks_s * 100 / ticks_s);
 }
 
-/* What clients make the process keep. */
+/* The memory that clients make the process hold. */
 static void put_budget(struct buffer *out)
 {
     struct budget_stats stats;
 
     budget_stats(&stats);
-    put_family(out, "argosy_memory_kept_bytes", "gauge", "What clients make the process keep.");
+    put_family(out, "argosy_memory_kept_bytes", "gauge",
+               "Memory that clients make the process hold.");
     buffer_printf(out, "argosy_memory_kept_bytes %zu\n", stats.used);
     if (stats.max != SIZE_MAX) {
         put_family(out, "argosy_memory_kept_max_bytes", "gauge", "Its limit, MEMORY_MAX.");
         buffer_printf(out, "argosy_memory_kept_max_bytes %zu\n", stats.max);
     }
     put_family(out, "argosy_memory_connections_ended_total", "counter",
-               "Connections ended because they held most of what was too much.");
+               "Connections ended because they held the most memory when there was too little.");
     buffer_printf(out, "argosy_memory_connections_ended_total %" PRIu64 "\n", stats.shed);
-    put_family(out, "argosy_memory_refused_total", "counter",
-               "Requests and bodies refused because their connection held most of what was too "
-               "much.");
+    put_family(
+        out, "argosy_memory_refused_total", "counter",
+        "Requests and bodies refused because their connection held the most memory when there was too "
+        "much.");
     buffer_printf(out, "argosy_memory_refused_total %" PRIu64 "\n", stats.refused);
 }
 

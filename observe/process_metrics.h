@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 
-/* Appends the families; what the system does not tell is left out. */
+/* Appends the families; values that the system does not provide are left out. */
 void process_metrics_export(struct buffer *out);
 
 #endif

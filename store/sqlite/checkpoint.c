@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checkpoints by sqlite3_wal_checkpoint_v2: on the caller's thread, or on a thread and connection
+ * of their own. */
 #include "store/sqlite/checkpoint.h"
 
 #include <signal.h>
@@ -18,7 +20,7 @@ static void note(struct checkpoint *checkpoint, int code, int copied)
     bool fails = code != SQLITE_OK && code != SQLITE_BUSY;
 
     if (fails && !checkpoint->fails)
-        log_error(0, "store: the checkpoint failed, the log grows until it succeeds",
+        log_error(0, "store: a checkpoint failed; the write-ahead log grows until one succeeds",
                   LOG_STR("file", checkpoint->path), LOG_STR("error", sqlite3_errstr(code)));
     checkpoint->fails = fails;
     checkpoint->copied = code == SQLITE_OK && copied > 0 ? copied : 0;

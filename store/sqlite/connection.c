@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a connection, and the table of its statements. */
+/* Opens connections, keeps their table of prepared statements, and translates SQLite's errors. */
 #include "store/sqlite/connection.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "reasons.pb-c.h"
 #include "store/sqlite/wal_buffer.h"
 
-/* Statements beside the one that was asked for make room from here on. */
+/* When this many slots are full, a new statement replaces an unused one. */
 enum { STATEMENTS_FILL_MAX = STATEMENTS_MAX * 3 / 4 };
 
 struct translation {
@@ -18,7 +18,7 @@ struct translation {
     const char *advice;
 };
 
-/* The first row that fits counts, so extended codes stand before their primary ones. */
+/* The first matching row counts, so extended codes come before their primary ones. */
 static const struct translation translations[] = {
     {SQLITE_CONSTRAINT_UNIQUE, STATUS_ALREADY_EXISTS, 0, ""},
     {SQLITE_CONSTRAINT_PRIMARYKEY, STATUS_ALREADY_EXISTS, 0, ""},
@@ -34,7 +34,7 @@ static const struct translation translations[] = {
      "; check the permissions of the file and of its folder, and whether the disk is mounted "
      "read-only"},
     {SQLITE_CANTOPEN, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
-     "; check that its folder exists and may be written to"},
+     "; check that its folder exists and is writable"},
     {SQLITE_CORRUPT, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
      "; the file is damaged, restore it from a backup"},
     {SQLITE_NOTADB, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
@@ -59,13 +59,13 @@ struct status connection_error(struct arena *arena, const struct connection *con
                          connection->path, text, code);
 }
 
-/* Memory: 1 MiB of pages at most, taken as they are read. No mapping of the file: SQLite undoes it
- * whenever the log has changed, so that a shard would map and unmap with every other commit. */
+/* Memory: at most 1 MiB of pages, allocated as they are read. The file is not mapped: SQLite undoes
+ * a mapping whenever the log has changed, so a shard would map and unmap at every other commit. */
 static const char reader_setup[] = "PRAGMA cache_size = -1024;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 
-/* The writer has checkpoints made between its commits. */
+/* The writer starts checkpoints itself, between its commits. */
 static const char writer_setup[] = "PRAGMA journal_mode = WAL;"
                                    "PRAGMA synchronous = FULL;"
                                    "PRAGMA foreign_keys = ON;"
@@ -75,7 +75,7 @@ static const char writer_setup[] = "PRAGMA journal_mode = WAL;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA trusted_schema = OFF;";
 
-/* What it copies is synced as the log is. */
+/* Copied pages are synced, like the log. */
 static const char checkpointer_setup[] = "PRAGMA journal_mode = WAL;"
                                          "PRAGMA synchronous = FULL;"
                                          "PRAGMA wal_autocheckpoint = 0;";
@@ -143,16 +143,15 @@ static bool is_for(const struct statement *statement, const char *sql)
     size_t length;
 
     if (statement->sql != sql || !statement->handle) return false;
-    prepared = sqlite3_sql(statement->handle); /* without what followed its semicolon */
+    prepared = sqlite3_sql(statement->handle); /* without the text after its semicolon */
     length = strlen(prepared);
     return strncmp(prepared, sql, length) == 0 && is_blank(sql + length);
 }
 
-/* The slot for a text: the one that has it prepared, else a free one, else one to take over.
- * Statements that are in use are passed by, so one text may be prepared more than once. NULL: all
- * are in use.
+/* The slot for a text: the one that has it prepared, else a free one, else one to reuse. Statements
+ * that are in use are skipped, so one text may be prepared more than once. NULL: all are in use.
  *
- * A taken-over slot stays full, so what lies behind it in its chain is still found. */
+ * A reused slot stays full, so the slots behind it in its probe chain are still found. */
 static struct statement *find_slot(struct connection *connection, const char *sql)
 {
     size_t start = (size_t)((uintptr_t)sql * 0x9E3779B97F4A7C15u >> 32);
@@ -212,7 +211,8 @@ struct status statement_take(struct arena *arena, struct connection *connection,
 void statement_end(struct statement *statement)
 {
     if (!statement->busy) return;
-    sqlite3_reset(statement->handle); /* repeats the error of the last step, which is known */
+    sqlite3_reset(statement->handle); /* repeats the error of the last step, which has been
+                                       * handled */
     statement->busy = false;
     statement->connection->busy--;
 }

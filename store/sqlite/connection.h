@@ -5,9 +5,9 @@
  *     -> (statement_take -> statement_bind -> sqlite3_step... -> statement_end)*
  *     -> connection_close
  *
- * A statement is found again by the address of its text. The address is only the way to it: the
- * text is compared, so a reused address costs a new preparation and nothing else. The table holds
- * STATEMENTS_MAX statements; past that the ones that nobody uses make room. */
+ * A prepared statement is found again by the address of its text. The text is compared as well, so
+ * a reused address only costs a new preparation. The table holds STATEMENTS_MAX statements; beyond
+ * that unused ones are replaced. */
 #ifndef STORE_SQLITE_CONNECTION_H
 #define STORE_SQLITE_CONNECTION_H
 
@@ -23,15 +23,16 @@ enum { STATEMENTS_MAX = 128 }; /* a power of two */
 
 enum {
     CONNECTION_WRITER_BUSY_MS = 5000,
-    /* A reader waits for another process only while that one recovers the file, and holds up its
-       shard meanwhile. */
+    /* A reader waits for another process only while that one recovers the file; it blocks its shard
+     * meanwhile. */
     CONNECTION_READER_BUSY_MS = 250,
 };
 
 enum connection_role {
     CONNECTION_WRITER,
-    CONNECTION_WRITER_VOLATILE, /* of a database that dies with the process: nothing is synced */
-    CONNECTION_CHECKPOINTER,    /* beside the writer; see checkpoint.h */
+    CONNECTION_WRITER_VOLATILE, /* of a database that is deleted when the process ends: nothing is
+                                 * synced */
+    CONNECTION_CHECKPOINTER,    /* runs beside the writer; see checkpoint.h */
     CONNECTION_READER,
 };
 
@@ -41,22 +42,22 @@ struct statement {
     const char *sql; /* borrowed for the connection's life; NULL: a free slot */
     sqlite3_stmt *handle;
     struct connection *connection;
-    uint32_t lease; /* counts the times that it was taken */
+    uint32_t lease; /* how often it has been taken */
     bool busy;
 };
 
 struct connection {
     sqlite3 *handle;
     const char *path; /* borrowed, for messages */
-    int busy;         /* statements that are taken */
-    int filled;       /* slots that hold one */
+    int busy;         /* statements in use */
+    int filled;       /* slots with a statement */
     struct statement statements[STATEMENTS_MAX];
 };
 
-/* Opens the file and sets the connection up; a writer makes a file that is not there. Owned. */
+/* Opens the file and sets the connection up; a writer creates a missing file. Owned. */
 struct status connection_new(struct arena *arena, const char *path, enum connection_role role,
                              struct connection **ret_connection);
-/* NULL is fine. */
+/* Does nothing for NULL. */
 void connection_free(struct connection *connection);
 
 /* The statement for one SQL statement, ready to bind. */
@@ -68,16 +69,16 @@ struct status statement_bind(struct arena *arena, struct statement *statement, c
                              va_list values);
 void statement_end(struct statement *statement);
 
-/* Ends what was taken and not ended: what is left behind by a job or at the end of a turn. */
+/* Ends all statements that are still in use, at the end of a job or of a turn. */
 void connection_end_all(struct connection *connection);
 
-/* Runs a statement without parameters; rows are passed over. */
+/* Runs a statement without parameters; rows are ignored. */
 struct status connection_run(struct arena *arena, struct connection *connection, const char *sql);
 /* The first column of the first row; NOT_FOUND without one. */
 struct status connection_read_i64(struct arena *arena, struct connection *connection,
                                   const char *sql, int64_t *ret_value);
 
-/* The status for the connection's last error, which had the (extended) code `code`. */
+/* The status for the connection's last error, whose (extended) code is `code`. */
 struct status connection_error(struct arena *arena, const struct connection *connection, int code);
 
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an open database consists of; for this folder only.
- *
- *     reader.c   one connection a shard: point reads, the generation
+/* The parts of an open database. Private to this folder.
+ *     reader.c   one connection per shard: point reads, the generation
  *     writer.c   one thread with the one connection that writes
  *     group.c    the jobs that become one transaction
  *     wal_buffer.c   the writer's log, written in few writes
  *     checkpoint.c   copies the log back into the file
- *     lock.c     one process a database; the shop takes it before it opens one
- *     scanner.c  a lane with a few connections: scans and searches
- *     migrate.c  the schema, at the start
- *     rows.c     statements and their rows, on whichever connection */
+ *     lock.c one process per database; the shop takes the lock before it opens one
+ *     scanner.c a lane with a few connections: scans and searches
+ *     migrate.c brings the schema up to date at the start
+ *     rows.c statements and their rows, on any connection */
 #ifndef STORE_SQLITE_DATABASE_H
 #define STORE_SQLITE_DATABASE_H
 
@@ -27,13 +26,13 @@ struct scanner;
 /* One shard's side of a database; see reader.c. */
 struct reader {
     _Alignas(64) struct sqlite
-        *db; /* a cache line of its own: its neighbour belongs to another thread */
+        *db; /* aligned to a cache line, because its neighbours belong to other threads */
     struct connection *connection; /* NULL until the shard reads for the first time */
     struct shard_task turn_end;
     bool in_transaction;
-    bool looked;         /* for commits of other processes, in this transaction */
+    bool looked;         /* has checked for commits of other processes in this transaction */
     uint64_t generation; /* the transaction sees at least this one */
-    /* When it last looked: */
+    /* At the last check: */
     bool has_looked;
     uint64_t looked_generation;
     int64_t data_version;
@@ -43,7 +42,7 @@ struct sqlite {
     char *path;
     char *directory; /* of a ":memory:" database, deleted at the end; else NULL */
     _Atomic uint64_t generation;
-    struct reader *readers; /* one a shard */
+    struct reader *readers; /* one per shard */
     int reader_count;
     struct writer *writer;
     struct scanner *scanner;
@@ -52,13 +51,13 @@ struct sqlite {
 struct sqlite_tx {
     struct connection *connection;
     struct arena *arena;
-    bool tell; /* somebody is to be told of the commit */
+    bool tell; /* on_commit is to be called */
 };
 
-/* A copy of the call for another thread, with an arena of its own that is released with the call's.
+/* A copy of the call for another thread, with a separate arena that is released with the call's.
  */
 void database_lend_call(struct call *call, struct call *ret_lent);
-/* After the other thread is done. */
+/* Call it when the other thread has finished. */
 void database_return_call(struct call *call, const struct call *lent);
 
 /* Starts a query on the connection. */
@@ -70,8 +69,8 @@ struct status rows_open(struct arena *arena, struct connection *connection,
 struct status migrate(struct arena *arena, struct connection *connection,
                       const char *const *migrations);
 
-/* Takes the connection, also on failure. `generation` counts the commits. Owned; writer_free ends
- * the thread. */
+/* The connection is taken, also on failure. `generation` counts the commits. Owned; writer_free
+ * ends the thread. */
 struct status writer_new_take(struct arena *arena, struct connection *connection,
                               _Atomic uint64_t *generation, struct writer **ret_writer);
 void writer_free(struct writer *writer);

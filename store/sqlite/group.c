@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the jobs of a group in one transaction: first all together, and if one fails after it has
+ * written, again with a savepoint for each. */
 #include "store/sqlite/group.h"
 
 #include "reasons.pb-c.h"
 
-/* Undoes one job. If even that fails the whole group goes, because nobody knows what the
- * transaction holds then. */
+/* Undoes one job. If that fails too, the whole group fails, because the state of the transaction is
+ * unknown. */
 static void undo_job(struct connection *connection, struct arena *arena)
 {
     struct status st;
@@ -23,8 +25,8 @@ static void undo_group(struct connection *connection, struct arena *arena)
     invariant(!failed(st) || sqlite3_get_autocommit(connection->handle));
 }
 
-/* A foreign key that is checked at COMMIT would fail the whole group for one job's fault: so it is
- * checked here. */
+/* A deferred foreign key is checked at COMMIT, where it would fail the whole group because of one
+ * job; so it is checked here. */
 static struct status check_foreign_keys(struct arena *arena, struct connection *connection)
 {
     int broken = 0, unused;
@@ -51,7 +53,8 @@ void sqlite_tell_commit(struct sqlite_tx *tx)
     tx->tell = true;
 }
 
-/* All jobs as if none could fail. False once one has failed and has left something behind. */
+/* Runs all jobs without savepoints. False as soon as one has failed after it had written
+ * something. */
 static bool run_together(struct connection *connection, struct job *group)
 {
     for (struct job *job = group; job; job = job->next) {
@@ -64,7 +67,7 @@ static bool run_together(struct connection *connection, struct job *group)
     return true;
 }
 
-/* Each job in a savepoint of its own, so that one that fails is undone alone. */
+/* Runs each job in its own savepoint, so that a failed one is undone alone. */
 static struct status run_apart(struct connection *connection, struct arena *arena,
                                struct job *group)
 {
@@ -74,7 +77,7 @@ static struct status run_apart(struct connection *connection, struct arena *aren
         if (!failed(job->status))
             job->status = connection_run(job->call.arena, connection, "RELEASE job");
         if (failed(job->status)) undo_job(connection, arena);
-        /* Some errors make SQLite roll back everything at once. */
+        /* Some errors make SQLite roll back the whole transaction. */
         if (sqlite3_get_autocommit(connection->handle))
             return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
                                  "store %s: another write made SQLite roll back the group",

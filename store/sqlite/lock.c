@@ -16,18 +16,19 @@
 enum { TEXT_MAX = 256 };
 
 struct sqlite_lock {
-    int fd; /* -1: a program has put a VFS of its own in the system's place; there are no files */
+    int fd; /* -1: the program has replaced SQLite's VFS, and there are no files */
 };
 
 static struct status cannot(struct arena *arena, const char *name, const char *what)
 {
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                         "cannot %s the lock file %s: %s; check that its folder exists, may be "
-                         "written to and is on a file system with locks",
+                         "cannot %s the lock file %s: %s; check that its folder exists, is "
+                         "writable and is on a file system that supports locks",
                          what, name, strerror(errno));
 }
 
-/* A file that cannot be written holds the lock nevertheless; others only hear less about it. */
+/* If the file cannot be written to the lock holds nevertheless; others only learn less about its
+ * holder. */
 static void write_text(const struct sqlite_lock *lock, const char *address)
 {
     char text[TEXT_MAX];
@@ -83,7 +84,7 @@ void sqlite_lock_announce(struct sqlite_lock *lock, const char *address)
     write_text(lock, address);
 }
 
-/* The text goes first: who takes the lock next must not be taken for this process. */
+/* The text is removed first, so that the next holder is not mistaken for this process. */
 void sqlite_lock_free(struct sqlite_lock *lock)
 {
     if (!lock) return;

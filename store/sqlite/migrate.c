@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema's history. A file's user_version is the number of migrations that it has had, and
- * changes in the transaction of each; application_id says that the file is one of ours. */
+/* Runs migrations. A file's user_version is the number of migrations applied, and each one
+ * increments it in its own transaction; application_id marks the file as one of ours. */
 #include "base/str.h"
 #include "reasons.pb-c.h"
 #include "store/sqlite/database.h"
@@ -15,7 +15,7 @@ static struct status check_owner(struct arena *arena, struct connection *connect
     st = connection_read_i64(arena, connection, "SELECT count(*) FROM sqlite_schema", &tables);
     if (failed(st) || tables == 0) return st;
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                         "store %s: the file belongs to another program; name another one",
+                         "store %s: the file belongs to another program; choose a different one",
                          connection->path);
 }
 
@@ -33,7 +33,7 @@ static struct status read_version(struct arena *arena, struct connection *connec
         connection->path, (long long)*ret_version, count);
 }
 
-/* Inside a transaction. */
+/* Applies a migration inside a transaction. */
 static struct status apply(struct arena *arena, struct connection *connection, int number,
                            const char *text)
 {
@@ -49,8 +49,8 @@ static struct status apply(struct arena *arena, struct connection *connection, i
     return status_printf(arena, st.code, st.reason, "migration %d failed: %s", number, st.message);
 }
 
-/* The next migration, in a transaction of its own; another process may have been here since the
- * version was read. */
+/* Applies the next migration in its own transaction, which checks the version again, because
+ * another process may have migrated the file meanwhile. */
 static struct status step(struct arena *arena, struct connection *connection,
                           const char *const *migrations, int count, int64_t *ret_version)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One moment of several databases: see moment.h.
+/* Consistent copies of several databases; see moment.h.
  *
- * Each has two connections here: one holds the write lock, the other begins to read while it is
- * held. Locks are tried for in a tight loop, because SQLite has no queue for them: a writer under
- * load gives its lock back for some ten microseconds between two groups. A writer locks no
- * database but its own, so nobody waits for another in a circle. */
+ * Each database has two connections here: one holds the write lock, the other begins to read while
+ * it is held. The locks are polled in a tight loop, because SQLite has no queue for them: a writer
+ * under load releases its lock for only some ten microseconds between two groups. A writer locks no
+ * database but its own, so there are no deadlocks. */
 #include "store/sqlite/moment.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@
 
 enum {
     STEP_PAGES = 256, /* 1 MiB of a copy */
-    PAUSE_US = 20000, /* after an attempt that failed, for the writers */
-    SPIN_US = 5000,   /* of an attempt, without a pause between two tries */
+    PAUSE_US = 20000, /* after a failed attempt, so that writers can proceed */
+    SPIN_US = 5000,   /* of one attempt, during which the locks are polled without a pause */
     TRY_AGAIN_US = 50,
 };
 
@@ -73,7 +73,7 @@ static struct status open_source(struct arena *arena, struct source *source)
     if (!failed(st)) st = connection_read_i64(arena, source->reader, "PRAGMA application_id", &id);
     if (failed(st) || id == SQLITE_APPLICATION_ID) return st;
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                         "store %s: the file belongs to another program; name another one",
+                         "store %s: the file belongs to another program; choose a different one",
                          source->path);
 }
 
@@ -103,7 +103,8 @@ static int lock(struct source *source, int64_t until_us)
     }
 }
 
-/* All write locks, or none. The first is waited for as long as it takes: nobody is held then. */
+/* Takes all write locks, or none. The wait for the first one has no limit, because nothing is held
+ * during it. */
 static int lock_all(struct sqlite_moment *moment, int64_t end_us, size_t *ret_index,
                     int64_t *ret_held_since_us)
 {
@@ -123,7 +124,7 @@ static int lock_all(struct sqlite_moment *moment, int64_t end_us, size_t *ret_in
     return SQLITE_OK;
 }
 
-/* A read transaction sees the database as it is at its first read. */
+/* A read transaction sees the database as of its first read. */
 static struct status begin_reading(struct arena *arena, struct source *source)
 {
     int64_t pages, page_size;
@@ -222,7 +223,7 @@ static struct status copy_error(struct arena *arena, const char *path, const cha
                          full ? "; make room on its disk" : "");
 }
 
-/* The reader is inside its transaction, so all steps see one state. */
+/* The reader is inside its transaction, so all steps see the same state. */
 static int copy_pages(const struct source *source, sqlite3 *copy,
                       const struct sqlite_progress *progress)
 {
@@ -262,7 +263,7 @@ struct status sqlite_moment_copy(struct arena *arena, struct sqlite_moment *mome
 
 /* ---- checking ---- */
 
-/* "immutable" has SQLite take no locks and make no files beside it. */
+/* "immutable" makes SQLite take no locks and create no files beside the copy. */
 static char *immutable_uri(struct arena *arena, const char *path)
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of consistent copies of several databases. */
 #include "store/sqlite/moment.h"
 
 #include <pthread.h>
@@ -15,7 +16,7 @@ static const char *const counter[] = {
     0,
 };
 
-/* Databases between the two, so that some time passes between the readings of these. */
+/* Databases between the two, so that some time passes between reading the first and the last. */
 enum { FILLERS = 20 };
 
 static struct {
@@ -71,7 +72,7 @@ static sqlite3 *open_raw(const char *path)
     return handle;
 }
 
-/* Counts in the first database, then in the second: at no moment are they more than one apart. */
+/* Counts in the first database, then in the second: they never differ by more than one. */
 static void *write_both(void *data)
 {
     static const char add[] = "UPDATE counter SET value = value + 1";
@@ -98,7 +99,7 @@ static void copy_both(struct arena *arena, const char *first, const char *last)
     paths[FILLERS + 1] = last;
     CHECK_OK(sqlite_moment_new(arena, paths, FILLERS + 2, &moment));
     CHECK_OK(sqlite_moment_copy(arena, moment, 0, place.copy, &nobody));
-    usleep(500); /* writers go on between two copies */
+    usleep(500); /* writers continue between two copies */
     CHECK_OK(sqlite_moment_copy(arena, moment, FILLERS + 1, place.other, &nobody));
     sqlite_moment_free(moment);
 }
@@ -115,7 +116,7 @@ TEST(copies_of_two_databases_are_of_one_moment)
     place.running = true;
     pthread_create(&writer, 0, write_both, 0);
     for (int round = 0; round < 60; round++) {
-        /* In both orders: a copy of one after the other would be caught in one of them. */
+        /* In both orders: copying one after the other would show in one of them. */
         bool turned = round % 2;
         copy_both(&arena, turned ? place.second : place.first, turned ? place.first : place.second);
         int64_t one = read_number(place.copy, "SELECT value FROM counter");
@@ -144,7 +145,7 @@ static void note_progress(void *data, int64_t copied)
     *last = copied;
 }
 
-TEST(a_copy_is_private_and_whole_and_says_how_far_it_is)
+TEST(a_copy_is_private_and_complete_and_reports_progress)
 {
     const char *paths[] = {place.first};
     struct sqlite_moment *moment;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading on the shards.
+/* Reads on the shards.
  *
  * Beginning a read transaction costs about as much as a point read, so one serves all reads of a
  * turn of the loop:
  *
  *     first read of the turn:  BEGIN            turn's end:  COMMIT
  *
- * Read-your-writes. The writer adds one to `generation` after a commit and before it wakes anybody.
- * A reader loads the number, then begins; so its transaction sees that commit and all before it,
- * perhaps more. Before each later read it loads the number again and, if it is another one, begins
- * anew. Whoever learned of a commit, from its own sqlite_write or from somebody who was told,
- * learned after the addition, so his next read finds the new number.
+ * Read-your-writes. The writer increments `generation` after a commit and before it answers its
+ * jobs. A reader loads the number, then begins its transaction, which thus sees that commit and all
+ * earlier ones, perhaps more. Before each later read it loads the number again and, if it has
+ * changed, begins a new transaction. A fiber can learn of a commit, through sqlite_write or from
+ * another fiber, only after the increment, so its next read finds the new number.
  *
- * One exception: while rows are open their transaction stays, because rows must not change under
- * the feet of who reads them. These rows were begun by the fiber that is running now, since no
- * fiber keeps rows over a suspension, and it has not waited for a write since. */
+ * One exception: while rows are open their transaction stays, because rows must not change while
+ * they are read. Such rows belong to the running fiber, since no fiber keeps rows across a
+ * suspension, and so it has not waited for a write in the meantime. */
 #include "base/race_window.h"
 #include "store/sqlite/database.h"
 
@@ -24,7 +24,7 @@ static struct reader *reader_of(const struct call *call, struct sqlite *db)
     return &db->readers[call->shard->index];
 }
 
-/* Ending a transaction that only read cannot fail; should it, the next BEGIN says so. */
+/* Ending a read transaction cannot fail; if it did, the next BEGIN would report it. */
 static void end_transaction(struct arena *arena, struct reader *reader)
 {
     struct status st;
@@ -45,7 +45,7 @@ static void on_turn_end(void *data)
     arena_release(&arena);
 }
 
-/* Sees to it that a transaction is open that sees all commits up to now. */
+/* Makes sure that the open transaction sees all commits up to now. */
 static struct status refresh(const struct call *call, struct reader *reader)
 {
     uint64_t generation = atomic_load_explicit(&reader->db->generation, memory_order_acquire);
@@ -87,9 +87,9 @@ struct status sqlite_read(const struct call *call, struct sqlite *db, struct sql
     return st;
 }
 
-/* Looks whether the file has changed since this reader last looked although `generation` has not:
- * then another process wrote it. (Or this process's writer has committed and not counted yet. It
- * will, and one number more does no harm.) */
+/* Checks whether the file has changed since this reader last checked although `generation` has not:
+ * then another process has written it. (Or this process's writer has committed and not yet
+ * incremented the number. It will, and one extra increment does no harm.) */
 static struct status look(const struct call *call, struct reader *reader, bool *ret_foreign)
 {
     int64_t version;
@@ -115,14 +115,13 @@ uint64_t sqlite_generation(const struct call *call, struct sqlite *db)
     st = refresh(call, reader);
     if (!failed(st) && !reader->looked) st = look(call, reader, &foreign);
     if (!failed(st) && foreign) {
-        /* The number of the transaction stays what it was before the transaction began, so it
-         * begins once more. */
+        /* The transaction's number remains the one from before it began, so it begins once more. */
         atomic_fetch_add(&db->generation, 1);
         st = refresh(call, reader);
-        /* What is looked at next time must be compared with this transaction, not with the one
-         * before it: else the next change from outside would pass for one of ours. */
+        /* The next check must compare with this transaction, not with the one before it: else the
+         * next change by another process would be mistaken for one of ours. */
         if (!failed(st)) st = look(call, reader, &foreign);
     }
-    /* A database that cannot be read is one whose state nobody may rely on. */
+    /* If the database cannot be read its state is unknown, so caches must not be used. */
     return failed(st) ? atomic_fetch_add(&db->generation, 1) + 1 : reader->generation;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements with values, and the rows that they answer. */
+/* Runs statements with values and reads their rows. */
 #include "store/sqlite/database.h"
 
 struct status rows_open(struct arena *arena, struct connection *connection,
@@ -51,7 +51,7 @@ struct status sqlite_exec(struct sqlite_tx *tx, int *ret_changes, const char *sq
     return rows.status;
 }
 
-/* The statement, if it still is for these rows. */
+/* The statement, if it still belongs to these rows. */
 static sqlite3_stmt *handle_of(const struct sqlite_rows *rows)
 {
     struct statement *statement = rows->statement;
@@ -68,7 +68,7 @@ bool sqlite_next(struct sqlite_rows *rows)
     if (!handle) {
         rows->statement = 0;
         rows->status = status_make(STATUS_INTERNAL, 0,
-                                   "rows were kept over a suspension or past their job");
+                                   "rows were used after a suspension or after their job");
         return false;
     }
     code = sqlite3_step(handle);

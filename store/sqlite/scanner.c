@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scans and searches: longer than a shard may wait, so they run in a lane, on connections that the
- * lane's threads share out among themselves. Audits have a lane of their own. */
+/* Scans and searches: they take too long for a shard, so they run in a lane, on connections that
+ * the lane's threads share. Audits have their own lane. */
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,9 +14,10 @@ enum {
     SCAN_QUEUE_MAX = 256,
     AUDIT_THREADS = 1,
     AUDIT_QUEUE_MAX = 16,
-    AUDIT_NICE = 19, /* of all threads the last */
+    AUDIT_NICE = 19, /* the lowest priority */
     CONNECTIONS_MAX = SCAN_THREADS + AUDIT_THREADS,
-    SCAN_STEPS = 4096, /* of SQLite's machine, between two looks whether it is over */
+    SCAN_STEPS = 4096, /* steps of SQLite's virtual machine between two checks for deadline and
+                        * cancellation */
 };
 
 struct scanner {
@@ -33,7 +34,7 @@ struct scan {
     sqlite_scan_job *job;
     void *data;
     struct status status;
-    atomic_bool abandoned; /* nobody wants its answer any more */
+    atomic_bool abandoned; /* its result is not needed any more */
 };
 
 struct scanner *scanner_new(const char *path)
@@ -58,7 +59,8 @@ void scanner_free(struct scanner *scanner)
     free(scanner);
 }
 
-/* There are never more connections than threads, because a thread gives back what it has taken. */
+/* There are never more connections than threads, because a thread returns the one that it has
+ * taken. */
 static struct status take_connection(struct arena *arena, struct scanner *scanner,
                                      struct connection **ret_connection)
 {
@@ -123,7 +125,7 @@ static void run_scan(void *data)
     give_back(scan->scanner, connection);
 }
 
-/* Priority is a thread's own in Linux, and this thread does nothing else; a simulation has no
+/* In Linux the priority is per thread, and this thread runs only audits; a simulation has no
  * threads. */
 static void run_audit(void *data)
 {
@@ -140,7 +142,7 @@ static struct status run_in(struct call *call, struct lane *lane, void (*run)(vo
     st = lane_run_interruptible(call, lane, run, abandon, scan);
     database_return_call(call, &scan->call);
     if (!failed(st) && atomic_load_explicit(&scan->abandoned, memory_order_relaxed))
-        st = call_check(call); /* SQLite only says that it was interrupted */
+        st = call_check(call); /* SQLite only reports that it was interrupted */
     return failed(st) ? st : scan->status;
 }
 

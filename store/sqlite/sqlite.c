@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, closing and checking a database. */
+/* Opens, closes and verifies a database. */
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -10,16 +10,16 @@
 #include "reasons.pb-c.h"
 #include "store/sqlite/database.h"
 
-/* SQLite's memory statistics are one lock for all threads, and nobody reads them. */
+/* SQLite's memory statistics take a lock that all threads share, and they are not used. */
 static void configure(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_initialize();
 }
 
-/* Makes a file that only we may read, as its log then is too. One that exists is left alone:
- * opening and closing it here would drop the locks that this process may hold on it. Where a
- * program has put a VFS of its own in the system's place, SQLite makes the file when it opens it.
+/* Creates the file with mode 0600, which SQLite then uses for its log too. An existing file is left
+ * alone: opening and closing it here would drop the locks that this process may hold on it. If the
+ * program has replaced SQLite's VFS, SQLite creates the file when it opens it.
  */
 static struct status make_file(struct arena *arena, const char *path)
 {
@@ -28,10 +28,11 @@ static struct status make_file(struct arena *arena, const char *path)
     if (strncmp(sqlite3_vfs_find(0)->zName, "unix", 4) != 0) return status_ok();
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST)
-        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "store %s: cannot make the file: %s; check that its folder exists and "
-                             "may be written to",
-                             path, strerror(errno));
+        return status_printf(
+            arena, STATUS_FAILED_PRECONDITION, 0,
+            "store %s: cannot create the file: %s; check that its folder exists and "
+            "is writable",
+            path, strerror(errno));
     if (fd >= 0) close(fd);
     return status_ok();
 }
@@ -43,7 +44,7 @@ static struct status make_directory(struct arena *arena, struct sqlite *db)
     char *directory = arena_printf(arena, "%s/argosy-XXXXXX",
                                    parent && parent[0] ? parent : "/tmp");
 
-    if (!mkdtemp(directory)) return status_errno(arena, errno, "make a temporary folder");
+    if (!mkdtemp(directory)) return status_errno(arena, errno, "create a temporary folder");
     db->directory = strdup(directory);
     db->path = strdup(arena_printf(arena, "%s/memory.db", directory));
     invariant(db->directory && db->path);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process that is killed while it writes: nothing that it was told to be committed is missing
- * afterwards.
+/* Tests that a process killed while it writes loses no acknowledged commit.
  *
- * The child writes rows from many fibers and tells each acknowledged one through a pipe; the parent
- * kills it at some moment, opens the file and looks for them. (A kill loses no page that the kernel
- * has; that commits are synced is for SQLite's synchronous=FULL to keep, and is checked here as a
- * setting.) */
+ * The child writes rows from many fibers and reports each acknowledged one through a pipe; the
+ * parent kills it at some moment, opens the file and looks for them. (A kill does not lose pages
+ * that the kernel has. Syncing commits is up to SQLite's synchronous=FULL; here only the setting is
+ * checked.) */
 #include "store/sqlite/sqlite_testing.h"
 
 #include <poll.h>
@@ -53,14 +52,14 @@ static void run_child(const char *path, int first_id, int fd)
     _exit(4);
 }
 
-/* Reads what was acknowledged until the pipe ends; kills the child after kill_ms. Returns how many.
+/* Reads acknowledgements until the pipe ends; kills the child after kill_ms. Returns their number.
  */
 static int listen_and_kill(pid_t child, int fd, int kill_ms)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     int count = 0, id, status;
 
-    /* The time runs from the first row on, so that a slow start is not all that is tested. */
+    /* The time runs from the first row, so that a slow start does not use it up. */
     poll(&waiting, 1, 20000);
     usleep((useconds_t)kill_ms * 1000);
     kill(child, SIGKILL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process a database. */
+/* Tests of the lock that admits one process per database. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,7 +60,7 @@ static pid_t start_holder(void)
     return pid;
 }
 
-TEST(a_second_process_is_told_of_the_first_until_that_one_is_killed)
+TEST(a_second_process_learns_of_the_first_until_that_one_is_killed)
 {
     struct sqlite_holder holder = {0};
 
@@ -77,7 +77,7 @@ TEST(a_second_process_is_told_of_the_first_until_that_one_is_killed)
     end();
 }
 
-TEST(a_lock_is_for_one_within_a_process_too_and_can_be_given_back)
+TEST(a_lock_is_exclusive_within_a_process_too_and_can_be_released)
 {
     struct sqlite_holder holder = {0};
 
@@ -93,7 +93,7 @@ TEST(a_lock_is_for_one_within_a_process_too_and_can_be_given_back)
     end();
 }
 
-TEST(a_folder_that_is_not_there_is_named)
+TEST(a_missing_folder_of_the_lock_is_named)
 {
     struct sqlite_holder holder;
     struct sqlite_lock *lock;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: new files, migrations, and files that must be refused. */
+/* Tests of opening: new files, migrations, and files that must be refused. */
 #include "store/sqlite/sqlite_testing.h"
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static int64_t items_of(const char *path, const char *const *migrations)
     return counted;
 }
 
-/* The status of an opening that is to fail, and whose message must name the file. */
+/* The status of an attempt to open that must fail with a message that names the file. */
 static struct status refusal_of(const char *path, const char *const *migrations)
 {
     static char message[512];
@@ -53,7 +53,7 @@ static struct status refusal_of(const char *path, const char *const *migrations)
     return st;
 }
 
-TEST(a_new_file_is_ours_alone_and_migrated)
+TEST(a_new_file_is_private_and_migrated)
 {
     char path[64];
     struct stat file;

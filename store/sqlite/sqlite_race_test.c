@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many fibers on several shards: what the writer promises to each of them. */
+/* Tests of the writer's promises with many fibers on several shards. */
 #include "store/sqlite/sqlite_testing.h"
 
 #include <semaphore.h>
@@ -41,14 +41,14 @@ static void read_own_writes(struct call *call, int number)
     }
 }
 
-TEST(everybody_reads_his_own_writes)
+TEST(every_fiber_reads_its_own_writes)
 {
     scene_open(SHARDS, ":memory:", schema);
     scene_play(FIBERS, read_own_writes);
     scene_close();
 }
 
-/* acked[i] is the least that counter i must show to anybody who looks now. */
+/* acked[i] is the lowest value that a reader of counter i may see now. */
 static _Atomic int acked[FIBERS];
 
 static void write_and_tell(struct call *call, int number)
@@ -64,7 +64,7 @@ static void watch(struct call *call, int number)
     int id = number % (FIBERS / 2), least;
 
     do {
-        /* Twice in a row, so that the second time finds a transaction open from before the commit.
+        /* Twice in a row, so that the second write finds a transaction open from before the commit.
          */
         for (int i = 0; i < 2; i++) {
             least = atomic_load(&acked[id]);
@@ -74,8 +74,7 @@ static void watch(struct call *call, int number)
     } while (least < ROUNDS);
 }
 
-/* Shards read while the writer commits: one cannot tell the first half of the fibers from the
- * second by their shards. */
+/* Shards read while the writer commits. Writing and watching fibers are spread over all shards. */
 static void write_or_watch(struct call *call, int number)
 {
     if (number < FIBERS / 2)
@@ -84,7 +83,7 @@ static void write_or_watch(struct call *call, int number)
         watch(call, number);
 }
 
-TEST(what_one_shard_was_told_every_shard_reads)
+TEST(a_commit_known_to_one_shard_is_read_by_every_shard)
 {
     memset(acked, 0, sizeof(acked));
     scene_open(SHARDS, ":memory:", schema);
@@ -163,7 +162,7 @@ TEST(jobs_of_one_group_fail_alone_and_groups_are_larger_than_one)
     CHECK_INT(stats.jobs, >, stats.commits * 2);
 }
 
-/* Holds the writer up until the test lets it go. */
+/* Blocks the writer until the test opens the gate. */
 static sem_t gate, reached;
 
 static struct status wait_at_gate(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -179,7 +178,7 @@ static void open_gates(void)
     sem_init(&reached, 0, 0);
 }
 
-/* Lets the writer go on once so many jobs wait behind the one that holds it up. */
+/* Opens the gate once this many jobs wait behind the blocked one. */
 static void open_gate_behind(struct call *call, size_t jobs)
 {
     struct sqlite_stats stats;
@@ -228,8 +227,8 @@ static void expect_nothing(struct call *call, int number)
     EXPECT(scene_number(call, "SELECT count(*) FROM counter") == 1);
 }
 
-/* INSERT OR ROLLBACK ends the transaction that all of the group share: nobody may be told that his
- * write is kept. */
+/* INSERT OR ROLLBACK ends the transaction of the whole group: no job may be reported as
+ * committed. */
 TEST(when_sqlite_rolls_back_the_group_all_of_it_fails)
 {
     open_gates();
@@ -257,7 +256,7 @@ static void break_a_key_in_a_group(struct call *call, int number)
     EXPECT(st.code == (number == 2 ? STATUS_FAILED_PRECONDITION : STATUS_OK));
 }
 
-/* A deferred key is checked by COMMIT, which is everybody's. */
+/* A deferred key is checked by COMMIT, which the whole group shares. */
 TEST(a_broken_deferred_key_fails_its_job_alone)
 {
     struct sqlite_stats stats;
@@ -293,7 +292,7 @@ static void wait_with_deadlines(struct call *call, int number)
 
     if (number == 0) {
         EXPECT_OK(sqlite_write(call, scene.db, wait_at_gate, 0));
-        /* Begun jobs are waited for, whatever the deadline. */
+        /* The caller waits for a job that has begun, whatever the deadline. */
         call_init_child(&child, call, 10);
         EXPECT_OK(sqlite_write(&child, scene.db, slow, &number));
         EXPECT(child.deadline_us < clock_monotonic_us());
@@ -392,7 +391,7 @@ static void add_one(struct call *call, void *data)
     EXPECT(!failed(st) || st.code == STATUS_CANCELLED);
 }
 
-/* The writer pauses for company after a group of several; meanwhile its only job is withdrawn. */
+/* After a group of several jobs the writer pauses for more; meanwhile its only job is withdrawn. */
 static void withdraw_while_it_pauses(struct call *call, int number)
 {
     enum { TRIES = 5, TOGETHER = 4, AFTER_THE_PAUSE_US = 10000 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer and the scanner in a simulation: no thread of theirs, the same promises. */
+/* Tests of the writer and the scanner in a simulation: without threads, but with the same
+ * promises. */
 #include "fiber/simulation.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements, values, jobs and their errors, one fiber at a time. */
+/* Tests of statements, values, jobs and their errors, one fiber at a time. */
 #include "store/sqlite/sqlite_testing.h"
 
 #include <sys/stat.h>
@@ -14,7 +14,7 @@ static const char *const schema[] = {
     0,
 };
 
-/* Plays fn on one fiber and a fresh database. */
+/* Runs fn on one fiber with a new database. */
 static void play(void (*fn)(struct call *call, int number))
 {
     scene_open(1, ":memory:", schema);
@@ -204,14 +204,14 @@ static void check_statements(struct call *call, int number)
     for (int i = 0; i < 100; i++) EXPECT(scene_number(call, "SELECT 2") == 2);
     EXPECT(connection->filled == filled + 1);
 
-    /* An address that comes back with another text. */
+    /* The same address with a different text. */
     for (int i = 0; i < 100; i++) {
         snprintf(text, sizeof(text), "SELECT %d", i * 11);
         EXPECT(scene_number(call, text) == i * 11);
     }
 }
 
-TEST(statements_are_prepared_once_and_told_apart_by_text)
+TEST(statements_are_prepared_once_and_distinguished_by_text)
 {
     play(check_statements);
 }
@@ -227,7 +227,7 @@ static void check_many_statements(struct call *call, int number)
     EXPECT(scene.db->readers[0].connection->filled <= STATEMENTS_MAX);
 }
 
-TEST(more_statements_than_fit_make_room_for_each_other)
+TEST(more_statements_than_fit_replace_each_other)
 {
     play(check_many_statements);
 }
@@ -313,7 +313,7 @@ static void check_outside_twice(struct call *call, int number)
     sqlite3_close(outside);
 }
 
-TEST(each_of_several_changes_from_outside_in_a_row_is_noticed)
+TEST(each_of_several_successive_changes_from_outside_is_noticed)
 {
     play(check_outside_twice);
 }
@@ -379,7 +379,7 @@ static void check_full_and_readonly(struct call *call, int number)
     EXPECT(scene_number(call, "SELECT count(*) FROM item") == 2);
 }
 
-TEST(a_full_and_a_readonly_store_are_told_apart)
+TEST(a_full_and_a_readonly_store_are_distinguished)
 {
     play(check_full_and_readonly);
 }
@@ -392,7 +392,7 @@ static void check_busy(struct call *call, int number)
     run_outside(outside, "BEGIN IMMEDIATE");
     expect_status(scene_write(call, "INSERT INTO item (id) VALUES (1)"), STATUS_UNAVAILABLE,
                   ARGOSY__REASON__STORE_BUSY);
-    EXPECT(scene_number(call, "SELECT count(*) FROM item") == 0); /* readers go on */
+    EXPECT(scene_number(call, "SELECT count(*) FROM item") == 0); /* readers continue */
     run_outside(outside, "COMMIT");
     EXPECT_OK(scene_write(call, "INSERT INTO item (id) VALUES (1)"));
     sqlite3_close(outside);
@@ -461,7 +461,7 @@ static void cancel_scan(struct call *call, int number)
     struct str text;
 
     EXPECT_OK(fiber_group_start(call, &group, scan_for_ever, 0));
-    EXPECT_OK(fiber_sleep(call, 20000)); /* a thread has it by now */
+    EXPECT_OK(fiber_sleep(call, 20000)); /* a thread is running it by now */
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);
     EXPECT_OK(sqlite_scan(call, scene.db, collect, &text));
@@ -512,7 +512,7 @@ static void rest(struct call *call, int number)
     EXPECT(file_size("") > 5 * MIB);
 }
 
-TEST(the_log_is_checkpointed_when_nobody_writes_for_a_while)
+TEST(the_log_is_checkpointed_when_there_are_no_writes_for_a_while)
 {
     play(rest);
 }
@@ -534,12 +534,12 @@ TEST(a_memory_database_leaves_nothing_behind)
     CHECK(access(folder, F_OK) != 0);
 }
 
-/* ---- telling of commits ---- */
+/* ---- announcing commits ---- */
 
 static _Atomic int told;
 
 /* On the writer thread. */
-static void count_told(void *data)
+static void count_announced(void *data)
 {
     told++;
 }
@@ -559,7 +559,7 @@ static void check_telling(struct call *call, int number)
     int fails = 0;
 
     told = 0;
-    sqlite_on_commit(scene.db, count_told, 0);
+    sqlite_on_commit(scene.db, count_announced, 0);
     EXPECT_OK(scene_write(call, "INSERT INTO item (name) VALUES ('a')"));
     EXPECT(told == 0);
     EXPECT_OK(sqlite_write(call, scene.db, insert_and_tell, &fails));
@@ -569,7 +569,7 @@ static void check_telling(struct call *call, int number)
     EXPECT(told == 1);
 }
 
-TEST(a_commit_is_told_of_if_a_job_asked_for_it)
+TEST(a_commit_is_announced_if_a_job_asked_for_it)
 {
     play(check_telling);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of this folder: a scene is a database and shards with fibers that play on it.
+/* For the tests of this folder: a scene is a database and shards with fibers that use it.
  *
  *     scene_open(2, ":memory:", migrations);
  *     scene_play(100, fn);           fn(call, i) on 100 fibers, spread over the shards; returns

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The VFS: log files collect consecutive writes in a buffer; all other files and methods go
+ * straight to the VFS below. */
 #include "store/sqlite/wal_buffer.h"
 
 #include <pthread.h>
@@ -11,12 +13,12 @@
 /* SQLite's VFS for Unix takes less than 128 KiB in one write. */
 enum { BUFFER_SIZE = 124 * 1024 };
 
-/* A log. The file below stands behind it in the same memory. */
+/* A log. The file of the VFS below follows it in the same memory. */
 struct wal_file {
     sqlite3_file base;
     sqlite3_file *below;
-    unsigned char *buffer; /* made at the first write */
-    sqlite3_int64 start;   /* where in the file it belongs */
+    unsigned char *buffer; /* allocated at the first write */
+    sqlite3_int64 start;   /* its offset in the file */
     int size;
 };
 
@@ -35,7 +37,7 @@ static int flush(sqlite3_file *file)
     int size = wal->size;
 
     if (size == 0) return SQLITE_OK;
-    wal->size = 0; /* also on failure: SQLite writes it anew or not at all */
+    wal->size = 0; /* also on failure: SQLite then writes it again or rolls back */
     return wal->below->pMethods->xWrite(wal->below, wal->buffer, size, wal->start);
 }
 
@@ -146,7 +148,7 @@ static const sqlite3_io_methods wal_methods = {
 
 /* ---- the VFS ---- */
 
-/* Everything but logs is opened by the VFS below and is its own file. */
+/* Everything but logs is opened by the VFS below without a wrapper. */
 static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
                      int *ret_flags)
 {
@@ -160,7 +162,7 @@ static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
     return code;
 }
 
-/* The methods of a VFS are given the VFS; all others are the one's below, which takes its own. */
+/* The remaining methods are those of the VFS below, and must be given that VFS. */
 static int delete_file(sqlite3_vfs *self, const char *name, int sync)
 {
     sqlite3_vfs *under = self->pAppData;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer lane: one thread, one connection, one transaction for everybody who waits.
+/* The writer: one thread, one connection, and one transaction for all jobs that wait.
  *
  *     fibers                      writer thread
  *     sqlite_write: queue, wait   take all that wait (GROUP_MAX at most)
@@ -9,19 +9,21 @@
  *     answered  <---------------- one message to each shard of the group
  *                                 checkpoint, if it is time
  *
- * Who commits together pays together. So under load a group pauses until as many jobs wait as the
- * one before had, or PAUSE_US have passed since that one began; while all that wait are patient
- * calls', which nobody waits for, until PAUSE_PATIENT_JOBS do, or PAUSE_PATIENT_US have passed.
+ * Jobs that commit together share the cost. So under load the writer pauses until as many jobs wait
+ * as the previous group had, or until PAUSE_US have passed since that one began. While all waiting
+ * jobs belong to patient calls, it pauses until there are PAUSE_PATIENT_JOBS of them, or until
+ * PAUSE_PATIENT_US have passed.
  *
- * A job's life: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. The step out of QUEUED is
- * taken under the mutex, so a job is either withdrawn or waited for, never both.
+ * The states of a job: QUEUED -> (withdrawn by its fiber, or) BEGUN -> answered. A job leaves
+ * QUEUED under the mutex, so it is either withdrawn or waited for, never both.
  *
- * Checkpoints copy the log (WAL) back into the file, each page once however often the log has it.
- * SQLite would do it inside a COMMIT, while a group waits for its answer; here it is done after the
- * answers, once the log has IDLE pages and nobody has come for QUIET_US, or LOADED pages in any
- * case: then beside the groups, and only the rest between two of them.
+ * Checkpoints copy the log (WAL) back into the file; each page is copied once, no matter how often
+ * it is in the log. SQLite would do this inside a COMMIT, while a group waits for its answer. Here
+ * it happens after the answers: once the log has CHECKPOINT_IDLE_PAGES pages and no job has come
+ * for CHECKPOINT_QUIET_US, or in any case at CHECKPOINT_LOADED_PAGES, then concurrently with the
+ * groups, and only the rest between two of them.
  *
- * In a simulation there is no thread: a timer of the shard takes a group, and later answers it. */
+ * In a simulation there is no thread: a timer of the shard commits a group and later answers it. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -38,7 +40,7 @@
 
 enum {
     GROUP_MAX = 512,
-    PAUSE_JOBS_MIN = 3, /* a smaller group is no load */
+    PAUSE_JOBS_MIN = 3, /* a smaller group does not count as load */
     PAUSE_US = 1000,
     PAUSE_PATIENT_US = 2000,
     PAUSE_PATIENT_JOBS = 64,
@@ -50,26 +52,26 @@ enum {
 struct writer {
     struct connection *connection;
     _Atomic uint64_t *generation;
-    struct arena arena; /* the thread's own, emptied after each group */
+    struct arena arena; /* used by the thread only; reset after each group */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t filled;
     /* Under the mutex: */
     struct job *first, *last;
     size_t waiting;
-    size_t urgent; /* those of them that are not patient */
-    size_t wanted; /* the thread is woken when so many wait */
+    size_t urgent; /* those that are not patient */
+    size_t wanted; /* the thread is woken when this many wait */
     bool stopping;
-    /* The thread's own: */
-    size_t group_size;      /* of the group before */
-    int64_t group_began_us; /* when that one began */
+    /* Used by the thread only: */
+    size_t group_size;      /* of the previous group */
+    int64_t group_began_us; /* when the previous group began */
     int log_pages;          /* in the WAL after the last commit */
     struct checkpoint checkpoint;
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
-    struct job *committed; /* a group that is not answered yet */
+    struct job *committed; /* a group that has not been answered yet */
     unsigned simulated_groups;
-    /* Who is told of commits; set before the first job. */
+    /* Called after announced commits; set before the first job. */
     void (*on_commit)(void *data);
     void *on_commit_data;
 
@@ -80,12 +82,13 @@ struct writer {
 
 static struct metric commits = METRIC_COUNTER("argosy_sqlite_commits_total",
                                               "Groups that were committed.", "database");
-static struct metric jobs = METRIC_COUNTER("argosy_sqlite_jobs_total", "Jobs of the writer.",
+static struct metric jobs = METRIC_COUNTER("argosy_sqlite_jobs_total", "Jobs that the writer ran.",
                                            "database");
 static struct metric jobs_failed = METRIC_COUNTER(
     "argosy_sqlite_jobs_failed_total", "Jobs of the writer that were rolled back.", "database");
 static struct metric commit_time = METRIC_DURATION(
-    "argosy_sqlite_commit_seconds", "Duration of a group, from BEGIN to the disk.", "database");
+    "argosy_sqlite_commit_seconds", "Duration of a group, from BEGIN until it is on the disk.",
+    "database");
 static struct metric waiting = METRIC_GAUGE("argosy_sqlite_waiting",
                                             "Jobs that wait for the writer.", "database");
 
@@ -125,7 +128,7 @@ static void tell(const struct writer *writer, const struct job *group)
     if (group) writer->on_commit(writer->on_commit_data);
 }
 
-/* A simulation runs some groups twice, to show that jobs bear it. */
+/* A simulation runs some groups twice, to test that jobs tolerate it. */
 static bool simulates_failure(struct writer *writer)
 {
     enum { ONE_IN = 3 };
@@ -161,7 +164,7 @@ static void run_group(struct writer *writer, struct job *group)
     arena_reset(&writer->arena);
 }
 
-/* On the shard's thread. A woken fiber may return at once, and its job is gone then. */
+/* On the shard's thread. A woken fiber may return at once, and its job no longer exists then. */
 static void answer(struct shard *shard, void *data)
 {
     struct job *next;
@@ -197,7 +200,7 @@ static void answer_group(struct job *group)
     }
 }
 
-/* Under the mutex. The clock may be a test's, which jumps: no pause is longer than it may be. */
+/* Under the mutex. A test's clock may jump, so each pause is bounded. */
 static void pause_for_more(struct writer *writer)
 {
     struct timespec until;
@@ -216,14 +219,16 @@ static void pause_for_more(struct writer *writer)
     writer->wanted = 1;
 }
 
-/* A long log is copied beside the next groups. What they have added to it meanwhile is little, and
- * is copied before the one after, so that the log can begin anew. */
+/* A long log is copied concurrently with the next groups. They add only little to it meanwhile,
+ * which is copied before the following group, so that the log can be restarted. */
 static void checkpoint_from(struct writer *writer, int log_pages)
 {
     struct checkpoint *checkpoint = &writer->checkpoint;
 
     if (checkpoint_is_running(checkpoint)) return;
-    if (checkpoint->copied > writer->log_pages) checkpoint->copied = 0; /* of the log before */
+    if (checkpoint->copied > writer->log_pages)
+        checkpoint->copied = 0; /* counts pages of the
+                                                                         * previous log */
     if (writer->log_pages < log_pages) return;
     if (writer->log_pages - checkpoint->copied >= CHECKPOINT_LOADED_PAGES && !simulation_is_on() &&
         checkpoint_start(checkpoint))
@@ -231,8 +236,8 @@ static void checkpoint_from(struct writer *writer, int log_pages)
     checkpoint_run(checkpoint, writer->connection);
 }
 
-/* Under the mutex, which a checkpoint leaves meanwhile. After one that failed there is none until
- * the log is long. */
+/* Under the mutex, which is released during a checkpoint. After a failed checkpoint there is no
+ * other until the log is long. */
 static void wait_for_jobs(struct writer *writer)
 {
     const struct checkpoint *checkpoint = &writer->checkpoint;
@@ -261,7 +266,7 @@ static struct job *take_group(struct writer *writer)
     do {
         wait_for_jobs(writer);
         if (writer->group_size >= PAUSE_JOBS_MIN) pause_for_more(writer);
-        /* Those that it paused with may have been withdrawn meanwhile. */
+        /* The jobs may have been withdrawn during the pause. */
     } while (!writer->first && !writer->stopping);
     group = writer->first;
     for (struct job *job = group; job && count < GROUP_MAX; job = job->next) {
@@ -306,7 +311,7 @@ static void *write_groups(void *data)
     return 0;
 }
 
-/* Between a commit and its answers others run, as they do beside a thread. */
+/* Other work runs between a commit and its answers, as it does with a thread. */
 static void write_simulated(void *data)
 {
     struct writer *writer = data;
