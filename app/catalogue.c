@@ -11,23 +11,24 @@ struct import {
     struct status sent; /* how the sending fiber ended */
 };
 
-static void refused(struct import *import, int64_t line, const char *handle, const char *why)
+static void refused(struct import *import, struct csv_place place, const char *handle,
+                    const char *why)
 {
     import->result.refused++;
     if (import->source->on_refused)
-        import->source->on_refused(import->source->data, line, handle, why);
+        import->source->on_refused(import->source->data, place, handle, why);
 }
 
 static struct status send_one(struct call *call, struct import *import, struct arena *arena,
                               bool *ret_end)
 {
     ProductService__ImportProductRequest *request = 0;
-    int64_t line = 0;
+    struct csv_place place = {0};
 
-    struct status st = import->source->next(import->source->data, arena, &request, &line);
+    struct status st = import->source->next(import->source->data, arena, &request, &place);
     *ret_end = !failed(st) && !request;
     if (failed(st)) {
-        refused(import, line, "", st.message);
+        refused(import, place, "", st.message);
         return status_ok();
     }
     if (*ret_end) return status_ok();
@@ -58,7 +59,7 @@ static void count(struct import *import, const ProductService__ImportProductResu
     case PRODUCT_SERVICE__IMPORT_PRODUCT_RESULT__OUTCOME__UNCHANGED:
         import->result.unchanged++;
         break;
-    default: refused(import, answer->line, answer->handle, answer->message);
+    default: refused(import, (struct csv_place){answer->line, 0}, answer->handle, answer->message);
     }
     import->answered++;
     if (import->source->on_progress)

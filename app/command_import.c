@@ -1,138 +1,203 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
+/* argosy import: files into the catalogue, with progress, every refusal by its place, and a summary
+ * of what was read otherwise than it may have been meant. */
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/catalogue.h"
 #include "app/commands.h"
-#include "app/shopify.h"
+#include "app/exchange.h"
 #include "base/clock.h"
+#include "base/money.h"
 
-enum { PROGRESS_EVERY_US = 100000 };
-
-/* A file's text, mapped. */
-static struct status map_file(struct arena *arena, const char *path, struct str *ret_text)
-{
-    struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (file < 0) return status_errno(arena, errno, arena_printf(arena, "cannot read %s", path));
-    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
-        close(file);
-        return status_printf(arena, STATUS_INVALID_ARGUMENT, 0, "%s is no file with products in it",
-                             path);
-    }
-    void *text = mmap(0, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    int error = errno;
-    close(file);
-    if (text == MAP_FAILED)
-        return status_errno(arena, error, arena_printf(arena, "cannot read %s", path));
-    *ret_text = str_sized(text, (size_t)info.st_size);
-    return status_ok();
-}
+enum { PROGRESS_EVERY_US = 100000, REFUSALS_SHOWN_MAX = 20 };
 
 struct import_file {
     const char *path;
-    struct shopify_reader reader;
+    struct shopify_options options;
     bool dry_run;
     bool terminal; /* show progress */
     int64_t shown_us;
+    uint64_t refused;
 };
 
-static struct status next_product(void *data, struct arena *arena,
-                                  ProductService__ImportProductRequest **ret_request,
-                                  int64_t *ret_line)
+struct import_files {
+    const struct command_line *line;
+    struct shopify_options options;
+    uint64_t failures; /* files that could not be read, and products that were refused */
+};
+
+/* ---- while it runs ---- */
+
+static void clear_progress(const struct import_file *file)
+{
+    if (file->terminal) fputs("\r\033[K", stderr);
+}
+
+static void complain(const struct import_file *file, struct csv_place place, const char *what)
+{
+    clear_progress(file);
+    if (place.column > 0)
+        command_complain("%s:%lld:%lld: %s", file->path, (long long)place.line,
+                         (long long)place.column, what);
+    else
+        command_complain("%s:%lld: %s", file->path, (long long)place.line, what);
+}
+
+static void on_refused(void *data, struct csv_place place, const char *handle, const char *why)
 {
     struct import_file *file = data;
+    struct arena arena;
 
-    struct status st = shopify_next(&file->reader, arena, ret_request, ret_line);
-    if (!failed(st) && *ret_request) (*ret_request)->dry_run = file->dry_run;
-    return st;
+    if (file->refused++ >= REFUSALS_SHOWN_MAX) return;
+    arena_init(&arena, 0);
+    complain(file, place, arena_printf(&arena, "%s%s%s", handle, handle[0] ? ": " : "", why));
+    arena_release(&arena);
 }
 
-static void on_refused(void *data, int64_t line, const char *handle, const char *why)
-{
-    const struct import_file *file = data;
-
-    if (file->terminal) fputs("\r\033[K", stderr);
-    command_complain("%s:%lld: %s%s%s", file->path, (long long)line, handle, handle[0] ? ": " : "",
-                     why);
-}
-
-static void on_progress(void *data, uint64_t answered)
+static void on_progress(void *data, uint64_t answered, int percent)
 {
     struct import_file *file = data;
     int64_t now_us = clock_monotonic_us();
 
     if (!file->terminal || now_us - file->shown_us < PROGRESS_EVERY_US) return;
     file->shown_us = now_us;
-    size_t whole = (size_t)(file->reader.csv.end - file->reader.csv.start);
-    size_t done = (size_t)(file->reader.csv.next - file->reader.csv.start);
-    fprintf(stderr, "\r\033[K%s: %llu products, %zu %%", file->path, (unsigned long long)answered,
-            done * 100 / whole);
+    fprintf(stderr, "\r\033[K%s: %llu products, %d %%", file->path, (unsigned long long)answered,
+            percent);
 }
 
-static void print_result(const struct import_file *file, const struct catalogue_result *result,
-                         int64_t elapsed_us)
+/* ---- the summary ---- */
+
+static void print_notes(const struct shopify_notes *notes)
 {
-    if (file->terminal) fputs("\r\033[K", stderr);
-    printf("%s: %s%llu created, %llu updated, %llu unchanged, %llu refused in %.1f s\n", file->path,
-           file->dry_run ? "(nothing changed) " : "", (unsigned long long)result->created,
-           (unsigned long long)result->updated, (unsigned long long)result->unchanged,
-           (unsigned long long)result->refused, (double)elapsed_us / 1e6);
+    static const char *const meanings[SHOPIFY_NOTES] = {
+        [SHOPIFY_NOTE_UNTRACKED_QUANTITY] =
+            "quantities that are not counted, because their Inventory Tracker is blank",
+        [SHOPIFY_NOTE_NO_TRACKER] =
+            "quantities that count only where stock is tracked already, because the file has no "
+            "column Variant Inventory Tracker",
+        [SHOPIFY_NOTE_CONTINUE] =
+            "variants whose stock is not tracked, because they are sold when there is none left",
+        [SHOPIFY_NOTE_NEGATIVE] = "negative quantities, read as 0",
+        [SHOPIFY_NOTE_ROUNDED] = "weights that are rounded to whole grams",
+    };
+
+    for (int i = 0; i < SHOPIFY_NOTES; i++)
+        if (notes->counts[i] > 0)
+            command_print("  %s: %llu, the first in line %lld", meanings[i],
+                          (unsigned long long)notes->counts[i], (long long)notes->first_lines[i]);
 }
 
-static struct status import_one(struct call *call, struct shop *shop, struct import_file *file,
-                                const char *currency, uint64_t *refused)
+static void print_encoding(const struct csv_text *text)
 {
+    if (text->encoding == CSV_WINDOWS_1252)
+        command_print("  read as Windows-1252, because line %lld is not UTF-8",
+                      (long long)text->foreign_line);
+    else if (text->encoding != CSV_UTF8)
+        command_print("  read as %s", csv_encoding_name(text->encoding));
+}
+
+static void print_result(const struct import_file *file, const struct csv_text *text,
+                         const struct exchange_result *result, int64_t elapsed_us)
+{
+    const struct catalogue_result *counts = &result->counts;
+
+    clear_progress(file);
+    if (file->refused > REFUSALS_SHOWN_MAX)
+        command_complain("%s: and %llu more", file->path,
+                         (unsigned long long)(file->refused - REFUSALS_SHOWN_MAX));
+    command_print("%s: %s%llu created, %llu updated, %llu unchanged, %llu refused in %.1f s",
+                  file->path, file->dry_run ? "(nothing changed) " : "",
+                  (unsigned long long)counts->created, (unsigned long long)counts->updated,
+                  (unsigned long long)counts->unchanged, (unsigned long long)counts->refused,
+                  (double)elapsed_us / 1e6);
+    print_encoding(text);
+    print_notes(&result->notes);
+    if (result->unused_count > 0)
+        command_print("  columns that are not used: %zu: %s", result->unused_count, result->unused);
+}
+
+/* ---- the files ---- */
+
+static bool is_empty(const struct catalogue_result *counts)
+{
+    return counts->created + counts->updated + counts->unchanged + counts->refused == 0;
+}
+
+static struct status import_text(struct call *call, struct shop *shop, struct import_file *file,
+                                 const struct csv_text *text, uint64_t *failures)
+{
+    struct exchange_import import = {
+        .options = file->options,
+        .dry_run = file->dry_run,
+        .on_refused = on_refused,
+        .on_progress = on_progress,
+        .data = file,
+    };
     int64_t started_us = clock_monotonic_us();
-    struct catalogue_result result;
-    struct str text;
-    struct status st;
+    struct exchange_result result;
+    struct csv_place place;
 
-    st = map_file(call->arena, file->path, &text);
-    if (failed(st)) return st;
-    st = shopify_reader_init(call->arena, text, currency, &file->reader);
-    if (failed(st)) {
-        munmap((void *)text.data, text.length);
-        return status_printf(call->arena, st.code, st.reason, "%s: %s", file->path, st.message);
+    struct status st = exchange_import(call, shop, text, &import, &result, &place);
+    if (st.code == STATUS_INVALID_ARGUMENT || st.code == STATUS_RESOURCE_EXHAUSTED) {
+        complain(file, place, st.message);
+        (*failures)++;
+        return status_ok();
     }
-
-    struct catalogue_source source = {next_product, on_refused, on_progress, file};
-    st = catalogue_import(call, shop, &source, &result);
-    shopify_reader_release(&file->reader);
-    munmap((void *)text.data, text.length);
     if (failed(st)) return st;
-    print_result(file, &result, clock_monotonic_us() - started_us);
-    *refused += result.refused;
+    print_result(file, text, &result, clock_monotonic_us() - started_us);
+    *failures += result.counts.refused;
+    if (!is_empty(&result.counts)) return status_ok();
+    command_error("%s has no products: no row follows the names of the columns", file->path);
+    (*failures)++;
     return status_ok();
 }
 
-struct import_files {
-    const struct command_line *line;
-    uint64_t refused;
-};
+/* A file that cannot be read does not keep others from being taken in. */
+static struct status import_one(struct call *call, struct shop *shop, struct import_file *file,
+                                uint64_t *failures)
+{
+    struct csv_text text;
+    struct status st = csv_text_open(call->arena, file->path, &text);
+
+    if (failed(st)) {
+        command_error("%s: %s", file->path, st.message);
+        (*failures)++;
+        return status_ok();
+    }
+    st = import_text(call, shop, file, &text, failures);
+    csv_text_close(&text);
+    return st;
+}
 
 static struct status import_all(struct call *call, struct shop *shop, void *data)
 {
-    struct import_files *import = data;
-    const char *currency = command_option(import->line, "currency");
+    struct import_files *files = data;
+    const struct command_line *line = files->line;
 
-    if (!currency) currency = config_text(import->line->config, "PRODUCT_CURRENCY");
-    for (int i = 0; i < import->line->argument_count; i++) {
+    for (int i = 0; i < line->argument_count; i++) {
         struct import_file file = {
-            .path = import->line->arguments[i],
-            .dry_run = command_option(import->line, "check") != 0,
+            .path = line->arguments[i],
+            .options = files->options,
+            .dry_run = command_option(line, "check") || command_option(line, "dry-run"),
             .terminal = isatty(STDERR_FILENO),
         };
-        struct status st = import_one(call, shop, &file, currency, &import->refused);
+        struct status st = import_one(call, shop, &file, &files->failures);
         if (failed(st)) return st;
     }
     return status_ok();
+}
+
+/* False if the option is no currency: then nothing is read. */
+static bool read_currency(const struct command_line *line, struct shopify_options *ret_options)
+{
+    const char *given = command_option(line, "currency");
+    int exponent;
+
+    ret_options->is_currency_given = given != NULL;
+    ret_options->currency = given ? given : config_text(line->config, "PRODUCT_CURRENCY");
+    if (!given || money_exponent(given, &exponent)) return true;
+    command_error("--currency %s: must be a code of ISO 4217 in capitals, such as EUR", given);
+    return false;
 }
 
 static int import(const struct command_line *line)
@@ -141,31 +206,49 @@ static int import(const struct command_line *line)
     struct import_files files = {.line = line};
     struct shop *shop;
 
+    if (!read_currency(line, &files.options)) return EXIT_USAGE;
     struct status st = shop_new(line->arena, line->config, &options, &shop);
     if (!failed(st)) {
         st = shop_call(shop, import_all, &files);
         shop_free(shop);
     }
     if (failed(st)) command_error("%s", st.message);
-    return failed(st) || files.refused ? EXIT_FAILED : EXIT_OK;
+    return failed(st) || files.failures ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command command_import = {
     .name = "import",
     .arguments = "FILE...",
     .summary = "Import products from Shopify's product CSV.",
-    .description = "Imports products from files in Shopify's product CSV format. A product is "
-                   "found again by its handle: the same\n"
-                   "file a second time changes nothing. Each product goes in whole or not at all; "
-                   "each refused one is named with\n"
-                   "its line and the reason, and the exit status is then 1.\n"
-                   "\n"
-                   "Works beside a running shop, on the store that PRODUCT_STORE names, or over "
-                   "the network when PRODUCT_URL does.",
+    .description =
+        "Imports products from files in Shopify's product CSV format, the current template or the "
+        "classic one. A\n"
+        "product is found again by its handle: the same file a second time changes nothing. A "
+        "column that is not in the\n"
+        "file keeps what a product has; a blank cell empties it, but a blank price is kept. A new "
+        "product without any\n"
+        "price is a draft. A quantity is what can be bought, besides what orders have reserved.\n"
+        "\n"
+        "Files are UTF-8, UTF-16 with a byte order mark, or Windows-1252; separated by commas, "
+        "semicolons, tabs or bars;\n"
+        "with any line ends. They may have 4,000,000 products, 1,024 columns, fields of 1 MiB, "
+        "and 100 variants and 32\n"
+        "images a product.\n"
+        "\n"
+        "Each product goes in whole or not at all. Of those that are refused the first 20 are "
+        "named, with line, column\n"
+        "and what to do. The exit status is 0 if everything was taken, 1 if something was refused "
+        "or there was nothing to\n"
+        "take, 2 for a wrong option.\n"
+        "\n"
+        "Works beside a running shop, on the store that PRODUCT_STORE names, or over the network "
+        "when PRODUCT_URL does.",
     .arguments_min = 1,
     .arguments_max = COMMAND_ARGUMENTS_MAX,
     .options = {{"currency", "CODE",
-                 "The files' currency (ISO 4217); without it PRODUCT_CURRENCY."},
-                {"check", 0, "Only check the files; change nothing."}},
+                 "The files' currency (ISO 4217); without it a product keeps its own, and a new "
+                 "one gets PRODUCT_CURRENCY."},
+                {"dry-run", 0, "Only check the files; change nothing."},
+                {"check", 0, "The same."}},
     .run = import,
 };

@@ -1,55 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The reading side of csv.h. */
 #include "app/csv.h"
 
-#include <string.h>
+#include "app/csv_formula.h"
 
 void csv_reader_init(struct csv_reader *reader, struct str text)
 {
     static const char mark[] = "\xef\xbb\xbf";
 
     if (str_starts_with(text, STR(mark))) text = str_sized(text.data + 3, text.length - 3);
-    *reader = (struct csv_reader){text.data, text.data, text.data + text.length, 1, 0};
+    *reader = (struct csv_reader){.start = text.data,
+                                  .next = text.data,
+                                  .end = text.data + text.length,
+                                  .line = 1,
+                                  .separator = ','};
+}
+
+void csv_seek(struct csv_reader *reader, const char *start, int64_t line)
+{
+    reader->next = start;
+    reader->line = line;
 }
 
 static bool at_break(const struct csv_reader *reader)
 {
-    return reader->next == reader->end || *reader->next == '\n' ||
-           (*reader->next == '\r' && reader->next + 1 < reader->end && reader->next[1] == '\n');
+    return reader->next == reader->end || *reader->next == '\n' || *reader->next == '\r';
 }
 
+/* CR and LF together are one break. */
 static void pass_break(struct csv_reader *reader)
 {
-    if (reader->next < reader->end && *reader->next == '\r') reader->next++;
-    if (reader->next < reader->end && *reader->next == '\n') {
+    if (reader->next == reader->end) return;
+    if (*reader->next == '\r' && reader->next + 1 < reader->end && reader->next[1] == '\n')
         reader->next++;
-        reader->line++;
+    reader->next++;
+    reader->line++;
+}
+
+/* ---- places ---- */
+
+struct csv_place csv_place_at(const char *row_start, int64_t line, const char *at)
+{
+    struct csv_place place = {line, 1};
+
+    for (const char *next = row_start; next < at; next++) {
+        if (*next == '\n' || (*next == '\r' && (next + 1 == at || next[1] != '\n'))) {
+            place.line++;
+            place.column = 1;
+        } else if (((uint8_t)*next & 0xc0) != 0x80 && *next != '\r') {
+            place.column++;
+        }
     }
+    return place;
 }
 
 /* Goes to the next line after an error. Quotes can't be trusted there, so it is the next line break
  * that counts. */
-static enum csv_result broken(struct csv_reader *reader, const char *start, int64_t line,
+static enum csv_result broken(struct csv_reader *reader, const struct csv_row *row, const char *at,
                               const char *error)
 {
     reader->error = error;
-    reader->next = start;
-    reader->line = line;
-    while (reader->next < reader->end && *reader->next != '\n') reader->next++;
+    reader->at = csv_place_at(row->start, row->line, at);
+    csv_seek(reader, row->start, row->line);
+    while (!at_break(reader)) reader->next++;
     pass_break(reader);
     return CSV_BROKEN;
 }
 
+/* ---- fields ---- */
+
 /* Between quotes; the reader stands behind the first one. NULL data when the closing quote is
- * missing. */
+ * missing, or too far away. */
 static struct str read_quoted(struct csv_reader *reader, struct arena *arena)
 {
     const char *start = reader->next;
     size_t doubled = 0;
 
     for (;; reader->next++) {
-        if (reader->next == reader->end) return (struct str){0};
-        if (*reader->next == '\n') reader->line++;
-        if (*reader->next != '"') continue;
+        if (reader->next == reader->end || reader->next - start > CSV_FIELD_SIZE_MAX)
+            return (struct str){0};
+        char byte = *reader->next;
+        if (byte == '\n' ||
+            (byte == '\r' && reader->next + 1 < reader->end && reader->next[1] != '\n'))
+            reader->line++;
+        if (byte != '"') continue;
         if (reader->next + 1 == reader->end || reader->next[1] != '"') break;
         doubled++;
         reader->next++;
@@ -66,108 +100,107 @@ static struct str read_quoted(struct csv_reader *reader, struct arena *arena)
     return str_sized(text, (size_t)(to - text));
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
 static struct str read_plain(struct csv_reader *reader)
 {
-    const char *start = reader->next;
+    const char *start = reader->next, *end;
 
-    while (!at_break(reader) && *reader->next != ',') reader->next++;
-    return str_sized(start, (size_t)(reader->next - start));
+    while (!at_break(reader) && *reader->next != reader->separator) reader->next++;
+    for (end = reader->next; end > start && is_blank(end[-1]); end--) continue;
+    while (start < end && is_blank(*start)) start++;
+    return str_sized(start, (size_t)(end - start));
 }
 
-/* ---- formulas ---- */
-
-static bool is_number(struct str text)
+/* Spaces may stand around quotes too. */
+static void pass_blanks(struct csv_reader *reader)
 {
-    double value;
-
-    return str_to_double(text, &value) ||
-           (text.length > 1 && text.data[0] == '+' &&
-            str_to_double(str_sized(text.data + 1, text.length - 1), &value));
+    while (reader->next < reader->end && is_blank(*reader->next) &&
+           *reader->next != reader->separator)
+        reader->next++;
 }
 
-/* Would a spreadsheet run it? Also in the wide forms that some of them take for the same. */
-static bool is_formula(struct str text)
+/* One field; false with *ret_error if it is broken. */
+static bool read_field(struct csv_reader *reader, struct arena *arena, struct str *ret_field,
+                       const char **ret_error)
 {
-    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
-
-    if (text.length == 0) return false;
-    if (strchr("=+-@\t\r\n", text.data[0])) return text.data[0] && !is_number(text);
-    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
-        if (str_starts_with(text, str_of(wide[i]))) return true;
-    return false;
+    pass_blanks(reader);
+    if (reader->next == reader->end || *reader->next != '"') {
+        *ret_field = read_plain(reader);
+        *ret_error = "a field has more than 1 MiB";
+        return ret_field->length <= CSV_FIELD_SIZE_MAX;
+    }
+    reader->next++;
+    *ret_field = read_quoted(reader, arena);
+    *ret_error = "a quote is opened here and not closed within 1 MiB, or before the file ends: "
+                 "close it, or double it if it is part of the text";
+    if (!ret_field->data) return false;
+    pass_blanks(reader);
+    *ret_error = "a field goes on behind its closing quote: double the quotes that are part of the "
+                 "text";
+    return at_break(reader) || *reader->next == reader->separator;
 }
 
-/* Apostrophes, and then a formula: that is how it is kept from running. */
-static bool is_guarded(struct str text)
-{
-    size_t marks = 0;
+/* ---- rows ---- */
 
-    while (marks < text.length && text.data[marks] == '\'') marks++;
-    return marks > 0 && is_formula(str_sized(text.data + marks, text.length - marks));
+/* The first byte that is NUL or not UTF-8, with why it is refused; NULL if there is none. */
+static const char *find_foreign(const char *start, const char *end, const char **ret_error)
+{
+    for (const char *next = start; next < end;) {
+        size_t length = (uint8_t)*next < 0x80
+                            ? 1
+                            : str_utf8_length(str_sized(next, (size_t)(end - next)));
+        *ret_error = *next ? "a character here cannot be read: save the file as UTF-8"
+                           : "a NUL byte is here, which no text has";
+        if (length == 0 || !*next) return next;
+        next += length;
+    }
+    return NULL;
+}
+
+/* The row is whole; may its text be used? */
+static enum csv_result checked(struct csv_reader *reader, struct csv_row *row, const char *end)
+{
+    const char *foreign;
+
+    if (reader->is_clean) return CSV_ROW;
+    foreign = find_foreign(row->start, end, &reader->error);
+    if (!foreign) return CSV_ROW;
+    reader->at = csv_place_at(row->start, row->line, foreign);
+    while (row->count > 0 && row->starts[row->count - 1] > foreign) row->count--;
+    if (row->count > 0) row->count--; /* the one that it is in */
+    return CSV_BROKEN;
 }
 
 enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_row *ret_row)
 {
+    struct csv_row *row = ret_row;
+    const char *error;
+
     while (reader->next < reader->end && at_break(reader)) pass_break(reader);
     if (reader->next == reader->end) return CSV_END;
 
-    const char *start = reader->next;
-    int64_t line = reader->line;
-    ret_row->count = 0;
-    ret_row->line = line;
+    row->count = 0;
+    row->start = reader->next;
+    row->line = reader->line;
     for (;;) {
-        if (ret_row->count == CSV_FIELDS_MAX)
-            return broken(reader, start, line, "the row has more than 256 fields");
+        const char *start = reader->next;
         struct str field;
-        if (reader->next < reader->end && *reader->next == '"') {
-            reader->next++;
-            field = read_quoted(reader, arena);
-            if (!field.data) return broken(reader, start, line, "a quote is opened and not closed");
-            if (!at_break(reader) && *reader->next != ',')
-                return broken(reader, start, line, "a quoted field goes on behind its quote");
-        } else {
-            field = read_plain(reader);
-        }
-        if (field.length > CSV_FIELD_SIZE_MAX)
-            return broken(reader, start, line, "a field is longer than 1 MiB");
-        if (is_guarded(field)) field = str_sized(field.data + 1, field.length - 1);
-        ret_row->fields[ret_row->count++] = field;
+        if (row->count == CSV_FIELDS_MAX)
+            return broken(reader, row, start, "the row has more than 1024 fields");
+        if (!read_field(reader, arena, &field, &error)) return broken(reader, row, start, error);
+        if (reader->next - row->start > CSV_ROW_SIZE_MAX)
+            return broken(reader, row, start, "the row has more than 8 MiB");
+        if (csv_is_guarded(field)) field = str_sized(field.data + 1, field.length - 1);
+        row->starts[row->count] = start;
+        row->fields[row->count++] = field;
         if (at_break(reader)) break;
-        reader->next++; /* the comma */
+        reader->next++; /* the separator */
     }
+    const char *end = reader->next;
     pass_break(reader);
-    return CSV_ROW;
-}
-
-static bool needs_quotes(struct str field)
-{
-    for (size_t i = 0; i < field.length; i++) {
-        char c = field.data[i];
-        if (c == '"' || c == ',' || c == '\n' || c == '\r') return true;
-    }
-    return field.length > 0 && (field.data[0] == ' ' || field.data[field.length - 1] == ' ');
-}
-
-void csv_write(struct buffer *out, bool first, struct str field)
-{
-    bool guard = is_formula(field) || is_guarded(field);
-
-    if (!first) buffer_append_byte(out, ',');
-    if (!needs_quotes(field)) {
-        if (guard) buffer_append_byte(out, '\'');
-        buffer_append_str(out, field);
-        return;
-    }
-    buffer_append_byte(out, '"');
-    if (guard) buffer_append_byte(out, '\'');
-    for (size_t i = 0; i < field.length; i++) {
-        if (field.data[i] == '"') buffer_append_byte(out, '"');
-        buffer_append_byte(out, field.data[i]);
-    }
-    buffer_append_byte(out, '"');
-}
-
-void csv_write_end(struct buffer *out)
-{
-    buffer_append_byte(out, '\n');
+    return checked(reader, row, end);
 }

@@ -168,7 +168,7 @@ static ProductService__CreateProductRequest *make_product(struct arena *arena,
 
 static struct status next_demo_product(void *data, struct arena *arena,
                                        ProductService__ImportProductRequest **ret_request,
-                                       int64_t *ret_line)
+                                       struct csv_place *ret_place)
 {
     struct demo_catalogue *catalogue = data;
     ProductService__ImportProductRequest *request = 0;
@@ -182,7 +182,7 @@ static struct status next_demo_product(void *data, struct arena *arena,
         request->handle = arena_printf(arena, "demo-%s-%03d", category->name, number);
         request->product = make_product(arena, category, number, catalogue->currency);
     }
-    *ret_line = catalogue->next;
+    *ret_place = (struct csv_place){catalogue->next, 0};
     *ret_request = request;
     return status_ok();
 }

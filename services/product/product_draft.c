@@ -74,7 +74,7 @@ static struct status draft_variants(struct arena *arena,
         st = product_read_variant(arena, input, i, pricing, 0, &product->variants[i]);
         if (failed(st)) return st;
     }
-    return product_check_variants(arena, product);
+    return status_ok();
 }
 
 /* The only variant of a new product has the product's id. */
@@ -143,6 +143,7 @@ struct status product_draft(struct arena *arena,
     struct product product;
     struct status st = product_read_request(arena, request, context, &product);
 
+    if (!failed(st)) st = product_check_variants(arena, &product);
     if (!failed(st)) st = product_check_currency(arena, product.currency);
     if (failed(st)) return st;
     if (product.is_unpriced && product.status == PRODUCT_ACTIVE) {

@@ -50,7 +50,7 @@ struct status product_read_price(struct arena *arena, const struct product_price
                                  int64_t *ret_amount);
 
 /* The product of a request, as product_draft makes it, but active without a price if the request
- * says so. */
+ * says so, and with variants that product_check_variants is still to be asked about. */
 struct status product_read_request(struct arena *arena,
                                    const ProductService__CreateProductRequest *request,
                                    const struct product_context *context,

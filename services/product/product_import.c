@@ -109,6 +109,14 @@ struct status product_import_draft(struct arena *arena,
 
 struct status product_import_first(struct arena *arena, struct product *product)
 {
+    struct status st;
+
+    if (keeps(product, PART(OPTIONS)) && product->variant_count > 1)
+        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "variants[1].options",
+                            "are not in the file, so nothing tells the variants of this new "
+                            "product apart: add the columns Option1 Name and Option1 Value");
+    st = product_check_variants(arena, product);
+    if (failed(st)) return st;
     if (keeps(product, PART(NAME)))
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "name",
                             "is not in the file, but there is no product with this handle yet, and "

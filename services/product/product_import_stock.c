@@ -58,8 +58,12 @@ static void count(int64_t pieces, struct product_stock *stock)
  * been taken when it was written down make what came, whatever has been taken since. */
 static void count_since(int64_t pieces, int64_t taken, struct product_stock *stock)
 {
+    int64_t before = stock->received;
+
     count(pieces + taken - stock->reserved - stock->sold, stock);
-    stock->imported = pieces;
+    /* A file that says what is so already is not the last that gave a quantity: one from elsewhere,
+     * which does not say what was taken, must not count again because of it. */
+    if (stock->received != before) stock->imported = pieces;
 }
 
 struct status product_import_stock_merge(struct arena *arena,

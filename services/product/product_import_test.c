@@ -171,7 +171,7 @@ TEST(an_older_export_puts_nothing_back_that_was_taken_since)
     old->request.n_taken = edited->request.n_taken = 1; /* nothing was taken then */
     *stock = (struct product_stock){
         .tracked = true, .on_hand = 7, .reserved = 2, .received = 10, .sold = 3, .imported = -1};
-    after = merged(&stored, old, PRODUCT_IMPORT_NOTE);
+    after = merged(&stored, old, PRODUCT_IMPORT_NOTHING);
     CHECK_INT(after.variants[0].stock.on_hand, ==, 7);
     CHECK_INT(after.version, ==, 1);
     CHECK_INT(after.updated_us, ==, stored.updated_us);
@@ -228,6 +228,28 @@ TEST(stock_that_a_file_does_not_name_stays)
     CHECK_INT(after.variants[0].stock.on_hand, ==, 5);
     CHECK(!kept(said(STOCK(AVAILABLE_IF_TRACKED), 5)).variants[0].stock.tracked);
     CHECK(kept(said(STOCK(TRACKED), -1)).variants[0].stock.tracked);
+}
+
+TEST(an_export_in_between_makes_an_older_file_count_no_second_time)
+{
+    struct row *foreign = counted(3), *exported = counted(2);
+    struct product stored = kept(foreign), after;
+
+    stored.variants[0].stock.reserved = 1;
+    exported->taken[0] = exported->request.n_taken = 1;
+    after = merged(&stored, exported, PRODUCT_IMPORT_NOTHING);
+    merged(&after, foreign, PRODUCT_IMPORT_NOTHING);
+}
+
+TEST(a_quantity_that_is_so_already_is_remembered_and_changes_nothing)
+{
+    struct product stored = kept(counted(10)), after;
+
+    stored.variants[0].stock.imported = PRODUCT_IMPORTED_NEVER;
+    after = merged(&stored, counted(10), PRODUCT_IMPORT_NOTE);
+    CHECK_INT(after.version, ==, 1);
+    CHECK_INT(after.updated_us, ==, stored.updated_us);
+    CHECK_INT(after.variants[0].stock.imported, ==, 10);
 }
 
 /* ---- what is not in the file ---- */
@@ -318,6 +340,13 @@ TEST(without_options_variants_are_found_by_sku_and_none_is_deleted)
     CHECK_INT(after.variants[1].unit_amount, ==, 250);
     CHECK_STR(after.variants[1].options[0].value, "L");
     CHECK_STR(after.variants[1].variant_id, stored.variants[1].variant_id);
+    variant(prices, "", 150, -1)->sku = (char *)"SH-S";
+    after = merged(&stored, prices, PRODUCT_IMPORT_CHANGE);
+    CHECK_INT(after.variants[0].unit_amount, ==, 150);
+    CHECK_INT(after.variants[1].unit_amount, ==, 250);
+    struct product new = read(prices);
+    check_field(product_import_first(&arena, &new), ARGOSY__REASON__INVALID_FIELDS,
+                "variants[1].options");
     prices->product.variants[0]->sku = (char *)"";
     check_field(refusal(&stored, prices), ARGOSY__REASON__INVALID_FIELDS, "variants[0].options");
 }
