@@ -162,6 +162,7 @@ static void conclude_answer(struct call *call, struct payment_attempt *attempt,
 
     verdict->reference = answer->reference;
     verdict->client_secret = answer->client_secret;
+    verdict->refund = answer->refund;
     verdict->input.amount_minor = attempt->operation.amount_minor;
     if (answer->outcome == PROVIDER_DECLINED) {
         conclude_decline(call, attempt, answer);

@@ -15,6 +15,7 @@ struct payment_verdict {
     struct payment_input input;
     const char *reference;     /* the provider's own id of the payment; NULL: not told */
     const char *client_secret; /* likewise */
+    const char *refund;        /* its own id of a refund; likewise */
     struct status refusal;     /* what a request that waits is answered; OK: it succeeded */
 };
 

@@ -2,10 +2,12 @@
 /* The ledger to be read, and compared: with the payments, and with the provider. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "fiber/fiber.h"
 #include "observe/log.h"
 #include "order.rpc.h"
 #include "rpc/timestamp.h"
+#include "services/payment/payment_refunds.h"
 #include "services/payment/payment_service.h"
 
 enum { POSTINGS_MAX = 1000, PAGE = 256, SETTLE_US = 500 * 1000 };
@@ -77,7 +79,10 @@ struct status payment_list_postings(struct call *call,
 struct comparing {
     const struct payment_audit *audit;
     const char *order; /* the order's state; NULL: it could not be asked */
-    PaymentService__Difference found[8];
+    int64_t asked_us;  /* when the provider was asked */
+    bool known;        /* it has the payment, as `charge` */
+    struct provider_charge charge;
+    PaymentService__Difference found[9];
     size_t count;
 };
 
@@ -169,38 +174,70 @@ static void compare_order(struct arena *arena, struct comparing *comparing)
     comparing->found[comparing->count - 1].order = (char *)(order[0] ? order : "missing");
 }
 
-/* With the provider too, unless an operation is under way. */
-static struct status compare(struct call *call, struct payment_service *service,
-                             struct comparing *comparing)
+/* Refunds one by one: what failed and what was made besides may come to the same sum. */
+static struct status compare_refunds(struct call *call, struct payment_service *service,
+                                     struct comparing *comparing)
+{
+    struct payment_correction correction;
+
+    struct status st = payment_find_correction(call, service, &comparing->audit->payment,
+                                               &comparing->charge, &correction);
+    if (failed(st) || correction.amount_minor == 0) return st;
+    bool has_failed = correction.step == PAYMENT_GOT_REFUND_REVERSED;
+    differ(comparing, "refund", correction.refund_id ? correction.refund_id : "", "",
+           arena_printf(call->arena, "%s %s", correction.reference,
+                        has_failed ? "failed" : "succeeded"));
+    return st;
+}
+
+/* Asks the provider, unless an operation is under way. */
+static struct status find_charge(struct call *call, struct payment_service *service,
+                                 struct comparing *comparing)
 {
     struct payment_provider *provider = service->provider;
     const struct payment_audit *audit = comparing->audit;
     const struct payment *payment = &audit->payment;
-    struct provider_charge charge = {0};
-    bool known = false;
+
+    comparing->known = false;
+    comparing->asked_us = clock_now_us();
+    if (audit->busy) return status_ok();
+    if (!payment->reference[0] || strcmp(payment->provider, provider->name) != 0) {
+        if (expected_status(payment) && payment->amount_minor > 0)
+            differ(comparing, "missing", "", "", "");
+        return status_ok();
+    }
+    struct status st = provider->find(call, provider, payment->reference, &comparing->charge);
+    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+    comparing->known = !failed(st);
+    if (!comparing->known) differ(comparing, "missing", payment->reference, "", "");
+    return status_ok();
+}
+
+static struct status compare(struct call *call, struct payment_service *service,
+                             struct comparing *comparing)
+{
+    const struct payment_audit *audit = comparing->audit;
+    const struct payment *payment = &audit->payment;
+    const struct provider_charge *charge = &comparing->charge;
+    struct status st;
 
     comparing->count = 0;
     if (audit->unbalanced)
         differ(comparing, "unbalanced", "", number(call->arena, audit->unbalanced), "");
-    if (!audit->busy && payment->reference[0] && strcmp(payment->provider, provider->name) == 0) {
-        struct status st = provider->find(call, provider, payment->reference, &charge);
-        if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
-        known = !failed(st);
-        if (!known) differ(comparing, "missing", payment->reference, "", "");
-    } else if (!audit->busy && expected_status(payment) && payment->amount_minor > 0) {
-        differ(comparing, "missing", "", "", "");
-    }
-    bool held = known && strcmp(charge.status, "authorized") == 0;
-    int64_t provider_held_minor = held ? charge.amount_minor : 0;
+    st = find_charge(call, service, comparing);
+    if (failed(st)) return st;
+    bool known = comparing->known, held = known && strcmp(charge->status, "authorized") == 0;
+    int64_t provider_held_minor = held ? charge->amount_minor : 0;
     compare_amount(call->arena, comparing, "authorized", held_by_us(payment), audit->held_minor,
                    known ? &provider_held_minor : 0);
     compare_amount(call->arena, comparing, "captured", payment->captured_minor,
-                   audit->captured_minor, known ? &charge.captured_minor : 0);
+                   audit->captured_minor, known ? &charge->captured_minor : 0);
     compare_amount(call->arena, comparing, "refunded", payment->refunded_minor,
-                   audit->refunded_minor, known ? &charge.refunded_minor : 0);
-    if (known) compare_status(comparing, &charge);
+                   audit->refunded_minor, known ? &charge->refunded_minor : 0);
+    if (known) compare_status(comparing, charge);
+    if (known) st = compare_refunds(call, service, comparing);
     compare_order(call->arena, comparing);
-    return status_ok();
+    return st;
 }
 
 /* The states of the orders that these payments are of, in their order; NULL for all if the order
@@ -230,37 +267,83 @@ static bool is_contradiction(const struct comparing *comparing)
     return comparing->count > 0 && comparing->found[comparing->count - 1].order[0];
 }
 
-/* A payment that is changed while it is compared is compared again. Of what an order and its payment
- * tell one another some may still be on its way: what contradicts is looked at once more, a little
- * later. */
-static struct status reconcile_one(struct call *call, struct payment_service *service,
-                                   const struct payment_audit *first, const char *order,
-                                   struct rpc_stream *stream)
+/* Compares until what is found stands: a payment that is changed while it is compared is compared
+ * again. Of what an order and its payment tell one another some may still be on its way: what
+ * contradicts is looked at once more, a little later. */
+static struct status compare_settled(struct call *call, struct payment_service *service,
+                                     struct payment_audit *audit, struct comparing *comparing)
 {
-    struct payment_audit audit = *first;
-    struct comparing comparing = {.audit = &audit, .order = order};
     bool waits = true, changed = true;
     struct status st;
 
     while (changed) {
-        st = compare(call, service, &comparing);
-        if (failed(st) || comparing.count == 0) return st;
-        waits = waits && is_contradiction(&comparing);
+        st = compare(call, service, comparing);
+        if (failed(st) || comparing->count == 0) return st;
+        waits = waits && is_contradiction(comparing);
         if (waits) st = fiber_sleep(call, SETTLE_US);
         if (failed(st)) return st;
-        int64_t seen_us = audit.payment.updated_us;
-        st = service->store->audit_one(call, service->store, audit.number, &audit);
+        int64_t seen_us = audit->payment.updated_us;
+        st = service->store->audit_one(call, service->store, audit->number, audit);
         if (failed(st)) return st;
-        changed = waits || audit.payment.updated_us != seen_us;
-        if (changed) comparing.order = *states_of(call, service, &audit, 1);
+        changed = waits || audit->payment.updated_us != seen_us;
+        if (changed) comparing->order = *states_of(call, service, audit, 1);
         waits = false;
     }
+    return status_ok();
+}
 
-    for (size_t i = 0; i < comparing.count; i++) {
-        st = payment_service_reconcile_payments_reply(call, stream, &comparing.found[i]);
+/* Books that do not agree with themselves are left to people. */
+static bool may_mend(const struct comparing *comparing)
+{
+    const struct payment_audit *audit = comparing->audit;
+    const struct payment *payment = &audit->payment;
+
+    return comparing->known && !audit->unbalanced && held_by_us(payment) == audit->held_minor &&
+           payment->captured_minor == audit->captured_minor &&
+           payment->refunded_minor == audit->refunded_minor;
+}
+
+static bool is_found(const struct comparing *comparing, const char *what)
+{
+    for (size_t i = 0; i < comparing->count; i++)
+        if (strcmp(comparing->found[i].what, what) == 0) return true;
+    return false;
+}
+
+/* What the provider has and we have missed is made up for; what is different then is named as it
+ * is. */
+static struct status reconcile_one(struct call *call, struct payment_service *service,
+                                   const struct payment_audit *first, const char *order,
+                                   struct rpc_stream *stream)
+{
+    struct payment_audit audit = *first, mended;
+    struct comparing before = {.audit = &audit, .order = order}, after;
+    bool changed = false;
+    struct status st;
+
+    st = compare_settled(call, service, &audit, &before);
+    if (failed(st) || before.count == 0) return st;
+    after = before;
+    if (may_mend(&before)) {
+        const struct payment_hint hint = {.charge = &before.charge, .asked_us = before.asked_us};
+        st = payment_catch_up(call, service, &hint, &changed);
         if (failed(st)) return st;
     }
-    return status_ok();
+    if (changed) {
+        st = service->store->audit_one(call, service->store, audit.number, &mended);
+        if (failed(st)) return st;
+        after = (struct comparing){.audit = &mended,
+                                   .order = *states_of(call, service, &mended, 1)};
+        st = compare_settled(call, service, &mended, &after);
+    }
+    for (size_t i = 0; i < before.count && changed && !failed(st); i++) {
+        before.found[i].mended = true;
+        if (!is_found(&after, before.found[i].what))
+            st = payment_service_reconcile_payments_reply(call, stream, &before.found[i]);
+    }
+    for (size_t i = 0; i < after.count && !failed(st); i++)
+        st = payment_service_reconcile_payments_reply(call, stream, &after.found[i]);
+    return st;
 }
 
 static struct status reconcile_payments(struct call *call, struct payment_service *service,
@@ -293,11 +376,12 @@ static struct status reconcile_payments(struct call *call, struct payment_servic
 
 /* A charge that none of our payments has. */
 static struct status reconcile_charge(struct call *call, struct payment_service *service,
-                                      const struct provider_charge *charge,
+                                      const struct provider_charge *charge, int64_t asked_us,
                                       struct rpc_stream *stream)
 {
     PaymentService__Difference difference = PAYMENT_SERVICE__DIFFERENCE__INIT;
     struct payment payment = {.reference = "", .payment_id = ""};
+    bool changed = false;
     struct status st;
 
     if (!charge->order_id[0]) return status_ok();
@@ -308,7 +392,13 @@ static struct status reconcile_charge(struct call *call, struct payment_service 
         return status_ok();
     if (strcmp(charge->status, "declined") == 0 || strcmp(charge->status, "voided") == 0)
         return status_ok();
-    difference.payment_id = (char *)(failed(st) ? "" : payment.payment_id);
+    if (!failed(st)) {
+        const struct payment_hint hint = {.charge = charge, .asked_us = asked_us};
+        st = payment_catch_up(call, service, &hint, &changed);
+        if (failed(st)) return st;
+    }
+    difference.mended = changed;
+    difference.payment_id = (char *)payment.payment_id;
     difference.order_id = (char *)charge->order_id;
     difference.what = (char *)"unknown";
     difference.provider = arena_printf(call->arena, "%s %s", charge->reference, charge->status);
@@ -332,10 +422,11 @@ static struct status reconcile_charges(struct call *call, struct payment_service
     for (size_t page = 0; count == PAGE && !failed(st); page ^= 1) {
         inner.arena = &pages[page];
         arena_reset(inner.arena);
+        int64_t asked_us = clock_now_us();
         st = provider->list(&inner, provider, after, PAGE, &charges, &count);
         for (size_t i = 0; i < count && !failed(st); i++) {
             after = charges[i].reference;
-            st = reconcile_charge(&inner, service, &charges[i], stream);
+            st = reconcile_charge(&inner, service, &charges[i], asked_us, stream);
         }
     }
     if (failed(st)) st = status_dup(call->arena, st);

@@ -42,6 +42,7 @@ struct provider_answer {
     const char *message;      /* of a decline, for people; "" */
     /* Of requires_action: lets the customer's browser go on; NULL or "": it needs nothing. */
     const char *client_secret;
+    const char *refund; /* of a refund: the provider's own id of it; NULL or "": it gives none */
 };
 
 /* A payment as the provider has it, for reconciliation. */
@@ -52,6 +53,14 @@ struct provider_charge {
     int64_t amount_minor, captured_minor, refunded_minor;
     const char *currency;
     const char *client_secret; /* as in provider_answer */
+};
+
+/* A refund as the provider has it. */
+struct provider_refund {
+    const char *reference;       /* the provider's own id of it */
+    const char *idempotency_key; /* that we asked for it with; "": somebody else did */
+    int64_t amount_minor;
+    bool has_failed; /* the customer does not get it */
 };
 
 /* What a webhook says. */
@@ -89,6 +98,12 @@ struct payment_provider {
      * the last one's reference, "" for the first page; fewer than `max` at the end. */
     struct status (*list)(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count);
+
+    /* The refunds of a payment that was found, in any order; fewer than `max` if these are all.
+     * NULL: the provider can't say. */
+    struct status (*list_refunds)(struct call *call, struct payment_provider *provider,
+                                  const struct provider_charge *charge, size_t max,
+                                  struct provider_refund **ret_refunds, size_t *ret_count);
 
     /* What came of authorize under this key. NOT_FOUND (CHARGE_NOT_FOUND): nothing, and nothing
      * will if it is not asked again. NULL: the provider can't say. */

@@ -384,23 +384,37 @@ static bool is_pending(const struct stripe_refund *refund)
     return strcmp(refund->status, "pending") == 0 || strcmp(refund->status, "requires_action") == 0;
 }
 
+/* The refunds of a payment behind `after` ("": from the newest on); at most PAGE_MAX. */
+static struct status get_refunds(struct call *call, const struct stripe *stripe,
+                                 const char *reference, const char *after,
+                                 struct stripe_refund *refunds, size_t *ret_count)
+{
+    struct str encoded = percent_encode(call->arena, str_of(reference));
+    struct str start = percent_encode(call->arena, str_of(after));
+    struct stripe_request get = {
+        .path = arena_printf(call->arena, "/v1/refunds?limit=%d&payment_intent=%.*s%s%.*s",
+                             PAGE_MAX, STR_ARGS(encoded), after[0] ? "&starting_after=" : "",
+                             STR_ARGS(start))};
+    struct stripe_answer answer;
+    struct status st = stripe_call(call, stripe, &get, &answer);
+
+    if (failed(st)) return st;
+    if (answer.refused ||
+        !stripe_read_refunds(call->arena, answer.body, PAGE_MAX, refunds, ret_count))
+        return unreadable();
+    return st;
+}
+
 /* A refund whose key may be forgotten; its id is "" if Stripe has not made it. */
 static struct status find_old_refund(struct call *call, const struct stripe *stripe,
                                      const struct provider_request *request,
                                      struct stripe_refund *ret_refund)
 {
     struct stripe_refund *refunds = arena_array(call->arena, struct stripe_refund, PAGE_MAX);
-    struct str encoded = percent_encode(call->arena, str_of(request->reference));
-    struct stripe_request get = {.path = arena_printf(call->arena,
-                                                      "/v1/refunds?limit=%d&payment_intent=%.*s",
-                                                      PAGE_MAX, STR_ARGS(encoded))};
-    struct stripe_answer answer;
     size_t count;
-    struct status st = stripe_call(call, stripe, &get, &answer);
+    struct status st = get_refunds(call, stripe, request->reference, "", refunds, &count);
 
     if (failed(st)) return st;
-    if (answer.refused || !stripe_read_refunds(call->arena, answer.body, PAGE_MAX, refunds, &count))
-        return unreadable();
     for (size_t i = 0; i < count; i++) {
         if (strcmp(refunds[i].operation_id, request->idempotency_key) != 0) continue;
         *ret_refund = refunds[i];
@@ -459,6 +473,7 @@ static struct status refund(struct call *call, struct payment_provider *provider
         .reference = request->reference,
         .decline_code = refunded ? "" : refund.failure_reason,
         .message = "",
+        .refund = refund.id,
     };
     return st;
 }
@@ -474,6 +489,41 @@ static struct status find(struct call *call, struct payment_provider *provider,
     if (!failed(st)) st = get_intent(call, stripe_of(provider), reference, &intent);
     if (failed(st)) return st;
     return make_charge(call->arena, &intent, ret_charge);
+}
+
+/* What is pending counts as given back, as in Stripe's own sums. An amount that we could not have
+ * asked for leaves the refund out, and the sums differ: that is for people to look into. */
+static struct status list_refunds(struct call *call, struct payment_provider *provider,
+                                  const struct provider_charge *charge, size_t max,
+                                  struct provider_refund **ret_refunds, size_t *ret_count)
+{
+    struct stripe_refund *page = arena_array(call->arena, struct stripe_refund, PAGE_MAX);
+    struct provider_refund *refunds = arena_array(call->arena, struct provider_refund, max);
+    const char *after = "";
+    size_t count = 0, found = PAGE_MAX;
+    struct status st = check_reference(charge->reference);
+
+    while (!failed(st) && found == (size_t)PAGE_MAX && count + PAGE_MAX <= max) {
+        st = get_refunds(call, stripe_of(provider), charge->reference, after, page, &found);
+        if (failed(st)) return st;
+        for (size_t i = 0; i < found; i++) {
+            struct provider_refund *refund = &refunds[count];
+            *refund = (struct provider_refund){
+                .reference = page[i].id,
+                .idempotency_key = page[i].operation_id,
+                .has_failed = strcmp(page[i].status, "failed") == 0 ||
+                              strcmp(page[i].status, "canceled") == 0,
+            };
+            bool ours = strcmp(page[i].intent, charge->reference) == 0 || !page[i].intent[0];
+            count += ours && stripe_amount_to_minor(charge->currency, page[i].amount,
+                                                    &refund->amount_minor);
+        }
+        if (found > 0) after = page[found - 1].id;
+    }
+    if (failed(st)) return st;
+    *ret_refunds = refunds;
+    *ret_count = found == (size_t)PAGE_MAX ? max : count;
+    return st;
 }
 
 /* The page behind `after`; at most PAGE_MAX. */
@@ -557,6 +607,7 @@ static const struct payment_provider functions = {
     .refund = refund,
     .find = find,
     .list = list,
+    .list_refunds = list_refunds,
     .read_webhook = read_webhook,
     .close = close_provider,
 };

@@ -124,26 +124,48 @@ struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
 }
 
 struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
-                                    bool refund_failed)
+                                    const struct payment_write *write)
 {
     struct status st;
 
     st = sqlite_exec(tx, 0, "DELETE FROM operations WHERE operation_id = ?", "t",
                      operation->operation_id);
     if (failed(st) || operation->kind != PAYMENT_REFUND) return st;
-    return sqlite_exec(tx, 0, "UPDATE refunds SET status = ? WHERE refund_id = ?", "tt",
-                       refund_failed ? "failed" : "succeeded", operation->operation_id);
+    return sqlite_exec(tx, 0, "UPDATE refunds SET status = ?, reference = ? WHERE refund_id = ?",
+                       "ttt", write->refund_failed ? "failed" : "succeeded",
+                       write->refund_reference ? write->refund_reference : "",
+                       operation->operation_id);
 }
 
-/* The newest refund of this amount; one that was made at the provider's own desk has no row. */
-struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number, int64_t amount_minor)
+struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
+                                   const struct payment_write *write)
 {
+    const struct payment_refund *found = &write->found;
+
+    return sqlite_exec(
+        tx, 0,
+        "INSERT INTO refunds (refund_id, payment, amount_minor, status, reason, created_us,"
+        " reference) VALUES (?, ?, ?, 'succeeded', ?, ?, ?)"
+        " ON CONFLICT (refund_id) DO UPDATE SET status = 'succeeded',"
+        " reference = excluded.reference",
+        "tlltlt", found->refund_id, number, found->amount_minor, found->reason, found->created_us,
+        found->reference);
+}
+
+/* By its id; or the newest of this amount, from before ids were kept: one that was made at the
+ * provider's own desk then has no row. */
+struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
+                                     const struct payment_write *write)
+{
+    if (write->found.refund_id)
+        return sqlite_exec(tx, 0, "UPDATE refunds SET status = 'failed' WHERE refund_id = ?", "t",
+                           write->found.refund_id);
     return sqlite_exec(
         tx, 0,
         "UPDATE refunds SET status = 'failed' WHERE refund_id ="
         " (SELECT refund_id FROM refunds WHERE payment = ? AND amount_minor = ?"
         " AND status = 'succeeded' ORDER BY created_us DESC, refund_id DESC LIMIT 1)",
-        "ll", number, amount_minor);
+        "ll", number, write->effects.reversed_minor);
 }
 
 /* ---- postings ---- */

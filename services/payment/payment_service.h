@@ -57,6 +57,26 @@ struct status payment_check_payer(struct arena *arena, const struct payment_serv
 bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
                      enum payment_step *ret_step, struct payment_input *input);
 
+/* ---- payment_catch_up.c: what the provider has, and we may not know ---- */
+
+struct payment_correction;
+
+struct payment_hint {
+    const struct provider_charge *charge; /* the payment as the provider has it */
+    int64_t asked_us;                     /* when the provider was asked */
+    const struct event *event;            /* the webhook, which takes effect once; NULL: none */
+};
+
+/* Brings the payment of the charge's order to what the provider has. ABORTED (PAYMENT_BUSY) if it
+ * changes meanwhile. */
+struct status payment_catch_up(struct call *call, struct payment_service *service,
+                               const struct payment_hint *hint, bool *ret_changed);
+/* Which refund would be corrected; its amount is 0 if none would. */
+struct status payment_find_correction(struct call *call, struct payment_service *service,
+                                      const struct payment *payment,
+                                      const struct provider_charge *charge,
+                                      struct payment_correction *ret_correction);
+
 /* ---- payment_events.c ---- */
 
 /* Subscribes and offers. */

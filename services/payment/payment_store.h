@@ -38,6 +38,7 @@ struct payment_refund {
     const char *status; /* processing, succeeded, failed */
     const char *reason;
     int64_t created_us;
+    const char *reference; /* the provider's own id of it; "": not told */
 };
 
 /* Payments of a customer that have failed of late. */
@@ -54,7 +55,13 @@ struct payment_write {
     struct payment_operation begun; /* if effects.operation says so: the rest of it */
     bool ended;                     /* the change's operation */
     bool refund_failed;             /* it was a refund, and has not succeeded */
-    struct change_record record;    /* its answer is for the request of the change, or for the one
+    const char *refund_reference;   /* the provider's own id of it; NULL: it gives none */
+    /* A refund that is found to have succeeded, or to have failed after it had: its row. Without a
+     * row: one that was made at the provider's own desk gets one if its `reference` is known; of
+     * those that failed, the newest of the amount is taken. */
+    struct payment_refund found;
+    bool is_found;               /* and has succeeded */
+    struct change_record record; /* its answer is for the request of the change, or for the one
                                        that asked for its operation */
 };
 _Static_assert((int)PAYMENT_NEWS_MAX <= (int)CHANGE_EVENTS_MAX,

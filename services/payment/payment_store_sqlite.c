@@ -91,6 +91,8 @@ static const char *const migrations[] = {
     "ALTER TABLE payments ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE payments ADD COLUMN failed_us INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX payments_failed_by_user ON payments (user_key, failed_us) WHERE failures > 0;",
+    /* The provider's own id of a refund. */
+    "ALTER TABLE refunds ADD COLUMN reference TEXT NOT NULL DEFAULT '';",
     0,
 };
 
@@ -211,9 +213,9 @@ static struct status save(struct sqlite_tx *tx, struct changing *changing)
     for (size_t i = 0; i < effects->posting_count && !failed(st); i++)
         st = payment_posting_write(tx, changing->number, &changing->payment, &effects->postings[i]);
     if (!failed(st) && effects->reversed_minor > 0)
-        st = payment_refund_reverse(tx, changing->number, effects->reversed_minor);
-    if (!failed(st) && write->ended)
-        st = payment_operation_end(tx, &changing->operation, write->refund_failed);
+        st = payment_refund_reverse(tx, changing->number, write);
+    if (!failed(st) && write->is_found) st = payment_refund_found(tx, changing->number, write);
+    if (!failed(st) && write->ended) st = payment_operation_end(tx, &changing->operation, write);
     if (!failed(st) && write->begun.kind != PAYMENT_NO_OPERATION)
         st = payment_operation_write(tx, changing->number, &write->begun);
     if (failed(st)) return st;
@@ -335,7 +337,8 @@ static struct status list_refunds(struct call *call, struct payment_store *port,
 
     struct status st = sqlite_read(
         call, payment_db(port), &rows,
-        "SELECT * FROM (SELECT refund_id, amount_minor, status, reason, created_us FROM refunds"
+        "SELECT * FROM (SELECT refund_id, amount_minor, status, reason, created_us, reference"
+        " FROM refunds"
         " WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"
         " ORDER BY refund_id DESC LIMIT ?) ORDER BY refund_id",
         "tl", payment_id, (int64_t)max);
@@ -347,6 +350,7 @@ static struct status list_refunds(struct call *call, struct payment_store *port,
             .status = sqlite_column_text(&rows, 2),
             .reason = sqlite_column_text(&rows, 3),
             .created_us = sqlite_column_i64(&rows, 4),
+            .reference = sqlite_column_text(&rows, 5),
         };
     if (failed(rows.status)) return rows.status;
     *ret_refunds = refunds;

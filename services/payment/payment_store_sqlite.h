@@ -41,9 +41,13 @@ struct status payment_row_write(struct sqlite_tx *tx, const struct payment *paym
 struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
                                       const struct payment_operation *operation);
 struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
-                                    bool refund_failed);
-/* A refund of this amount that had succeeded has failed. */
-struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number, int64_t amount_minor);
+                                    const struct payment_write *write);
+/* The refund write->found has succeeded, or has failed after it had succeeded: of this amount, if
+ * its row is not known. */
+struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
+                                   const struct payment_write *write);
+struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
+                                     const struct payment_write *write);
 struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);

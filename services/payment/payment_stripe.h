@@ -94,6 +94,8 @@ struct stripe_refund {
     const char *status;
     const char *failure_reason;
     const char *operation_id; /* ours, of its metadata */
+    const char *intent;       /* the payment that it is of */
+    int64_t amount;
 };
 
 struct stripe_event {

@@ -179,7 +179,7 @@ bool stripe_read_error(struct arena *arena, struct str json, struct stripe_error
 
 /* ---- refunds ---- */
 
-static const struct stripe_refund no_refund = {"", "", "", ""};
+static const struct stripe_refund no_refund = {"", "", "", "", "", 0};
 
 static bool take_of_refund_metadata(struct reading *reading, struct str key, enum json_token token,
                                     void *into)
@@ -197,6 +197,8 @@ static bool take_of_refund(struct reading *reading, struct str key, enum json_to
 
     if (str_is(key, "id")) return read_text(reading, token, &refund->id);
     if (str_is(key, "status")) return read_text(reading, token, &refund->status);
+    if (str_is(key, "payment_intent")) return read_text(reading, token, &refund->intent);
+    if (str_is(key, "amount")) return read_number(reading, token, &refund->amount);
     if (str_is(key, "failure_reason")) return read_text(reading, token, &refund->failure_reason);
     if (str_is(key, "metadata"))
         return read_object(reading, token, take_of_refund_metadata, refund);

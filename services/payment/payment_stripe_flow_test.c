@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-enum { SCRIPT_MAX = 8, DRAIN_MS = 50 };
+enum { SCRIPT_MAX = 32, DRAIN_MS = 50 };
 
 static struct {
     struct http_server *server;
@@ -198,4 +198,86 @@ static void closes(struct call *call, struct stage *stage)
 TEST(a_payment_whose_customer_fails_to_prove_themselves_is_closed_at_stripe)
 {
     stripe_play(closes);
+}
+
+/* ---- refunds by their ids ---- */
+
+#define REFUND(id, amount, status, key)                                                         \
+    "{\"id\":\"" id "\",\"amount\":" amount ",\"payment_intent\":\"pi_1\",\"status\":\"" status \
+    "\",\"metadata\":{\"operation_id\":\"" key "\"}}"
+#define PAID(refunded)                                                                          \
+    INTENT("succeeded", ",\"amount\":3000,\"amount_received\":3000,\"metadata\":{\"order_id\":" \
+                        "\"o1\"},\"latest_charge\":{\"amount\":3000,\"amount_captured\":3000,"  \
+                        "\"amount_refunded\":" refunded "}")
+#define LIST(refunds) "{\"data\":[" refunds "]}"
+
+static bool is_refund(struct call *call, struct stage *stage, size_t at, int64_t amount_minor,
+                      const char *status)
+{
+    PaymentService__GetPaymentRequest get = PAYMENT_SERVICE__GET_PAYMENT_REQUEST__INIT;
+    PaymentService__StandardResponse *got = 0;
+
+    get.payment_id = TEXT(payment_of(call, stage, "o1").payment_id);
+    EXPECT_OK(payment_service_get_payment(call, stage->inside, &get, &got));
+    if (!got || at >= got->payment->n_refunds) return false;
+    return got->payment->refunds[at]->amount_minor == amount_minor &&
+           strcmp(got->payment->refunds[at]->status, status) == 0;
+}
+
+/* Paid, and given back twice the same amount. */
+static void refund_twice(struct call *call, struct stage *stage)
+{
+    PaymentService__StandardResponse *response = 0;
+
+    order_validated(call, "o1", 3000, "");
+    as_ann(call);
+    answers(INTENT("requires_capture", ""));
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_x", 0, &response));
+    as_sam(call);
+    const char *id = payment_of(call, stage, "o1").payment_id;
+    answers(PAID("0"));
+    EXPECT_OK(capture(call, stage, id, 0, &response));
+    answers(REFUND("re_1", "500", "succeeded", ""));
+    EXPECT_OK(refund(call, stage, id, 500, 0, &response));
+    answers(REFUND("re_2", "500", "succeeded", ""));
+    EXPECT_OK(refund(call, stage, id, 500, 0, &response));
+    EXPECT(payment_of(call, stage, "o1").refunded_minor == 1000);
+}
+
+static void finds_the_one_that_failed(struct call *call, struct stage *stage)
+{
+    size_t mended = 0;
+
+    refund_twice(call, stage);
+    /* The first of the two has failed, and one of the same amount was made at Stripe's own desk:
+     * the sums are the same, so only the ids tell. */
+#define NOW                                                 \
+    LIST(REFUND("re_3", "500", "succeeded", "") "," REFUND( \
+        "re_2", "500", "succeeded", "") "," REFUND("re_1", "500", "failed", ""))
+    answers(PAID("1000")); /* found so, */
+    answers(NOW);
+    answers(NOW); /* mended in two steps, with a look after them, */
+    answers(NOW);
+    answers(NOW);
+    answers(PAID("1000")); /* and right then */
+    answers(NOW);
+    answers(LIST(PAID("1000")));
+    EXPECT(reconcile(call, stage, true, &mended) == 1 && mended == 1);
+    EXPECT(payment_of(call, stage, "o1").refunded_minor == 1000);
+    as_sam(call);
+    EXPECT(is_refund(call, stage, 0, 500, "failed"));
+    EXPECT(is_refund(call, stage, 1, 500, "succeeded"));
+    EXPECT(is_refund(call, stage, 2, 500, "succeeded"));
+    EXPECT(count_rows(stage, "SELECT count(*) FROM refunds WHERE reference = 're_3'") == 1);
+    answers(PAID("1000"));
+    answers(NOW);
+    answers(LIST(PAID("1000")));
+    EXPECT(differences(call, stage, true) == 0);
+    EXPECT(stripe.asked == stripe.scripted);
+    http_server_drain(stripe.server, DRAIN_MS, ignore, 0);
+}
+
+TEST(the_refund_that_failed_is_known_by_its_id_and_not_by_its_amount)
+{
+    stripe_play(finds_the_one_that_failed);
 }

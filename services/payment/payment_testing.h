@@ -242,8 +242,9 @@ static inline bool charged(struct call *call, struct stage *stage, const char *o
            charge->captured_minor == captured_minor && charge->refunded_minor == refunded_minor;
 }
 
-/* Differences that reconciliation finds. */
-static inline size_t differences(struct call *call, struct stage *stage, bool loud)
+/* Differences that reconciliation finds; *ret_mended: how many of them it corrects. */
+static inline size_t reconcile(struct call *call, struct stage *stage, bool loud,
+                               size_t *ret_mended)
 {
     PaymentService__ReconcilePaymentsRequest request =
         PAYMENT_SERVICE__RECONCILE_PAYMENTS_REQUEST__INIT;
@@ -251,6 +252,7 @@ static inline size_t differences(struct call *call, struct stage *stage, bool lo
     struct rpc_stream *stream;
     size_t count = 0;
 
+    *ret_mended = 0;
     struct status st = payment_service_reconcile_payments_open(call, stage->inside, &request, 0,
                                                                &stream);
     EXPECT_OK(st);
@@ -259,12 +261,20 @@ static inline size_t differences(struct call *call, struct stage *stage, bool lo
         st = payment_service_reconcile_payments_receive(call, stream, &difference);
         if (failed(st) || !difference) break;
         count++;
+        *ret_mended += difference->mended != 0;
         if (loud)
             printf("  %s: %s: %s | %s | %s\n", difference->order_id, difference->what,
                    difference->ours, difference->ledger, difference->provider);
     }
     EXPECT_OK(rpc_stream_finish(call, stream));
     return count;
+}
+
+static inline size_t differences(struct call *call, struct stage *stage, bool loud)
+{
+    size_t mended;
+
+    return reconcile(call, stage, loud, &mended);
 }
 
 #endif

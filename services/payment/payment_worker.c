@@ -101,6 +101,7 @@ static struct status apply(const struct call *call, struct payment *payment,
                              payment_state_own_name(payment->state));
     write->ended = true;
     write->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
+    write->refund_reference = verdict->refund;
     answer_request(call, attempt, payment, write);
     return status_ok();
 }
