@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "app/commands.h"
 #include "app/shop.h"
 #include "base/json.h"
 #include "payment.rpc.h"
+#include "rpc/service.h"
 
 enum { LINE_MAX_SIZE = 8192 };
 
@@ -79,9 +81,22 @@ static struct status reconcile(struct call *call, struct shop *shop, void *data)
     return failed(final) ? final : st;
 }
 
+/* Those of the services that are compared which this program has. */
+static const char *compared(struct arena *arena)
+{
+    const char *names = "payment";
+
+    for (size_t i = 0; services_registry[i]; i++) {
+        const char *name = services_registry[i]->name;
+        if (strcmp(name, "bank") == 0 || strcmp(name, "order") == 0)
+            names = arena_printf(arena, "%s,%s", names, name);
+    }
+    return names;
+}
+
 static int payments_reconcile(const struct command_line *line)
 {
-    struct shop_options options = {.only = "payment,bank", .existing = true, .shards = 1};
+    struct shop_options options = {.only = compared(line->arena), .existing = true, .shards = 1};
     struct reconciling reconciling = {.json = command_option(line, "json") != 0};
     struct shop *shop;
 

@@ -8,6 +8,7 @@
 #include "services/order/order_service.h"
 
 enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3, US_PER_MS = 1000 };
+enum { STATES_DEFAULT = 256 };
 /* How often it is looked whether the stock of an order is committed that is to be fulfilled. */
 enum { STOCK_PAUSE_US = 20 * 1000 };
 
@@ -444,26 +445,61 @@ static struct status fulfil_order(struct call *call,
 
 /* ---- comparing them with others' books ---- */
 
+static OrderService__OrderState *state_message(struct arena *arena, const char *order_id,
+                                               enum order_state state)
+{
+    OrderService__OrderState *message = arena_new(arena, OrderService__OrderState);
+
+    order_service__order_state__init(message);
+    message->order_id = (char *)order_id;
+    message->status = (char *)order_state_name(state);
+    return message;
+}
+
 static struct status get_order_states(struct call *call,
                                       const OrderService__GetOrderStatesRequest *request,
                                       OrderService__GetOrderStatesResponse *response)
 {
     struct order_service *service = call_service(call);
+    const char *const *order_ids = (const char *const *)request->order_ids;
     size_t count = request->n_order_ids;
-    struct order order;
+    enum order_state *states;
     struct status st;
 
     st = call_require_peer(call);
     if (failed(st)) return st;
 
+    st = service->store->states(call, service->store, order_ids, count, &states);
+    if (failed(st)) return st;
+
+    response->states = arena_array(call->arena, OrderService__OrderState *, count);
+    for (size_t i = 0; i < count; i++)
+        response->states[response->n_states++] = state_message(call->arena, order_ids[i],
+                                                               states[i]);
+    return status_ok();
+}
+
+static struct status list_order_states(struct call *call,
+                                       const OrderService__ListOrderStatesRequest *request,
+                                       OrderService__ListOrderStatesResponse *response)
+{
+    struct order_service *service = call_service(call);
+    size_t max = request->limit ? (size_t)request->limit : STATES_DEFAULT, count;
+    struct order_brief *briefs;
+    struct status st;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    st = service->store->briefs(call, service->store, request->after_number, max, &briefs, &count);
+    if (failed(st)) return st;
+
     response->states = arena_array(call->arena, OrderService__OrderState *, count);
     for (size_t i = 0; i < count; i++) {
-        OrderService__OrderState *state = arena_new(call->arena, OrderService__OrderState);
-        order_service__order_state__init(state);
-        state->order_id = request->order_ids[i];
-        st = service->store->find(call, service->store, request->order_ids[i], &order);
-        if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
-        if (!failed(st)) state->status = (char *)order_state_name(order.state);
+        OrderService__OrderState *state = state_message(call->arena, briefs[i].order_id,
+                                                        briefs[i].state);
+        state->number = briefs[i].number;
+        state->total_minor = briefs[i].total_minor;
         response->states[response->n_states++] = state;
     }
     return status_ok();
@@ -552,5 +588,6 @@ const struct order_service_handlers order_handlers = {
     .cancel_order = cancel_order,
     .fulfil_order = fulfil_order,
     .get_order_states = get_order_states,
+    .list_order_states = list_order_states,
     .watch_order = watch_order,
 };

@@ -95,6 +95,14 @@ struct order_query {
     int limit;
 };
 
+/* What others' books are compared with. */
+struct order_brief {
+    int64_t number;
+    const char *order_id;
+    enum order_state state;
+    int64_t total_minor;
+};
+
 struct order_page {
     struct order *orders; /* newest first */
     size_t count;
@@ -137,6 +145,14 @@ struct order_store {
     /* How many are in each open state. */
     struct status (*count)(struct call *call, struct order_store *store,
                            int64_t ret_counts[ORDER_STATE_COUNT]);
+
+    /* For audits, which give way to everybody else: these orders (ORDER_NONE for one that is not
+     * here), and at most `max` after a number, in their order. */
+    struct status (*states)(struct call *call, struct order_store *store,
+                            const char *const *order_ids, size_t count,
+                            enum order_state **ret_states);
+    struct status (*briefs)(struct call *call, struct order_store *store, int64_t after, size_t max,
+                            struct order_brief **ret_briefs, size_t *ret_count);
 
     struct events_store events; /* its log and dead letters */
     void (*close)(struct order_store *store);

@@ -475,6 +475,8 @@ struct status order_store_sqlite(const struct service_context *context, const ch
         .list = order_sqlite_list,
         .due = order_sqlite_due,
         .count = order_sqlite_count,
+        .states = order_sqlite_states,
+        .briefs = order_sqlite_briefs,
         .events = events_store_sqlite(context->arena, store->db),
         .close = close_store,
     };

@@ -36,4 +36,11 @@ struct status order_sqlite_due(struct call *call, struct order_store *port, int6
 struct status order_sqlite_count(struct call *call, struct order_store *port,
                                  int64_t ret_counts[ORDER_STATE_COUNT]);
 
+/* In order_audit_sqlite.c. */
+struct status order_sqlite_states(struct call *call, struct order_store *port,
+                                  const char *const *order_ids, size_t count,
+                                  enum order_state **ret_states);
+struct status order_sqlite_briefs(struct call *call, struct order_store *port, int64_t after,
+                                  size_t max, struct order_brief **ret_briefs, size_t *ret_count);
+
 #endif

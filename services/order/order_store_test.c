@@ -636,3 +636,34 @@ TEST(concurrent_changes_of_one_order_take_place_once)
 {
     for_each_adapter(races);
 }
+
+/* ---- audits ---- */
+
+static void briefs(struct call *call, struct stage *stage)
+{
+    const char *first = create(call, "ann@example.com"), *second = create(call, "bob@example.com");
+    const char *order_ids[] = {second, "nothing", first};
+    struct order_written written;
+    enum order_state *states;
+    struct order_brief *page;
+    size_t count;
+
+    EXPECT_OK(update(call, first, ORDER_CANCEL, &written));
+    EXPECT_OK(store->states(call, store, order_ids, 3, &states));
+    EXPECT(states[0] == ORDER_PENDING && states[1] == ORDER_NONE && states[2] == ORDER_CANCELLED);
+
+    EXPECT_OK(store->briefs(call, store, 0, 10, &page, &count));
+    EXPECT(count == 2 && page[0].number < page[1].number);
+    if (count != 2) return;
+    EXPECT(strcmp(page[0].order_id, first) == 0 && page[0].state == ORDER_CANCELLED);
+    EXPECT(strcmp(page[1].order_id, second) == 0 && page[1].total_minor == 3000);
+    EXPECT_OK(store->briefs(call, store, page[0].number, 1, &page, &count));
+    EXPECT(count == 1 && strcmp(page[0].order_id, second) == 0);
+    EXPECT_OK(store->briefs(call, store, page[0].number, 1, &page, &count));
+    EXPECT(count == 0);
+}
+
+TEST(an_audit_reads_the_states_of_orders_by_their_ids_and_in_pages)
+{
+    for_each_adapter(briefs);
+}

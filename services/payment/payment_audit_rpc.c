@@ -449,5 +449,8 @@ struct status payment_reconcile(struct call *call,
     st = reconcile_payments(call, service, stream);
     if (failed(st)) return st;
 
-    return reconcile_charges(call, service, stream);
+    st = reconcile_charges(call, service, stream);
+    if (failed(st)) return st;
+
+    return payment_reconcile_orders(call, service, stream);
 }

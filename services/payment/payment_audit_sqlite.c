@@ -140,3 +140,42 @@ struct status payment_sqlite_audit_one(struct call *call, struct payment_store *
     *ret_audit = job->audits[0];
     return status_ok();
 }
+
+/* ---- orders without a payment ---- */
+
+struct unpaid {
+    const char *const *order_ids;
+    size_t count;
+    bool *found;
+};
+
+static struct status unpaid_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct unpaid *unpaid = data;
+    struct sqlite_rows rows;
+    struct status st;
+
+    unpaid->found = arena_array(call->arena, bool, unpaid->count);
+    for (size_t i = 0; i < unpaid->count; i++) {
+        st = sqlite_query(tx, &rows, "SELECT 1 FROM payments WHERE order_id = ?", "t",
+                          unpaid->order_ids[i]);
+        if (failed(st)) return st;
+        unpaid->found[i] = !sqlite_next(&rows);
+        sqlite_end(&rows);
+        if (failed(rows.status)) return rows.status;
+    }
+    return status_ok();
+}
+
+struct status payment_sqlite_find_unpaid(struct call *call, struct payment_store *port,
+                                         const char *const *order_ids, size_t count,
+                                         bool **ret_unpaid)
+{
+    struct unpaid *job = arena_new(call->arena, struct unpaid);
+
+    *job = (struct unpaid){.order_ids = order_ids, .count = count};
+    struct status st = sqlite_audit(call, payment_db(port), unpaid_job, job);
+    if (failed(st)) return st;
+    *ret_unpaid = job->found;
+    return status_ok();
+}

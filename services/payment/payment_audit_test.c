@@ -217,7 +217,34 @@ static struct status fake_states(struct call *call,
     return status_ok();
 }
 
-static const struct order_service_handlers fake_orders = {.get_order_states = fake_states};
+/* More than a page of orders: the fourth of each ten is free, the others' payments are those of
+ * begin_with_three, or missing. */
+enum { LISTED = 300 };
+static int listed; /* 0: no orders at all */
+
+static struct status fake_list(struct call *call,
+                               const OrderService__ListOrderStatesRequest *request,
+                               OrderService__ListOrderStatesResponse *response)
+{
+    static const char *const paid[] = {"held", "taken", "over"};
+
+    response->states = arena_array(call->arena, OrderService__OrderState *, LISTED);
+    for (int number = (int)request->after_number + 1;
+         number <= listed && response->n_states < (size_t)request->limit; number++) {
+        OrderService__OrderState *state = arena_new(call->arena, OrderService__OrderState);
+        order_service__order_state__init(state);
+        state->order_id = number <= 3 ? TEXT(paid[number - 1])
+                                      : arena_printf(call->arena, "order-%d", number);
+        state->status = TEXT(order_status);
+        state->number = number;
+        state->total_minor = number % 10 == 4 ? 0 : 100;
+        response->states[response->n_states++] = state;
+    }
+    return status_ok();
+}
+
+static const struct order_service_handlers fake_orders = {.get_order_states = fake_states,
+                                                          .list_order_states = fake_list};
 
 /* How many of three are found: one is authorized, one has kept 1500 of 3000, one is canceled. */
 static size_t contradictions(struct call *call, struct stage *stage, const char *status)
@@ -229,6 +256,7 @@ static size_t contradictions(struct call *call, struct stage *stage, const char 
 static void contradicts(struct call *call, struct stage *stage)
 {
     order_status = "";
+    listed = 0;
     begin_with_three(call, stage);
     EXPECT(contradictions(call, stage, "FULFILLED") == 2); /* authorized, canceled */
     EXPECT(contradictions(call, stage, "CONFIRMED") == 1); /* canceled */
@@ -246,6 +274,28 @@ TEST(reconciliation_names_orders_and_payments_that_contradict_each_other)
                                            EVENTS_STAGE};
 
     stage_run(&plan, contradicts);
+}
+
+static void misses_payments(struct call *call, struct stage *stage)
+{
+    order_status = "";
+    begin_with_three(call, stage);
+    listed = LISTED;
+    size_t missing = LISTED - 3 - LISTED / 10;
+    EXPECT(contradictions(call, stage, "VALIDATED") == 2 + missing);
+    EXPECT(contradictions(call, stage, "FULFILLED") == 2 + missing);
+    EXPECT(contradictions(call, stage, "PENDING") == 2);
+    EXPECT(contradictions(call, stage, "CANCELLED") == 2);
+}
+
+TEST(reconciliation_names_orders_that_are_to_be_paid_and_have_no_payment)
+{
+    static const struct stage_plan plan = {.module = &payment_service,
+                                           .besides = &bank_service,
+                                           .fakes = {{&order_service_rpc, &fake_orders, 0}},
+                                           EVENTS_STAGE};
+
+    stage_run(&plan, misses_payments);
 }
 
 static void keeps_to_provider(struct call *call, struct stage *stage)

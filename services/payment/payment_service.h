@@ -96,6 +96,8 @@ struct status payment_receive_webhook(struct call *call,
 struct status payment_list_postings(struct call *call,
                                     const PaymentService__ListPostingsRequest *request,
                                     PaymentService__ListPostingsResponse *response);
+struct status payment_reconcile_orders(struct call *call, struct payment_service *service,
+                                       struct rpc_stream *stream);
 struct status payment_reconcile(struct call *call,
                                 const PaymentService__ReconcilePaymentsRequest *request,
                                 struct rpc_stream *stream);

@@ -161,6 +161,9 @@ struct payment_store {
     /* Payments after a number, oldest first. */
     struct status (*audit)(struct call *call, struct payment_store *store, int64_t after,
                            size_t max, struct payment_audit **ret_audits, size_t *ret_count);
+    /* Which of these orders have no payment, not even one that was cancelled before it began. */
+    struct status (*find_unpaid)(struct call *call, struct payment_store *store,
+                                 const char *const *order_ids, size_t count, bool **ret_unpaid);
     /* One, as it is now. */
     struct status (*audit_one)(struct call *call, struct payment_store *store, int64_t number,
                                struct payment_audit *ret_audit);

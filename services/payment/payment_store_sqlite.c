@@ -408,6 +408,7 @@ struct status payment_store_sqlite(const struct service_context *context, const 
         .expired = expired,
         .audit = payment_sqlite_audit,
         .audit_one = payment_sqlite_audit_one,
+        .find_unpaid = payment_sqlite_find_unpaid,
         .close = close_store,
     };
     *ret_store = &store->port;

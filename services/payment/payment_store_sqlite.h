@@ -65,6 +65,9 @@ struct status payment_sqlite_list_postings(struct call *call, struct payment_sto
 struct status payment_sqlite_audit(struct call *call, struct payment_store *store, int64_t after,
                                    size_t max, struct payment_audit **ret_audits,
                                    size_t *ret_count);
+struct status payment_sqlite_find_unpaid(struct call *call, struct payment_store *store,
+                                         const char *const *order_ids, size_t count,
+                                         bool **ret_unpaid);
 struct status payment_sqlite_audit_one(struct call *call, struct payment_store *store,
                                        int64_t number, struct payment_audit *ret_audit);
 
