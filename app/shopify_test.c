@@ -531,7 +531,10 @@ TEST(option_values_keep_their_spaces_between_quotes)
               "a,,, S ,,Red\n"
               "b,B,Title,Default Title,,\n"
               "c,C,Title,Default Title,,\n"
-              "c,,,Second Title,,\n");
+              "c,,,Second Title,,\n"
+              "d,D,Size,\" S\",,\n"
+              "d,,,S,,\n"
+              "e,E,Title,\" Default Title\",,\n");
     check_next("a");
     CHECK_STR(product->variants[0]->options[0]->value, " Extra  large");
     CHECK_STR(product->variants[1]->options[0]->value, "S");
@@ -540,6 +543,10 @@ TEST(option_values_keep_their_spaces_between_quotes)
     CHECK_INT(product->variants[0]->n_options, ==, 0);
     check_next("c");
     CHECK_STR(product->variants[0]->options[0]->value, "Default Title");
+    check_next("d");
+    CHECK_INT(product->n_variants, ==, 2);
+    check_next("e");
+    CHECK_STR(product->variants[0]->options[0]->value, " Default Title");
     close_text();
 }
 

@@ -96,8 +96,8 @@ static struct str read_option_name(struct shopify_product *product, int option)
 /* "Title: Default Title" is how the format says that a product has no options. */
 static bool is_default_title(const struct options *options, const struct shopify_row *row)
 {
-    return !options->used[1] && !options->used[2] && str_is(str_trim(options->names[0]), "Title") &&
-           str_is(shopify_cell(row, SHOPIFY_OPTION1_VALUE), "Default Title");
+    return !options->used[1] && !options->used[2] && str_is(options->names[0], "Title") &&
+           str_is(row->cells[SHOPIFY_OPTION1_VALUE], "Default Title");
 }
 
 static struct options read_options(struct shopify_product *product,
@@ -141,7 +141,7 @@ static void fill_options(struct shopify_product *product, const struct shopify_r
 static bool same_cells(const struct shopify_row *a, const struct shopify_row *b,
                        enum shopify_column column)
 {
-    return str_equal(shopify_cell(a, column), shopify_cell(b, column));
+    return str_equal(a->cells[column], b->cells[column]);
 }
 
 /* Two rows for one variant, or two variants with one SKU. */

@@ -102,7 +102,8 @@ check "into an empty shop and out again too" bash -c "export ARGOSY_DATA_DIR=$wo
 
 # ---- while orders are open, and after sales ----
 
-if [[ " ${services[*]} " == *" order "* && " ${services[*]} " == *" payment "* ]]; then
+has() { [[ " ${services[*]} " == *" $1 "* ]]; }
+if has order && has payment && has bank; then
   make_account boss admin
   sign_up ann
   log_in boss
