@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The admin port's three paths: metrics, liveness and readiness. */
 #include "app/admin.h"
 
 #include "base/json.h"
@@ -83,7 +84,7 @@ void admin_handle(struct call *call, struct http_exchange *exchange, void *data)
     const struct http_request *request = http_request(exchange);
 
     if (!str_is(request->method, "GET") && !str_is(request->method, "HEAD"))
-        respond(call, exchange, 405, "text/plain", STR("GET only\n"));
+        respond(call, exchange, 405, "text/plain", STR("only GET is allowed here\n"));
     else if (str_is(request->path, "/metrics"))
         answer_metrics(call, exchange);
     else if (str_is(request->path, "/healthz"))
@@ -92,5 +93,5 @@ void admin_handle(struct call *call, struct http_exchange *exchange, void *data)
         answer_ready(call, data, exchange);
     else
         respond(call, exchange, 404, "text/plain",
-                STR("there are /metrics, /healthz and /readyz\n"));
+                STR("not found; the admin port has /metrics, /healthz and /readyz\n"));
 }

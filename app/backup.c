@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a backup. */
+/* Making a backup: finds the stores, copies all databases as of one moment, then their checksums
+ * and the manifest, and renames the directory. */
 #include "app/backup.h"
 
 #include <dirent.h>
@@ -42,7 +43,7 @@ static struct status check_names(struct arena *arena, const char *only,
             known = known || str_is(str_trim(part), stores->stores[i].service);
         if (!known)
             return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                                 "there is no service '%.*s' with a store", STR_ARGS(part));
+                                 "--only: there is no service '%.*s' with a store", STR_ARGS(part));
     }
     return status_ok();
 }
@@ -62,8 +63,9 @@ struct status backup_find_stores(struct arena *arena, const struct config *confi
         if (!only && url[0] && strcmp(url, "inproc:") != 0)
             return status_printf(
                 arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
-                "%s_URL=%s: that service may be on another machine, and one moment of two machines "
-                "is not to be had; stop the shop, then copy each machine's services with --only",
+                "%s_URL=%s: that service may run on another machine, and a backup can't cover two "
+                "machines at one moment; stop the shop, then back up each machine's services with "
+                "--only",
                 module->name, url);
         struct backup_store *store = &stores.stores[stores.count++];
         store->service = module->name;
@@ -160,8 +162,8 @@ static struct status copy_keys(struct arena *arena, const char *data_dir, const 
     return st;
 }
 
-/* Sizes and checksums of what was written, and SQLite's check of it; the shop's databases are not
- * read any more. */
+/* Checks the copies with SQLite and notes their sizes and checksums, without reading the shop's
+ * databases again. */
 static struct status finish_files(struct arena *arena, const char *target,
                                   struct backup_manifest *manifest)
 {
@@ -229,7 +231,7 @@ static struct status make_named(struct arena *arena, const struct backup_stores 
     const char *partial = arena_printf(arena, "%s/.%s.partial", options->directory, name);
     result->path = arena_printf(arena, "%s/%s", options->directory, name);
     if (mkdir(partial, 0700) != 0)
-        return status_errno(arena, errno, arena_printf(arena, "cannot make %s", partial));
+        return status_errno(arena, errno, arena_printf(arena, "cannot create %s", partial));
     struct status st = copy_shop(arena, stores, options, partial, manifest, result);
     if (!failed(st) && rename(partial, result->path) != 0)
         st = status_errno(arena, errno, arena_printf(arena, "cannot rename %s", partial));
@@ -248,7 +250,7 @@ struct status backup_make(struct arena *arena, const struct backup_stores *store
     struct status st = backup_directory_lock(arena, options->directory, &lock);
 
     if (failed(st)) return st;
-    backup_directory_tidy(arena, options->directory);
+    backup_directory_remove_partial(arena, options->directory);
     st = make_named(arena, stores, options, &result);
     if (!failed(st) && options->keep > 0)
         result.removed = backup_directory_rotate(arena, options->directory, (size_t)options->keep);

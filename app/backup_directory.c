@@ -60,7 +60,7 @@ static bool has_manifest(struct arena *arena, const char *backup)
     return access(arena_printf(arena, "%s/" BACKUP_MANIFEST, backup), F_OK) == 0;
 }
 
-/* The whole backups by name, the oldest first; in the arena. */
+/* Lists the complete backups by name, the oldest first, in the arena. */
 static size_t list_backups(struct arena *arena, const char *path, const char ***ret_paths)
 {
     struct dirent **entries = 0;
@@ -89,8 +89,8 @@ struct status backup_find(struct arena *arena, const char *path, const char **re
     size_t count = list_backups(arena, path, &paths);
     if (count == 0)
         return status_printf(arena, STATUS_NOT_FOUND, 0,
-                             "there is no whole backup in %s; `argosy backup %s` makes one", path,
-                             path);
+                             "there is no complete backup in %s; `argosy backup %s` makes one",
+                             path, path);
     *ret_backup = paths[count - 1];
     return status_ok();
 }
@@ -100,13 +100,14 @@ struct status backup_find(struct arena *arena, const char *path, const char **re
 struct status backup_directory_lock(struct arena *arena, const char *path, int *ret_lock)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return status_errno(arena, errno, arena_printf(arena, "cannot make %s", path));
+        return status_errno(arena, errno, arena_printf(arena, "cannot create %s", path));
     int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0) return status_errno(arena, errno, arena_printf(arena, "cannot open %s", path));
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         close(lock);
         return status_printf(arena, STATUS_ABORTED, 0,
-                             "another backup to %s is running; try again when it has ended", path);
+                             "another backup to %s is running; try again when it has finished",
+                             path);
     }
     *ret_lock = lock;
     return status_ok();
@@ -125,7 +126,7 @@ void backup_remove_directory(struct arena *arena, const char *path)
     rmdir(path);
 }
 
-void backup_directory_tidy(struct arena *arena, const char *path)
+void backup_directory_remove_partial(struct arena *arena, const char *path)
 {
     struct dirent **entries = 0;
     int count = scandir(path, &entries, choose_partial, alphasort);
@@ -143,7 +144,8 @@ size_t backup_directory_rotate(struct arena *arena, const char *path, size_t kee
     size_t count = list_backups(arena, path, &paths), removed = 0;
 
     for (; count - removed > keep; removed++) {
-        /* Without its manifest it is no backup any more, wherever this ends. */
+        /* Without its manifest it no longer counts as a backup, even if the rest can't be
+         * removed. */
         unlink(arena_printf(arena, "%s/" BACKUP_MANIFEST, paths[removed]));
         backup_remove_directory(arena, paths[removed]);
     }
@@ -157,12 +159,13 @@ struct status backup_check_room(struct arena *arena, const char *directory, int6
     struct statvfs disk;
 
     if (statvfs(directory, &disk) != 0)
-        return status_errno(arena, errno, arena_printf(arena, "cannot look at %s", directory));
+        return status_errno(arena, errno,
+                            arena_printf(arena, "cannot read the free space of %s", directory));
     int64_t free_size = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     if (free_size >= needed + SPARE_SIZE) return status_ok();
     return status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL,
-                         "there are %lld MiB free in %s, and %lld MiB are needed; make room, or "
-                         "name a directory on another disk",
+                         "%lld MiB are free in %s, and %lld MiB are needed; make room, or use a "
+                         "directory on another disk",
                          (long long)(free_size >> 20), directory,
                          (long long)((needed + SPARE_SIZE) >> 20));
 }
@@ -226,7 +229,7 @@ static struct status verify_file(struct arena *arena, const char *backup,
                              st.message);
     if (size != file->size || strcmp(digest, file->digest) != 0)
         return status_printf(arena, STATUS_DATA_LOSS, 0,
-                             "the backup %s is damaged: %s is not what was written (%lld bytes of "
+                             "the backup %s is damaged: %s was changed since (it has %lld bytes of "
                              "%lld, SHA-256 %s); use another backup",
                              backup, file->name, (long long)size, (long long)file->size, digest);
     return file->is_key ? st : sqlite_check_copy(arena, path, &version);

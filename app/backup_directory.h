@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory that backups lie in, each in one of its own that is named by its time. For the
+/* The directory with the backups, each in a directory of its own named after its time. For the
  * files backup*.c only. */
 #ifndef APP_BACKUP_DIRECTORY_H
 #define APP_BACKUP_DIRECTORY_H
@@ -12,14 +12,15 @@
 enum { BACKUP_NAME_SIZE = 32 };
 void backup_name(int64_t time_us, char ret_name[BACKUP_NAME_SIZE]);
 
-/* Makes the directory if it is not there, and keeps other backups out of it until *ret_lock is
- * closed: ABORTED if one is at work. */
+/* Creates the directory if it does not exist, and locks it against other backups until *ret_lock is
+ * closed. ABORTED if another backup is running. */
 struct status backup_directory_lock(struct arena *arena, const char *path, int *ret_lock);
 
-/* Removes what backups left that did not come to their end. With the lock. */
-void backup_directory_tidy(struct arena *arena, const char *path);
+/* Removes what interrupted backups have left. With the lock. */
+void backup_directory_remove_partial(struct arena *arena, const char *path);
 
-/* Removes the oldest whole backups until `keep` are left; how many that were. With the lock. */
+/* Removes the oldest complete backups until `keep` are left, and returns how many it removed. With
+ * the lock. */
 size_t backup_directory_rotate(struct arena *arena, const char *path, size_t keep);
 
 #endif

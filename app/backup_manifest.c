@@ -119,7 +119,7 @@ static struct status read_text(struct arena *arena, const char *directory, struc
 
     if (file < 0 && (errno == ENOENT || errno == ENOTDIR))
         return status_printf(arena, STATUS_NOT_FOUND, 0,
-                             "%s is no whole backup: it has no file '" BACKUP_MANIFEST "'",
+                             "%s is not a complete backup: it has no file '" BACKUP_MANIFEST "'",
                              directory);
     if (file < 0) return status_errno(arena, errno, arena_printf(arena, "cannot read %s", path));
     ssize_t size = read(file, text, BACKUP_MANIFEST_SIZE_MAX);
@@ -177,7 +177,7 @@ static bool read_line(struct arena *arena, struct str line, struct backup_manife
     return true;
 }
 
-/* The text before the last line, if that line's checksum is right. */
+/* Checks the checksum in the last line, and answers the text before it. */
 static bool check_end(struct str text, struct str *ret_lines)
 {
     enum { END_SIZE = 4 + SHA256_TEXT_SIZE }; /* "end ", digits, line feed */
@@ -218,24 +218,25 @@ struct status backup_manifest_read(struct arena *arena, const char *directory,
     if (!str_split(&rest, '\n', &first) || !str_starts_with(first, STR(head)) ||
         !str_to_i64(str_sized(first.data + strlen(head), first.length - strlen(head)),
                     &manifest->format))
-        return damaged(arena, directory, "does not begin as one");
+        return damaged(arena, directory, "does not begin like a manifest");
     if (manifest->format > BACKUP_FORMAT)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "the backup %s has format %lld, and this program knows %d: restore "
-                             "it with the newer program that made it",
+                             "the backup %s has format %lld, and this program knows formats up to "
+                             "%d; restore it with the newer program that made it",
                              directory, (long long)manifest->format, BACKUP_FORMAT);
-    if (!check_end(text, &rest)) return damaged(arena, directory, "has another checksum");
+    if (!check_end(text, &rest)) return damaged(arena, directory, "does not match its checksum");
     str_split(&rest, '\n', &line);
     while (str_split(&rest, '\n', &line) && line.length > 0)
         if (!read_line(arena, line, manifest))
-            return damaged(arena, directory, "has a line that is none");
+            return damaged(arena, directory, "has a malformed line");
     if (!manifest->program || !manifest->time || manifest->count == 0)
         return damaged(arena, directory, "is incomplete");
     if (is_newer(manifest->program, ARGOSY_VERSION))
-        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "the backup %s was made by argosy %s, and this is %s: restore it "
-                             "with that program or a newer one",
-                             directory, manifest->program, ARGOSY_VERSION);
+        return status_printf(
+            arena, STATUS_FAILED_PRECONDITION, 0,
+            "the backup %s was made by a newer program, argosy %s, and this is %s; "
+            "restore it with that program or a newer one",
+            directory, manifest->program, ARGOSY_VERSION);
     *ret_manifest = *manifest;
     return status_ok();
 }

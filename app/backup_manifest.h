@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a backup consists of, and its manifest: the text file that makes a directory a whole backup.
+/* The parts of a backup, and its manifest: the text file that makes a directory a complete backup.
  *
  *     argosy-backup 1
  *     program 0.1.0
  *     time 2026-11-29T07:45:43.120Z
- *     database order.db 12 4096000 <SHA-256>     its migrations, its size
+ *     database order.db 12 4096000 <SHA-256>     number of migrations, size
  *     key fleet.key 0 65 <SHA-256>
  *     end <SHA-256 of all lines before this one> */
 #ifndef APP_BACKUP_MANIFEST_H
@@ -28,7 +28,7 @@ enum {
 struct backup_file {
     bool is_key;
     const char *name;
-    int64_t version; /* of a database: how many migrations it has had */
+    int64_t version; /* of a database: its number of migrations */
     int64_t size;
     char digest[SHA256_TEXT_SIZE];
 };
@@ -40,7 +40,7 @@ struct backup_manifest {
     size_t count;
 };
 
-/* Reads the manifest of a directory: NOT_FOUND without one, DATA_LOSS if it is damaged,
+/* Reads the manifest of a directory. NOT_FOUND without one, DATA_LOSS if it is damaged,
  * FAILED_PRECONDITION if a newer program made it. */
 struct status backup_manifest_read(struct arena *arena, const char *directory,
                                    struct backup_manifest *ret_manifest);
@@ -48,7 +48,7 @@ struct status backup_manifest_read(struct arena *arena, const char *directory,
 struct status backup_manifest_write(struct arena *arena, const char *directory,
                                     const struct backup_manifest *manifest);
 
-/* The size and the SHA-256 of a file, which is synced first if `sync`. */
+/* Computes the size and the SHA-256 of a file; syncs it first if `sync`. */
 struct status backup_digest(struct arena *arena, const char *path, bool sync, int64_t *ret_size,
                             char ret_digest[SHA256_TEXT_SIZE]);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sends products over one stream to the product service on one fiber, and counts its answers on
+ * another. */
 #include "app/catalogue.h"
 
 #include "fiber/fiber.h"
@@ -8,7 +10,7 @@ struct import {
     struct rpc_stream *stream;
     struct catalogue_result result;
     uint64_t answered;
-    struct status sent; /* how the sending fiber ended */
+    struct status sent; /* the sending fiber's result */
 };
 
 static void refused(struct import *import, struct csv_place place, const char *handle,
@@ -35,7 +37,7 @@ static struct status send_one(struct call *call, struct import *import, struct a
     return product_service_import_products_send(call, import->stream, request);
 }
 
-/* Runs beside the receiving one, because the service answers while it still reads. */
+/* Runs on a fiber of its own, because the service answers while it still reads. */
 static void send_all(struct call *call, void *data)
 {
     struct import *import = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending products into the product service, whatever their source: a file, or the demo. */
+/* Imports products into the product service, from any source: a file, or the demo. */
 #ifndef APP_CATALOGUE_H
 #define APP_CATALOGUE_H
 
@@ -7,16 +7,16 @@
 #include "app/shop.h"
 #include "product.rpc.h"
 
-/* Where products come from. */
+/* The source of the products, and what it wants to know. */
 struct catalogue_source {
-    /* The next product, in `arena`, which is reset afterwards: OK with *ret_request NULL at the
-     * end. A failed status is about the one product that begins at *ret_place. */
+    /* Answers the next product, in `arena`, which is reset afterwards; OK with *ret_request NULL at
+     * the end. A failed status refuses one product, which begins at *ret_place. */
     struct status (*next)(void *data, struct arena *arena,
                           ProductService__ImportProductRequest **ret_request,
                           struct csv_place *ret_place);
-    /* One was refused, by the source or by the service. May be NULL. */
+    /* Called when a product was refused, by the source or by the service. May be NULL. */
     void (*on_refused)(void *data, struct csv_place place, const char *handle, const char *why);
-    /* After each answer. May be NULL. */
+    /* Called after each answer. May be NULL. */
     void (*on_progress)(void *data, uint64_t answered);
     void *data;
 };
@@ -25,7 +25,7 @@ struct catalogue_result {
     uint64_t created, updated, unchanged, refused;
 };
 
-/* Sends all products and counts the answers; sending and receiving go on side by side. */
+/* Sends all products and counts the answers; it sends and receives at the same time. */
 struct status catalogue_import(struct call *call, struct shop *shop,
                                const struct catalogue_source *source,
                                struct catalogue_result *ret_result);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads argv by the table of commands, loads the settings, and runs the command, or prints help or
+ * what is wrong. */
 #include "app/command.h"
 
 #include <stdarg.h>
@@ -12,7 +14,7 @@
 #include "base/visible.h"
 
 const struct command_option command_common_options[] = {
-    {"set", "KEY=VALUE", "Give a setting; may be repeated. See `argosy config`."},
+    {"set", "KEY=VALUE", "Set a setting; may be repeated. See `argosy config`."},
     {"env-file", "FILE", "Read settings from FILE instead of .env."},
     {"help", 0, "Print this help."},
     {0},
@@ -80,7 +82,7 @@ static void print_usage(const struct command *command, FILE *out)
         fputs("\nOptions:\n", out);
         print_options(command->options, out);
     }
-    fputs("\nEverywhere:\n", out);
+    fputs("\nOptions of every command:\n", out);
     print_options(command_common_options, out);
 }
 
@@ -99,7 +101,7 @@ static bool is_group(const char *word)
     return false;
 }
 
-/* All commands, or those of a group ("dlq"). */
+/* Prints all commands, or those of a group ("dlq"). */
 static void print_overview(const char *group, FILE *out)
 {
     fprintf(out,
@@ -112,7 +114,8 @@ static void print_overview(const char *group, FILE *out)
                  commands[i]->arguments[0] ? " " : "", commands[i]->arguments);
         fprintf(out, "  %-34s %s\n", left, commands[i]->summary);
     }
-    fputs("\n`argosy COMMAND --help` says more. Settings: `argosy config`.\n", out);
+    fputs("\nSee `argosy COMMAND --help` for a command, and `argosy config` for the settings.\n",
+          out);
 }
 
 /* Finds the command whose words begin argv[1]; two-word names win. *ret_words says how many words
@@ -143,7 +146,7 @@ struct parse {
     bool help;
 };
 
-/* Takes `value` for option `name`; false when no table has it. */
+/* Stores the value of an option; false if --set refuses it. */
 static bool take_option(struct parse *parse, const char *name, const char *value)
 {
     const struct command *command = parse->line->command;
@@ -186,8 +189,8 @@ static void refuse_option(const struct command *command, struct str name)
                   command->name);
 }
 
-/* Reads one word of the command line that begins with "--"; *index moves on when the value is the
- * next word. */
+/* Reads one word of the command line that begins with "--"; advances *index if the next word is its
+ * value. */
 static bool parse_option(struct parse *parse, int argc, char **argv, int *index)
 {
     struct str rest = str_of(argv[*index] + 2), name;
@@ -276,7 +279,7 @@ static bool load_settings(struct parse *parse)
         return false;
     }
     if (!config_check(config, &error)) {
-        command_error("these settings are wrong:");
+        command_error("these settings are invalid:");
         fprintf(stderr, "%s\n", error);
         return false;
     }
@@ -312,7 +315,7 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* The words name no command: says what could have been meant. */
+/* Says what may have been meant by words that name no command. */
 static int explain(int argc, char **argv)
 {
     const char *second = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;

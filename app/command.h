@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: each command is one table entry, from which --help, shell completion and the
- * man page are made. */
+/* The command line: each command is one table entry, from which its --help, the shell completion
+ * and the man page are made. */
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
@@ -20,11 +20,11 @@ struct command_option {
     const char *meaning;
 };
 
-/* What was typed for a command. */
+/* A command as it was typed. */
 struct command_line {
     const struct command *command;
     struct config *config; /* settings: declared, read and checked */
-    const char *env_file;  /* of --env-file; NULL: not given */
+    const char *env_file;  /* the value of --env-file; NULL: not given */
     struct arena *arena;
     const char *values[COMMAND_OPTIONS_MAX]; /* by option: its value, "" for one without a value,
                                                 NULL: not given */
@@ -50,26 +50,26 @@ extern const struct command *const commands[];
  * exist. */
 const char *command_option(const struct command_line *line, const char *name);
 
-/* Options that every command takes, ended by a NULL name. */
+/* The options of every command, ended by a NULL name. */
 extern const struct command_option command_common_options[];
 
-/* Reads the files of settings anew and checks everything, with --set as it was given. False with a
- * message in the line's arena. Owned. */
+/* Reads the settings file again and checks all settings, with the same --set options. On failure
+ * false with a message in the line's arena. Owned. */
 bool command_read_settings(const struct command_line *line, struct config **ret_config,
                            const char **ret_error);
 
 /* Reads argv, loads the settings and runs the command; the answer is the exit code. */
 int command_main(int argc, char **argv);
 
-/* Prints one line, without its end in the format, to standard output. What comes from outside (a
- * name, an address, a message) cannot end the line, move the cursor or hide: it is escaped, as by
- * text_shown. Every command prints what is not its own text with this. */
+/* Prints one line to standard output and adds the line feed. The text is escaped as by text_shown,
+ * so that values from outside (a name, an address, a message) can't end the line, move the cursor
+ * or hide text. Every command prints such values with this. */
 void command_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same to standard error. */
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints "argosy: ..." to standard error, likewise. */
+/* Prints "argosy: ..." to standard error, in the same way. */
 void command_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy backup, and argosy backup verify. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@ static bool read_keep(const char *text, int64_t *ret_keep)
 {
     if (!text) return true;
     if (str_to_i64(str_of(text), ret_keep) && *ret_keep >= 1) return true;
-    command_error("--keep is how many backups are to be left, 1 or more");
+    command_error("--keep must be the number of backups to keep, at least 1");
     return false;
 }
 
@@ -31,8 +32,8 @@ static int backup(const struct command_line *line)
         command_error("%s", st.message);
         return EXIT_FAILED;
     }
-    printf("%s: %zu databases, %.1f MiB; writes were held for %.1f ms\n", result.path, stores.count,
-           (double)result.size / (1 << 20), (double)result.held_us / 1000);
+    printf("%s: %zu databases, %.1f MiB; writes were paused for %.1f ms\n", result.path,
+           stores.count, (double)result.size / (1 << 20), (double)result.held_us / 1000);
     if (result.removed > 0) printf("%zu older backups removed\n", result.removed);
     return EXIT_OK;
 }
@@ -42,18 +43,18 @@ const struct command command_backup = {
     .arguments = "DIR",
     .summary = "Copy the whole shop, running or not, into a new directory in DIR.",
     .description =
-        "Copies all databases of the shop, as they all are at one moment, and its keys, into\n"
-        "DIR/TIME, with a manifest of checksums. The shop may run meanwhile, as one process or as\n"
-        "several that share the data directory: its writes wait for some milliseconds, while the\n"
-        "moment is taken. A backup that is interrupted leaves nothing that looks like one.\n"
+        "Copies all databases of the shop, all as of the same moment, and its keys into DIR/TIME,\n"
+        "with a manifest of checksums. The shop may be running, as one process or as several that\n"
+        "share the data directory; its writes pause for some milliseconds at that moment. An\n"
+        "interrupted backup leaves nothing that could be mistaken for a backup.\n"
         "\n"
-        "Keep it as you keep the keys: it holds everything. docs/backup.md says what it costs and\n"
-        "how to restore it.",
+        "Protect it like the keys: it contains everything. docs/backup.md says what a backup\n"
+        "costs and how to restore it.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"keep", "N", "Remove the oldest backups in DIR until N are left."},
                 {"only", "SERVICES",
-                 "Copy the databases of these services only, for a machine of a stopped fleet."}},
+                 "Back up these services only; for one machine of a stopped fleet."}},
     .run = backup,
 };
 
@@ -76,14 +77,14 @@ static int verify(const struct command_line *line)
             printf("%-20s ok, schema %lld, %.1f MiB\n", file->name, (long long)file->version,
                    (double)file->size / (1 << 20));
     }
-    printf("%s: whole, of %s, by argosy %s\n", path, manifest->time, manifest->program);
+    printf("%s: complete; made at %s by argosy %s\n", path, manifest->time, manifest->program);
     return EXIT_OK;
 }
 
 const struct command command_backup_verify = {
     .name = "backup verify",
     .arguments = "DIR",
-    .summary = "Check a backup: checksums, and each database.",
+    .summary = "Check a backup: its checksums and each database.",
     .description = "Reads every file of a backup (or of the newest one in DIR), compares sizes and "
                    "checksums with its\n"
                    "manifest, and has SQLite check each database. Writes nothing. The exit status "

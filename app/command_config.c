@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy config: prints every setting. */
 #include "app/commands.h"
 
 static int print_config(const struct command_line *line)
@@ -12,10 +13,10 @@ const struct command command_config = {
     .arguments = "",
     .summary = "Print every setting with its value, source and meaning.",
     .description =
-        "Prints every setting there is: its value, where the value came from, and what it means.\n"
-        "Settings come from --set, then the environment, then the file .env. Secrets are not "
-        "printed; each\n"
-        "NAME that is secret can also be given as NAME_FILE, a file that holds it.",
+        "Prints every setting: its value, where the value came from, and what it means.\n"
+        "--set takes precedence over the environment, and the environment over the file .env.\n"
+        "Secrets are not printed; each secret NAME can also be given as NAME_FILE, the path of a\n"
+        "file with its value.",
     .without_settings = true,
     .run = print_config,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dead letters: what could not be handled, and once more. */
+/* argosy dlq list, show and replay: the dead letters, which are events that could not be
+ * handled. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 
 enum { LETTERS_MAX = 1000 };
 
-/* Runs fn on a shop that does not listen, or talks to the services that X_URL settings name. */
+/* Runs fn on a shop that does not listen; services with X_URL settings are called over the
+ * network. */
 static int with_shop(const struct command_line *line,
                      struct status (*fn)(struct call *call, struct shop *shop, void *data))
 {
@@ -32,7 +34,7 @@ static int with_shop(const struct command_line *line,
     return EXIT_OK;
 }
 
-/* Is there a service of this name, as each consumer group is one? Says so if not. */
+/* Is this the name of a service, as every consumer group's name is? Prints an error if not. */
 static bool is_group(const char *group)
 {
     for (size_t i = 0; services_registry[i]; i++)
@@ -41,15 +43,15 @@ static bool is_group(const char *group)
     return false;
 }
 
-/* A letter's number. */
+/* Reads the number of a letter. */
 static bool read_number(const char *text, int64_t *ret_number)
 {
     if (str_to_i64(str_of(text), ret_number) && *ret_number > 0) return true;
-    command_error("'%s' is no number of a dead letter", text);
+    command_error("'%s' is not the number of a dead letter; `argosy dlq list` prints them", text);
     return false;
 }
 
-/* fn for each letter, of one group or of all; the newest of each group first. */
+/* Calls fn for each letter of one group or of all, the newest of each group first. */
 static struct status
 each_letter(struct call *call, const struct shop *shop, const char *group, int64_t letter_id,
             void (*fn)(struct call *call, const Events__DeadLetter *letter, void *data), void *data)
@@ -110,23 +112,23 @@ const struct command command_dlq_list = {
     .summary = "Print the events that a service could not handle.",
     .description =
         "Prints the dead letters, the newest of each consumer group first: number, group, state,\n"
-        "when it died, type, key, attempts, and the last failure. A group is named after its\n"
-        "service. Works beside a running shop, on the same data directory.",
-    .options = {{"group", "GROUP", "Only those of one consumer group."}},
+        "when it died, type, key, attempts, and the last failure. A group has the name of its\n"
+        "service. The shop may be running on the same data directory.",
+    .options = {{"group", "GROUP", "Only the letters of one consumer group."}},
     .run = dlq_list,
 };
 
 /* ---- dlq show ---- */
 
-struct showing {
+struct letter_printer {
     struct event_json *json;
     int count;
 };
 
 static void show_letter(struct call *call, const Events__DeadLetter *letter, void *data)
 {
-    struct showing *showing = data;
-    struct str event = event_json_line(call->arena, showing->json, letter->event);
+    struct letter_printer *printer = data;
+    struct str event = event_json_line(call->arena, printer->json, letter->event);
 
     command_print("letter:   %lld", (long long)letter->letter_id);
     command_print("topic:    %s", letter->topic);
@@ -138,23 +140,24 @@ static void show_letter(struct call *call, const Events__DeadLetter *letter, voi
     command_print("reason:   %s", letter->reason);
     command_print("message:  %s", letter->message);
     command_print("event:    %.*s", STR_ARGS(event));
-    showing->count++;
+    printer->count++;
 }
 
 static struct status show(struct call *call, struct shop *shop, void *data)
 {
     const struct command_line *line = data;
-    struct showing showing = {0};
+    struct letter_printer printer = {0};
     int64_t letter_id = 0;
     struct status st;
 
     str_to_i64(str_of(line->arguments[0]), &letter_id);
-    st = event_json_new(line->arena, &showing.json);
+    st = event_json_new(line->arena, &printer.json);
     if (failed(st)) return st;
-    st = each_letter(call, shop, command_option(line, "group"), letter_id, show_letter, &showing);
-    if (!failed(st) && showing.count == 0)
+    st = each_letter(call, shop, command_option(line, "group"), letter_id, show_letter, &printer);
+    if (!failed(st) && printer.count == 0)
         return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
-                             "there is no dead letter %s", line->arguments[0]);
+                             "there is no dead letter %s; `argosy dlq list` prints them",
+                             line->arguments[0]);
     return st;
 }
 
@@ -171,13 +174,13 @@ static int dlq_show(const struct command_line *line)
 const struct command command_dlq_show = {
     .name = "dlq show",
     .arguments = "ID",
-    .summary = "Print one of them with its event.",
+    .summary = "Print a dead letter with its event.",
     .description =
-        "Prints a dead letter with its event, decoded. Each service counts its own letters: where\n"
-        "several have one of that number, all are printed.",
+        "Prints a dead letter with its event, decoded. Each service numbers its own letters; if\n"
+        "several have a letter with this number, all are printed.",
     .arguments_min = 1,
     .arguments_max = 1,
-    .options = {{"group", "GROUP", "Only that of one consumer group."}},
+    .options = {{"group", "GROUP", "Only the letter of one consumer group."}},
     .run = dlq_show,
 };
 
@@ -210,12 +213,12 @@ static int dlq_replay(const struct command_line *line)
 const struct command command_dlq_replay = {
     .name = "dlq replay",
     .arguments = "GROUP [ID]",
-    .summary = "Have a service try them again.",
+    .summary = "Replay dead letters of a service.",
     .description =
-        "Marks a dead letter of a consumer group, or all of them, to be handed over again: by the\n"
-        "shop that runs on this data directory within a second, else when it next runs. What "
-        "fails\n"
-        "again is a dead letter again.",
+        "Marks a dead letter of a consumer group, or all of them, to be delivered again: within a\n"
+        "second if the shop is running on this data directory, else when it next runs. An event "
+        "that\n"
+        "fails again becomes a dead letter again.",
     .arguments_min = 1,
     .arguments_max = 2,
     .run = dlq_replay,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is made from the table of commands itself: the man page and the shell completion. */
+/* argosy man and argosy completion: the man page and the shell completion, which are made from the
+ * table of commands. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,8 +8,8 @@
 
 /* ---- man ---- */
 
-/* Prints text in roff: a leading dot or quote would be a request, a backslash an escape, an empty
- * line a paragraph. */
+/* Prints text as roff: escapes a leading dot or quote, which would be a request, and backslashes;
+ * an empty line begins a paragraph. */
 static void print_roff(const char *text)
 {
     bool line_start = true;
@@ -55,9 +56,9 @@ static int print_man(const struct command_line *line)
     fputs(".SH OPTIONS OF EVERY COMMAND\n", stdout);
     print_roff_options(command_common_options);
     fputs(".SH SETTINGS\n", stdout);
-    print_roff("`argosy config` prints every setting with its meaning. They come from --set, the "
-               "environment, or .env.");
-    fputs(".SH EXIT STATUS\n0 done; 1 failed; 2 the command line or the settings are wrong\n",
+    print_roff("`argosy config` prints every setting with its meaning. --set takes precedence over "
+               "the environment, and the environment over .env.");
+    fputs(".SH EXIT STATUS\n0 success; 1 failure; 2 the command line or a setting is invalid\n",
           stdout);
     return EXIT_OK;
 }
@@ -79,8 +80,8 @@ static size_t first_word(int index)
     return strcspn(commands[index]->name, " ");
 }
 
-/* Commands that begin with the same word stand together, one of that word alone behind the others.
- */
+/* In the table, commands that begin with the same word are adjacent, and a command of that word
+ * alone comes after the others. */
 static bool begins_as_before(int index)
 {
     size_t length = first_word(index);
@@ -95,7 +96,7 @@ static void print_first_words(void)
         if (!begins_as_before(i)) printf("%.*s ", (int)first_word(i), commands[i]->name);
 }
 
-/* For each word that does not stand alone, those that may follow it. */
+/* Prints, for each first word of two-word commands, the words that may follow it. */
 static void print_second_words(void)
 {
     for (int i = 0; commands[i]; i++) {
@@ -134,7 +135,7 @@ static int print_completion(const struct command_line *line)
     if (strcmp(shell, "zsh") == 0) {
         fputs("autoload -U +X bashcompinit && bashcompinit\n", stdout);
     } else if (strcmp(shell, "bash") != 0) {
-        command_error("completion is made for bash and zsh, not for '%s'", shell);
+        command_error("there is completion for bash and zsh, not for '%s'", shell);
         return EXIT_USAGE;
     }
     fputs("_argosy() {\n  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
@@ -155,7 +156,7 @@ static int print_completion(const struct command_line *line)
 const struct command command_completion = {
     .name = "completion",
     .arguments = "SHELL",
-    .summary = "Print the completion for bash or zsh.",
+    .summary = "Print the shell completion for bash or zsh.",
     .description =
         "Prints a script that completes commands and options: `source <(argosy completion bash)`.",
     .arguments_min = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the services tell one another, as lines of JSON. */
+/* argosy events tail: the events between the services, as lines of JSON. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 enum { FETCH_MAX = 256, FOLLOW_WAIT_MS = 10000 };
 
-/* Who offers which; docs/events.md says more of them. */
+/* The topics and their producers; docs/events.md describes them. */
 static const struct topic {
     const char *name, *producer;
 } topics[] = {
@@ -22,7 +22,7 @@ static const struct topic {
 
 enum { TOPICS = sizeof(topics) / sizeof(topics[0]) };
 
-struct tailing {
+struct tail {
     const struct command_line *line;
     struct event_json *json;
     struct shop *shop;
@@ -30,30 +30,30 @@ struct tailing {
     bool follow;
 };
 
-/* One topic of it. */
-struct tail {
-    struct tailing *tailing;
+/* The tail of one topic. */
+struct topic_tail {
+    struct tail *tail;
     const struct topic *topic;
     struct status status;
 };
 
-/* Prints what one fetch brings; *after moves. False at the end of the log. */
-static struct status print_some(struct call *call, const struct tail *tail, int64_t *after,
+/* Prints the events of one fetch and advances *after. *ret_more is false at the end of the log. */
+static struct status print_some(struct call *call, const struct topic_tail *one, int64_t *after,
                                 bool *ret_more)
 {
     Events__FetchEventsRequest request = EVENTS__FETCH_EVENTS_REQUEST__INIT;
-    const struct tailing *tailing = tail->tailing;
+    const struct tail *tail = one->tail;
     Events__FetchEventsResponse *response;
 
-    request.topic = (char *)tail->topic->name;
+    request.topic = (char *)one->topic->name;
     request.after = *after;
     request.max_events = FETCH_MAX;
-    request.wait_ms = tailing->follow ? FOLLOW_WAIT_MS : 0;
+    request.wait_ms = tail->follow ? FOLLOW_WAIT_MS : 0;
     struct status st = event_service_fetch_events(
-        call, shop_channel(tailing->shop, tail->topic->producer), &request, &response);
+        call, shop_channel(tail->shop, one->topic->producer), &request, &response);
     if (failed(st)) return st;
     for (size_t i = 0; i < response->n_events; i++) {
-        struct str line = event_json_line(call->arena, tailing->json, response->events[i]);
+        struct str line = event_json_line(call->arena, tail->json, response->events[i]);
         command_print("%.*s", STR_ARGS(line));
     }
     fflush(stdout);
@@ -62,11 +62,11 @@ static struct status print_some(struct call *call, const struct tail *tail, int6
     return status_ok();
 }
 
-/* With an arena of its own, because it may last for ever. */
+/* Uses an arena of its own, which it resets, because it may run for ever. */
 static void run_tail(struct call *call, void *data)
 {
-    struct tail *tail = data;
-    int64_t after = tail->tailing->from > 0 ? tail->tailing->from - 1 : 0;
+    struct topic_tail *one = data;
+    int64_t after = one->tail->from > 0 ? one->tail->from - 1 : 0;
     bool more = true;
     struct arena arena;
     struct call fetching;
@@ -74,11 +74,11 @@ static void run_tail(struct call *call, void *data)
     arena_init(&arena, 0);
     call_init_child(&fetching, call, 0);
     fetching.arena = &arena;
-    while (!failed(tail->status) && (more || tail->tailing->follow)) {
+    while (!failed(one->status) && (more || one->tail->follow)) {
         arena_reset(&arena);
-        tail->status = print_some(&fetching, tail, &after, &more);
+        one->status = print_some(&fetching, one, &after, &more);
     }
-    tail->status = status_dup(call->arena, tail->status);
+    one->status = status_dup(call->arena, one->status);
     arena_release(&arena);
 }
 
@@ -87,53 +87,53 @@ static bool is_asked_for(const struct command_line *line, const struct topic *to
     return line->argument_count == 0 || strcmp(line->arguments[0], topic->name) == 0;
 }
 
-/* One after another; but all at once if they are followed. */
+/* Tails one topic after another, or with --follow all at once. */
 static struct status tail_topics(struct call *call, struct shop *shop, void *data)
 {
-    struct tailing *tailing = data;
-    struct tail tails[TOPICS] = {0};
+    struct tail *tail = data;
+    struct topic_tail tails[TOPICS] = {0};
     struct fiber_group group = {0};
     struct status st = status_ok();
 
-    tailing->shop = shop;
+    tail->shop = shop;
     for (size_t i = 0; i < TOPICS && !failed(st); i++) {
-        if (!is_asked_for(tailing->line, &topics[i])) continue;
-        tails[i] = (struct tail){.tailing = tailing, .topic = &topics[i]};
+        if (!is_asked_for(tail->line, &topics[i])) continue;
+        tails[i] = (struct topic_tail){.tail = tail, .topic = &topics[i]};
         st = fiber_group_start(call, &group, run_tail, &tails[i]);
-        if (!tailing->follow) fiber_group_wait(call, &group);
+        if (!tail->follow) fiber_group_wait(call, &group);
     }
     fiber_group_wait(call, &group);
     for (size_t i = 0; i < TOPICS && !failed(st); i++) st = tails[i].status;
     return st;
 }
 
-static bool read_line(const struct command_line *line, struct tailing *ret_tailing)
+static bool read_line(const struct command_line *line, struct tail *ret_tail)
 {
     const char *from = command_option(line, "from");
     bool known = false;
 
-    *ret_tailing = (struct tailing){.line = line, .follow = command_option(line, "follow") != 0};
+    *ret_tail = (struct tail){.line = line, .follow = command_option(line, "follow") != 0};
     for (size_t i = 0; i < TOPICS; i++) known = known || is_asked_for(line, &topics[i]);
     if (!known)
-        command_error("there is no topic '%s': order-events, order-results and payment-events are",
+        command_error("there is no topic '%s'; use order-events, order-results or payment-events",
                       line->arguments[0]);
     if (!from) return known;
-    if (str_to_i64(str_of(from), &ret_tailing->from) && ret_tailing->from >= 0) return known;
-    command_error("'%s' is no offset", from);
+    if (str_to_i64(str_of(from), &ret_tail->from) && ret_tail->from >= 0) return known;
+    command_error("--from must be an offset, 0 or more, and not '%s'", from);
     return false;
 }
 
 static int events_tail(const struct command_line *line)
 {
     struct shop_options options = {.existing = true, .shards = 1};
-    struct tailing tailing;
+    struct tail tail;
     struct shop *shop;
 
-    if (!read_line(line, &tailing)) return EXIT_USAGE;
-    struct status st = event_json_new(line->arena, &tailing.json);
+    if (!read_line(line, &tail)) return EXIT_USAGE;
+    struct status st = event_json_new(line->arena, &tail.json);
     if (!failed(st)) st = shop_new(line->arena, line->config, &options, &shop);
     if (!failed(st)) {
-        st = shop_call(shop, tail_topics, &tailing);
+        st = shop_call(shop, tail_topics, &tail);
         shop_free(shop);
     }
     if (failed(st)) {
@@ -146,14 +146,13 @@ static int events_tail(const struct command_line *line)
 const struct command command_events_tail = {
     .name = "events tail",
     .arguments = "[TOPIC]",
-    .summary = "Print the events of a topic, or of all.",
+    .summary = "Print the events of a topic, or of all topics.",
     .description =
-        "Prints events, one line of JSON each, the oldest that is kept first: order-events,\n"
-        "order-results or payment-events, or all of them. Works beside a running shop, on the "
-        "same\n"
+        "Prints the events of order-events, order-results or payment-events, or of all three, one\n"
+        "line of JSON each, the oldest stored event first. The shop may be running on the same\n"
         "data directory.",
     .arguments_max = 1,
-    .options = {{"follow", 0, "Wait for more."},
-                {"from", "OFFSET", "Begin with the event at this place of the topic."}},
+    .options = {{"follow", 0, "Wait for new events."},
+                {"from", "OFFSET", "Begin with the event at this offset of the topic."}},
     .run = events_tail,
 };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy healthcheck: a small HTTP client without event loop or shop, quick enough to be called
+ * every few seconds. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 
 enum { TIMEOUT_S = 3 };
 
-/* Connects to an IPv4 "host:port"; -1 when that fails. */
+/* Connects to an IPv4 "host:port"; -1 if that fails. */
 static int connect_to(const char *address)
 {
     struct str rest = str_of(address), host;
@@ -69,8 +71,8 @@ static int healthcheck(const struct command_line *line)
 const struct command command_healthcheck = {
     .name = "healthcheck",
     .arguments = "[ADDRESS]",
-    .summary = "Ask a running shop whether it is ready.",
-    .description = "Asks /readyz at the admin address (ADMIN_LISTEN, or the one that is given), "
+    .summary = "Check whether a running shop is ready.",
+    .description = "Requests /readyz from the admin address (ADMIN_LISTEN, or the given one), "
                    "prints the answer, and\n"
                    "exits with 0 if the shop is ready, else with 1.",
     .arguments_max = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Edit distances between what was typed and what there is. */
+/* Compares what was typed with all names by edit distance. */
 #include "app/command_nearest.h"
 
 #include <stdio.h>
@@ -18,8 +18,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* The optimal string alignment distance (Damerau and Levenshtein, where a swapped pair is not
- * changed again), row by row. */
+/* The optimal string alignment distance (Damerau-Levenshtein in which a swapped pair is not edited
+ * again), row by row. */
 int word_distance(struct str a, struct str b)
 {
     int rows[3][WORD_MAX + 1] = {0};
@@ -40,7 +40,7 @@ int word_distance(struct str a, struct str b)
     return rows[a.length % 3][b.length];
 }
 
-/* Near enough is a mistake, and one more for each four letters. */
+/* Near enough is one edit, and one more for every four letters. */
 static void consider(struct nearest *nearest, struct str candidate, const char *name)
 {
     int distance = word_distance(nearest->typed, candidate);
@@ -62,7 +62,7 @@ const char *nearest_command(const char *first, const char *second)
         consider(&nearest, str_of(commands[i]->name), commands[i]->name);
     if (nearest.name) return nearest.name;
 
-    /* Else the first word alone, which may be that of several commands. */
+    /* Otherwise compare the first word alone, which may belong to several commands. */
     nearest.typed = str_of(first);
     for (int i = 0; commands[i]; i++) {
         struct str word = str_of(commands[i]->name);

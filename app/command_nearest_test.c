@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Suggestions for mistyped commands and options. */
 #include "app/command_nearest.h"
 
 #include "app/commands.h"

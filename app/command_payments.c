@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy payments reconcile: prints where payments, ledger, provider and orders contradict one
+ * another. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +12,7 @@
 
 enum { LINE_MAX_SIZE = 8192 };
 
-struct reconciling {
+struct reconciliation {
     bool json;
     size_t differences, mended;
 };
@@ -42,14 +44,14 @@ static const char *shown(const char *text)
     return text[0] ? text : "-";
 }
 
-static void print(const struct reconciling *reconciling,
+static void print(const struct reconciliation *reconciliation,
                   const PaymentService__Difference *difference)
 {
-    if (reconciling->json) {
+    if (reconciliation->json) {
         print_json(difference);
         return;
     }
-    if (reconciling->differences == 1)
+    if (reconciliation->differences == 1)
         printf("%-36s  %-36s  %-10s  %-24s  %-12s  %-12s  %-10s  %s\n", "PAYMENT", "ORDER", "WHAT",
                "OURS", "LEDGER", "PROVIDER", "STATE", "MENDED");
     command_print("%-36s  %-36s  %-10s  %-24s  %-12s  %-12s  %-10s  %s",
@@ -62,7 +64,7 @@ static struct status reconcile(struct call *call, struct shop *shop, void *data)
 {
     PaymentService__ReconcilePaymentsRequest request =
         PAYMENT_SERVICE__RECONCILE_PAYMENTS_REQUEST__INIT;
-    struct reconciling *reconciling = data;
+    struct reconciliation *reconciliation = data;
     PaymentService__Difference *difference;
     struct rpc_stream *stream;
     struct status st;
@@ -73,15 +75,15 @@ static struct status reconcile(struct call *call, struct shop *shop, void *data)
     for (;;) {
         st = payment_service_reconcile_payments_receive(call, stream, &difference);
         if (failed(st) || !difference) break;
-        reconciling->differences++;
-        reconciling->mended += difference->mended != 0;
-        print(reconciling, difference);
+        reconciliation->differences++;
+        reconciliation->mended += difference->mended != 0;
+        print(reconciliation, difference);
     }
     struct status final = rpc_stream_finish(call, stream);
     return failed(final) ? final : st;
 }
 
-/* Those of the services that are compared which this program has. */
+/* The names of the services to compare, as far as this program has them. */
 static const char *compared(struct arena *arena)
 {
     const char *names = "payment";
@@ -97,44 +99,44 @@ static const char *compared(struct arena *arena)
 static int payments_reconcile(const struct command_line *line)
 {
     struct shop_options options = {.only = compared(line->arena), .existing = true, .shards = 1};
-    struct reconciling reconciling = {.json = command_option(line, "json") != 0};
+    struct reconciliation reconciliation = {.json = command_option(line, "json") != 0};
     struct shop *shop;
 
     struct status st = shop_new(line->arena, line->config, &options, &shop);
     if (!failed(st)) {
-        st = shop_call(shop, reconcile, &reconciling);
+        st = shop_call(shop, reconcile, &reconciliation);
         shop_free(shop);
     }
     if (failed(st)) {
         command_error("%s", st.message);
         return EXIT_FAILED;
     }
-    if (!reconciling.json && reconciling.mended > 0)
-        printf("%zu differences, %zu of them mended\n", reconciling.differences,
-               reconciling.mended);
-    else if (!reconciling.json)
-        printf("%zu differences\n", reconciling.differences);
-    return reconciling.differences > reconciling.mended ? EXIT_FAILED : EXIT_OK;
+    if (!reconciliation.json && reconciliation.mended > 0)
+        printf("%zu differences, %zu of them mended\n", reconciliation.differences,
+               reconciliation.mended);
+    else if (!reconciliation.json)
+        printf("%zu differences\n", reconciliation.differences);
+    return reconciliation.differences > reconciliation.mended ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command command_payments_reconcile = {
     .name = "payments reconcile",
     .arguments = "",
     .summary = "Compare payments, orders, ledger and provider.",
-    .description = "Compares every payment with the ledger's postings, with its order and with "
-                   "what the payment provider\n"
-                   "has, every charge of the provider with our payments, and every order that is "
-                   "to be paid with its\n"
-                   "payment. What the provider has and we missed (a lost webhook, a refund that "
-                   "failed later or was made\n"
-                   "at its own desk) is booked. Prints each difference and whether it was mended; "
-                   "the exit status is 1 if\n"
-                   "any was not. An order whose payment is 'none': its event was lost; see argosy "
-                   "dlq list.\n"
+    .description = "Compares every payment with the ledger's postings, its order and the payment "
+                   "provider, every charge of\n"
+                   "the provider with our payments, and every order that must be paid with its "
+                   "payment. What the provider\n"
+                   "has and we missed (a lost webhook, a refund that failed later or was made in "
+                   "the provider's own\n"
+                   "dashboard) is booked. Prints each difference and whether it was mended; the "
+                   "exit status is 1 if any\n"
+                   "was not. An order whose payment is 'none' has lost an event; see argosy dlq "
+                   "list.\n"
                    "\n"
-                   "Works beside a running shop, on the store that PAYMENT_STORE names, or over "
-                   "the network when\n"
-                   "PAYMENT_URL does. Payments that are being worked on are compared with the "
+                   "The shop may be running. Reads the store named by PAYMENT_STORE, or asks the "
+                   "service at\n"
+                   "PAYMENT_URL. Payments with an operation in progress are compared with the "
                    "ledger only.",
     .options = {{"json", 0, "One JSON object a line."}},
     .run = payments_reconcile,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy restore. */
 #include <stdio.h>
 
 #include "app/commands.h"
@@ -16,24 +17,24 @@ static int restore(const struct command_line *line)
         command_error("cannot restore: %s", st.message);
         return EXIT_FAILED;
     }
-    printf("%s is the shop of %s now, from %s\n", data_dir, result->manifest.time, options.backup);
-    if (result->moved_to) printf("what was there before is in %s\n", result->moved_to);
-    printf("Start it, and then look: argosy stock check; argosy payments reconcile\n");
+    printf("restored the shop of %s to %s, from %s\n", result->manifest.time, data_dir,
+           options.backup);
+    if (result->moved_to) printf("the files from before are in %s\n", result->moved_to);
+    printf("Start it, then check it: argosy stock check; argosy payments reconcile\n");
     return EXIT_OK;
 }
 
 const struct command command_restore = {
     .name = "restore",
     .arguments = "DIR",
-    .summary = "Put a backup in the place of the shop's data.",
+    .summary = "Restore a backup to the data directory.",
     .description =
         "Restores a backup (or the newest one in DIR) to the data directory, which must be empty\n"
-        "or not there, and must not be in use. Everything is checked before anything is touched:\n"
-        "a backup that is damaged, incomplete, or made by a newer program is refused. Databases\n"
-        "of an older program are migrated.",
+        "or missing, and not in use. Everything is checked before any file is touched: a backup\n"
+        "that is damaged, incomplete, or made by a newer program is refused. Databases of an\n"
+        "older program are migrated.",
     .arguments_min = 1,
     .arguments_max = 1,
-    .options = {{"force", 0,
-                 "Restore over a shop that is there: its files are moved away, not deleted."}},
+    .options = {{"force", 0, "Replace an existing shop: its files are moved away, not deleted."}},
     .run = restore,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy routes: prints the gateway's routes, or its configuration. */
 #include <stdio.h>
 
 #include "app/commands.h"
@@ -27,12 +28,12 @@ static int print_routes(const struct command_line *line)
 const struct command command_routes = {
     .name = "routes",
     .arguments = "",
-    .summary = "Print what the gateway serves, by which rpc, with which plugins.",
-    .description = "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the one "
-                   "built in): method,\n"
-                   "path, the rpc and service that answer it, and the plugins that it goes "
-                   "through, in their order.",
+    .summary = "Print the gateway's routes with their rpcs and plugins.",
+    .description = "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the "
+                   "built-in one): method,\n"
+                   "path, the rpc and service that answer it, and its plugins in the order in "
+                   "which they run.",
     .options = {{"config", 0,
-                 "Print the configuration itself, to be changed and named by GATEWAY_CONFIG."}},
+                 "Print the configuration itself, as a start for a GATEWAY_CONFIG of your own."}},
     .run = print_routes,
 };

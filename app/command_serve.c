@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy serve: starts the log and the shop, loads the demo, and reads logs and settings again at
+ * SIGHUP. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -33,12 +35,12 @@ static bool start_log(const struct config *config, int *ret_file)
     enum log_level level;
 
     if (!log_level_parse(config_text(config, "ARGOSY_LOG"), &level)) {
-        command_error("ARGOSY_LOG is debug, info, warn, error or off");
+        command_error("ARGOSY_LOG must be debug, info, warn, error or off");
         return false;
     }
     if (strcmp(format, "auto") != 0 && strcmp(format, "json") != 0 &&
         strcmp(format, "human") != 0) {
-        command_error("ARGOSY_LOG_FORMAT is json, human or auto");
+        command_error("ARGOSY_LOG_FORMAT must be json, human or auto");
         return false;
     }
     int out = STDERR_FILENO;
@@ -57,13 +59,14 @@ static bool start_log(const struct config *config, int *ret_file)
 
 /* ---- SIGHUP ---- */
 
-/* The descriptor keeps its number: a line that is being written goes to one file or the other. */
+/* The new file takes over the descriptor's number, so a line that is being written goes to one file
+ * or the other. */
 static void reopen_log(const struct serving *serving)
 {
     if (serving->log_file < 0) return;
     int file = open_log(serving->line->config);
     if (file < 0) {
-        log_error(0, "the log's file cannot be opened anew; the old one is written on",
+        log_error(0, "the log file cannot be reopened; logging goes on in the old one",
                   LOG_STR("error", strerror(errno)));
         return;
     }
@@ -71,13 +74,13 @@ static void reopen_log(const struct serving *serving)
     close(file);
 }
 
-/* Settings that change while the shop serves; the others need a restart. */
+/* The settings that may change while the shop serves; all others need a restart. */
 static const char *const changeable[] = {
     "ARGOSY_LOG",         "GATEWAY_ACCESS_LOG",      "GATEWAY_CONFIG",  "GATEWAY_CORS_ORIGINS",
     "GATEWAY_KEEP_ALIVE", "GATEWAY_TRUSTED_PROXIES", "GATEWAY_TIMEOUT", NULL,
 };
 
-/* What is wrong with the settings as they are now, or NULL: then they are the shop's. */
+/* Applies the present settings to the shop. Answers what is wrong with them, or NULL. */
 static const char *take_settings(struct serving *serving, struct arena *arena, bool *ret_changed)
 {
     struct config *config;
@@ -89,12 +92,12 @@ static const char *take_settings(struct serving *serving, struct arena *arena, b
     struct status st = status_ok();
     if (other)
         st = status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                           "%s is another one now, and is read at the start only: restart, or put "
-                           "it back",
+                           "%s was changed, but is read only at the start; restart the shop, or "
+                           "change it back",
                            other);
     if (!failed(st) && !log_level_parse(config_text(config, "ARGOSY_LOG"), &level))
         st = status_make(STATUS_INVALID_ARGUMENT, 0,
-                         "ARGOSY_LOG is debug, info, warn, error or off");
+                         "ARGOSY_LOG must be debug, info, warn, error or off");
     if (failed(st)) {
         config_free(config);
         return st.message;
@@ -115,10 +118,10 @@ static void on_hangup(void *data)
     reopen_log(serving);
     const char *error = take_settings(serving, &arena, &changed);
     if (error)
-        log_error(0, "SIGHUP: the new configuration is refused, the old one stays",
+        log_error(0, "SIGHUP: the new configuration is refused; the old one stays in use",
                   LOG_STR("error", error));
     else
-        log_info(0, "SIGHUP: logs are opened anew, the configuration is read",
+        log_info(0, "SIGHUP: log files reopened and configuration read",
                  LOG_BOOL("changed", changed));
     arena_release(&arena);
 }
@@ -131,14 +134,14 @@ static void on_ready(struct call *call, void *data)
     log_info(0, "ready", LOG_STR("gateway", address),
              LOG_INT("start_us", clock_monotonic_us() - serving->started_us));
     if (config_boolean(serving->line->config, "ARGOSY_TRUST_METADATA"))
-        log_warn(0, "ARGOSY_TRUST_METADATA=1: identity metadata is believed from every peer that "
-                    "reaches the gRPC ports");
+        log_warn(0, "ARGOSY_TRUST_METADATA=1: every peer that reaches the gRPC ports is trusted to "
+                    "say which user it calls for");
     if (!serving->demo) return;
 
     shop_act_as_operator(call);
     struct status st = demo_load(call, serving->shop, serving->line->config);
     shop_set_unready(serving->shop,
-                     failed(st) ? "the demo could not be loaded, see the log" : NULL);
+                     failed(st) ? "the demo could not be loaded; see the log" : NULL);
     if (failed(st))
         log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
 }
@@ -176,16 +179,16 @@ const struct command command_serve = {
     .description =
         "Serves the whole shop in one process: the gateway, every service on its own "
         "gRPC port, and the admin port.\n"
-        "With --only, serves just the services that are named (gateway is one of the "
-        "names); the others are found by\n"
+        "With --only, serves the named services alone (`gateway` counts as one); the others are "
+        "called at\n"
         "their X_URL settings, such as USER_URL=grpc://127.0.0.1:5001.\n"
         "\n"
-        "SIGTERM and SIGINT drain: no new connections, running requests end, then the "
-        "process does. A second signal\n"
-        "ends it at once. SIGHUP opens the files of logs anew and reads .env and GATEWAY_CONFIG:\n"
-        "what is wrong in them is logged, with its line, and the old configuration stays.",
-    .options = {{"only", "SERVICES",
-                 "Serve these only: names with commas between, as product,cart."},
-                {"demo", 0, "Load a demo catalogue and accounts; listens on loopback only."}},
+        "SIGTERM and SIGINT drain: the process takes no new connections, finishes running "
+        "requests, and stops.\n"
+        "A second signal stops it at once. SIGHUP reopens the log files and reads .env and "
+        "GATEWAY_CONFIG again;\n"
+        "errors in them are logged with their lines, and the old configuration stays in use.",
+    .options = {{"only", "SERVICES", "Serve only these, separated by commas: product,cart."},
+                {"demo", 0, "Load a demo catalogue and accounts; listen on loopback only."}},
     .run = serve,
 };

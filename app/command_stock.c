@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy stock check: prints where the stock and its ledger contradict each other. */
 #include <stdio.h>
 
 #include "app/commands.h"
 #include "app/shop.h"
 #include "product.rpc.h"
 
-/* All books of a large shop, at the lowest priority. */
+/* Enough for a large shop, at the lowest priority. */
 enum { CHECK_TIMEOUT_MS = 3600 * 1000 };
 
 static void print_difference(const ProductService__StockDifference *difference)
 {
-    command_print("product %s, variant %s: %s is %lld, but by %s %lld", difference->product_id,
+    command_print("product %s, variant %s: %s is %lld, but %s says %lld", difference->product_id,
                   difference->variant_id, difference->number, (long long)difference->recorded,
                   difference->against, (long long)difference->expected);
 }
@@ -54,14 +55,14 @@ const struct command command_stock_check = {
     .name = "stock check",
     .arguments = "",
     .summary = "Check that the stock adds up.",
-    .description = "Holds the numbers of every variant against what explains them: received is "
-                   "available, reserved and sold;\n"
-                   "on hand and reserved are the sums of the ledger's entries; reserved is what "
-                   "open reservations hold, and\n"
-                   "sold what committed ones have taken. Prints each difference; the exit status "
-                   "is then 1.\n"
+    .description = "Checks the stock figures of every variant: received must equal available, "
+                   "reserved and sold together;\n"
+                   "on hand and reserved must be the sums of the ledger's entries; reserved must "
+                   "be what open reservations\n"
+                   "hold, and sold what committed ones have taken. Prints each difference; the "
+                   "exit status is then 1.\n"
                    "\n"
-                   "Works beside a running shop, on the store that PRODUCT_STORE names, or over "
-                   "the network when PRODUCT_URL does.",
+                   "The shop may be running. Reads the store named by PRODUCT_STORE, or asks the "
+                   "service at PRODUCT_URL.",
     .run = stock_check,
 };

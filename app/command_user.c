@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy user create, role and list. */
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -8,7 +9,7 @@
 #include "app/shop.h"
 #include "user.rpc.h"
 
-/* Runs fn on a shop that has only the user service, or talks to the one that USER_URL names. */
+/* Runs fn on a shop with only the user service, or calls the one at USER_URL. */
 static int with_users(const struct command_line *line,
                       struct status (*fn)(struct call *call, struct shop *shop, void *data))
 {
@@ -34,7 +35,7 @@ static void strip_newline(char *text)
     text[strcspn(text, "\r\n")] = 0;
 }
 
-/* Asks twice on a terminal, without showing; else reads one line of standard input. */
+/* Asks twice on a terminal, without echo; else reads one line of standard input. */
 static bool read_password(char *ret_password, size_t size)
 {
     char again[256] = "";
@@ -51,7 +52,7 @@ static bool read_password(char *ret_password, size_t size)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     fputs("Password: ", stderr);
     bool read = fgets(ret_password, (int)size, stdin) != 0;
-    fputs("\nOnce more: ", stderr);
+    fputs("\nRepeat the password: ", stderr);
     read = read && fgets(again, sizeof(again), stdin) != 0;
     fputc('\n', stderr);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
@@ -59,7 +60,7 @@ static bool read_password(char *ret_password, size_t size)
     strip_newline(ret_password);
     strip_newline(again);
     bool same = read && strcmp(ret_password, again) == 0;
-    if (read && !same) command_error("the two differ");
+    if (read && !same) command_error("the passwords differ");
     secret_wipe(again, sizeof(again));
     return same;
 }
@@ -88,7 +89,7 @@ static struct status create(struct call *call, struct shop *shop, void *data)
 
     if (!read_password(password, sizeof(password)))
         return status_make(STATUS_INVALID_ARGUMENT, 0,
-                           "no password; give one line of it on standard input");
+                           "no password was given; write it to standard input, as one line");
     request.email = (char *)line->arguments[0];
     request.name = (char *)(name ? name : line->arguments[0]);
     request.password = arena_strdup(call->arena, password);
@@ -103,7 +104,7 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     return status_ok();
 }
 
-/* Asked before the account is made, so that a slip of the pen leaves none behind. */
+/* Checked before the account is created, so that a typing error does not leave one behind. */
 static bool is_role(const char *role)
 {
     static const char *const roles[] = {"customer", "seller", "admin", "superAdmin"};
@@ -118,7 +119,7 @@ static int user_create(const struct command_line *line)
     const char *role = command_option(line, "role");
 
     if (role && !is_role(role)) {
-        command_error("there is no role '%s': customer, seller, admin and superAdmin are", role);
+        command_error("there is no role '%s'; use customer, seller, admin or superAdmin", role);
         return EXIT_USAGE;
     }
     return with_users(line, create);
@@ -127,13 +128,13 @@ static int user_create(const struct command_line *line)
 const struct command command_user_create = {
     .name = "user create",
     .arguments = "EMAIL",
-    .summary = "Make an account; how the first admin comes to be.",
-    .description = "Makes an account. The password is asked for on a terminal, else read as one "
-                   "line of standard input.",
+    .summary = "Create an account, such as the first admin's.",
+    .description = "Creates an account. Asks for the password on a terminal; otherwise reads it as "
+                   "one line of standard input.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"role", "ROLE", "customer (the default), seller, admin or superAdmin."},
-                {"name", "NAME", "The person's name; without it the address."}},
+                {"name", "NAME", "The person's name (the default is the address)."}},
     .run = user_create,
 };
 
@@ -156,8 +157,8 @@ const struct command command_user_role = {
     .arguments = "EMAIL ROLE",
     .summary = "Give an account a role.",
     .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions "
-                   "go on with it: their\n"
-                   "tokens of before are refused, and refreshed ones have the new role.",
+                   "stay open: their\n"
+                   "present access tokens are refused, and refreshed ones have the new role.",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = user_role,

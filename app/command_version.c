@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* argosy version. */
 #include <stdio.h>
 
 #include <nghttp2/nghttp2.h>
@@ -19,7 +20,7 @@ static int print_version(const struct command_line *line)
 const struct command command_version = {
     .name = "version",
     .arguments = "",
-    .summary = "Print the version, and those of the libraries.",
+    .summary = "Print the versions of the program and its libraries.",
     .description =
         "Prints the program's version and the versions of the libraries that it runs with.",
     .without_settings = true,

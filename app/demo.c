@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The demo's catalogue, which is combined from lists of words, its accounts, and the tour. */
 #include "app/demo.h"
 
 #include <stdio.h>
@@ -12,8 +13,8 @@
 
 /* ---- the catalogue ---- */
 
-/* A category: what it sells, and the options in which each piece comes. Prices are in minor units.
- */
+/* A category: the nouns for its products, and the option of their variants. Prices are in minor
+ * units. */
 struct demo_category {
     const char *name;
     const char *nouns[10];
@@ -101,7 +102,7 @@ static const char *const styles[10] = {"Harbour",  "Lighthouse", "Driftwood", "N
 enum {
     CATEGORIES = sizeof(categories) / sizeof(categories[0]),
     PER_CATEGORY = 100,
-    UNTRACKED_NOUN = 9 /* the last of each ten: nobody counts its stock */
+    UNTRACKED_NOUN = 9 /* the last of each ten: its stock is not tracked */
 };
 
 struct demo_catalogue {
@@ -195,7 +196,7 @@ static struct status load_catalogue(struct call *call, struct shop *shop,
     struct catalogue_result result;
     struct call selling;
 
-    /* The demo's seller owns the catalogue; taking in whole catalogues is an admin's right. */
+    /* The demo's seller owns the products, but only an admin may import catalogues. */
     call_init_child(&selling, call, 0);
     rpc_scope_new(&selling, &(struct user){"seller@example.com", "admin", "command-line"}, 0,
                   "127.0.0.1");
@@ -237,7 +238,7 @@ static struct status make_account(struct call *call, struct shop *shop, size_t i
     return user_service_set_role(call, users, &set, &customer);
 }
 
-/* Passwords of accounts that exist already are set again, so that what is printed is what works. */
+/* Sets the passwords of existing accounts again, so that the printed password works. */
 static struct status reset_password(struct call *call, struct shop *shop, size_t index,
                                     const char *password)
 {
@@ -279,12 +280,11 @@ static void print_tour(const char *address, const char *password, bool made)
            "\"{\\\"category\\\":\\\"garden\\\",\\\"product_id\\\":\\\"$product\\\","
            "\\\"quantity\\\":2}\"\n"
            "  curl -b cookies http://%s/cart\n"
-           "An access token lives for five minutes. This takes a new one:\n"
+           "An access token is valid for five minutes. This gets a new one:\n"
            "  curl -b cookies -c cookies -X POST http://%s/auth/refresh/validate\n",
-           made ? password : "as ARGOSY_DEMO_PASSWORD says",
-           made ? "" : "  read -r ARGOSY_DEMO_PASSWORD     # type it, or paste it\n", address,
-           address, made ? password : "'\"$ARGOSY_DEMO_PASSWORD\"'", address, address, address,
-           address);
+           made ? password : "as set by ARGOSY_DEMO_PASSWORD",
+           made ? "" : "  read -r ARGOSY_DEMO_PASSWORD     # type or paste it\n", address, address,
+           made ? password : "'\"$ARGOSY_DEMO_PASSWORD\"'", address, address, address, address);
     fflush(stdout);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Decodes the payloads of events with the gateway's transcoder. */
 #include "app/event_json.h"
 
 #include "base/clock.h"
@@ -27,7 +28,7 @@ struct status event_json_new(struct arena *arena, struct event_json **ret_json)
     return status_ok();
 }
 
-/* False if the payload is no message of the event's type. */
+/* False if the payload is not a message of the event's type. */
 static bool decode(struct arena *arena, const struct event_json *json, const Events__Event *event,
                    struct output *out)
 {

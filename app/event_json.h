@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An event as one line of JSON, its payload decoded by the descriptors that are compiled in. */
+/* Prints an event as one line of JSON, with its payload decoded by the built-in descriptors. */
 #ifndef APP_EVENT_JSON_H
 #define APP_EVENT_JSON_H
 
@@ -13,8 +13,8 @@ struct event_json;
 /* In the arena. */
 struct status event_json_new(struct arena *arena, struct event_json **ret_json);
 
-/* {"offset":1,"topic":...,"payload":{...}}, without a line's end; the text is in the arena. What is
- * no message of its type has payload_base64 instead. */
+/* {"offset":1,"topic":...,"payload":{...}}, without a line feed, in the arena. If the payload is
+ * not a message of the event's type, there is a payload_base64 instead. */
 struct str event_json_line(struct arena *arena, const struct event_json *json,
                            const Events__Event *event);
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The program: sets the process up (allocator, limit of files, signals) and runs the command
+ * line. */
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include "app/command.h"
 
-/* Blocks from here on are mapped and given back when they are freed. A fixed number also stops
- * glibc from raising it by itself, after which each password hash's 19 MiB would stay with the
- * process. */
+/* Blocks of this size and more are mapped, and returned to the system when they are freed. Setting
+ * the threshold also stops glibc from raising it, after which the 19 MiB of each password hash
+ * would stay in the process. */
 enum { MAP_FROM = 1024 * 1024 };
 
-/* A connection is a file: as many as the system lets us have, not as many as shells start with. */
+/* Every connection is an open file, so the soft limit is raised to the hard one. */
 static void raise_file_limit(void)
 {
     struct rlimit files;
@@ -24,7 +26,6 @@ int main(int argc, char **argv)
 {
     mallopt(M_MMAP_THRESHOLD, MAP_FROM);
     raise_file_limit();
-    signal(SIGPIPE,
-           SIG_IGN); /* a peer that hangs up is an error of its write, not the end of the shop */
+    signal(SIGPIPE, SIG_IGN); /* writing to a peer that hung up must fail, not end the process */
     return command_main(argc, argv);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Restoring: see restore.h. */
+/* Restores a backup in steps: marker, copies, a trial start on them, and the move; see
+ * restore.h. */
 #include "app/restore.h"
 
 #include <dirent.h>
@@ -49,11 +50,12 @@ struct status restore_check_finished(struct arena *arena, const char *data_dir)
     close(marker);
     if (running)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "a restore to %s is running; start when it has ended", data_dir);
+                             "a restore to %s is running; start the shop when it has finished",
+                             data_dir);
     if (!half) return status_ok(); /* it was killed before it moved anything */
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                         "a restore to %s did not come to its end (%s is there); run `argosy "
-                         "restore DIR --force` again",
+                         "a restore to %s was interrupted (%s exists); run `argosy restore DIR "
+                         "--force` again",
                          data_dir, path);
 }
 
@@ -62,16 +64,18 @@ static struct status make_marker(struct restore *restore)
     struct arena *arena = restore->arena;
 
     if (mkdir(restore->data_dir, 0700) != 0 && errno != EEXIST)
-        return status_errno(arena, errno, arena_printf(arena, "cannot make %s", restore->data_dir));
+        return status_errno(arena, errno,
+                            arena_printf(arena, "cannot create %s", restore->data_dir));
     restore->marker = open(restore->marker_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (restore->marker < 0)
         return status_errno(arena, errno,
-                            arena_printf(arena, "cannot make %s", restore->marker_path));
+                            arena_printf(arena, "cannot create %s", restore->marker_path));
     if (flock(restore->marker, LOCK_EX | LOCK_NB) == 0) return status_ok();
     close(restore->marker);
     restore->marker = -1;
     return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                         "another restore to %s is running; wait for its end", restore->data_dir);
+                         "another restore to %s is running; wait until it has finished",
+                         restore->data_dir);
 }
 
 static struct status mark_moving(struct restore *restore)
@@ -88,7 +92,8 @@ static struct status mark_moving(struct restore *restore)
 
 /* ---- what is there ---- */
 
-/* SQLite's locks: every connection that has read holds one on these bytes of the file. */
+/* The process that uses a database, by SQLite's own locks: every connection that has read holds one
+ * on these bytes of the file. */
 static pid_t holder_of(const char *path)
 {
     enum { SHARED_FIRST = 0x40000002, SHARED_SIZE = 510 };
@@ -109,13 +114,13 @@ static struct status check_unused(struct restore *restore)
         pid_t holder = holder_of(path);
         if (holder)
             return status_printf(restore->arena, STATUS_FAILED_PRECONDITION, 0,
-                                 "%s is in use by process %ld: stop the shop first", path,
+                                 "%s is in use by process %ld; stop the shop first", path,
                                  (long)holder);
     }
     return status_ok();
 }
 
-/* Of an entry of the data directory: is it no part of a shop? */
+/* Is this entry of the data directory the restore's own, and no part of a shop? */
 static bool is_ours(const char *name)
 {
     return name[0] == '.' || strcmp(name, MARKER) == 0 || strcmp(name, "lost+found") == 0 ||
@@ -140,8 +145,8 @@ static struct status check_empty(struct restore *restore)
             found = restore->stores.stores[i].path;
     if (!found) return status_ok();
     return status_printf(restore->arena, STATUS_FAILED_PRECONDITION, 0,
-                         "%s is there already: restore to an empty data directory, or give --force "
-                         "to have what is there moved away",
+                         "%s already exists; restore to an empty data directory, or use --force to "
+                         "have the present files moved away",
                          found);
 }
 
@@ -157,7 +162,7 @@ static struct status stage_files(struct restore *restore)
     backup_remove_directory(arena, restore->staging);
     st = backup_check_room(arena, restore->data_dir, size);
     if (!failed(st) && mkdir(restore->staging, 0700) != 0)
-        st = status_errno(arena, errno, arena_printf(arena, "cannot make %s", restore->staging));
+        st = status_errno(arena, errno, arena_printf(arena, "cannot create %s", restore->staging));
     for (size_t i = 0; !failed(st) && i < restore->manifest.count; i++) {
         const char *name = restore->manifest.files[i].name;
         st = backup_copy_file(arena, arena_printf(arena, "%s/%s", restore->options->backup, name),
@@ -174,8 +179,8 @@ static struct status set(struct restore *restore, const char *assignment)
     return status_make(STATUS_INVALID_ARGUMENT, 0, error);
 }
 
-/* Opens the copies as the shop will: this program may be older than the schemas in them, and its
- * migrations are run now. The files of the shop are not touched. */
+/* Opens the copies as the shop will, which runs its migrations, and refuses schemas that are newer
+ * than this program. The files of the shop are not touched. */
 static struct status try_shop(struct restore *restore)
 {
     struct arena *arena = restore->arena;
@@ -199,7 +204,7 @@ static struct status try_shop(struct restore *restore)
         st = status_make(STATUS_INVALID_ARGUMENT, 0, error);
     if (!failed(st)) st = shop_new(arena, restore->config, &options, &shop);
     if (failed(st))
-        return status_printf(arena, st.code, st.reason, "a shop cannot be started from it: %s",
+        return status_printf(arena, st.code, st.reason, "the backup does not start as a shop: %s",
                              st.message);
     shop_free(shop);
     return st;
@@ -207,7 +212,7 @@ static struct status try_shop(struct restore *restore)
 
 /* ---- moving ---- */
 
-/* Over the border of a disk too. */
+/* Moves a file, by copying it if the target is on another disk. */
 static struct status move_file(struct arena *arena, const char *from, const char *to)
 {
     if (rename(from, to) == 0) return status_ok();
@@ -223,7 +228,7 @@ static struct status move_file(struct arena *arena, const char *from, const char
     return st;
 }
 
-/* Stores that the settings have put elsewhere: beside where they are. */
+/* Stores that the settings place elsewhere are moved to another name beside. */
 static struct status move_old_stores(struct restore *restore)
 {
     struct arena *arena = restore->arena;
@@ -253,7 +258,8 @@ static struct status move_old(struct restore *restore)
     while (!failed(st) && (entry = readdir(directory))) {
         if (is_ours(entry->d_name)) continue;
         if (!restore->moved_old && mkdir(restore->before, 0700) != 0)
-            st = status_errno(arena, errno, arena_printf(arena, "cannot make %s", restore->before));
+            st = status_errno(arena, errno,
+                              arena_printf(arena, "cannot create %s", restore->before));
         restore->moved_old = true;
         if (!failed(st))
             st = move_file(arena, arena_printf(arena, "%s/%s", restore->data_dir, entry->d_name),
@@ -301,7 +307,7 @@ static struct status move_new(struct restore *restore)
 
 /* ---- the whole ---- */
 
-/* The stores of the manifest, where the settings say that they are. */
+/* Finds the paths of the manifest's stores, by the settings. */
 static struct status find_places(struct restore *restore)
 {
     struct buffer names;
@@ -329,7 +335,8 @@ static struct status put_in_place(struct restore *restore)
     if (!failed(st)) st = backup_sync_directory(restore->arena, restore->data_dir);
     if (failed(st))
         return status_printf(restore->arena, st.code, st.reason,
-                             "%s; the restore is half done: run it again with --force", st.message);
+                             "%s; the restore is unfinished: run it again with --force",
+                             st.message);
     return st;
 }
 
@@ -340,13 +347,14 @@ static struct status restore_to(struct restore *restore, bool *ret_moving)
     if (!failed(st) && !restore->options->force) st = check_empty(restore);
     if (!failed(st)) st = stage_files(restore);
     if (!failed(st)) st = try_shop(restore);
-    if (!failed(st)) st = check_unused(restore); /* it took a while */
+    if (!failed(st)) st = check_unused(restore); /* again, as the copies took a while */
     if (failed(st)) return st;
     *ret_moving = true;
     return put_in_place(restore);
 }
 
-/* Is what is there half of a restore that was killed? Then the marker stays, whatever comes. */
+/* Was an earlier restore killed while it moved files? Then the marker stays if this one fails
+ * too. */
 static bool was_moving(const struct restore *restore)
 {
     char word[sizeof(moving)];

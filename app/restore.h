@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Putting a backup in the place of a shop that is not running.
+/* Restores a backup in place of a shop that is not running.
  *
- *     <data>/restore.unfinished       made first and locked: no shop starts while it is there
- *     <data>/.restoring/              the copies; checked, opened and migrated here
- *     <data>/before-restore-TIME/     with `force`: what was there before
+ *     <data>/restore.unfinished       the marker; created first and locked: no shop starts with it
+ *     <data>/.restoring/              the copies, which are checked, opened and migrated here
+ *     <data>/before-restore-TIME/     with `force`: the files from before
  *
- * Nothing of the shop is touched before all copies are good. Then "moving" is written to the
- * marker, the files are moved into place, and the marker goes. A restore that was killed before
- * that word changes nothing; after it the shop refuses to start until a restore has succeeded. */
+ * No file of the shop is touched before all copies have been checked. Then "moving" is written to
+ * the marker, the files are moved into place, and the marker is removed. A restore that is killed
+ * before that has changed nothing; after it, the shop refuses to start until a restore succeeds. */
 #ifndef APP_RESTORE_H
 #define APP_RESTORE_H
 
@@ -15,7 +15,7 @@
 
 struct restore_options {
     const char *backup; /* as backup_find answers it */
-    bool force;         /* move away what is there */
+    bool force;         /* move the present files away */
 };
 
 struct restore_result {
@@ -23,12 +23,12 @@ struct restore_result {
     const char *moved_to; /* where the files from before are; NULL: there were none */
 };
 
-/* `config` is given other settings on the way, and is of no use afterwards. */
+/* Changes `config` on the way, which must not be used afterwards. */
 struct status restore_shop(struct arena *arena, struct config *config,
                            const struct restore_options *options,
                            struct restore_result *ret_result);
 
-/* FAILED_PRECONDITION while a restore runs, or after one that was killed half way. */
+/* FAILED_PRECONDITION while a restore runs, or after one that was killed while it moved files. */
 struct status restore_check_finished(struct arena *arena, const char *data_dir);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starts the parts of a process in order (limits, shards, stores, channels, modules, listeners),
+ * serves, and drains; see shop.h. */
 #include "app/shop.h"
 
 #include <ctype.h>
@@ -28,23 +30,23 @@ enum {
     LISTENERS_MAX = 16,
     MODULES_MAX = 16,
     SIGNALS = 3,
-    /* Descriptors kept from the clients' connections; see share_descriptors. */
+    /* Descriptors reserved from clients' connections; see share_descriptors. */
     DESCRIPTORS_KEPT = 32,
-    DESCRIPTORS_A_STORE = 3, /* of a shard's connection to a store, or to another process */
+    DESCRIPTORS_A_STORE = 3, /* for a shard's connection to a store, or to another process */
     CONNECTIONS_LEAST = 16,
     CONNECTIONS_FEW = 256,
-    /* Of a limited address space, the part that clients' memory may take. */
+    /* The part of a limited address space that clients' memory may take: one in this many. */
     ADDRESSES_PART = 16,
 };
 
 /* One service of the registry, as this process sees it. */
 struct member {
     const struct service_module *module;
-    void *service;                /* NULL: not started here */
-    struct rpc_channel *channel;  /* made when first asked for */
+    void *service; /* NULL: not started here */
+    struct rpc_channel *channel;
     struct rpc_endpoint endpoint; /* what its own port serves */
-    struct sqlite_lock *lock;     /* of its store; NULL: it has none, or is not here */
-    const char *elsewhere;        /* the URL of the process that has its store; NULL: none has */
+    struct sqlite_lock *lock;     /* of its store; NULL: no store, or not in this process */
+    const char *elsewhere;        /* the URL of another process that has its store; or NULL */
     bool here;
 };
 
@@ -61,20 +63,20 @@ struct shop {
     struct member members[MODULES_MAX];
     size_t member_count;
     struct rpc_channel *absent;   /* to services that the registry does not list: UNAVAILABLE */
-    struct gateway_door *gateway; /* NULL: not here */
+    struct gateway_door *gateway; /* NULL: not in this process */
     struct admin *admin;
     struct http_server *listeners[LISTENERS_MAX];
     size_t listener_count;
     struct http_server *gateway_listener;
 
-    const char *_Atomic unready; /* what must happen before it is ready; NULL: nothing */
+    const char *_Atomic unready; /* why it is not ready yet; NULL: it is */
 
     /* While it runs. */
     uv_signal_t signals[SIGNALS];
     void (*on_hangup)(void *data);
     void *hangup_data;
     int signals_seen;
-    size_t draining; /* listeners that are not drained yet */
+    size_t draining; /* listeners that have not drained yet */
     void (*on_ready)(struct call *call, void *data);
     void *ready_data;
 };
@@ -106,13 +108,13 @@ static struct status check_only(struct arena *arena, const char *only)
         if (!known)
             return status_printf(
                 arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                "there is no service '%.*s'; services/registry lists them, and there is 'gateway'",
+                "--only: there is no service '%.*s'; use names in services/registry, or 'gateway'",
                 STR_ARGS(part));
     }
     return status_ok();
 }
 
-/* ---- how modules find one another ---- */
+/* ---- channels between modules ---- */
 
 static struct member *find_member(struct shop *shop, const char *name)
 {
@@ -121,8 +123,8 @@ static struct member *find_member(struct shop *shop, const char *name)
     return 0;
 }
 
-/* X_URL if it is given; else the process that has the service's store; else in process if the
- * service is here; else where it listens by default. */
+/* X_URL if it is set; else the process that has the service's store; else in process if the service
+ * is part of this process; else the service's default address. */
 static const char *channel_url(struct shop *shop, const char *name)
 {
     const struct member *member = find_member(shop, name);
@@ -134,7 +136,7 @@ static const char *channel_url(struct shop *shop, const char *name)
     if (member->here || !shop->options.only) return "inproc:";
     const char *listen = config_text(shop->config, service_setting(shop->arena, name, "LISTEN"));
     if (str_ends_with(str_of(listen), STR(":0")))
-        return "inproc:"; /* on a port that nobody knows */
+        return "inproc:"; /* an arbitrary port, which others can't know */
     return arena_printf(shop->arena, "grpc://%s", listen);
 }
 
@@ -143,7 +145,7 @@ static struct rpc_channel *context_channel(const struct service_context *context
     return shop_channel(context->app, name);
 }
 
-/* Channels are made while the process starts, on one thread: modules ask for theirs in `start`. */
+/* Makes all channels before the modules start, on one thread. */
 static struct status make_channels(struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++) {
@@ -163,7 +165,7 @@ struct rpc_channel *shop_channel(const struct shop *shop, const char *service)
     return member ? member->channel : shop->absent;
 }
 
-/* A user's role, for peers that name the user alone; see rpc_identity. */
+/* Looks up a user's role, for peers that send only the user's address; see rpc_identity. */
 static struct status find_role(struct call *call, void *data, const char *email,
                                const char **ret_role)
 {
@@ -188,12 +190,12 @@ static struct status make_directory(struct arena *arena, const char *path)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
-                             "cannot make the data directory %s: %s; set ARGOSY_DATA_DIR", path,
+                             "cannot create the data directory %s: %s; set ARGOSY_DATA_DIR", path,
                              strerror(errno));
     return status_ok();
 }
 
-/* Do the settings say that a service of ours is another process's? */
+/* Does an X_URL setting say that another process serves one of the services of this one? */
 static bool is_elsewhere(const struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++) {
@@ -204,20 +206,21 @@ static bool is_elsewhere(const struct shop *shop)
     return false;
 }
 
-/* Whoever only looks at a shop would else find a new one, with nothing wrong in it. */
+/* A command that only inspects a shop must not create an empty one and find nothing wrong in it. */
 static struct status check_existing(const struct shop *shop, const char *path)
 {
     if (!shop->options.existing || access(path, F_OK) == 0 || is_elsewhere(shop))
         return status_ok();
     return status_printf(shop->arena, STATUS_FAILED_PRECONDITION, 0,
                          "there is no shop in %s; set ARGOSY_DATA_DIR to its data directory, or "
-                         "X_URL settings to where its services are",
+                         "X_URL settings to the addresses of its services",
                          path);
 }
 
-/* What is open now and what is opened later (databases on each shard, the admin port's connections,
- * calls to other processes, files) is kept from the clients' connections. Asked before the stores
- * are opened, so that it is this that is said, and once more when all is open. */
+/* Reserves descriptors for what is open now and what is opened later (databases on each shard, the
+ * admin port's connections, calls to other processes, files), and leaves the rest to clients'
+ * connections. Called before the stores are opened, so that too low a limit is named as such, and
+ * again when everything is open. */
 static struct status share_descriptors(struct shop *shop, bool opened)
 {
     size_t limit = descriptors_raise();
@@ -241,8 +244,8 @@ static struct status share_descriptors(struct shop *shop, bool opened)
     return status_ok();
 }
 
-/* With a limit of the address space (ulimit -v) most of it is for stacks, which take more addresses
- * than memory. */
+/* If the address space is limited (ulimit -v), most of it is needed for stacks, which take more
+ * addresses than memory. */
 static void limit_memory(struct shop *shop)
 {
     size_t max = (size_t)config_size(shop->config, "MEMORY_MAX");
@@ -251,7 +254,7 @@ static void limit_memory(struct shop *shop)
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         limit.rlim_cur / ADDRESSES_PART < max) {
         max = (size_t)limit.rlim_cur / ADDRESSES_PART;
-        log_warn(0, "the address space is limited (ulimit -v): MEMORY_MAX is lowered",
+        log_warn(0, "the address space is limited (ulimit -v), so MEMORY_MAX was lowered",
                  LOG_INT("bytes", (int64_t)max));
     }
     budget_limit(max, (size_t)shards_count(shop->shards));
@@ -282,7 +285,7 @@ static struct status open_ground(struct shop *shop)
     int count = shop->options.shards ? shop->options.shards
                                      : (int)config_integer(config, "ARGOSY_SHARDS");
     shop->shards = shards_new(count);
-    if (!shop->shards) return status_errno(shop->arena, errno, "cannot make the event loops");
+    if (!shop->shards) return status_errno(shop->arena, errno, "cannot create the event loops");
     if (shop->options.listen) {
         limit_memory(shop);
         st = share_descriptors(shop, false);
@@ -321,7 +324,8 @@ static void list_members(struct shop *shop)
     }
 }
 
-/* A program that does not serve leaves the stores alone that belong to others, and asks them. */
+/* Takes the stores of this process. A command does not open a store that a running shop has, but
+ * calls that shop instead. */
 static struct status claim_stores(struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++) {
@@ -372,7 +376,7 @@ static struct status listen_on(struct shop *shop, const char *setting, const cha
     if (shop->options.loopback_only && !is_loopback(address))
         return status_printf(
             shop->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
-            "%s=%s is open to others; demo accounts are for loopback only: set %s=127.0.0.1:...",
+            "%s=%s is reachable by others, and the demo is for loopback only; set %s=127.0.0.1:...",
             setting, address, setting);
 
     struct http_server *listener = http_server_new(options);
@@ -425,9 +429,9 @@ static struct status listen_gateway(struct shop *shop)
     return status_ok();
 }
 
-/* A process with the gateway has the admin port that the settings name. Several processes on one
- * machine would fight for it, so one without the gateway listens 4000 above its first service's own
- * default port, unless told otherwise. */
+/* A process with the gateway uses the default admin port. Several processes on one machine would
+ * compete for it, so a process without the gateway uses its first service's default port + 4000,
+ * unless ADMIN_LISTEN is set. */
 static const char *admin_address(struct shop *shop)
 {
     const char *given = config_text(shop->config, "ADMIN_LISTEN");
@@ -457,7 +461,8 @@ static struct status check_member(struct call *call, const struct shop *shop,
                          st.message);
 }
 
-/* A process is as ready as what is its own: what it calls may come and go. */
+/* Readiness depends on this process's own stores alone; the services that it calls may come and
+ * go. */
 static struct status check_ready(struct call *call, void *data, struct admin_report *report)
 {
     struct shop *shop = data;
@@ -556,7 +561,7 @@ static void count_drained(struct shard *shard, void *data)
     if (--shop->draining == 0) stop_serving(shop);
 }
 
-/* May come on any thread; the count is kept on shard 0. */
+/* Called on any thread; shard 0 keeps the count. */
 static void on_drained(void *data)
 {
     struct shop *shop = data;
@@ -577,7 +582,7 @@ static void on_signal(uv_signal_t *signal, int number)
         return;
     }
     int64_t timeout_ms = config_duration_ms(shop->config, "ARGOSY_DRAIN_TIMEOUT");
-    log_info(0, "draining; a second signal ends it at once", LOG_INT("signal", number),
+    log_info(0, "draining; a second signal stops at once", LOG_INT("signal", number),
              LOG_INT("timeout_ms", timeout_ms));
     rpc_server_set_serving(shop->server, "", false);
     events_drain(shop->events);
@@ -621,9 +626,9 @@ void shop_start_work(struct shop *shop)
     events_start(shop->events);
 }
 
-/* The loops have ended and the stores are still to be closed, which a signal must not cut short:
- * from here on it is ignored. It is blocked in between, because libuv gives the signal its default
- * action back. */
+/* The loops have ended and the stores must still be closed, which a signal must not interrupt: from
+ * here on signals are ignored. They are blocked meanwhile, because libuv restores their default
+ * action. */
 static void end_signals(struct shop *shop, const int numbers[SIGNALS])
 {
     sigset_t all, before;
@@ -647,7 +652,7 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
         uv_signal_init(&first->loop, &shop->signals[i]);
         shop->signals[i].data = shop;
         uv_signal_start(&shop->signals[i], on_signal, numbers[i]);
-        uv_unref((uv_handle_t *)&shop->signals[i]); /* they stay to the end and do not hold it up */
+        uv_unref((uv_handle_t *)&shop->signals[i]); /* must not keep the loop running */
     }
     shop->on_ready = on_ready;
     shop->ready_data = data;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shop as a process: settings, shards, the modules that were asked for, and how they find one
- * another.
+/* The shop as a process: its settings, shards and modules, and the channels between these.
  *
  *     shop_new(arena, config, &options, &shop)   opens stores, starts modules, listens
  *     shop_run(shop)                             serves until SIGTERM or SIGINT, then drains
- *     shop_call(shop, fn, data)                  or: runs one call on it and comes back, for the
- *                                                command line
+ *     shop_call(shop, fn, data)                  or runs one call and returns, for the command line
  *     shop_free(shop) */
 #ifndef APP_SHOP_H
 #define APP_SHOP_H
@@ -20,8 +18,8 @@ struct service_context;
 struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
     bool listen;        /* open the ports; else only in-process calls */
-    bool loopback_only; /* refuse to listen anywhere else */
-    bool existing;      /* refuse to make a data directory: there is a shop already */
+    bool loopback_only; /* refuse to listen on other addresses */
+    bool existing;      /* the shop must exist: create no data directory */
     int shards;         /* 0: as the settings say */
 };
 
@@ -31,20 +29,20 @@ void shop_declare_settings(struct config *config);
 struct status shop_new(struct arena *arena, const struct config *config,
                        const struct shop_options *options, struct shop **ret_shop);
 
-/* Serves on this thread and the other shards', and hands over events. `on_ready` (may be NULL) runs
+/* Serves on this thread and the other shards', and delivers events. `on_ready` (may be NULL) runs
  * on a fiber once everything listens. */
 void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
 
 /* fn runs on shard 0's thread at each SIGHUP while the shop serves. Before shop_run. */
 void shop_on_hangup(struct shop *shop, void (*fn)(void *data), void *data);
 
-/* Opens files of logs anew and lets the gateway go on with other settings, from fn of
- * shop_on_hangup; as gateway_door_change_take. */
+/* Reopens the gateway's log files and gives it other settings, as gateway_door_change_take does. To
+ * be called from the fn of shop_on_hangup. */
 struct status shop_change_take(struct shop *shop, struct arena *arena, struct config *config,
                                bool *ret_changed);
 
-/* Until it is set to NULL, /readyz says that the shop is not ready, and why. `why` is static. On any
- * thread. */
+/* Makes /readyz answer that the shop is not ready, with this static text, until it is set to NULL.
+ * On any thread. */
 void shop_set_unready(struct shop *shop, const char *why);
 
 /* Runs fn on a fiber, on behalf of the operator of this machine (a superAdmin), and returns its
@@ -53,10 +51,10 @@ struct status shop_call(struct shop *shop,
                         struct status (*fn)(struct call *call, struct shop *shop, void *data),
                         void *data);
 
-/* For simulations, which call a shop that works but listens nowhere: starts what works by itself,
- * the bus and the modules' own, as shop_run does. Before shop_call. */
+/* For simulations, which call a shop that does not listen: starts the background work of the bus
+ * and the modules, as shop_run does. Before shop_call. */
 void shop_start_work(struct shop *shop);
-/* What the modules were given. */
+/* The context that the modules were given. */
 const struct service_context *shop_context(const struct shop *shop);
 
 /* The channel to a service by its registry name; never NULL. */
@@ -65,7 +63,7 @@ struct rpc_channel *shop_channel(const struct shop *shop, const char *service);
 /* The gateway's address, "" if it does not listen. */
 const char *shop_gateway_address(const struct shop *shop);
 
-/* Acts for the operator from here on: a superAdmin named operator@localhost. */
+/* Makes the call act for the operator from here on: a superAdmin named operator@localhost. */
 void shop_act_as_operator(struct call *call);
 
 void shop_free(struct shop *shop);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /readyz looks at. */
+/* The checks of /readyz: reads each store, looks at its disk's free space, and calls the peers. */
 #include "app/shop_ready.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static struct status check_room(const struct call *call, const char *path)
     int64_t room = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     if (room >= room_min) return status_ok();
     return status_printf(call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL,
-                         "there are %lld MiB left on the disk of %s; make room",
+                         "only %lld MiB are free on the disk of %s; make room",
                          (long long)(room >> 20), path);
 }
 
@@ -52,7 +52,7 @@ void shop_peers_add(struct shop_peers *peers, const char *name, struct rpc_chann
     peers->peers[peers->count++] = (struct shop_peer){name, channel, false};
 }
 
-/* Any answer will do: whoever refuses is there. */
+/* Any answer counts, even a refusal: the peer can be reached. */
 static void look_at(struct call *call, void *data)
 {
     struct shop_peer *peer = data;
@@ -71,7 +71,7 @@ void shop_peers_look(struct call *call, struct shop_peers *peers, struct admin_r
 
     for (size_t i = 0; i < peers->count; i++) {
         struct status st = fiber_group_start(call, &group, look_at, &peers->peers[i]);
-        if (failed(st)) peers->peers[i].reached = true; /* nobody knows */
+        if (failed(st)) peers->peers[i].reached = true; /* unknown, so not reported */
     }
     fiber_group_wait(call, &group);
     for (size_t i = 0; i < peers->count; i++)

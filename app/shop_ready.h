@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /readyz looks at: the stores of this process, and which of its peers answer. */
+/* The checks of /readyz: the stores of this process, and which of its peers answer. */
 #ifndef APP_SHOP_READY_H
 #define APP_SHOP_READY_H
 
 #include "app/admin.h"
 #include "rpc/service.h"
 
-/* Can the store be read, and is there room for it to grow? For a service without one it is fine.
+/* Can the store be read, and has its disk room for it to grow? OK for a service without a store.
  * Reads one page, on the shard. */
 struct status shop_check_store(const struct call *call, const struct service_context *context,
                                const struct service_module *module);
@@ -25,7 +25,7 @@ struct shop_peers {
 };
 
 void shop_peers_add(struct shop_peers *peers, const char *name, struct rpc_channel *channel);
-/* Asks all side by side for their health; waits half a second at most. */
+/* Checks the health of all peers concurrently; waits half a second at most. */
 void shop_peers_look(struct call *call, struct shop_peers *peers, struct admin_report *report);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Declares the settings of the process, and three for each service in services/registry. */
 #include "app/shop_settings.h"
 
 #include <ctype.h>
@@ -15,36 +16,36 @@ extern const int services_ports[];
 
 static const struct setting process_settings[] = {
     {"ARGOSY_DATA_DIR", SETTING_TEXT, "data",
-     "The directory for embedded stores and keys; made if it is not there.", 0, 0},
+     "The directory of the embedded stores and keys; created if it does not exist.", 0, 0},
     {"ARGOSY_SHARDS", SETTING_INTEGER, "0",
-     "Threads that serve, each with its own event loop; 0: one a processor.", 0, 64},
-    {"ARGOSY_LOG", SETTING_TEXT, "info", "What is logged: debug, info, warn, error or off.", 0, 0},
+     "Threads that serve, each with its own event loop; 0: one for each processor.", 0, 64},
+    {"ARGOSY_LOG", SETTING_TEXT, "info",
+     "The lowest level that is logged: debug, info, warn, error or off.", 0, 0},
     {"ARGOSY_LOG_FILE", SETTING_TEXT, "",
-     "The file that the log is appended to, opened anew at SIGHUP; without it standard error.", 0,
-     0},
+     "The log file, which is appended to and reopened at SIGHUP; if empty, standard error.", 0, 0},
     {"ARGOSY_LOG_FORMAT", SETTING_TEXT, "auto",
-     "json, human, or auto: human on a terminal, else json.", 0, 0},
+     "The form of log lines: json, human, or auto (human on a terminal, else json).", 0, 0},
     {"MEMORY_MAX", SETTING_SIZE, "256MiB",
-     "What clients can make the process keep (bodies, answers that are not read, requests that "
-     "run); past it the connections that hold most are ended.",
+     "Most memory that clients may use together (request bodies, unread answers, running "
+     "requests); beyond it, the connections that use most are closed.",
      16 << 20, INT64_C(1) << 40},
     {"ARGOSY_DRAIN_TIMEOUT", SETTING_DURATION, "10s",
-     "How long running requests may take to end after SIGTERM.", 0, 600000},
+     "How long running requests may take to finish after SIGTERM.", 0, 600000},
     {"ARGOSY_TRUST_METADATA", SETTING_BOOLEAN, "0",
-     "Believe identity metadata from every peer; for use behind a gateway on a network of its own.",
+     "Trust identity metadata from every peer; only for use behind a gateway on a private network.",
      0, 0},
     {"ARGOSY_DEMO_PASSWORD", SETTING_SECRET, "",
-     "The demo accounts' password; without it one is made and printed.", 0, 0},
+     "The demo accounts' password; if empty, a random one is made and printed.", 0, 0},
     {"ADMIN_LISTEN", SETTING_TEXT, ADMIN_LISTEN_DEFAULT,
-     "Where /metrics, /healthz and /readyz are served, or off. A process without the gateway that "
-     "is not told so takes its first service's default port + 4000.",
+     "The address of /metrics, /healthz and /readyz, or off. If it is not set, a process without "
+     "the gateway uses its first service's default port + 4000.",
      0, 0},
     {"FLEET_KEY", SETTING_SECRET, "",
-     "64 hexadecimal digits that the fleet's processes share to prove themselves; without it "
-     "<data>/fleet.key, made at the first start.",
+     "64 hexadecimal digits with which the fleet's processes prove themselves to one another; if "
+     "empty, <data>/fleet.key is used, which the first start creates.",
      0, 0},
     {"RPC_MESSAGE_SIZE_MAX", SETTING_SIZE, "4MiB",
-     "The largest gRPC message that is taken, decompressed.", 1024, 1 << 30},
+     "The largest gRPC message that is accepted, after decompression.", 1024, 1 << 30},
     {0},
 };
 
@@ -63,8 +64,8 @@ int service_port(const char *service)
     return 0;
 }
 
-/* What every service has, in one table of three for each. Lives as long as the process: the config
- * borrows it. */
+/* Declares X_LISTEN, X_URL and X_STORE of a service. The table lives as long as the process,
+ * because the config borrows it. */
 static void declare_service(struct config *config, const struct service_module *module)
 {
     static struct arena arena; /* never released */
@@ -75,7 +76,7 @@ static void declare_service(struct config *config, const struct service_module *
         .name = service_setting(&arena, module->name, "LISTEN"),
         .kind = SETTING_ADDRESS,
         .fallback = arena_printf(&arena, "127.0.0.1:%d", service_port(module->name)),
-        .meaning = arena_printf(&arena, "Where the %s service answers gRPC.", module->name),
+        .meaning = arena_printf(&arena, "The %s service's gRPC address.", module->name),
     };
     table[1] = (struct setting){
         .name = service_setting(&arena, module->name, "URL"),
@@ -83,17 +84,17 @@ static void declare_service(struct config *config, const struct service_module *
         .fallback = "",
         .meaning = arena_printf(
             &arena,
-            "Where others find the %s service: inproc: or grpc://host:port[,host:port]; without it "
-            "in process if it is here, else at its default port.",
+            "Where other services reach the %s service: inproc: or grpc://host:port[,host:port]; "
+            "if empty, in process if it is part of this one, else at its default port.",
             module->name),
     };
     table[2] = (struct setting){
         .name = service_setting(&arena, module->name, "STORE"),
         .kind = SETTING_URL,
         .fallback = module->store_default,
-        .meaning = arena_printf(
-            &arena, "Where the %s service keeps its data; {data} is the data directory.",
-            module->name),
+        .meaning = arena_printf(&arena,
+                                "The %s service's database; {data} stands for the data directory.",
+                                module->name),
     };
     if (!module->store_default[0]) table[2] = (struct setting){0};
     config_declare(config, table);

@@ -5,13 +5,13 @@
 
 #include "base/arena.h"
 
-/* Of a process that has the gateway. */
+/* The default of a process with the gateway. */
 #define ADMIN_LISTEN_DEFAULT "127.0.0.1:8001"
 
 /* "CART_LISTEN" for ("cart", "LISTEN"), in the arena. */
 const char *service_setting(struct arena *arena, const char *service, const char *what);
 
-/* The service's default gRPC port, as services/registry says; 0 for a service that is not there. */
+/* The service's default gRPC port in services/registry; 0 for an unknown service. */
 int service_port(const char *service);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Locks a service's store for this process, or finds the process that has it. */
 #include "app/shop_store.h"
 
 #include <string.h>
@@ -7,8 +8,9 @@
 #include "reasons.pb-c.h"
 
 enum {
-    /* How long to wait for a process that has a store and serves nobody: a command that is about to
-       end, or a shop that is about to serve. */
+    /* How long to wait for a process that has the store but does not serve: a command that will
+     * soon
+       end, or a shop that will soon serve. */
     WAIT_MS = 5000,
     LOOK_MS = 20,
 };
@@ -23,18 +25,18 @@ static struct status in_use(const struct service_context *context,
                              : "";
 
     return status_printf(context->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STORE_BUSY,
-                         "the %s service's store %s is in use by process %lld%s; stop that one "
+                         "the %s service's store %s is in use by process %lld%s; stop that process "
                          "first, or set ARGOSY_DATA_DIR to another directory",
                          module->name, path, (long long)holder->pid, serves);
 }
 
-/* The file of the module's store; NULL if it keeps none. */
+/* The file of the module's store; NULL if it has none. */
 static const char *find_file(const struct service_context *context,
                              const struct service_module *module)
 {
     const char *path;
 
-    /* A setting that is wrong is refused by the module itself. */
+    /* The module itself refuses an invalid setting. */
     if (!module->store_default[0] || failed(service_store_path(context, module, &path))) return 0;
     return strcmp(path, ":memory:") == 0 ? 0 : path;
 }

@@ -130,7 +130,7 @@ touch "$backups/.20200101T000000.000Z.partial"
 mkdir "$backups/20300101T000000.000Z" # no manifest: no backup
 check "the newest is found" grep -q "$newest" <(argosy "$ARGOSY" backup verify "$backups")
 
-check_refusal "a data directory that is not empty" "is there already" "$ARGOSY" restore "$backups"
+check_refusal "a data directory that is not empty" "already exists" "$ARGOSY" restore "$backups"
 echo old >"$ARGOSY_DATA_DIR/mine.txt"
 check "restore by force" argosy "$ARGOSY" restore "$backups" --force >/dev/null
 check "what was there is moved away" [ "$(cat "$ARGOSY_DATA_DIR"/before-restore-*/mine.txt)" = old ]
@@ -146,34 +146,34 @@ refused_copy() {
 damage; rm "$work/damaged/order.db"
 refused_copy "a missing database" "order.db"
 damage; printf x | dd of="$work/damaged/product.db" bs=1 seek=5000 conv=notrunc status=none
-refused_copy "a changed byte" "product.db is not what was written"
+refused_copy "a changed byte" "product.db was changed since"
 damage; truncate -s -1 "$work/damaged/jwt-access.key"
-refused_copy "a short key" "jwt-access.key is not what was written"
+refused_copy "a short key" "jwt-access.key was changed since"
 damage; sed -i 's/^time .*/time 2020-01-01T00:00:00Z/' "$work/damaged/manifest"
-refused_copy "a changed manifest" "another checksum"
+refused_copy "a changed manifest" "does not match its checksum"
 damage; head -c 100 "$newest/manifest" >"$work/damaged/manifest"
 refused_copy "half a manifest" "damaged"
 damage; rm "$work/damaged/manifest"
-refused_copy "no manifest" "no whole backup"
+refused_copy "no manifest" "no complete backup"
 
 # Manifests of programs that are not there yet, with checksums that are right.
 seal() { echo "end $(sha256sum <"$work/damaged/manifest" | cut -d' ' -f1)" >>"$work/damaged/manifest"; }
 damage; sed -i -e '/^end /d' -e 's/^argosy-backup 1/argosy-backup 2/' "$work/damaged/manifest"; seal
 refused_copy "a newer format" "has format 2"
 damage; sed -i -e '/^end /d' -e 's/^program .*/program 999.0.0/' "$work/damaged/manifest"; seal
-refused_copy "a newer program" "made by argosy 999.0.0"
+refused_copy "a newer program" "made by a newer program, argosy 999.0.0"
 damage; sqlite3 "$work/damaged/cart.db" 'PRAGMA user_version = 999' >/dev/null; rm -f "$work"/damaged/*-wal "$work"/damaged/*-shm
 sum=$(sha256sum <"$work/damaged/cart.db" | cut -d' ' -f1)
 sed -i -e '/^end /d' -e "s/^database cart.db .*/database cart.db 999 $(stat -c %s "$work/damaged/cart.db") $sum/" "$work/damaged/manifest"; seal
 check_refusal "a newer schema" "made by a newer program" "$ARGOSY" restore "$work/damaged"
 check "nothing was made for it" [ ! -e "$ARGOSY_DATA_DIR/order.db" ]
 damage; sed -i -e '/^end /d' -e 's/^key fleet.key/key ..\/fleet.key/' "$work/damaged/manifest"; seal
-refused_copy "a name that leads out" "line that is none"
+refused_copy "a name that leads out" "malformed line"
 
 # A shop does not start on half a restore, and a restore by force mends it.
 mkdir -p "$ARGOSY_DATA_DIR"
 echo moving >"$ARGOSY_DATA_DIR/restore.unfinished"
-check_refusal "half a restore" "did not come to its end" "$ARGOSY" serve
+check_refusal "half a restore" "was interrupted" "$ARGOSY" serve
 check "restored again" argosy "$ARGOSY" restore "$newest" --force >/dev/null
 check "the mark is gone" [ ! -e "$ARGOSY_DATA_DIR/restore.unfinished" ]
 
@@ -189,7 +189,7 @@ for _ in $(seq 50); do
   compgen -G "$work/killed/.*.partial" >/dev/null && break
 done
 check "a backup was killed half way" compgen -G "$work/killed/.*.partial" >/dev/null
-check_refusal "a killed backup" "no whole backup" "$ARGOSY" restore "$work/killed"
+check_refusal "a killed backup" "no complete backup" "$ARGOSY" restore "$work/killed"
 check "the next one tidies up" argosy "$ARGOSY" backup "$work/killed" >/dev/null
 check "and is whole" argosy "$ARGOSY" backup verify "$work/killed" >/dev/null
 check "nothing else is left" [ "$(ls -A "$work/killed" | wc -l)" -eq 1 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SIGHUP: logs are opened anew, the configuration is read anew; what is wrong is refused and the old one stays.
+# SIGHUP: log files are reopened and the configuration is read; a wrong one is refused and the old one stays in use.
 . "$(dirname "$0")/shop.sh"
 export ARGOSY_LOG_FILE=$work/file.log GATEWAY_CONFIG=$work/kong.yml
 cd "$work"
@@ -37,7 +37,7 @@ check "a request is logged" holds requests.log 1
 
 # Files that were moved away are made anew, the shop's own log too.
 mv file.log file.old; mv requests.log requests.old
-hang_up 'SIGHUP: logs are opened anew'
+hang_up 'SIGHUP: log files reopened'
 check "the log goes on in a new file" grep -q '"changed":false' file.log
 api GET /products; expect 200
 check "requests too" holds requests.log 1
