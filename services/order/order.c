@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of an order's states, the function that applies it, and an order's lines and sums. */
 #include "services/order/order.h"
 
 #include <string.h>
@@ -17,9 +18,9 @@ enum {
     REQUESTED = ORDER_FULFILMENT_REQUESTED,
 };
 
-/* What leads from where to where, what is noted, and what the others are told of it. `has`: only if
- * the order has heard this before; of several rows the first that fits counts. Whatever is not here
- * changes nothing. */
+/* Each row: an event in a state, the next state, the fact that is noted, and the event that is
+ * published. `has`: the row applies only if the order knows these facts. The first row that fits
+ * counts; an event without a row changes nothing. */
 static const struct rule {
     enum order_state from;
     unsigned has; /* enum order_fact */
@@ -78,17 +79,17 @@ static const char *const state_names[ORDER_STATE_COUNT] = {
     [ORDER_REFUNDED] = "REFUNDED",
 };
 
-/* An event's name in the history, and what an order that it ends says when the event itself says
- * nothing. */
+/* An event's name in the history, and the reason and message of an order that it ends if the event
+ * has none itself. */
 static const struct {
     const char *name, *reason, *message;
 } events[ORDER_EVENT_COUNT] = {
     [ORDER_CREATE] = {"CreateOrder", "", ""},
     [ORDER_STOCK_RESERVED] = {"OrderValidationResult", "", ""},
     [ORDER_STOCK_REFUSED] = {"OrderValidationResult", "STOCK_INSUFFICIENT",
-                             "the shop does not have all of it"},
+                             "there is not enough stock"},
     [ORDER_RESERVATION_EXPIRED] = {"ReservationExpired", "RESERVATION_EXPIRED",
-                                   "the stock was no longer held for it"},
+                                   "its reservation of stock expired"},
     [ORDER_PAYMENT_AUTHORIZED] = {"PaymentAuthorized", "", ""},
     [ORDER_PAYMENT_FAILED] = {"PaymentFailed", "PAYMENT_DECLINED", "the payment was declined"},
     [ORDER_PAYMENT_REFUNDED] = {"PaymentRefunded", "", "the payment was refunded"},
@@ -101,9 +102,9 @@ static const struct {
     [ORDER_STOCK_COMMITTED] = {"StockCommitted", "", ""},
     [ORDER_PAYMENT_CAPTURED] = {"PaymentCaptured", "", ""},
     [ORDER_CAPTURE_FAILED] = {"PaymentCaptureFailed", "PAYMENT_DECLINED",
-                              "the money could not be taken"},
+                              "the payment could not be captured"},
     [ORDER_PAYMENT_DELAYED] = {"PaymentDelayed", "PAYMENT_PROVIDER_DOWN",
-                               "the payment provider does not answer; it is asked again"},
+                               "the payment provider does not answer; the payment is retried"},
     [ORDER_NOTHING_TO_PAY] = {"NothingToPay", "", ""},
 };
 
@@ -157,7 +158,7 @@ const char *order_event_name(enum order_event event)
     return events[event].name;
 }
 
-/* ---- what happens to it ---- */
+/* ---- events ---- */
 
 static struct status refuse(struct arena *arena, const struct order *order, enum order_event event)
 {
@@ -171,19 +172,19 @@ static struct status refuse(struct arena *arena, const struct order *order, enum
         could = arena_printf(arena, "%s%s%s", could, separator, state_names[to]);
         separator = ", ";
     }
-    if (!*could) could = "none, it stays as it is";
+    if (!*could) could = "none, as this state is final";
     return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_STATE,
-                         "%s does not go with an order that is %s; states it could go to: %s",
+                         "%s is not possible for an order that is %s; states it could go to: %s",
                          events[event].name, state_names[order->state], could);
 }
 
-/* Does anybody want to pay it, as far as the order knows? */
+/* Does the order know a payment method or a payment? */
 static bool has_payer(const struct order *order)
 {
     return order->payment_method[0] || order->payment_id[0];
 }
 
-/* How much later an order ends if somebody wants to pay it. */
+/* How much longer an order with a payer may wait for its payment. */
 static int64_t payer_time_us(const struct order_policy *policy)
 {
     return policy->payment_timeout_us > policy->method_timeout_us
@@ -201,7 +202,7 @@ static int64_t deadline_of(const struct order *order, int64_t now_us,
     return 0;
 }
 
-/* An entry of the history, with what the others are told. */
+/* Adds an entry to the history, with the event to publish. */
 static void record(struct order *order, const struct rule *rule, const struct order_step *step,
                    struct order_turn *turn)
 {
@@ -213,14 +214,14 @@ static void record(struct order *order, const struct rule *rule, const struct or
     order->steps++;
 }
 
-/* Says why the order has ended, or still waits. */
+/* Notes why the order has ended, or what it waits for. */
 static void give_reason(struct order *order, const struct order_step *step)
 {
     order->reason = step->reason ? step->reason : events[step->event].reason;
     order->message = step->message ? step->message : events[step->event].message;
 }
 
-/* The rule is followed: to another state, or to one more fact in the same. */
+/* Follows a rule: to another state, or to one more fact in the same state. */
 static void follow(struct order *order, const struct rule *rule, const struct order_step *step,
                    const struct order_policy *policy, struct order_turn *turn)
 {
@@ -236,7 +237,7 @@ static void follow(struct order *order, const struct rule *rule, const struct or
     if (order_is_final(rule->to) || waits) {
         give_reason(order, step);
     } else if (moves || rule->notes & ORDER_HAS_MONEY) {
-        order->reason = order->message = ""; /* what it waited for has come */
+        order->reason = order->message = ""; /* it no longer waits */
     }
     if (!moves) return;
     order->state = rule->to;
@@ -267,7 +268,7 @@ struct status order_apply(struct arena *arena, struct order *order, const struct
         turn.changed = true;
     }
     if (rule) follow(order, rule, step, policy, &turn);
-    /* A free order waits for nobody. */
+    /* A free order does not wait for a payment. */
     next.event = ORDER_NOTHING_TO_PAY;
     rule = turn.changed ? find_rule(order->state, facts_of(order), next.event) : 0;
     if (rule) follow(order, rule, &next, policy, &turn);
@@ -277,7 +278,7 @@ struct status order_apply(struct arena *arena, struct order *order, const struct
     return status_ok();
 }
 
-/* ---- making one ---- */
+/* ---- lines and sums ---- */
 
 void order_init(struct arena *arena, const char *user_id, int64_t now_us, struct order *ret_order)
 {
@@ -325,7 +326,7 @@ static struct order_line *find_line(struct order *order, const struct order_line
 static struct status too_large(struct arena *arena, const char *what, long long most)
 {
     return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_TOO_LARGE,
-                         "an order takes at most %lld %s: split it into several orders", most,
+                         "an order takes at most %lld %s; split it into several orders", most,
                          what);
 }
 
@@ -353,11 +354,11 @@ struct status order_add(struct arena *arena, struct order *order, const struct o
     struct status st;
 
     if (order->line_count > 0 && strcmp(order->currency, currency) != 0)
-        return status_printf(arena, STATUS_FAILED_PRECONDITION,
-                             ARGOSY__REASON__ORDER_CURRENCY_MIXED,
-                             "an order is paid in one currency, and this has products in %s and in "
-                             "%s: order them one after another",
-                             order->currency, currency);
+        return status_printf(
+            arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_CURRENCY_MIXED,
+            "an order has one currency, and this one has products in %s and in %s; "
+            "order them separately",
+            order->currency, currency);
     if (quantity > policy->quantity_max)
         return too_large(arena, "pieces of one product", policy->quantity_max);
     if (!line && order->line_count >= (size_t)policy->lines_max)
@@ -394,7 +395,7 @@ const char *order_number_text(struct arena *arena, int64_t number)
     return arena_printf(arena, "%lld", (long long)number);
 }
 
-/* ---- whose it is ---- */
+/* ---- customer and sellers ---- */
 
 static bool is_same(const char *email, const char *other)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may be wanted at a time: one order of one state of a cart, and so much that is not paid.
+/* The limits of ordering: one order for one state of a cart, and limits of unpaid orders.
  *
- * An order holds stock from the moment when it is made. Whoever does not pay holds it for nothing,
- * so there is a bound for each customer, and since accounts cost nothing, a larger one for each
- * network address. */
+ * An order reserves stock from the moment when it is created, and one that is never paid reserves
+ * it for nothing. So there is a limit for each customer and, since accounts cost nothing, a higher
+ * one for each network address. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -38,12 +38,12 @@ bool order_is_alike(const struct order *order, const struct order *other)
 struct status order_cart_is_ordered(struct arena *arena, const struct order *order)
 {
     return status_printf(arena, STATUS_ALREADY_EXISTS, ARGOSY__REASON__CART_ORDERED,
-                         "the cart as it is has been ordered already, with other details: it is "
-                         "order %s (%s). Pay that order by CreatePayment, or cancel it first",
+                         "this cart has already been ordered, with other details: it is order %s "
+                         "(%s); pay that order with CreatePayment, or cancel it first",
                          order->order_id, order_state_name(order->state));
 }
 
-/* ---- whom an address stands for ---- */
+/* ---- which address counts ---- */
 
 static bool is_loopback(const struct in6_addr *address)
 {
@@ -66,7 +66,7 @@ const char *order_client_of(struct arena *arena, const char *ip)
     return arena_printf(arena, "%s/64", inet_ntop(AF_INET6, &v6, text, sizeof(text)));
 }
 
-/* ---- what is held unpaid ---- */
+/* ---- unpaid orders ---- */
 
 struct bound {
     int64_t most, held, wanted;
@@ -77,8 +77,8 @@ static struct status over_alone(struct arena *arena, const struct bound *bound)
 {
     return status_printf(
         arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__ORDER_TOO_LARGE,
-        "an order of %lld %s is too large, at most %lld may wait for their payment "
-        "at a time: split it into several orders and pay each of them",
+        "an order of %lld %s is too large, as at most %lld may be unpaid at a time; split it into "
+        "several orders and pay each before the next",
         (long long)bound->wanted, bound->what, (long long)bound->most);
 }
 
@@ -88,8 +88,8 @@ static struct status over(struct arena *arena, const struct bound *bound,
     struct status_details *details = arena_new(arena, struct status_details);
     struct status st = status_printf(
         arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__ORDER_UNPAID_MAX,
-        "%s %lld %s in orders that are not paid, and at most %lld are kept for a customer without a "
-        "payment: pay or cancel an order first",
+        "%s %lld %s in unpaid orders, and at most %lld may be unpaid at a time; pay or cancel an "
+        "order first",
         whose, (long long)bound->held, bound->what, (long long)bound->most);
 
     details->retry_after_ms = held->until_us > now_us ? (held->until_us - now_us) / US_PER_MS + 1

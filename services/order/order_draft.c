@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An order of a request: what is wanted, what the product service asks for it now, and whether the
- * customer has seen as much. */
+/* Drafts the order of a request: reads the wanted lines, fetches their products, and compares the
+ * prices with those that the customer saw. */
 #include "base/clock.h"
 #include "base/money.h"
 #include "cart.rpc.h"
@@ -9,14 +9,14 @@
 #include "services/order/order_message.h"
 #include "services/order/order_service.h"
 
-/* Products asked for at once, and lines that an error names. */
+/* Products in one BatchGetProducts, and the most lines that an error names. */
 enum { BATCH_MAX = 200, NAMED_MAX = 16, CART_STATE_MAX = 128 };
 
-/* One line of the request, before anybody was asked about it. */
+/* One line of the request, before its product is known. */
 struct wanted {
     const char *product_id, *category, *variant_id;
     int quantity;
-    const CartService__CartItem *seen; /* in the cart; NULL: not from there */
+    const CartService__CartItem *seen; /* the cart's line; NULL: not from the cart */
 };
 
 struct draft {
@@ -27,14 +27,14 @@ struct draft {
     size_t wanted_count;
     ProductService__ProductRef **refs; /* each product once */
     size_t ref_count;
-    ProductService__Product **products; /* those that there are */
+    ProductService__Product **products; /* those that exist */
     size_t product_count;
     struct field_violation *dearer;
     size_t dearer_count;
     struct order order;
 };
 
-/* ---- what is wanted ---- */
+/* ---- the wanted lines ---- */
 
 static struct status invalid(struct call *call, const char *field, const char *description)
 {
@@ -76,8 +76,8 @@ static void want_items(struct draft *draft)
     }
 }
 
-/* The name of the cart's state. A cart service of another make gives none, but the time of the last
- * change; "" if not even that: then each request is an order of its own. */
+/* The name of the cart's state. The existing system's cart service has none, so the time of the
+ * last change stands for it; without that "", and every request is an order of its own. */
 static const char *state_of(struct arena *arena, const CartService__CartData *cart)
 {
     if (cart->state[0] && strlen(cart->state) <= CART_STATE_MAX) return cart->state;
@@ -102,7 +102,7 @@ static struct status want_cart(struct draft *draft)
             : 0;
     if (!cart || cart->n_items == 0)
         return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_EMPTY,
-                           "the cart is empty: put something into it, or order `items`");
+                           "the cart is empty; add something to it, or order `items`");
     draft->wanted = arena_array(call->arena, struct wanted, cart->n_items);
     for (size_t i = 0; i < cart->n_items; i++) {
         const CartService__CartItem *item = cart->items[i];
@@ -138,7 +138,7 @@ static struct status read_wanted(struct draft *draft, const struct user *user)
     return want_cart(draft);
 }
 
-/* ---- what the product service says ---- */
+/* ---- the products ---- */
 
 static bool is_listed(const struct draft *draft, const struct wanted *wanted)
 {
@@ -163,7 +163,7 @@ static void list_products(struct draft *draft)
     }
 }
 
-/* A product that is not there is left out, as in a batch. */
+/* Fetches one product; a missing one is left out, as in a batch. */
 static struct status get_product(struct draft *draft, const ProductService__ProductRef *ref)
 {
     ProductService__GetProductByIdRequest request =
@@ -186,7 +186,8 @@ static struct status get_product(struct draft *draft, const ProductService__Prod
     return status_ok();
 }
 
-/* From a product service that knows no batches, which is the existing system's. */
+/* Fetches the products one by one, from the existing system's product service, which has no
+ * batches. */
 static struct status get_each_product(struct draft *draft)
 {
     struct status st = status_ok();
@@ -211,7 +212,7 @@ static struct status get_products(struct draft *draft)
         struct status st = product_service_batch_get_products(draft->call, draft->service->products,
                                                               &request, &response);
         if (st.code == STATUS_UNIMPLEMENTED) return get_each_product(draft);
-        /* The caller's fields kept our rules: what is malformed was our making. */
+        /* The caller's fields passed our rules, so a malformed request is our fault. */
         if (st.code == STATUS_INVALID_ARGUMENT) st.code = STATUS_INTERNAL;
         if (failed(st)) return st;
         for (size_t i = 0; i < response->n_products && draft->product_count < draft->ref_count; i++)
@@ -225,13 +226,13 @@ static struct status find_product(const struct draft *draft, const struct wanted
 {
     for (size_t i = 0; i < draft->product_count; i++) {
         const ProductService__Product *product = draft->products[i];
-        /* Its category may be another one by now. */
+        /* By its id alone: its category may have changed. */
         if (strcmp(product->product_id, wanted->product_id) != 0) continue;
         if (!existing_status_for_sale(product->status))
             return status_printf(draft->call->arena, STATUS_FAILED_PRECONDITION,
                                  ARGOSY__REASON__PRODUCT_NOT_ACTIVE,
-                                 "%s (%s) is not for sale now; order without it", product->name,
-                                 product->product_id);
+                                 "%s (%s) is not for sale at present; order without it",
+                                 product->name, product->product_id);
         *ret_product = product;
         return status_ok();
     }
@@ -239,7 +240,8 @@ static struct status find_product(const struct draft *draft, const struct wanted
                          "there is no product %s; order without it", wanted->product_id);
 }
 
-/* The variant that is meant; NULL for a product of another make, which is its own. */
+/* Finds the variant that the request means; NULL for a product of the existing system, which has no
+ * variants. */
 static struct status choose_variant(const struct draft *draft, const struct wanted *wanted,
                                     const ProductService__Product *product,
                                     const ProductService__Variant **ret_variant)
@@ -269,10 +271,11 @@ static struct status choose_variant(const struct draft *draft, const struct want
                             : arena_printf(draft->call->arena, "items[%zu].variant_id",
                                            (size_t)(wanted - draft->wanted));
     return status_field(draft->call->arena, ARGOSY__REASON__INVALID_FIELDS, field,
-                        "must be given: %s has %zu variants", product->name, product->n_variants);
+                        "must be given, as %s has %zu variants", product->name,
+                        product->n_variants);
 }
 
-/* A product service of another make names no currency. */
+/* The existing system's product service names no currency. */
 static const char *currency_of(const ProductService__Product *product)
 {
     return product->currency[0] ? product->currency : "USD";
@@ -302,9 +305,9 @@ static void line_of(struct arena *arena, const struct wanted *wanted,
     if (variant && variant->image_url[0]) ret_line->image_url = variant->image_url;
 }
 
-/* ---- what the customer has seen ---- */
+/* ---- the prices that the customer saw ---- */
 
-/* A line that costs more than the cart says, or the same in other money, is remembered. */
+/* Notes a line that costs more than the cart says, or has another currency. */
 static void compare(struct draft *draft, const struct wanted *wanted, const struct order_line *line,
                     const char *currency)
 {
@@ -319,7 +322,7 @@ static void compare(struct draft *draft, const struct wanted *wanted, const stru
         .field = arena_printf(draft->call->arena, "cart.items[%zu]",
                               (size_t)(wanted - draft->wanted)),
         .description = arena_printf(
-            draft->call->arena, "%s (%s) costs %lld %s in minor units, and the cart says %lld %s",
+            draft->call->arena, "%s (%s) now costs %lld %s in minor units, and in the cart %lld %s",
             line->product_name, line->variant_id, (long long)line->unit_amount, currency,
             (long long)seen->unit_amount, seen->currency),
     };
@@ -346,11 +349,12 @@ static struct status check_seen(struct draft *draft)
     if (request->expected_total_minor_given_case == 0 ||
         draft->order.total_minor <= request->expected_total_minor)
         return status_ok();
-    return status_printf(draft->call->arena, STATUS_FAILED_PRECONDITION,
-                         ARGOSY__REASON__PRICE_CHANGED,
-                         "the order costs %lld %s in minor units, and %lld were expected",
-                         (long long)draft->order.total_minor, draft->order.currency,
-                         (long long)request->expected_total_minor);
+    return status_printf(
+        draft->call->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PRICE_CHANGED,
+        "the order costs %lld %s in minor units, more than the expected %lld; show "
+        "the customer the new total",
+        (long long)draft->order.total_minor, draft->order.currency,
+        (long long)request->expected_total_minor);
 }
 
 /* ---- the order ---- */
@@ -372,7 +376,7 @@ static struct status add_line(struct draft *draft, const struct wanted *wanted)
                      &draft->service->policy);
 }
 
-/* The caller orders for itself; an admin for anybody. */
+/* Callers order for themselves; admins for anybody. */
 static struct status choose_customer(const OrderService__CreateOrderRequest *request,
                                      const struct user *user, const char **ret_customer)
 {
@@ -381,13 +385,13 @@ static struct status choose_customer(const OrderService__CreateOrderRequest *req
 
     if (!own && !user_has_role(user, "admin superAdmin"))
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
-                           "user_id is somebody else; leave it out to order for yourself");
+                           "user_id names somebody else; leave it out to order for yourself");
     *ret_customer = own ? user->email : request->user_id;
     return status_ok();
 }
 
-/* Is the state of the cart an order already? Then it is answered whatever has become of the
- * products. */
+/* Was this state of the cart ordered before? Then that order is the answer, even if its products
+ * have changed since. */
 static struct status find_earlier(const struct draft *draft, bool *ret_made)
 {
     const struct order *order = &draft->order;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the product and the payment service tell, as steps of an order. */
+/* The order service's subscriptions: translates the events of the product and payment services into
+ * steps of an order. */
 #include "base/clock.h"
 #include "events.pb-c.h"
 #include "services/order/order_service.h"
 
 enum { LINES_NAMED_MAX = 5 };
 
-/* ---- what an event says ---- */
+/* ---- events to steps ---- */
 
-/* The lines that are in the way, for people. */
+/* Names the lines that could not be reserved, for people. */
 static const char *name_refused(struct arena *arena,
                                 const Events__OrderValidationResultEvent *event)
 {
-    const char *text = "the shop does not have all of it:";
+    const char *text = "there is not enough stock:";
 
     if (event->error_message[0]) return event->error_message;
     if (event->n_refused == 0) return 0;
@@ -117,7 +118,7 @@ static void read_refunded(struct arena *arena, const ProtobufCMessage *message,
     step->payment_id = event->payment_id;
 }
 
-/* The customer finds the payment that waits for it by the order. */
+/* Notes the payment's id, by which the customer finds the payment to confirm. */
 static void read_requires_action(struct arena *arena, const ProtobufCMessage *message,
                                  struct order_step *step)
 {
@@ -143,7 +144,7 @@ static const struct {
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* What the subscriptions ask for: the names of the above. */
+/* The types that the subscriptions want: the names of the above. */
 static const char *const result_types[] = {"OrderValidationResultEvent", "ReservationExpiredEvent",
                                            "StockCommittedEvent", 0};
 static const char *const payment_types[] = {
@@ -151,9 +152,9 @@ static const char *const payment_types[] = {
     "PaymentRefundedEvent",   "PaymentRequiresActionEvent", "PaymentCapturedEvent",
     "PaymentDelayedEvent",    "PaymentCaptureFailedEvent",  0};
 
-/* ---- taking it ---- */
+/* ---- applying ---- */
 
-struct taking {
+struct event_step {
     const struct order_policy *policy;
     struct order_step step;
 };
@@ -161,18 +162,20 @@ struct taking {
 static struct status apply_event(const struct call *call, struct order *order, void *data,
                                  struct order_turn *ret_turn)
 {
-    const struct taking *taking = data;
+    const struct event_step *event_step = data;
 
-    return order_apply(call->arena, order, &taking->step, taking->policy, ret_turn);
+    return order_apply(call->arena, order, &event_step->step, event_step->policy, ret_turn);
 }
 
 struct status order_take_event(struct call *call, const struct event *event, void *data)
 {
     struct order_service *service = data;
     struct order_written *written = arena_new(call->arena, struct order_written);
-    struct taking taking = {.policy = &service->policy};
-    const struct order_change change = {
-        .order_id = event->key, .apply = apply_event, .data = &taking, .cause = {.event = event}};
+    struct event_step event_step = {.policy = &service->policy};
+    const struct order_change change = {.order_id = event->key,
+                                        .apply = apply_event,
+                                        .data = &event_step,
+                                        .cause = {.event = event}};
     ProtobufCMessage *message;
     size_t kind = 0;
     struct status st;
@@ -182,9 +185,9 @@ struct status order_take_event(struct call *call, const struct event *event, voi
     st = event_unpack(call->arena, event, kinds[kind].descriptor, &message);
     if (failed(st)) return st;
 
-    taking.step.cause = event->id;
-    taking.step.now_us = clock_now_us();
-    kinds[kind].read(call->arena, message, &taking.step);
+    event_step.step.cause = event->id;
+    event_step.step.now_us = clock_now_us();
+    kinds[kind].read(call->arena, message, &event_step.step);
     return order_update(call, service, &change, written);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of an order through the loopback: by events, by asking, by time; and who watches. */
+/* The states of an order through the loopback: by events, by requests and by timeouts; and watching
+ * an order. */
 #include "events.pb-c.h"
 #include "services/order/order_message.h"
 #include "services/order/order_testing.h"
@@ -272,7 +273,7 @@ static void tells_at_random(struct call *call, struct stage *stage)
     for (int i = 0; i < ORDERS; i++) check_history(call, stage, order_ids[i]);
 }
 
-TEST(whatever_is_told_the_history_follows_the_table)
+TEST(after_random_events_the_history_follows_the_table)
 {
     order_play(tells_at_random);
 }
@@ -313,7 +314,7 @@ static void times_out(struct call *call, struct stage *stage)
     EXPECT(becomes(call, stage, pending, "CANCELLED"));
     EXPECT(strcmp(get(call, stage, pending)->reason, "ORDER_TIMED_OUT") == 0);
     EXPECT(strcmp(get(call, stage, pending)->history[1]->event, "Timeout") == 0);
-    EXPECT(becomes(call, stage, unpaid, "CANCELLED")); /* nobody has said how to pay it */
+    EXPECT(becomes(call, stage, unpaid, "CANCELLED")); /* it has no payment method */
     EXPECT(is_in(call, stage, begun, "VALIDATED"));
     stage_pass_s(10 * 60);
     EXPECT(becomes(call, stage, begun, "CANCELLED"));
@@ -413,7 +414,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
     struct order_turn turn;
     struct order order;
 
-    /* Written past the service, so that nobody is told. */
+    /* Written to the store directly, so that no watcher is woken. */
     order_init(call->arena, "ann@example.com", clock_now_us(), &order);
     step.now_us = order.created_us;
     EXPECT_OK(order_apply(call->arena, &order, &step, &service->policy, &turn));
@@ -508,7 +509,7 @@ static void ends_at_draining(struct call *call, struct stage *stage)
     EXPECT_REFUSED(spectator.end, UNAVAILABLE, DRAINING);
 }
 
-TEST(a_watcher_holds_up_no_draining)
+TEST(a_watcher_does_not_delay_draining)
 {
     order_play(ends_at_draining);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists, and what the sweep looks for.
+/* Lists of orders, and the orders that are due for the sweep.
  *
  * A page is read backwards along the numbers of a customer's or a seller's orders; its position is
- * the last number. The indexes have these by state, so that a list of one state reads nothing else,
- * however rare it is; a list of all states merges those of each. */
+ * the last number. The indexes have the numbers by state, so a list of one state, even a rare one,
+ * reads nothing else; a list of all states merges those of each. */
 #include "reasons.pb-c.h"
 #include "services/order/order_store_sqlite.h"
 
 /* ---- lists ---- */
 
-/* The numbers of one list: of the customer or seller ?1, before ?2, at most ?3. */
+/* The order numbers of one list: of the customer or seller ?1, below ?2, at most ?3. */
 #define OF_USER(state) \
     "SELECT number FROM orders WHERE user_id = ?1 AND state = " state " AND number < ?2"
 #define OF_SELLER(state) \
@@ -19,7 +19,7 @@
         "4") " UNION ALL " list("5") " UNION ALL " list("6") " UNION ALL " list("7")
 #define NEWEST_FIRST " ORDER BY number DESC LIMIT ?3"
 
-/* By whether it is a seller's, and whether it is of one state (?4). */
+/* Indexed by whether it is a seller's list, and whether it is of one state (?4). */
 static const char *const numbers[2][2] = {
     {OF_ALL(OF_USER) NEWEST_FIRST, OF_USER("?4") NEWEST_FIRST},
     {OF_ALL(OF_SELLER) NEWEST_FIRST, OF_SELLER("?4") NEWEST_FIRST},
@@ -35,7 +35,7 @@ const char *order_sqlite_list_statement(bool of_seller, bool of_state)
     return numbers[of_seller][of_state];
 }
 
-struct listing {
+struct list {
     const struct order_query *query;
     int64_t before;
     struct order_page page;
@@ -47,16 +47,15 @@ static struct status read_position(struct str position, int64_t *ret_before)
     if (position.length == 0) return status_ok();
     if (position.length != sizeof(*ret_before))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor is none of this list; begin again without one");
+                           "the cursor does not belong to this list; begin again without one");
     memcpy(ret_before, position.data, sizeof(*ret_before));
     return status_ok();
 }
 
 static struct status read_numbers(const struct call *call, struct sqlite_tx *tx,
-                                  const struct listing *listing, int64_t **ret_numbers,
-                                  size_t *ret_count)
+                                  const struct list *list, int64_t **ret_numbers, size_t *ret_count)
 {
-    const struct order_query *query = listing->query;
+    const struct order_query *query = list->query;
     bool of_seller = *query->seller != '\0', of_state = query->state != ORDER_NONE;
     const char *who = of_seller ? query->seller : query->user_id;
     const char *statement = order_sqlite_list_statement(of_seller, of_state);
@@ -65,9 +64,9 @@ static struct status read_numbers(const struct call *call, struct sqlite_tx *tx,
     struct sqlite_rows rows;
     struct status st;
 
-    st = of_state ? sqlite_query(tx, &rows, statement, "tlli", who, listing->before, (int64_t)max,
+    st = of_state ? sqlite_query(tx, &rows, statement, "tlli", who, list->before, (int64_t)max,
                                  (int)query->state)
-                  : sqlite_query(tx, &rows, statement, "tll", who, listing->before, (int64_t)max);
+                  : sqlite_query(tx, &rows, statement, "tll", who, list->before, (int64_t)max);
     if (failed(st)) return st;
     while (count < max && sqlite_next(&rows)) found[count++] = sqlite_column_i64(&rows, 0);
     sqlite_end(&rows);
@@ -90,16 +89,17 @@ static struct status read_order(struct sqlite_tx *tx, int64_t number, struct ord
     return st;
 }
 
-/* A page ends at its limit, or when it has grown large; one number more says that there is a next. */
+/* Reads a page, which ends at its limit or when it has grown large. One number more than the limit
+ * is read, to know whether there is a next page. */
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct listing *listing = data;
+    struct list *list = data;
     struct order_page page = {.count = 0};
-    size_t limit = (size_t)listing->query->limit, count;
+    size_t limit = (size_t)list->query->limit, count;
     int64_t bytes = 0, *found;
     struct status st;
 
-    st = read_numbers(call, tx, listing, &found, &count);
+    st = read_numbers(call, tx, list, &found, &count);
     if (failed(st)) return st;
     page.orders = arena_array(call->arena, struct order, limit);
     while (page.count < count && page.count < limit && bytes <= ORDER_PAGE_BYTES_MAX) {
@@ -111,22 +111,22 @@ static struct status list_job(const struct call *call, struct sqlite_tx *tx, voi
     }
     if (page.count < count)
         page.next = str_sized((const char *)&found[page.count - 1], sizeof(*found));
-    listing->page = page;
+    list->page = page;
     return status_ok();
 }
 
 struct status order_sqlite_list(struct call *call, struct order_store *port,
                                 const struct order_query *query, struct order_page *ret_page)
 {
-    struct listing *listing = arena_new(call->arena, struct listing);
+    struct list *list = arena_new(call->arena, struct list);
     struct status st;
 
-    listing->query = query;
-    st = read_position(query->after, &listing->before);
+    list->query = query;
+    st = read_position(query->after, &list->before);
     if (failed(st)) return st;
-    st = sqlite_scan(call, order_sqlite(port)->db, list_job, listing);
+    st = sqlite_scan(call, order_sqlite(port)->db, list_job, list);
     if (failed(st)) return st;
-    *ret_page = listing->page;
+    *ret_page = list->page;
     return status_ok();
 }
 
@@ -140,7 +140,7 @@ struct status order_sqlite_due(struct call *call, struct order_store *port, int6
     size_t count = 0;
     struct status st;
 
-    /* `state < 4` is what the partial index says. */
+    /* `state < 4` is the condition of the partial index. */
     st = sqlite_read(call, order_sqlite(port)->db, &rows,
                      "SELECT order_id FROM orders WHERE state < 4 AND state IN (1, 2)"
                      " AND deadline_us <= ? LIMIT ?",

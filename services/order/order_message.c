@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Orders as messages: answers to clients, the stored document, and the events that are
+ * published. */
 #include "services/order/order_message.h"
 
 #include "events.pb-c.h"
@@ -66,7 +68,7 @@ const struct order_address *order_address_of(struct arena *arena,
     return address;
 }
 
-/* How far an order is that is to be delivered; static. */
+/* The progress of a confirmed order's fulfilment; static. */
 static const char *fulfilment_of(const struct order *order)
 {
     if (order->state != ORDER_CONFIRMED) return "";
@@ -74,7 +76,7 @@ static const char *fulfilment_of(const struct order *order)
     return order_has(order, ORDER_HAS_STOCK) ? "ready" : "";
 }
 
-/* What answers and documents have in common. */
+/* The fields that answers and documents have in common. */
 static OrderService__Order *document_message(struct arena *arena, const struct order *order)
 {
     OrderService__Order *message = arena_new(arena, OrderService__Order);
@@ -168,13 +170,13 @@ struct status order_document_read(struct arena *arena, struct str document, stru
     message = (const OrderService__Order *)unpacked;
     if (failed(st) || !read_lines(arena, message, order))
         return status_printf(arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
-                             "the stored order %s is no order", order->order_id);
+                             "the stored order %s cannot be read", order->order_id);
     order->address = order_address_of(arena, message->shipping_address);
     order->note = message->note;
     return status_ok();
 }
 
-/* ---- what the others are told ---- */
+/* ---- published events ---- */
 
 static Events__OrderItem **item_messages(struct arena *arena, const struct order *order)
 {

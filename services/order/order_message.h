@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between orders and messages: answers, the stored document, and what the others are told. */
+/* Converts orders to messages: answers, the stored document, and published events. */
 #ifndef SERVICES_ORDER_ORDER_MESSAGE_H
 #define SERVICES_ORDER_ORDER_MESSAGE_H
 
@@ -16,12 +16,12 @@ void order_message_add_history(struct arena *arena, const struct order_transitio
 const struct order_address *order_address_of(struct arena *arena,
                                              const OrderService__Address *message);
 
-/* The part of an order that is kept as one document and never changes: lines, address and note. */
+/* The document of an order's parts that never change: lines, address and note. */
 struct str order_document(struct arena *arena, const struct order *order);
-/* Fills that part in. DATA_LOSS (STORE_DAMAGED) for a document that is none of ours. */
+/* Fills in these parts. DATA_LOSS (STORE_DAMAGED) if the document can't be read. */
 struct status order_document_read(struct arena *arena, struct str document, struct order *order);
 
-/* The event of proto/events.proto that tells of a move of this turn; NULL when it tells nobody. */
+/* The event of proto/events.proto that a move of this turn publishes; NULL if it publishes none. */
 const ProtobufCMessage *order_notice(struct arena *arena, const struct order *order,
                                      const struct order_turn *turn, enum order_notice notice);
 

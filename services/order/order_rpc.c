@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/order.proto. */
+/* The handlers of the order service, in the order of proto/order.proto. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,21 +9,21 @@
 
 enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3, US_PER_MS = 1000 };
 enum { STATES_DEFAULT = 256 };
-/* How often it is looked whether the stock of an order is committed that is to be fulfilled. */
+/* How often FulfilOrder looks whether the order's stock is committed. */
 enum { STOCK_PAUSE_US = 20 * 1000 };
 
 static const char admins[] = "admin superAdmin";
 static const char sellers[] = "seller admin superAdmin";
 
-/* ---- who ---- */
+/* ---- permissions ---- */
 
 static struct status not_owner(void)
 {
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
-                       "this order is somebody else's");
+                       "this order belongs to somebody else");
 }
 
-/* Its customer, a seller of its products, admins. */
+/* May the user read the order? Its customer, the sellers of its products, and admins may. */
 static struct status check_sees(const struct order *order, const struct user *user)
 {
     if (order_is_of(order, user->email) || user_has_role(user, admins)) return status_ok();
@@ -31,8 +31,8 @@ static struct status check_sees(const struct order *order, const struct user *us
     return not_owner();
 }
 
-/* The seller of all its products, admins. */
-static bool runs(const struct order *order, const struct user *user)
+/* The seller of all its products, and admins. */
+static bool may_manage(const struct order *order, const struct user *user)
 {
     return user_has_role(user, admins) ||
            (user_has_role(user, sellers) && order_is_sold_by(order, user->email));
@@ -72,14 +72,14 @@ static void reply_order(struct arena *arena, const struct order *order, const ch
     response->order = order_message(arena, order);
 }
 
-/* What the answer to a cancellation or a fulfilment says: an order that is still confirmed waits
- * for its money. */
+/* The answer to a cancellation or a fulfilment; an order that is still CONFIRMED waits for its
+ * payment's capture. */
 static void reply_outcome(const struct order *order, OrderService__StandardResponse *response)
 {
     if (order->state == ORDER_CANCELLED)
         reply(response, 200, "order cancelled");
     else if (order->state == ORDER_CONFIRMED)
-        reply(response, 202, "fulfilment requested; it follows once the money is taken");
+        reply(response, 202, "fulfilment requested; it follows once the payment is captured");
     else
         reply(response, 200, "order fulfilled");
 }
@@ -92,7 +92,7 @@ static void reply_changed(struct arena *arena, const struct order_written *writt
     order_message_add_history(arena, written->history, written->history_count, response->order);
 }
 
-/* The same answers as they are kept beside an idempotency key. */
+/* The same answers in the form in which idempotency records keep them. */
 static struct str created_answer(struct arena *arena, const struct order_written *written)
 {
     OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
@@ -109,9 +109,9 @@ static struct str changed_answer(struct arena *arena, const struct order_written
     return idempotency_answer(arena, &response.base);
 }
 
-/* ---- making one ---- */
+/* ---- creating ---- */
 
-/* What somebody may hold unpaid is bounded, unless an admin orders for a customer. */
+/* Applies the limits of unpaid orders, unless an admin orders for a customer. */
 static void bound(const struct call *call, const struct user *user,
                   const struct order_service *service, struct order_creation *creation,
                   struct order *order)
@@ -121,8 +121,8 @@ static void bound(const struct call *call, const struct user *user,
     creation->bounds = &service->policy;
 }
 
-/* Drafts the order and keeps it; what was kept may be the answer to a request that was faster, or
- * an earlier order of the same state of the cart. */
+/* Drafts the order and stores it; the result may also be the answer to the same request that was
+ * faster, or an earlier order of the same state of the cart. */
 static struct status make_order(struct call *call, const OrderService__CreateOrderRequest *request,
                                 const struct user *user, struct change_request *once,
                                 struct order_written *ret_written)
@@ -149,9 +149,9 @@ static struct status make_order(struct call *call, const OrderService__CreateOrd
     return order_create(call, service, &creation, ret_written);
 }
 
-/* Makes an order. It is acknowledged once it is on the disk with the event that carries it on; the
- * stock is not asked for here. A repeated request is answered before anybody else is asked, because
- * what it was made of (prices, the cart) may be gone by now. */
+/* Creates an order. It is acknowledged once it is on the disk together with its event; the stock is
+ * reserved later. A repeated request is answered before other services are called, because the cart
+ * and the products may have changed since. */
 static struct status create_order(struct call *call,
                                   const OrderService__CreateOrderRequest *request,
                                   OrderService__StandardResponse *response)
@@ -205,7 +205,7 @@ static struct status read_query(const struct call *call,
     return status_ok();
 }
 
-/* A cursor is of one list: the same caller, filters and order. */
+/* A cursor belongs to one list: the same caller, filters and sort. */
 static uint64_t fingerprint_of(const struct call *call,
                                const OrderService__ListOrdersRequest *request,
                                const struct order_query *query)
@@ -251,7 +251,7 @@ static struct status list_orders(struct call *call, const OrderService__ListOrde
     return status_ok();
 }
 
-/* The order with its history, if the user may see it. */
+/* Reads an order with its history, if the user may see it. */
 static struct status load_order(struct call *call, const char *order_id, const struct user *user,
                                 struct order *ret_order, OrderService__StandardResponse *response)
 {
@@ -283,19 +283,19 @@ static struct status get_order(struct call *call, const OrderService__GetOrderRe
     return load_order(call, request->order_id, &user, &order, response);
 }
 
-/* ---- changing one ---- */
+/* ---- cancelling and fulfilling ---- */
 
-/* What somebody asks for, applied to the order as it is at that moment. */
-struct asking {
+/* A user's request to change an order, applied to the order as it is at that moment. */
+struct demand {
     const struct order_policy *policy;
     const struct user *user;
     struct order_step step;
 };
 
-static struct status allow(const struct order *order, const struct asking *asking)
+static struct status allow(const struct order *order, const struct demand *demand)
 {
-    if (runs(order, asking->user)) return status_ok();
-    if (asking->step.event == ORDER_CANCEL && order_is_of(order, asking->user->email))
+    if (may_manage(order, demand->user)) return status_ok();
+    if (demand->step.event == ORDER_CANCEL && order_is_of(order, demand->user->email))
         return status_ok();
     return not_owner();
 }
@@ -303,15 +303,15 @@ static struct status allow(const struct order *order, const struct asking *askin
 static struct status apply_asked(const struct call *call, struct order *order, void *data,
                                  struct order_turn *ret_turn)
 {
-    const struct asking *asking = data;
-    struct status st = allow(order, asking);
+    const struct demand *demand = data;
+    struct status st = allow(order, demand);
 
     if (failed(st)) return st;
-    return order_apply(call->arena, order, &asking->step, asking->policy, ret_turn);
+    return order_apply(call->arena, order, &demand->step, demand->policy, ret_turn);
 }
 
-/* The stock of an order is committed some milliseconds after it was confirmed: who fulfils it right
- * then need not ask again. */
+/* Retries while the stock is not committed yet, which happens some milliseconds after confirmation,
+ * so that a caller who fulfils an order at once need not repeat the call. */
 static struct status update_soon(struct call *call, struct order_service *service,
                                  const struct order_change *change,
                                  struct order_written *ret_written)
@@ -327,7 +327,7 @@ static struct status update_soon(struct call *call, struct order_service *servic
     }
 }
 
-static struct status ask(struct call *call, const char *order_id, struct asking *asking,
+static struct status ask(struct call *call, const char *order_id, struct demand *demand,
                          const ProtobufCMessage *request, OrderService__StandardResponse *response)
 {
     struct order_service *service = call_service(call);
@@ -335,15 +335,15 @@ static struct status ask(struct call *call, const char *order_id, struct asking 
     struct change_request once = {0};
     struct status st;
 
-    st = idempotency_of_call(call, asking->user, request, &once.idempotency);
+    st = idempotency_of_call(call, demand->user, request, &once.idempotency);
     if (failed(st)) return st;
-    asking->policy = &service->policy;
-    asking->step.cause = asking->user->email;
-    asking->step.now_us = clock_now_us();
+    demand->policy = &service->policy;
+    demand->step.cause = demand->user->email;
+    demand->step.now_us = clock_now_us();
     const struct order_change change = {
         .order_id = order_id,
         .apply = apply_asked,
-        .data = asking,
+        .data = demand,
         .cause = {.request = &once},
         .answer = changed_answer,
     };
@@ -358,18 +358,18 @@ static struct status cancel_order(struct call *call,
                                   const OrderService__CancelOrderRequest *request,
                                   OrderService__StandardResponse *response)
 {
-    struct asking asking = {.step = {.event = ORDER_CANCEL}};
+    struct demand demand = {.step = {.event = ORDER_CANCEL}};
     struct user user;
     struct status st;
 
     st = call_user(call, &user);
     if (failed(st)) return st;
-    asking.user = &user;
-    if (request->reason[0]) asking.step.message = request->reason;
-    return ask(call, request->order_id, &asking, &request->base, response);
+    demand.user = &user;
+    if (request->reason[0]) demand.step.message = request->reason;
+    return ask(call, request->order_id, &demand, &request->base, response);
 }
 
-/* Looks until the order has left CONFIRMED, or `timeout_ms` are over. */
+/* Waits until the order has left CONFIRMED, or `timeout_ms` have passed. */
 static struct status watch_fulfilment(struct call *call, struct order_watcher *watcher,
                                       const char *order_id, int64_t timeout_ms,
                                       struct order *ret_order)
@@ -395,21 +395,21 @@ static bool was_fulfilled(const OrderService__Order *order)
     return false;
 }
 
-/* Fulfilment was requested: mostly the money is taken within milliseconds, and the caller learns
- * what became of the order. Who asks again with the same key waits likewise. */
+/* Waits for the outcome after fulfilment was requested, as the payment is mostly captured within
+ * milliseconds. A repeated request with the same key waits too. */
 static struct status wait_for_fulfilment(struct call *call, const char *order_id,
                                          const struct user *user,
                                          OrderService__StandardResponse *response)
 {
     struct order_service *service = call_service(call);
-    /* A caller who waits less long gets its answer in time too. */
+    /* Answer before the caller's own deadline. */
     int64_t timeout_ms = call_remaining_us(call) / US_PER_MS * 9 / 10;
     struct order_watcher watcher;
     struct order order;
     struct status st;
 
     if (timeout_ms > service->answer_within_ms) timeout_ms = service->answer_within_ms;
-    /* Who watches too many orders is answered at once. */
+    /* A caller who watches too many orders is answered without waiting. */
     if (failed(order_watch_begin(call, service->watchers, order_id, user->email, &watcher)))
         return status_ok();
     st = watch_fulfilment(call, &watcher, order_id, timeout_ms, &order);
@@ -429,21 +429,21 @@ static struct status fulfil_order(struct call *call,
                                   const OrderService__FulfilOrderRequest *request,
                                   OrderService__StandardResponse *response)
 {
-    struct asking asking = {.step = {.event = ORDER_FULFIL}};
+    struct demand demand = {.step = {.event = ORDER_FULFIL}};
     struct user user;
     struct status st;
 
     st = call_require_role(call, sellers, &user);
     if (failed(st)) return st;
-    asking.user = &user;
-    if (request->tracking_number[0]) asking.step.tracking_number = request->tracking_number;
-    st = ask(call, request->order_id, &asking, &request->base, response);
+    demand.user = &user;
+    if (request->tracking_number[0]) demand.step.tracking_number = request->tracking_number;
+    st = ask(call, request->order_id, &demand, &request->base, response);
     if (failed(st) || !response->order) return st;
     if (strcmp(response->order->status, order_state_name(ORDER_CONFIRMED)) != 0) return st;
     return wait_for_fulfilment(call, request->order_id, &user, response);
 }
 
-/* ---- comparing them with others' books ---- */
+/* ---- for reconciliation ---- */
 
 static OrderService__OrderState *state_message(struct arena *arena, const char *order_id,
                                                enum order_state state)
@@ -505,39 +505,38 @@ static struct status list_order_states(struct call *call,
     return status_ok();
 }
 
-/* ---- watching one ---- */
+/* ---- watching ---- */
 
-struct watching {
+struct watch {
     const char *order_id;
     struct user user;
     struct rpc_stream *stream;
-    int steps; /* of what was sent last; -1: nothing yet */
+    int steps; /* of the order as last sent; -1: nothing was sent yet */
     int64_t updated_us;
     bool final;
 };
 
-/* Sends the order if it is another one than was sent last. */
-static struct status send_if_changed(struct call *call, struct watching *watching)
+/* Sends the order if it has changed since it was last sent. */
+static struct status send_if_changed(struct call *call, struct watch *watch)
 {
     OrderService__StandardResponse response = ORDER_SERVICE__STANDARD_RESPONSE__INIT;
     struct order order;
     struct status st;
 
-    st = load_order(call, watching->order_id, &watching->user, &order, &response);
+    st = load_order(call, watch->order_id, &watch->user, &order, &response);
     if (failed(st)) return st;
-    watching->final = order_is_final(order.state);
-    if (order.steps == watching->steps && order.updated_us == watching->updated_us)
-        return status_ok();
-    watching->steps = order.steps;
-    watching->updated_us = order.updated_us;
-    return order_service_watch_order_reply(call, watching->stream, &response);
+    watch->final = order_is_final(order.state);
+    if (order.steps == watch->steps && order.updated_us == watch->updated_us) return status_ok();
+    watch->steps = order.steps;
+    watch->updated_us = order.updated_us;
+    return order_service_watch_order_reply(call, watch->stream, &response);
 }
 
-static struct status watch(struct call *call, struct watching *watching,
-                           struct order_watcher *watcher)
+static struct status send_changes(struct call *call, struct watch *watch,
+                                  struct order_watcher *watcher)
 {
     const struct order_service *service = call_service(call);
-    struct arena scratch; /* of one look: there may be many */
+    struct arena scratch; /* for one look, of which there may be many */
     struct call look;
     struct status st;
 
@@ -545,13 +544,13 @@ static struct status watch(struct call *call, struct watching *watching,
     call_init_child(&look, call, 0);
     look.arena = &scratch;
     for (;;) {
-        st = send_if_changed(&look, watching);
+        st = send_if_changed(&look, watch);
         if (failed(st)) st = status_dup(call->arena, st);
         arena_reset(&scratch);
-        if (failed(st) || watching->final) break;
+        if (failed(st) || watch->final) break;
         if (!rpc_server_is_serving(service->server)) {
             st = status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING,
-                             "the server is about to end; watch it again");
+                             "the server is about to stop; watch the order again");
             break;
         }
         st = order_watch_wait(call, watcher, WATCH_AGAIN_MS);
@@ -562,21 +561,20 @@ static struct status watch(struct call *call, struct watching *watching,
 }
 
 /* Sends the order as it is and after each change until it is final. Changes by this process wake
- * it; it looks again each second besides, for those of others. */
+ * the call; once a second it also looks for changes by other processes. */
 static struct status watch_order(struct call *call, const OrderService__WatchOrderRequest *request,
                                  struct rpc_stream *stream)
 {
     struct order_service *service = call_service(call);
-    struct watching watching = {.order_id = request->order_id, .stream = stream, .steps = -1};
+    struct watch watch = {.order_id = request->order_id, .stream = stream, .steps = -1};
     struct order_watcher watcher;
     struct status st;
 
-    st = call_user(call, &watching.user);
+    st = call_user(call, &watch.user);
     if (failed(st)) return st;
-    st = order_watch_begin(call, service->watchers, request->order_id, watching.user.email,
-                           &watcher);
+    st = order_watch_begin(call, service->watchers, request->order_id, watch.user.email, &watcher);
     if (failed(st)) return st;
-    st = watch(call, &watching, &watcher);
+    st = send_changes(call, &watch, &watcher);
     order_watch_end(service->watchers, &watcher);
     return st;
 }

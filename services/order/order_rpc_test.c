@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order service through the loopback, beside a product and a cart service in memory: what may
- * be ordered, and by whom; see order_flow_test.c for what becomes of it. */
+/* The order service through the loopback, beside fake product and cart services: what may be
+ * ordered and by whom. The states that follow are in order_flow_test.c. */
 #include "events/idempotency_testing.h"
 #include "services/order/order_testing.h"
 
@@ -35,7 +35,7 @@ static void keeps_old_contract(struct call *call, struct stage *stage)
     EXPECT(response->order_create_data && response->order_create_data->total_minor == 1250);
 }
 
-TEST(an_order_of_one_product_is_made_as_it_always_was)
+TEST(an_order_of_one_product_still_works)
 {
     order_play(keeps_old_contract);
 }
@@ -154,7 +154,7 @@ static void orders_cart_once(struct call *call, struct stage *stage)
     EXPECT(strstr(st.message, first) != 0);
     request.note = TEXT("");
 
-    /* What has failed is ordered again; what the key was answered stays its answer. */
+    /* A failed order may be made again; the answer to its key stays the same. */
     fake.products_fail = 0;
     fake.goods[0].unit_amount = 1250;
     fake.goods[0].status = "active";
@@ -206,7 +206,7 @@ static void refuses_forms(struct call *call, struct stage *stage)
     EXPECT_FIELD(create(call, stage, &request, &response), "items[0].quantity");
 }
 
-TEST(a_request_that_is_no_order_names_its_field)
+TEST(an_invalid_order_is_refused_by_field)
 {
     order_play(refuses_forms);
 }
@@ -275,7 +275,7 @@ static void takes_other_makes(struct call *call, struct stage *stage)
     EXPECT(strcmp(response->order_create_data->currency, "USD") == 0);
 }
 
-TEST(a_product_service_of_another_make_knows_no_variants)
+TEST(a_product_service_without_variants_works)
 {
     order_play(takes_other_makes);
 }
@@ -406,7 +406,7 @@ static void changes_orders_for(struct call *call, struct stage *stage)
     EXPECT(strcmp(order->message, "changed my mind") == 0);
     EXPECT(order->n_history == 2 && strcmp(order->history[1]->cause, "root@example.com") == 0);
     EXPECT_OK(cancel(call, stage, create_one(call, stage), 0));
-    /* Somebody who sells what is ordered from others only is a customer like all. */
+    /* A seller of only some of the products may not change the order. */
     as(call, "tim", "seller");
     EXPECT_OK(cancel(call, stage, create_one(call, stage), 0));
 }
@@ -517,7 +517,7 @@ static void repeats(struct call *call, struct stage *stage)
     EXPECT_OK(
         order_service_create_order_with(call, stage->inside, &request, &keyed.options, &first));
     EXPECT(!is_replayed(&keyed));
-    /* What it was made of is gone. */
+    /* The products can no longer be fetched. */
     fake.products_fail = STATUS_UNAVAILABLE;
     as(call, "ANN", "customer");
     EXPECT_OK(
@@ -536,7 +536,7 @@ static void repeats(struct call *call, struct stage *stage)
         order_service_create_order_with(call, stage->inside, &request, &keyed.options, &again),
         INVALID_ARGUMENT, IDEMPOTENCY_KEY_INVALID);
 
-    /* Another's key is another key; and what was refused may be asked again. */
+    /* The same key of another user is a different key; a refused request may be repeated. */
     as(call, "bob", "customer");
     key_with(call, "k1", &keyed);
     EXPECT(order_service_create_order_with(call, stage->inside, &request, &keyed.options, &again)
@@ -547,7 +547,7 @@ static void repeats(struct call *call, struct stage *stage)
     EXPECT(!is_replayed(&keyed));
 }
 
-TEST(the_same_key_with_the_same_request_answers_the_same)
+TEST(the_same_key_with_the_same_request_gets_the_same_answer)
 {
     order_play(repeats);
 }
@@ -568,7 +568,7 @@ static void repeats_changes(struct call *call, struct stage *stage)
     EXPECT(get(call, stage, order_id)->n_history == 2);
 }
 
-TEST(a_repeated_cancel_answers_as_the_first)
+TEST(a_repeated_cancel_gets_the_first_answer)
 {
     order_play(repeats_changes);
 }
@@ -621,7 +621,7 @@ static void is_alone(struct call *call, struct stage *stage)
     EXPECT_REFUSED(create(call, stage, &request, &response), UNAVAILABLE, SERVICE_ABSENT);
 }
 
-TEST(without_the_others_nothing_is_ordered)
+TEST(without_the_product_and_cart_services_nothing_is_ordered)
 {
     static const struct stage_plan plan = {.module = &order_service};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the order service: reads its settings, opens its store, registers its handlers. */
 #include "services/order/order_service.h"
 
 enum { US_PER_MS = 1000 };
@@ -12,31 +12,32 @@ static const struct setting settings[] = {
     {"ORDER_PAYMENT_TIMEOUT", SETTING_DURATION, "15m",
      "How long an order waits for its payment before it is cancelled.", 1000, 2592000000},
     {"ORDER_METHOD_TIMEOUT", SETTING_DURATION, "5m",
-     "How long it waits if nobody has given a payment method yet.", 1000, 2592000000},
-    {"ORDER_UNPAID_MAX", SETTING_INTEGER, "10",
-     "Orders that a customer may have without a payment at a time; 0: any number.", 0, 1000000},
+     "How long an order without a payment method waits for one before it is cancelled.", 1000,
+     2592000000},
+    {"ORDER_UNPAID_MAX", SETTING_INTEGER, "10", "Most unpaid orders of one customer; 0: no limit.",
+     0, 1000000},
     {"ORDER_UNPAID_LINES_MAX", SETTING_INTEGER, "500",
-     "Products that these may have in all; 0: any number.", 0, 1000000000},
+     "Most lines in one customer's unpaid orders; 0: no limit.", 0, 1000000000},
     {"ORDER_UNPAID_PIECES_MAX", SETTING_INTEGER, "10000",
-     "Pieces that these may have in all; 0: any number.", 0, 1000000000000},
+     "Most pieces in one customer's unpaid orders; 0: no limit.", 0, 1000000000000},
     {"ORDER_ADDRESS_UNPAID_MAX", SETTING_INTEGER, "100",
-     "The same for all customers at one network address, which may be many: orders.", 0, 1000000},
+     "Most unpaid orders of all customers at one network address; 0: no limit.", 0, 1000000},
     {"ORDER_ADDRESS_UNPAID_LINES_MAX", SETTING_INTEGER, "1000",
-     "Products in orders that are not paid, for one network address.", 0, 1000000000},
+     "Most lines in the unpaid orders of one network address; 0: no limit.", 0, 1000000000},
     {"ORDER_ADDRESS_UNPAID_PIECES_MAX", SETTING_INTEGER, "50000",
-     "Pieces in orders that are not paid, for one network address.", 0, 1000000000000},
+     "Most pieces in the unpaid orders of one network address; 0: no limit.", 0, 1000000000000},
     {"ORDER_CAPTURE", SETTING_TEXT, "fulfil",
-     "When the money is taken: fulfil (when the goods leave) or confirm (at once).", 0, 0},
+     "When payments are captured: fulfil (when the goods leave) or confirm (at once).", 0, 0},
     {"ORDER_ANSWER_WITHIN", SETTING_DURATION, "5s",
-     "How long the fulfilment of an order waits for its stock, and then for its money, before it is "
-     "refused or answered 202.",
+     "How long FulfilOrder waits for the order's stock before it is refused, and then for the "
+     "capture before it answers 202.",
      1, 60000},
-    {"ORDER_LINES_MAX", SETTING_INTEGER, "500", "Different products in one order.", 1,
+    {"ORDER_LINES_MAX", SETTING_INTEGER, "500", "Most lines in one order.", 1,
      ORDER_LINES_CAPACITY},
-    {"ORDER_QUANTITY_MAX", SETTING_INTEGER, "1000000", "Pieces of one product in one order.", 1,
-     ORDER_QUANTITY_CAPACITY},
+    {"ORDER_QUANTITY_MAX", SETTING_INTEGER, "1000000", "Most pieces of one variant in one order.",
+     1, ORDER_QUANTITY_CAPACITY},
     {"ORDER_WATCHERS_MAX", SETTING_INTEGER, "10000",
-     "Orders that are watched at a time in this process.", 1, 1000000},
+     "Most orders that are watched at a time in this process.", 1, 1000000},
     {0},
 };
 
@@ -61,7 +62,7 @@ static struct status read_policy(const struct service_context *context, struct o
     };
     if (policy->captures_on_confirm || strcmp(capture, "fulfil") == 0) return status_ok();
     return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "ORDER_CAPTURE=%s: it is confirm or fulfil", capture);
+                         "ORDER_CAPTURE=%s: must be confirm or fulfil", capture);
 }
 
 static struct status start(const struct service_context *context, void **ret_service)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the order service's own files share. */
+/* The order service's state and the functions that its files share. */
 #ifndef SERVICES_ORDER_ORDER_SERVICE_H
 #define SERVICES_ORDER_ORDER_SERVICE_H
 
@@ -14,7 +14,7 @@ struct order_service {
     const struct rpc_server *server;
     struct shards *shards;
     struct order_policy policy;
-    int64_t answer_within_ms; /* how long FulfilOrder waits for the stock, and for the money */
+    int64_t answer_within_ms; /* how long FulfilOrder waits for the stock, then for the capture */
     struct order_watchers *watchers;
     struct shard_timer sweep_timer; /* of shard 0 */
     unsigned sweeps;
@@ -24,7 +24,7 @@ extern const struct order_service_handlers order_handlers;
 
 /* ---- writing: in order_writes.c ----
  *
- * Nobody else writes to the store: what was changed is counted here, and told to who watches. */
+ * All writes to the store go through these, which count the changes and wake watchers. */
 
 struct status order_create(struct call *call, struct order_service *service,
                            const struct order_creation *creation,
@@ -32,26 +32,26 @@ struct status order_create(struct call *call, struct order_service *service,
 struct status order_update(struct call *call, struct order_service *service,
                            const struct order_change *change, struct order_written *ret_written);
 
-/* Makes the series, so that they are exported from the start. */
+/* Creates the series, so that they are exported from the start. */
 void order_metrics_init(void);
-/* The orders in each open state as counted. */
+/* Sets the gauge of the orders in each open state. */
 void order_metrics_set_open(const int64_t counts[ORDER_STATE_COUNT]);
 
-/* ---- making an order of a request: in order_draft.c ---- */
+/* ---- drafting: in order_draft.c ---- */
 
-/* The order that the request asks for, at the prices of now, not kept yet. *ret_made: it is of a
- * state of the cart that is an order already, and nothing was asked about its prices. */
+/* Drafts the order of a request, at the present prices, without storing it. *ret_made: the state of
+ * the cart was ordered before, and its prices were not looked up. */
 struct status order_draft(struct call *call, const OrderService__CreateOrderRequest *request,
                           const struct user *user, struct order *ret_order, bool *ret_made);
 
-/* ---- what happens by itself ---- */
+/* ---- background work ---- */
 
 /* Offers the topic and subscribes; in order_events.c. */
 void order_events_join(struct order_service *service, struct events *events);
 /* Applies one event of order-results or payment-events; `data` is the service. */
 struct status order_take_event(struct call *call, const struct event *event, void *data);
 
-/* Ends orders that have waited too long, again and again until the shard stops; in
+/* Cancels orders that have waited too long, every second until the shard stops; in
  * order_timeouts.c. */
 void order_timeouts_start(struct order_service *service);
 

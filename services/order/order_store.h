@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port: what the order service wants kept. An adapter fills the table; order_store_test.c holds
- * each one to it.
+/* The port: what the order service needs of its storage. An adapter fills the table;
+ * order_store_test.c holds each adapter to it.
  *
- * Every change is one transaction of the order, its history, the event that tells of it (topic
- * ORDER_TOPIC, key the order's id), the record of the event that caused it or of the request that
- * asked for it. */
+ * Every change is one transaction of the order, its history, the event that it publishes (topic
+ * ORDER_TOPIC, key the order's id), and the record of its cause: the event or the request. */
 #ifndef SERVICES_ORDER_ORDER_STORE_H
 #define SERVICES_ORDER_ORDER_STORE_H
 
@@ -20,31 +19,31 @@ enum { ORDER_PAGE_BYTES_MAX = 1024 * 1024 };
 
 struct order_store;
 
-/* What comes of a write: what an adapter has to keep, and what its caller is told. */
+/* The result of a write: what an adapter must store, and what its caller gets. */
 struct order_written {
     struct order order;
-    enum order_state before; /* the order's, before the turn; ORDER_NONE: it is a new one */
-    struct order_turn turn;  /* all zeros: nothing of the order is changed */
-    /* The transitions with this one, of a change that has an `answer`. */
+    enum order_state before; /* the order's state before the turn; ORDER_NONE: it is new */
+    struct order_turn turn;  /* all zeros: nothing was changed */
+    /* All transitions including this one, of a change that has an `answer`. */
     const struct order_transition *history;
     size_t history_count;
-    bool is_earlier; /* the state of the cart had been ordered: `order` is that one, as it is now,
-                        and nothing is changed */
+    bool is_earlier; /* the state of the cart was ordered before: `order` is that order as it is
+                        now, and nothing was changed */
     struct change_record record;
 };
 
-/* What is kept as the answer to a request with a key. Pure. */
+/* Makes the answer to keep for a request with a key. Pure. */
 typedef struct str order_answer(struct arena *arena, const struct order_written *written);
 
-/* A new order, and the turn that has made it (ORDER_CREATE). */
+/* A new order, and the turn that created it (ORDER_CREATE). */
 struct order_creation {
     const struct order *order;
     const struct order_turn *turn;
     struct change_cause cause;
-    order_answer *answer; /* with an idempotency key */
-    /* What its customer and its client may hold unpaid, with this order; NULL: without bounds. */
+    order_answer *answer; /* used if there is an idempotency key */
+    /* The limits of its customer's and its address's unpaid orders; NULL: no limits. */
     const struct order_policy *bounds;
-    /* The state of the cart was an order already: that is answered, and nothing is made. */
+    /* The state of the cart was ordered before: answer that order and create none. */
     bool is_made;
 };
 
@@ -57,21 +56,21 @@ struct order_change {
                            struct order_turn *ret_turn);
     void *data;
     struct change_cause cause;
-    order_answer *answer; /* of a change that somebody asks for, who is told the history, too */
+    order_answer *answer; /* of a request, which is answered with the history too */
 };
 
 /* ---- for adapters ----
  *
- * An adapter reads, has one of these decide, and writes: the order's row, the rows of its sellers
- * when the state is another one, an entry of the history for each move of the turn, and the record.
- * They are pure and may be called more than once. */
+ * An adapter reads, has one of these functions decide, and writes: the order's row, the rows of its
+ * sellers if the state has changed, an entry of the history for each move of the turn, and the
+ * record. The functions are pure and may be called more than once. */
 
-/* What is kept already, and matters to a new order. */
+/* What an adapter has read for a new order. */
 struct order_creation_found {
-    const struct order *earlier; /* the order that the state of the cart is, unless it failed; NULL:
-                                    there is none */
+    const struct order *earlier; /* the order of the same state of the cart that is not REJECTED or
+                                    CANCELLED; NULL: none */
     /* Without an earlier one: */
-    int64_t number;                           /* the new order's, if it is made */
+    int64_t number;                           /* the new order's number */
     struct order_held of_customer, of_client; /* if the creation has bounds */
 };
 
@@ -79,19 +78,19 @@ struct status order_decide_creation(const struct call *call, const struct order_
                                     const struct order_creation_found *found,
                                     struct order_written *ret_written);
 
-/* `order` was read; `history` is its own if the change has an `answer`, else NULL. */
+/* `order` is as stored; `history` is its history if the change has an `answer`, else NULL. */
 struct status order_decide_change(const struct call *call, const struct order_change *change,
                                   const struct order *order, const struct order_transition *history,
                                   struct order_written *ret_written);
 
-/* The number in the history, from 1, of the first move of the turn. */
+/* The position in the history, from 1, of the turn's first move. */
 int order_first_step(const struct order_written *written);
 
 struct order_query {
-    const char *user_id;    /* of this customer, or else */
-    const char *seller;     /* with products of this seller */
-    enum order_state state; /* ORDER_NONE: in any */
-    struct str after;       /* the position where the page before ended; empty: the first */
+    const char *user_id;    /* the orders of this customer, or else */
+    const char *seller;     /* those with products of this seller */
+    enum order_state state; /* ORDER_NONE: in any state */
+    struct str after;       /* the position where the previous page ended; empty: the first page */
     int limit;
 };
 
@@ -106,32 +105,33 @@ struct order_brief {
 struct order_page {
     struct order *orders; /* newest first */
     size_t count;
-    struct str next; /* where the next page begins; empty: there is none */
+    struct str next; /* the position of the next page; empty: there is none */
 };
 
 struct order_store {
-    /* Keeps a new order; its number is filled in. A state of a cart that is an order which did not
-     * fail (it is not REJECTED or CANCELLED) is answered with that order if both are alike, else
-     * ALREADY_EXISTS (CART_ORDERED). ABORTED (CART_CONTENDED) if `is_made` is not true any more.
+    /* Stores a new order and fills in its number. If the state of the cart was ordered before, and
+     * that order is not REJECTED or CANCELLED, it is the result if both orders are alike, else
+     * ALREADY_EXISTS (CART_ORDERED). ABORTED (CART_CONTENDED) if `is_made` is no longer true.
      * RESOURCE_EXHAUSTED (ORDER_UNPAID_MAX), FAILED_PRECONDITION (ORDER_TOO_LARGE). */
     struct status (*create)(struct call *call, struct order_store *store,
                             const struct order_creation *creation,
                             struct order_written *ret_written);
-    /* Reads, changes and saves, losing nobody's change. ORDER_NOT_FOUND. */
+    /* Reads, changes and saves without losing anybody's change. ORDER_NOT_FOUND. */
     struct status (*update)(struct call *call, struct order_store *store,
                             const struct order_change *change, struct order_written *ret_written);
-    /* Was the request here before? Sets request->replayed, with no data if it is new or has no key.
-     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    /* Looks for the first answer to a repeated request. Sets request->replayed, with data NULL if
+     * the request is new or has no key. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct order_store *store,
                             struct change_request *request);
 
     /* ORDER_NOT_FOUND. */
     struct status (*find)(struct call *call, struct order_store *store, const char *order_id,
                           struct order *ret_order);
-    /* The order that a state of the customer's cart is, unless it failed. ORDER_NOT_FOUND. */
+    /* The order of a state of the customer's cart that is not REJECTED or CANCELLED.
+     * ORDER_NOT_FOUND. */
     struct status (*find_of_cart)(struct call *call, struct order_store *store, const char *user_id,
                                   const char *cart_state, struct order *ret_order);
-    /* The transitions of an order that was read, the oldest first. */
+    /* The transitions of a stored order, the oldest first. */
     struct status (*history)(struct call *call, struct order_store *store,
                              const struct order *order, struct order_transition **ret_history,
                              size_t *ret_count);
@@ -142,7 +142,7 @@ struct order_store {
     /* At most `max` orders whose deadline has passed. */
     struct status (*due)(struct call *call, struct order_store *store, int64_t now_us, size_t max,
                          const char ***ret_order_ids, size_t *ret_count);
-    /* How many are in each open state. */
+    /* How many orders are in each open state. */
     struct status (*count)(struct call *call, struct order_store *store,
                            int64_t ret_counts[ORDER_STATE_COUNT]);
 

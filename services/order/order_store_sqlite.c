@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orders in the embedded store. What never changes of an order (lines, address, note) is one
- * document in its row, so that making one is four small statements and moving one four: the row,
- * its sellers, its history, and the outbox. Indexes are only where something is looked for: by id,
- * by customer and state, by seller and state, by the state of the cart, and the few open ones by
- * state and deadline, and by client while they are not paid.
+/* The order service's port on SQLite. The parts of an order that never change (lines, address,
+ * note) are one document in its row, so creating an order takes four small statements and changing
+ * its state four: the row, its sellers, its history, and the outbox. Orders are indexed by id, by
+ * customer and state, by seller and state, by the state of the cart; open ones by state and
+ * deadline, and unpaid ones by client.
  *
- * What lists and the sweep read is in order_list_sqlite.c. */
+ * The queries of lists and of the sweep are in order_list_sqlite.c. */
 #include "services/order/order_store_sqlite.h"
 
 #include "base/clock.h"
@@ -50,8 +50,9 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (number, step)) STRICT, WITHOUT ROWID;",
     EVENTS_SQLITE_SCHEMA,
 
-    /* Which state of the cart it is, unless it failed; what it holds while it is not paid; and lists
-       by state, for which order_sellers knows the state, too. */
+    /* The state of the cart (unless the order has failed), the client and sums of unpaid orders,
+     * and
+       lists by state, for which order_sellers has the state too. */
     "ALTER TABLE orders ADD COLUMN cart_state TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE orders ADD COLUMN client TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE orders ADD COLUMN line_count INTEGER NOT NULL DEFAULT 0;"
@@ -70,7 +71,7 @@ static const char *const migrations[] = {
     "INSERT INTO order_sellers SELECT s.seller, o.state, s.number"
     "  FROM order_sellers_before s CROSS JOIN orders o ON o.number = s.number;"
     "DROP TABLE order_sellers_before;",
-    /* Orders that were confirmed before facts were kept (state 3) had their stock committed then. */
+    /* Orders that were confirmed (state 3) before facts were stored have their stock committed. */
     "ALTER TABLE orders ADD COLUMN facts INTEGER NOT NULL DEFAULT 0;"
     "UPDATE orders SET facts = 1 WHERE state = 3;",
     0,
@@ -187,7 +188,7 @@ static struct status history(struct call *call, struct order_store *port, const 
     return read_history(&rows, order, ret_history, ret_count);
 }
 
-/* ---- what every change writes besides the row ---- */
+/* ---- what every change writes in addition to the row ---- */
 
 static struct status write_history(struct sqlite_tx *tx, const struct order_written *written)
 {
@@ -205,7 +206,7 @@ static struct status write_history(struct sqlite_tx *tx, const struct order_writ
     return st;
 }
 
-/* ---- making an order ---- */
+/* ---- creating ---- */
 
 struct creation_job {
     const struct order_creation *creation;
@@ -279,7 +280,7 @@ static struct status read_held(struct sqlite_tx *tx, const char *query, const ch
     return rows.status;
 }
 
-/* The number that SQLite would give the next row itself. */
+/* The number that SQLite would give to the next row. */
 static struct status read_number(struct sqlite_tx *tx, int64_t *ret_number)
 {
     struct sqlite_rows rows;
@@ -345,7 +346,7 @@ static struct status create(struct call *call, struct order_store *port,
     return status_ok();
 }
 
-/* ---- changing one ---- */
+/* ---- changing ---- */
 
 struct change_job {
     const struct order_change *change;
@@ -369,7 +370,7 @@ static struct status save_sellers(const struct call *call, struct sqlite_tx *tx,
     return status_ok();
 }
 
-/* Whose network address asked for it is forgotten once it does not count any more. */
+/* Saves a changed order, without the client's network address once that no longer counts. */
 static struct status save_order(const struct call *call, struct sqlite_tx *tx,
                                 const struct order *order, enum order_state before)
 {
@@ -386,7 +387,7 @@ static struct status save_order(const struct call *call, struct sqlite_tx *tx,
     return save_sellers(call, tx, order, before);
 }
 
-/* *ret_history only for a change that has an answer. */
+/* Reads an order, and *ret_history if the change has an answer. */
 static struct status read_for_change(const struct call *call, struct sqlite_tx *tx,
                                      const struct order_change *change, struct order *order,
                                      struct order_transition **ret_history)

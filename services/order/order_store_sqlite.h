@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the embedded adapter share. */
+/* Shared by the files of the SQLite adapter. */
 #ifndef SERVICES_ORDER_ORDER_STORE_SQLITE_H
 #define SERVICES_ORDER_ORDER_STORE_SQLITE_H
 
@@ -16,7 +16,7 @@ static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
     return (struct order_store_sqlite *)port;
 }
 
-/* Of `orders o`, as order_row_read reads them. */
+/* The columns of `orders o` that order_row_read reads. */
 #define ORDER_COLUMNS                                                               \
     "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
     " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the order service's port: each test runs against each adapter in the list below. */
 #include "services/order/order_store_sqlite.h"
 
 #include "events.pb-c.h"
@@ -183,13 +183,13 @@ static void tells_events(struct call *call, struct stage *stage)
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written));
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_AUTHORIZED, &written)); /* changes nothing */
     EXPECT(!written.turn.changed);
-    EXPECT_OK(update(call, order_id, ORDER_STOCK_COMMITTED, &written)); /* tells nobody */
+    EXPECT_OK(update(call, order_id, ORDER_STOCK_COMMITTED, &written)); /* publishes nothing */
     EXPECT_OK(update(call, order_id, ORDER_FULFIL, &written));
     EXPECT_OK(update(call, order_id, ORDER_PAYMENT_CAPTURED, &written));
     EXPECT(written.order.facts == (ORDER_HAS_STOCK | ORDER_HAS_MONEY | ORDER_FULFILMENT_REQUESTED));
     EXPECT_REFUSED(update(call, order_id, ORDER_CANCEL, &written), FAILED_PRECONDITION,
                    ORDER_STATE);
-    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_REFUNDED, &written)); /* tells nobody */
+    EXPECT_OK(update(call, order_id, ORDER_PAYMENT_REFUNDED, &written)); /* publishes nothing */
 
     EXPECT(read_events(call, &events) == 5);
     for (size_t i = 0; i < 5; i++) EXPECT(strcmp(events[i].key, order_id) == 0);
@@ -208,7 +208,7 @@ static void tells_events(struct call *call, struct stage *stage)
     EXPECT(strcmp(confirmed->payment_id, "p1") == 0);
 }
 
-TEST(each_change_tells_its_event_and_a_refused_one_nothing)
+TEST(each_change_publishes_its_event_and_a_refused_one_none)
 {
     for_each_adapter(tells_events);
 }

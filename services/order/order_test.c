@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The order's rules: lines, sums and limits; the table of states against a second copy of it; and
+ * random histories of events. */
 #include "services/order/order.h"
 
 #include "base/test.h"
@@ -144,7 +146,7 @@ enum {
     ASKED = ORDER_FULFILMENT_REQUESTED,
 };
 
-/* For an order that costs something: what leads where, with the facts before and after. */
+/* The table again, for an order that costs something, with the facts before and after. */
 static const struct row {
     enum order_state from;
     unsigned before; /* all facts that it must have */
@@ -299,7 +301,7 @@ TEST(a_free_order_waits_for_no_payment)
     CHECK_INT(order.state, ==, ORDER_FULFILLED);
 }
 
-/* As an order was kept by a program that waited for its payment. */
+/* An order that an older version stored, which waited for the payment of free orders too. */
 TEST(a_free_order_that_waits_for_a_payment_is_confirmed_by_its_time_out)
 {
     struct order_turn turn;
@@ -557,7 +559,7 @@ static int below(int bound)
     return (int)((seed >> 33) % (uint64_t)bound);
 }
 
-/* What a shop could say of one order, each some times, in no order. */
+/* Random events of one order, each any number of times, in any sequence. */
 static int make_history(enum order_event *events)
 {
     int count = 0;
@@ -605,7 +607,7 @@ static void play_history(bool is_free)
     }
 }
 
-TEST(events_doubled_late_and_out_of_order_do_nothing_forbidden)
+TEST(repeated_late_and_disordered_events_never_break_the_table)
 {
     arena_release(&arena);
     arena_init(&arena, 0);

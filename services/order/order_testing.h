@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For order_rpc_test.c and order_flow_test.c: product and cart services in memory that do as they
- * are told, and the calls of a client. */
+/* For order_rpc_test.c and order_flow_test.c: fake product and cart services in memory whose
+ * answers a test sets, and the calls of a client. */
 #ifndef SERVICES_ORDER_ORDER_TESTING_H
 #define SERVICES_ORDER_ORDER_TESTING_H
 
@@ -20,12 +20,12 @@ enum { GOODS = 3 };
 struct good {
     const char *product_id, *seller, *status, *currency;
     int64_t unit_amount; /* of variant 0; each further costs 100 more */
-    int variants;        /* 0: as a product service of another make */
+    int variants;        /* 0: as the existing system's product service */
 };
 
 static struct {
     struct good goods[GOODS];
-    enum status_code products_fail, cart_fails; /* what they answer instead */
+    enum status_code products_fail, cart_fails; /* the errors to answer instead */
     struct {
         int good, quantity;
         int64_t seen; /* the price in the cart */
@@ -202,7 +202,7 @@ static inline const char *create_one(struct call *call, struct stage *stage)
     return response->order_create_data ? response->order_create_data->order_id : "";
 }
 
-/* Never NULL, so that a test may look into it. */
+/* Never NULL, so that a test may read its members. */
 static inline OrderService__Order *get(struct call *call, struct stage *stage, const char *order_id)
 {
     OrderService__GetOrderRequest request = ORDER_SERVICE__GET_ORDER_REQUEST__INIT;
@@ -250,7 +250,7 @@ static inline struct status fulfil(struct call *call, struct stage *stage, const
 
 /* ---- what the others tell ---- */
 
-/* Hands an event over as the bus does. */
+/* Delivers an event as the bus does. */
 static inline struct status tell(struct call *call, struct stage *stage, const char *order_id,
                                  const ProtobufCMessage *message)
 {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sweep: ends orders that wait for their stock or their payment for too long.
+/* The sweep: cancels orders that have waited too long for their stock or their payment.
  *
- * A timer of shard 0 starts it on a fiber of its own, which looks for orders whose deadline has
- * passed, ends them, and sets the timer again. Whether an order still waits is decided in the
- * transaction that ends it, so that it does not matter who else is at it: an event that comes at
- * the same moment, or the sweep of another process. Nothing keeps a stopping shard. */
+ * A timer of shard 0 starts it on a fiber of its own, which finds orders whose deadline has passed,
+ * cancels them, and sets the timer again. The transaction that cancels an order checks that it
+ * still waits, so an event at the same moment or the sweep of another process does no harm. The
+ * sweep does not delay a stopping shard. */
 #include "base/clock.h"
 #include "services/order/order_service.h"
 
 enum {
     US_PER_S = 1000000,
     SWEEP_US = 1 * US_PER_S, /* from one sweep to the next */
-    SWEEP_MAX = 64,          /* orders that are ended side by side */
+    SWEEP_MAX = 64,          /* orders that are cancelled concurrently */
     COUNT_EVERY = 15,        /* sweeps */
 };
 
 /* One order that is due. */
-struct ending {
+struct due_order {
     struct order_service *service;
     const char *order_id;
     struct status status;
@@ -37,33 +37,34 @@ static struct status apply_timeout(const struct call *call, struct order *order,
 
 static void end_order(struct call *call, void *data)
 {
-    struct ending *ending = data;
+    struct due_order *due = data;
     struct order_written *written = arena_new(call->arena, struct order_written);
     const struct order_change change = {
-        .order_id = ending->order_id, .apply = apply_timeout, .data = ending->service};
+        .order_id = due->order_id, .apply = apply_timeout, .data = due->service};
 
-    ending->status = order_update(call, ending->service, &change, written);
+    due->status = order_update(call, due->service, &change, written);
 }
 
-/* Ends some of the orders that are due; *ret_more: there may be others. */
+/* Cancels some of the orders that are due; *ret_more: there may be others. */
 static struct status end_due(struct call *call, struct order_service *service, bool *ret_more)
 {
     struct fiber_group group = {0};
     const char **order_ids;
-    struct ending *endings;
+    struct due_order *due_orders;
     size_t count, started = 0;
     struct status st;
 
     st = service->store->due(call, service->store, clock_now_us(), SWEEP_MAX, &order_ids, &count);
     if (failed(st)) return st;
-    endings = arena_array(call->arena, struct ending, count);
+    due_orders = arena_array(call->arena, struct due_order, count);
     while (started < count && !failed(st)) {
-        endings[started] = (struct ending){.service = service, .order_id = order_ids[started]};
-        st = fiber_group_start(call, &group, end_order, &endings[started]);
+        due_orders[started] = (struct due_order){.service = service,
+                                                 .order_id = order_ids[started]};
+        st = fiber_group_start(call, &group, end_order, &due_orders[started]);
         if (!failed(st)) started++;
     }
     fiber_group_wait(call, &group);
-    for (size_t i = 0; i < started && !failed(st); i++) st = endings[i].status;
+    for (size_t i = 0; i < started && !failed(st); i++) st = due_orders[i].status;
     *ret_more = count == SWEEP_MAX;
     return st;
 }
@@ -84,7 +85,7 @@ static void sweep(struct call *call, void *data)
     bool more = false;
 
     if (service->sweeps++ % COUNT_EVERY == 0) count_open(call, service);
-    /* A store that is busy or full now is asked again by the next sweep; its driver has said so. */
+    /* The next sweep tries again if the store is busy or full, which its driver has logged. */
     if (failed(end_due(call, service, &more))) more = false;
     if (shard_is_stopping(call->shard)) return;
     shard_timer_start(call->shard, &service->sweep_timer,

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing orders, and what is known of it: metrics and watchers. */
+/* Writes orders to the store, counts the changes, and wakes watchers. */
 #include "observe/metrics.h"
 #include "services/order/order_service.h"
 
 static struct metric transitions = METRIC_COUNTER(
-    "argosy_orders_total", "Orders that came into a state, by where they came from.", "from", "to");
+    "argosy_orders_total", "Changes of orders' states, by the state before and after.", "from",
+    "to");
 static struct metric open_orders = METRIC_GAUGE(
-    "argosy_orders_open", "Orders in states that wait for something, counted now and then.",
+    "argosy_orders_open", "Orders that still wait for something, by state; counted every 15 s.",
     "state");
 static struct metric confirm_time = METRIC_DURATION(
-    "argosy_order_confirm_seconds", "From an order's creation to its confirmation.");
+    "argosy_order_confirm_seconds", "Time from an order's creation to its confirmation.");
 
 static struct metric_series *transition_series[ORDER_STATE_COUNT][ORDER_STATE_COUNT];
 static struct metric_series *open_series[ORDER_STATE_COUNT];
@@ -39,7 +40,7 @@ void order_metrics_set_open(const int64_t counts[ORDER_STATE_COUNT])
 static void tell(struct order_service *service, const struct order_written *written)
 {
     if (!written->turn.changed) return;
-    order_watchers_tell(service->watchers, written->order.order_id);
+    order_watchers_notify(service->watchers, written->order.order_id);
     for (int i = 0; i < written->turn.move_count; i++) {
         const struct order_transition *made = &written->turn.moves[i].transition;
         if (made->from == made->to) continue;
