@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Backups of a shop under load: each is restored, and its books agree. Then what must be refused.
 source "$(dirname "$0")/shop.sh"
-# One buyer orders more than somebody else may.
-export ORDER_UNPAID_MAX=1000 ORDER_UNPAID_LINES_MAX=1000 ORDER_ADDRESS_UNPAID_MAX=1000
+# One buyer orders more, and has more cards declined, than a single account may.
+export ORDER_UNPAID_MAX=1000 ORDER_UNPAID_LINES_MAX=1000 ORDER_ADDRESS_UNPAID_MAX=1000 PAYMENT_ACCOUNT_TRIES_MAX=0
 start_shop
 
 backups=$work/backups
