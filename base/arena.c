@@ -118,6 +118,31 @@ static void add_chunk(struct arena *arena)
     open_chunk(arena, chunk);
 }
 
+void arena_absorb(struct arena *arena, struct arena *other)
+{
+    struct arena_chunk *oldest = other->chunk;
+    struct arena_deferred **last = &other->deferred;
+
+    while (*last) last = &(*last)->next;
+    *last = arena->deferred;
+    arena->deferred = other->deferred;
+    if (other->exhausted) arena->exhausted = true;
+    if (oldest) {
+        if (!arena->chunk) add_chunk(arena);
+        while (oldest->older) oldest = oldest->older;
+        oldest->older = arena->chunk->older;
+        arena->chunk->older = other->chunk;
+        arena->size += other->size;
+        arena_expect(arena, other->size);
+        if (arena->budget) {
+            budget_charge(arena->budget, other->size);
+            arena->charged += other->size;
+        }
+    }
+    budget_set(other->budget, &other->charged, 0);
+    arena_init(other, other->limit);
+}
+
 /* A large allocation gets a chunk of its own, linked behind the newest one, which stays in use. */
 static void *alloc_alone(struct arena *arena, size_t size)
 {

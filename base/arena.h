@@ -68,6 +68,11 @@ void arena_reset(struct arena *arena);
 /* Runs the deferred functions, then frees everything; the arena can be used again. */
 void arena_release(struct arena *arena);
 
+/* Moves everything from `other`, with its deferred functions, into this arena, whose limit grows by as
+ * much and whose budget pays from now on. `other` is empty afterwards. For memory that another
+ * thread has filled. */
+void arena_absorb(struct arena *arena, struct arena *other);
+
 /* From now on chunks beyond the first are charged to this budget (base/budget.h), until the next
  * reset or a call with NULL; the charges of the previous budget are given back to it. The budget
  * must live as long. */

@@ -282,3 +282,38 @@ TEST(without_memory_a_reserve_is_left_for_one)
 }
 
 #endif
+
+static char letters[8];
+
+static void append_letter(void *data)
+{
+    letters[strlen(letters)] = *(const char *)data;
+}
+
+TEST(absorbs_another_arena_with_all_that_it_holds)
+{
+    char first[] = "1", second[] = "2";
+    struct arena arena, other;
+
+    arena_init(&arena, 64 * 1024);
+    arena_init(&other, 64 * 1024);
+    arena_absorb(&arena, &other); /* nothing */
+    CHECK_INT(arena.size, ==, 0);
+    arena_defer(&arena, append_letter, first);
+    char *small = arena_strdup(&other, "small");
+    memset(arena_alloc(&other, 40 * 1024), 'x', 40 * 1024);
+    arena_defer(&other, append_letter, second);
+    arena_absorb(&arena, &other);
+    CHECK(other.size == 0 && !other.chunk && !other.deferred);
+    CHECK_STR(small, "small");
+    /* It may hold as much of its own as before. */
+    arena_alloc(&arena, 40 * 1024);
+    CHECK(!arena.exhausted);
+    arena_alloc(&arena, 40 * 1024);
+    CHECK(arena.exhausted);
+    arena_reset(&arena);
+    CHECK_STR(letters, "21");
+    arena_alloc(&other, 10);
+    arena_release(&other);
+    arena_release(&arena);
+}

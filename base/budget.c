@@ -12,9 +12,14 @@
 #include "base/status.h"
 
 enum {
-    CONNECTION_PART = 32,
-    CONNECTION_LEAST = 1024 * 1024,
     PEER_PART = 2,
+    /* Of what is left of the process's and of the peer's. */
+    CONNECTION_PART = 32,
+    CONNECTION_PEER_PART = 16,
+    /* Of the process's, which it may hold besides while connections that were shed are freed. */
+    ENDING_PART = 4,
+    /* How much more one pays for what it holds without using it. */
+    STILL_WEIGHT = 8,
     /* Ended at most for one that wants in. */
     SHED_AT_ONCE_MAX = 8,
     /* Given back since the peak, so that it pays to hand free memory to the system. */
@@ -34,6 +39,7 @@ struct budget_peer {
 
 static atomic_size_t process_max = SIZE_MAX, root_count = 1;
 static atomic_size_t process_lent, process_peak;
+static atomic_size_t process_ending; /* of what is lent: held by connections that were shed */
 static atomic_ullong shed_count, refused_count;
 static atomic_bool trimming;
 static atomic_bool tight; /* more than half of what may be is lent */
@@ -51,16 +57,32 @@ static size_t part_of_process(size_t part)
     return max == SIZE_MAX ? max : max / part;
 }
 
-size_t budget_connection_max(void)
+static size_t left_of(size_t max, size_t used)
 {
-    size_t max = part_of_process(CONNECTION_PART);
+    return used < max ? max - used : 0;
+}
 
-    return max > CONNECTION_LEAST ? max : CONNECTION_LEAST;
+size_t budget_allowance(const struct budget *connection)
+{
+    size_t max = atomic_load_explicit(&process_max, memory_order_relaxed);
+    size_t lent = atomic_load_explicit(&process_lent, memory_order_relaxed);
+    size_t of_process = left_of(max, lent) / CONNECTION_PART;
+    size_t of_peer = left_of(max / PEER_PART, connection->parent->used) / CONNECTION_PEER_PART;
+
+    return of_process < of_peer ? of_process : of_peer;
+}
+
+bool budget_is_tight(const struct budget *connection)
+{
+    return atomic_load_explicit(&process_lent, memory_order_relaxed) > part_of_process(2) ||
+           connection->parent->used > part_of_process((size_t)PEER_PART * 2);
 }
 
 bool budget_is_over(void)
 {
-    return atomic_load_explicit(&process_lent, memory_order_relaxed) >
+    size_t ending = atomic_load_explicit(&process_ending, memory_order_relaxed);
+
+    return left_of(atomic_load_explicit(&process_lent, memory_order_relaxed), ending) >
            atomic_load_explicit(&process_max, memory_order_relaxed);
 }
 
@@ -180,72 +202,118 @@ void budget_open(struct budget_root *root, struct budget *connection, uint64_t o
     link_child(&peer->budget, connection);
 }
 
-/* Takes the connection and all that it holds out of the tree; its peer goes with its last one. */
-static void detach(struct budget_root *root, struct budget *connection)
+static void forget_peer(struct budget_root *root, struct budget_peer *peer)
 {
-    struct budget *parent = connection->parent;
-    struct budget_peer *peer = (struct budget_peer *)parent;
-    size_t used = connection->used;
-
-    unlink_child(connection);
-    budget_refund(parent, used);
-    if (parent->count > 0) return;
     struct budget_peer **link = slot_of(root, peer->owner);
+
     while (*link != peer) link = &(*link)->next;
     *link = peer->next;
-    unlink_child(parent);
+    unlink_child(&peer->budget);
     free(peer);
+}
+
+/* Takes the connection and all that it holds out of its peer, which goes with its last one. */
+static void leave_peer(struct budget_root *root, struct budget *connection)
+{
+    struct budget *peer = connection->parent;
+
+    budget_set_still(connection, false);
+    unlink_child(connection);
+    budget_refund(peer, connection->used);
+    if (peer->count == 0) forget_peer(root, (struct budget_peer *)peer);
+}
+
+void budget_set_still(struct budget *connection, bool still)
+{
+    size_t size = still && !connection->ending ? connection->used : 0;
+
+    connection->parent->still += size - connection->still;
+    connection->still = size;
 }
 
 void budget_close(struct budget_root *root, struct budget *connection)
 {
-    if (connection->parent) detach(root, connection);
+    if (!connection->ending) {
+        leave_peer(root, connection);
+        return;
+    }
+    atomic_fetch_sub_explicit(&process_ending, connection->ending, memory_order_relaxed);
+    budget_refund(connection, connection->used);
+    connection->parent = 0;
 }
 
 size_t budget_peer_connections(const struct budget *connection)
 {
-    return connection->parent ? connection->parent->count : 0;
+    return connection->ending ? 0 : connection->parent->count;
 }
 
 /* ---- making room ---- */
+
+static size_t weight_of(const struct budget *budget)
+{
+    return budget->used + STILL_WEIGHT * budget->still;
+}
 
 static struct budget *largest_child(const struct budget *budget)
 {
     struct budget *largest = budget->children;
 
     for (struct budget *child = largest; child; child = child->next)
-        if (child->used > largest->used) largest = child;
+        if (weight_of(child) > weight_of(largest)) largest = child;
     return largest;
 }
 
+/* It stays charged until its memory is free. */
 static void shed(struct budget_root *root, struct budget *connection)
 {
+    size_t used = connection->used;
+
     atomic_fetch_add_explicit(&shed_count, 1, memory_order_relaxed);
-    detach(root, connection);
+    leave_peer(root, connection);
+    connection->ending = used + 1;
+    atomic_fetch_add_explicit(&process_ending, connection->ending, memory_order_relaxed);
+    root->ended.parent = &root->budget;
+    connection->parent = &root->ended;
+    budget_charge(&root->ended, used);
     connection->shed(connection->owner);
     trim_later();
+}
+
+/* Does this root hold more than its part of what there is, without what is being freed? */
+static bool holds_its_part(const struct budget_root *root)
+{
+    return left_of(root->budget.used, root->ended.used) > part_of_process(atomic_load(&root_count));
+}
+
+/* Whose largest connection is to go so that this peer may begin something; NULL: nobody's. */
+static struct budget *find_heavy(const struct budget_root *root, struct budget *peer)
+{
+    if (peer->used > part_of_process(PEER_PART)) return peer;
+    return budget_is_over() && holds_its_part(root) ? largest_child(&root->budget) : 0;
+}
+
+/* What is being freed is limited too, so that it can't grow without end within one turn. */
+static bool is_full(void)
+{
+    size_t max = part_of_process(1);
+
+    return left_of(atomic_load(&process_lent), max) > max / ENDING_PART;
 }
 
 bool budget_admits(struct budget *connection)
 {
     if (!connection) return true;
-    struct budget *peer = connection->parent;
-    if (!peer) return false; /* it was shed */
-    struct budget_root *root = (struct budget_root *)peer->parent;
-
-    for (int i = 0; i < SHED_AT_ONCE_MAX; i++) {
-        struct budget *from = 0;
-        if (peer->used > part_of_process(PEER_PART))
-            from = peer;
-        else if (budget_is_over() && root->budget.used > part_of_process(atomic_load(&root_count)))
-            from = largest_child(&root->budget);
-        if (!from) return true;
-        struct budget *victim = largest_child(from);
+    for (int i = 0; i < SHED_AT_ONCE_MAX && !connection->ending; i++) {
+        struct budget *peer = connection->parent;
+        struct budget_root *root = (struct budget_root *)peer->parent;
+        struct budget *heavy = find_heavy(root, peer);
+        if (!heavy && !is_full()) return true;
+        struct budget *victim = heavy ? largest_child(heavy) : connection;
         if (victim == connection) break;
         shed(root, victim);
     }
     /* Who holds next to nothing is let in all the same. */
-    if (connection->used < BUDGET_SLICE && root->budget.used < part_of_process(1)) return true;
+    if (!connection->ending && connection->used < BUDGET_SLICE && !is_full()) return true;
     atomic_fetch_add_explicit(&refused_count, 1, memory_order_relaxed);
     return false;
 }
@@ -253,8 +321,7 @@ bool budget_admits(struct budget *connection)
 void budget_relieve(struct budget_root *root)
 {
     for (int i = 0; i < SHED_AT_ONCE_MAX; i++) {
-        if (!budget_is_over() || root->budget.used <= part_of_process(atomic_load(&root_count)))
-            return;
+        if (!budget_is_over() || !holds_its_part(root)) return;
         struct budget *peer = largest_child(&root->budget);
         if (!peer) return;
         shed(root, largest_child(peer));

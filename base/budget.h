@@ -19,30 +19,44 @@
 #include <stdint.h>
 
 struct budget {
-    struct budget *parent; /* NULL: a root, or a connection that was shed */
+    struct budget *parent; /* NULL: a root */
     size_t used;           /* bytes, with those of all below */
     size_t count;          /* of its children */
     struct budget *children, *next, *previous;
-    void (*shed)(void *owner); /* of a connection: has it ended soon */
+    void (*shed)(void *owner); /* of a connection: ends it, and frees what can be freed at once */
     void *owner;
+    size_t ending; /* of a connection that was shed: what it held then */
+    size_t still;  /* of a connection: what it held when it was found not to move; of a peer: all of
+                      its connections' */
 };
 
 enum { BUDGET_SLOTS = 64 };
 
 struct budget_root {
     struct budget budget;
+    struct budget ended;                     /* connections that were shed and are not yet closed */
     size_t lent;                             /* by the process: at least what is used */
     struct budget_peer *peers[BUDGET_SLOTS]; /* chains, by owner */
     int64_t told_us; /* when the others were asked to make room; for who asks them */
 };
 
-/* How much all roots may hold, and how many there are; without it there is no limit. A peer may hold half of it, and a
- * connection begins nothing more while it holds a 32nd, or 1 MiB if that is more. */
+/* How much all roots may hold, and how many there are; without it there is no limit. A peer may hold
+ * half of it. What is on its way to be freed may come on top, a quarter of it at most. */
 void budget_limit(size_t process_max, size_t roots);
-size_t budget_connection_max(void);
+
+/* A connection that holds more than this begins nothing more until some of what it has begun is
+ * done: a 32nd of what the process has left, or a 16th of what its peer has left. So the more are
+ * there, the less each of them gets, and something is always left for who comes next. */
+size_t budget_allowance(const struct budget *connection);
+/* Is more than half of what the process or its peer may hold taken? Then a connection over its
+ * allowance is refused instead of waiting. */
+bool budget_is_tight(const struct budget *connection);
 
 /* A connection of the peer (any number that stands for it, as address_owner). */
 void budget_open(struct budget_root *root, struct budget *connection, uint64_t peer);
+/* Says whether the connection holds its memory without using it: its peer does not read its answers
+ * or does not end its requests. Such connections are the first to be shed. */
+void budget_set_still(struct budget *connection, bool still);
 /* What is still charged is given back. */
 void budget_close(struct budget_root *root, struct budget *connection);
 
@@ -63,7 +77,6 @@ static inline void budget_charge(struct budget *budget, size_t size)
         budget = budget->parent;
     }
     budget->used += size;
-    if (budget->shed) return; /* a connection that was shed */
     struct budget_root *root = (struct budget_root *)budget;
     if (budget->used > root->lent) budget_borrow(root);
 }
@@ -76,7 +89,6 @@ static inline void budget_refund(struct budget *budget, size_t size)
         budget = budget->parent;
     }
     budget->used -= size;
-    if (budget->shed) return;
     struct budget_root *root = (struct budget_root *)budget;
     if (root->lent - budget->used > 2 * BUDGET_SLICE) budget_give_back(root);
 }
@@ -99,7 +111,7 @@ bool budget_admits(struct budget *connection);
 /* Makes room if the process holds too much and this root more than its part. */
 void budget_relieve(struct budget_root *root);
 
-/* Does the process hold too much? */
+/* Does the process hold too much, without what is on its way to be freed? */
 bool budget_is_over(void);
 
 struct budget_stats {

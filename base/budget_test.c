@@ -62,11 +62,13 @@ TEST(the_connection_that_holds_most_pays_for_the_others)
     CHECK(budget_admits(&other.budget) && !large.shed);
     CHECK(!budget_admits(&large.budget) && !large.shed);
     CHECK(budget_admits(&small.budget) && large.shed);
-    /* What was shed is off the books, and may still change. */
-    CHECK_INT(root.budget.used, ==, 1000);
+    /* What was shed counts until it is freed, but nobody else is shed for it. */
+    CHECK_INT(root.budget.used, ==, 9 * MIB + 1000);
     budget_charge(&large.budget, 100);
+    CHECK(!budget_admits(&large.budget) && budget_admits(&small.budget));
     budget_refund(&large.budget, 9 * MIB);
-    CHECK(!budget_admits(&large.budget));
+    CHECK_INT(root.budget.used, ==, 1100);
+    budget_close(&root, &large.budget);
     CHECK_INT(root.budget.used, ==, 1000);
 
     /* Of several peers, the one that holds most. */
@@ -78,11 +80,75 @@ TEST(the_connection_that_holds_most_pays_for_the_others)
     CHECK(budget_is_over());
     CHECK(budget_admits(&small.budget));
     CHECK(many[0].shed && !many[1].shed && !many[2].shed);
-    budget_close(&root, &large.budget);
     for (int i = 0; i < 6; i++) budget_close(&root, &many[i].budget);
     budget_close(&root, &small.budget);
     budget_close(&root, &other.budget);
     CHECK(!root.budget.children && root.budget.used == 0);
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(who_holds_memory_without_using_it_pays_first)
+{
+    struct budget_root root = {0};
+    struct peer_connection busy, still[2], small;
+
+    budget_limit(16 * MIB, 1);
+    open_connection(&root, &busy, 1);
+    open_connection(&root, &small, 2);
+    for (int i = 0; i < 2; i++) open_connection(&root, &still[i], 3 + (uint64_t)i);
+    budget_charge(&busy.budget, 8 * MIB);
+    for (int i = 0; i < 2; i++) budget_charge(&still[i].budget, 5 * MIB);
+    budget_set_still(&still[1].budget, true);
+    budget_set_still(&still[0].budget, true);
+    budget_set_still(&still[0].budget, false);
+    CHECK(budget_is_over() && budget_is_tight(&small.budget));
+    CHECK(budget_admits(&small.budget));
+    CHECK(still[1].shed && !still[0].shed && !busy.shed);
+    budget_close(&root, &still[1].budget);
+    CHECK_INT(root.budget.used, ==, 13 * MIB);
+    budget_close(&root, &still[0].budget);
+    budget_close(&root, &busy.budget);
+    budget_close(&root, &small.budget);
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(what_is_being_freed_is_limited_too)
+{
+    struct budget_root root = {0};
+    struct peer_connection large, other;
+
+    budget_limit(16 * MIB, 1);
+    open_connection(&root, &large, 1);
+    open_connection(&root, &other, 2);
+    budget_charge(&large.budget, 24 * MIB);
+    CHECK(!budget_admits(&other.budget) && large.shed && !budget_is_over());
+    budget_refund(&large.budget, 8 * MIB);
+    CHECK(budget_admits(&other.budget));
+    budget_close(&root, &large.budget);
+    budget_close(&root, &other.budget);
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(a_connection_may_begin_the_less_the_less_is_left)
+{
+    struct budget_root root = {0};
+    struct peer_connection first, second;
+
+    CHECK_INT(budget_allowance(&(struct budget){.parent = &root.budget}), >, 1024 * MIB);
+    budget_limit(64 * MIB, 1);
+    open_connection(&root, &first, 1);
+    open_connection(&root, &second, 1);
+    size_t whole = budget_allowance(&first.budget);
+    CHECK(whole > MIB && whole <= 2 * MIB);
+    CHECK(!budget_is_tight(&first.budget));
+    budget_charge(&second.budget, 16 * MIB + 1);
+    CHECK_INT(budget_allowance(&first.budget), <, MIB);
+    CHECK_INT(budget_allowance(&first.budget), >, 0);
+    CHECK(budget_is_tight(&first.budget)); /* half of what its peer may hold */
+    budget_charge(&second.budget, 17 * MIB);
+    CHECK_INT(budget_allowance(&first.budget), ==, 0);
+    budget_close(&root, &first.budget);
+    budget_close(&root, &second.budget);
     budget_limit(SIZE_MAX, 1);
 }
 
@@ -128,6 +194,18 @@ TEST(arenas_charge_what_they_take_beyond_their_first_chunk)
     arena_reset(&arena);
     CHECK_INT(root.budget.used, ==, 0);
     arena_alloc(&arena, 2 * MIB); /* of nobody */
+    CHECK_INT(root.budget.used, ==, 0);
+    arena_reset(&arena);
+
+    /* What comes from another thread's arena is paid for from then on. */
+    struct arena filled;
+    arena_init(&filled, 0);
+    arena_alloc(&filled, 10);
+    arena_alloc(&filled, MIB);
+    arena_set_budget(&arena, &connection.budget);
+    arena_absorb(&arena, &filled);
+    CHECK(root.budget.used >= MIB && root.budget.used < MIB + 16384 && filled.size == 0);
+    arena_reset(&arena);
     CHECK_INT(root.budget.used, ==, 0);
     arena_release(&arena);
     budget_close(&root, &connection.budget);

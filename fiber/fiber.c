@@ -299,6 +299,11 @@ void fiber_wake(struct shard *shard, struct fiber_wait *wait)
     fiber_resume(fiber);
 }
 
+void fiber_run_ready(struct shard *shard)
+{
+    fiber_pool_run_ready(shard->fibers);
+}
+
 struct sleeper {
     struct shard *shard;
     struct fiber_wait wait;

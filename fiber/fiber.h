@@ -52,6 +52,10 @@ void fiber_suspend_uncancellable(struct call *call, struct fiber_wait *wait);
  * shard's thread. */
 void fiber_wake(struct shard *shard, struct fiber_wait *wait);
 
+/* Lets the fibers that were cancelled, or woken by fibers, go on now and not at the end of the turn.
+ * A fiber may call it only where it could be suspended as well. */
+void fiber_run_ready(struct shard *shard);
+
 /* Sleeps for `duration_us`, unless the deadline or cancellation ends it earlier. */
 struct status fiber_sleep(struct call *call, int64_t duration_us);
 

@@ -103,7 +103,7 @@ static void end_turn(struct shard *shard)
 static bool has_work(struct shard *shard)
 {
     return shard->hooks || shard->hooks_called || shard->tasks ||
-           fiber_pool_alive(shard->fibers) > 0 ||
+           fiber_pool_alive(shard->fibers) > 0 || shard->messages_left ||
            atomic_load_explicit(&shard->messages, memory_order_relaxed);
 }
 

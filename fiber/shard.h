@@ -78,6 +78,7 @@ struct shard {
     struct fiber_pool *fibers;
     struct budget_root memory;                /* memory that clients make this shard hold */
     _Atomic(struct shard_message *) messages; /* the newest first */
+    struct shard_message *messages_left;      /* taken, and not run yet; the oldest first */
     struct shard_task *tasks, *tasks_last;    /* for the end of this turn */
     struct shard_task *tasks_running;         /* those of the turn that is ending */
     struct shard_hook *hooks;                 /* called when the shard stops */

@@ -5,7 +5,8 @@
 
 #include "fiber/shard.h"
 
-/* Runs the messages that were queued when it was called. */
+/* Runs the messages that were queued when it was called, for some milliseconds; the loop looks at
+ * its sockets before it goes on with the rest. */
 void shard_messages_run(struct shard *shard);
 /* Drops the messages that never ran. */
 void shard_messages_drop(struct shard *shard);

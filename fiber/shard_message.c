@@ -12,8 +12,12 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/race_window.h"
 #include "base/status.h"
+
+/* What is left of the messages after this time waits until sockets have been looked at. */
+enum { SLICE_US = 4000 };
 
 void shard_post_message(struct shard *shard, struct shard_message *message)
 {
@@ -53,29 +57,48 @@ static struct shard_message *take_messages(struct shard *shard)
     return oldest;
 }
 
-void shard_messages_run(struct shard *shard)
+/* Runs what is left of the messages that were taken; false when its time is up before. */
+static bool run_left(struct shard *shard, int64_t until_us)
 {
-    struct shard_message *message = take_messages(shard);
+    struct shard_message *message;
 
-    race_window("messages taken");
-    while (message) {
-        struct shard_message *next = message->next;
+    while ((message = shard->messages_left)) {
         struct shard_message copy = *message;
 
         /* An embedded message may have been freed or posted again once its function has run. */
+        shard->messages_left = copy.next;
         if (copy.allocated) free(message);
         copy.fn(shard, copy.data);
+        if (shard->messages_left && clock_monotonic_us() >= until_us) return false;
+    }
+    return true;
+}
+
+void shard_messages_run(struct shard *shard)
+{
+    int64_t until_us = clock_monotonic_us() + SLICE_US;
+    bool done = run_left(shard, until_us);
+
+    if (done) {
+        shard->messages_left = take_messages(shard);
+        race_window("messages taken");
+        done = run_left(shard, until_us);
+    }
+    if (!done) uv_async_send(&shard->async);
+}
+
+static void drop(struct shard_message *message)
+{
+    while (message) {
+        struct shard_message *next = message->next;
+        if (message->allocated) free(message);
         message = next;
     }
 }
 
 void shard_messages_drop(struct shard *shard)
 {
-    struct shard_message *message = take_messages(shard);
-
-    while (message) {
-        struct shard_message *next = message->next;
-        if (message->allocated) free(message);
-        message = next;
-    }
+    drop(shard->messages_left);
+    shard->messages_left = 0;
+    drop(take_messages(shard));
 }

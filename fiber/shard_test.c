@@ -112,6 +112,40 @@ TEST(what_was_posted_before_the_stop_still_runs)
     CHECK_INT(ran, ==, 10);
 }
 
+enum { LONG_MESSAGES = 20 };
+
+static int long_run, long_run_before_timer;
+
+static void take_long(struct shard *shard, void *data)
+{
+    int64_t until_us = clock_monotonic_us() + 2000;
+
+    (void)data;
+    while (clock_monotonic_us() < until_us) continue;
+    if (++long_run == LONG_MESSAGES) shards_stop(shard->shards);
+}
+
+static void note_long(void *data)
+{
+    (void)data;
+    long_run_before_timer = long_run;
+}
+
+TEST(messages_that_take_long_let_sockets_and_timers_in_between)
+{
+    struct shards *shards = shards_new(1);
+    struct shard *shard = shards_at(shards, 0);
+    struct shard_timer timer = {0};
+
+    shard_timer_start(shard, &timer, clock_monotonic_us() + 1000, note_long, NULL);
+    for (int i = 0; i < LONG_MESSAGES; i++) shard_post(shard, take_long, NULL);
+    shards_run(shards);
+    shards_free(shards);
+    CHECK_INT(long_run, ==, LONG_MESSAGES);
+    CHECK_INT(long_run_before_timer, >, 0);
+    CHECK_INT(long_run_before_timer, <, LONG_MESSAGES / 2);
+}
+
 /* A chain of messages from shard to shard, with a stop in the middle. */
 struct relay {
     struct shards *shards;

@@ -3,6 +3,7 @@
  * versions. */
 #include <nghttp2/nghttp2.h>
 
+#include "base/budget.h"
 #include "base/random.h"
 #include "http/http_testing.h"
 #include "observe/metrics.h"
@@ -271,6 +272,49 @@ static void play_bomb(struct call *call, struct shard *shard)
 TEST(ends_header_blocks_that_decode_to_much_more)
 {
     testing_run(play_bomb);
+}
+
+/* A client that reads nothing gets no further answers made once memory is tight, others are served,
+ * and in the end its connection is closed. */
+static void play_stalled(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct budget_stats before, stats;
+    struct peer peer, other;
+
+    budget_stats(&before); /* shards of other tests left some behind */
+    budget_limit(before.used + 2 * 1024 * 1024, 1);
+    handled = 0;
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_SETTINGS, 0, 0, (struct str){"\0\4\0\0\0\0", 6});
+    for (uint32_t i = 0; i < 100; i++) {
+        send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+                   1 + 2 * i, head_large);
+        if (i % 10 == 0) EXPECT(!failed(fiber_sleep(call, 1000)));
+    }
+    EXPECT(!failed(fiber_sleep(call, 10000)));
+    EXPECT(handled > 0 && handled < 20);
+    budget_stats(&stats);
+    EXPECT(stats.used < before.used + 2 * 1024 * 1024);
+
+    peer_open(&other, shard, server);
+    peer_send_text(&other, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT(peer_await(call, &other, "0123456789"));
+    peer_close(call, &other);
+
+    /* Each stream is answered: by an answer's head, or by REFUSED_STREAM; or it waits. */
+    EXPECT(error_of(find_frame(&peer, NGHTTP2_RST_STREAM), 0) == NGHTTP2_REFUSED_STREAM);
+    expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
+    EXPECT(!failed(fiber_sleep(call, 20000)));
+    budget_stats(&stats);
+    EXPECT(stats.used <= before.used + 2 * BUDGET_SLICE);
+    EXPECT(testing_end_server(call, server, 3000));
+    budget_limit(SIZE_MAX, 1);
+}
+
+TEST(ends_connections_that_keep_memory_and_read_nothing)
+{
+    testing_run(play_stalled);
 }
 
 static void play_malformed(struct call *call, struct shard *shard)

@@ -19,6 +19,14 @@ static int64_t after_ms(const struct http_connection *connection, int64_t ms)
 
 /* ---- requests ---- */
 
+/* Must what it has begun end before it may begin more? The peer frees the way by reading its
+ * answers. One request is always let through. */
+static bool is_over_allowance(const struct http_connection *connection)
+{
+    return connection->session->exchanges > 0 &&
+           connection->budget.used > budget_allowance(&connection->budget);
+}
+
 /* Exchanges outlive their streams when a client resets them and their handlers run on: those count
  * too. */
 static struct http_exchange *on_open(void *owner)
@@ -27,6 +35,11 @@ static struct http_exchange *on_open(void *owner)
     size_t exchanges_max = (size_t)connection->home->options->streams_max * 2;
 
     if (connection->session->exchanges >= exchanges_max) return NULL;
+    if (is_over_allowance(connection) && budget_is_tight(&connection->budget)) {
+        http_count_refusal(connection->home, HTTP_REFUSED_STREAM);
+        http_home_watch(connection->home);
+        return NULL;
+    }
     struct http_exchange *exchange = http_exchange_take(connection);
     http_exchange_charge(exchange);
     exchange->request.version = HTTP_2;
@@ -134,12 +147,11 @@ static void run(struct call *call, void *data)
     http2_exchange_leave(exchange);
 }
 
-/* Does its connection hold so much that another request has to wait for those before it? The peer
- * frees the way by reading their answers. */
+/* Has a request to wait for those before it? */
 static bool must_wait(const struct http_connection *connection)
 {
-    return connection->budget.used > budget_connection_max() &&
-           connection->session->exchanges > connection->waiting_count + 1;
+    return connection->session->exchanges > connection->waiting_count + 1 &&
+           is_over_allowance(connection);
 }
 
 static void wait_for_room(struct http_exchange *exchange)
@@ -254,6 +266,14 @@ void http2_server_calm(struct http_connection *connection)
     connection->busy = false;
 }
 
+bool http2_server_waits_for_peer(const struct http_connection *connection)
+{
+    for (const struct http_exchange *exchange = connection->session->open; exchange;
+         exchange = exchange->h2.next_open)
+        if (!exchange->h2.waiting && (exchange->finished || !exchange->in.ended)) return true;
+    return false;
+}
+
 static void end_connection(struct http_connection *connection)
 {
     if (connection->session->refusal)
@@ -267,7 +287,7 @@ static void start_waiting(struct http_connection *connection)
     while (connection->waiting) {
         struct http_exchange *exchange = connection->waiting;
         bool alone = connection->session->exchanges <= connection->waiting_count;
-        if (!alone && connection->budget.used > budget_connection_max()) return;
+        if (!alone && is_over_allowance(connection)) return;
         stop_waiting(exchange);
         start(exchange);
     }

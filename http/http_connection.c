@@ -86,6 +86,7 @@ void http_connection_flush(struct http_connection *connection, struct str body)
     if (connection->output && connection->output->length > 0)
         parts[count++] = (struct iovec){connection->output->data, connection->output->length};
     if (body.length > 0) parts[count++] = (struct iovec){(char *)(uintptr_t)body.data, body.length};
+    for (int i = 0; i < count; i++) connection->written += parts[i].iov_len;
     if (connection->stream && count > 0)
         watch_output(connection, stream_write(connection->stream, parts, count));
     http_pool_give(&connection->home->pool, &connection->output);
@@ -158,8 +159,21 @@ static void charge(struct http_connection *connection)
     budget_set(&connection->budget, &connection->charged, size);
 }
 
-/* Ends it, because it holds most of what is too much. Its handlers are cancelled when the stream is
- * closed, later in this turn or the next. */
+void http_connection_end(struct http_connection *connection)
+{
+    bool free_now = !connection->busy;
+
+    if (connection->session && free_now) http2_server_calm(connection);
+    http_connection_close(connection);
+    if (!free_now) return;
+    connection->busy = true;
+    events_of(connection)->closed(connection);
+    fiber_run_ready(connection->home->shard);
+    connection->busy = false;
+    charge(connection);
+}
+
+/* Ends it, because it holds most of what is too much. */
 static void shed(void *owner)
 {
     struct http_connection *connection = owner;
@@ -175,8 +189,7 @@ static void shed(void *owner)
                  LOG_STR("server", home->options->name),
                  LOG_INT("connection_bytes", (int64_t)connection->budget.used));
     }
-    if (connection->session && !connection->busy) http2_server_calm(connection);
-    http_connection_close(connection);
+    http_connection_end(connection);
 }
 
 static void relieve(struct shard *shard, void *data)
@@ -209,7 +222,10 @@ bool http_connection_admits(struct http_connection *connection)
 {
     bool admitted = budget_admits(&connection->budget);
 
-    if (budget_is_over()) ask_for_relief(connection->home->shard);
+    if (budget_is_tight(&connection->budget)) {
+        http_home_watch(connection->home);
+        if (budget_is_over()) ask_for_relief(connection->home->shard);
+    }
     return admitted;
 }
 
@@ -238,6 +254,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct http_connection *connection = owner;
     if (connection->protocol == HTTP_PROTOCOL_LINGER) return;
+    connection->received += size;
     connection->busy = true;
     take_all(connection, str_sized(data, size));
     end_event(connection);

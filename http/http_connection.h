@@ -46,8 +46,9 @@ struct http_home {
     struct http_pool pool;
     struct http_date date;
     struct shard_timer drain_timer;
-    int64_t full_logged_us; /* when it was last said that there are no descriptors */
-    int64_t shed_logged_us; /* when it was last said that connections are ended to save memory */
+    struct shard_timer look; /* at the connections, while memory is tight */
+    int64_t full_logged_us;  /* when it was last said that there are no descriptors */
+    int64_t shed_logged_us;  /* when it was last said that connections are ended to save memory */
     bool draining;
     bool drained;
 };
@@ -72,9 +73,12 @@ struct http_connection {
     bool paused;
 
     struct shard_timer timer;
-    int64_t read_due_us;  /* when waiting for the peer's bytes ends; INT64_MAX: not waiting */
-    int64_t write_due_us; /* when the peer must have taken some of what is queued */
-    size_t write_mark;    /* what was queued then */
+    int64_t read_due_us;        /* when waiting for the peer's bytes ends; INT64_MAX: not waiting */
+    int64_t write_due_us;       /* when the peer must have taken some of what is queued */
+    size_t write_mark;          /* what was queued then */
+    uint64_t received, written; /* bytes; what is queued counts as written */
+    uint64_t passed_mark;       /* how many of them had passed at the last look */
+    int looks_still;            /* looks in a row at which too few had passed */
     struct shard_task turn;
 
     struct buffer *input;  /* arrived, not taken yet */
@@ -131,8 +135,13 @@ void http_connection_read_due(struct http_connection *connection, int64_t due_us
 bool http_connection_is_idle(const struct http_connection *connection);
 
 /* May it begin another request? False when the process or the peer holds too much and it holds most
- * of that. */
+ * of that. Other fibers may run meanwhile. */
 bool http_connection_admits(struct http_connection *connection);
+
+/* Ends it at once, whatever its handlers do: they are cancelled, and most of what it holds is freed
+ * before this returns, unless it is called within an event of this connection. A fiber may call it
+ * only where it could be suspended as well. */
+void http_connection_end(struct http_connection *connection);
 
 void http_connection_pause(struct http_connection *connection, bool pause);
 
@@ -142,6 +151,11 @@ void http_connection_close(struct http_connection *connection);
 
 /* Tells it that its server drains. */
 void http_connection_drain(struct http_connection *connection);
+
+/* ---- http_pressure.c ---- */
+
+/* Memory is tight: looks at what its connections hold, until it is not. */
+void http_home_watch(struct http_home *home);
 
 /* ---- http1.c and http2_server.c: what a protocol does with a connection's events ---- */
 
@@ -166,5 +180,7 @@ extern const struct http_protocol_events http1_events, http2_server_events;
 void http2_server_start(struct http_connection *connection);
 /* Tells the peer to be calm; the connection is closed then. Not inside an event. */
 void http2_server_calm(struct http_connection *connection);
+/* Does a stream wait for the peer: for the rest of its request, or for room for its answer? */
+bool http2_server_waits_for_peer(const struct http_connection *connection);
 
 #endif

@@ -31,6 +31,8 @@ enum http_refusal {
     HTTP_REFUSED_DESCRIPTORS, /* times that accepting was put off for want of descriptors */
     HTTP_REFUSED_IDLE,        /* idle, when there was no descriptor for another */
     HTTP_REFUSED_SHED,        /* ended, because the connection held most of what was too much */
+    HTTP_REFUSED_STILL,       /* ended, because its peer took nothing while memory was tight */
+    HTTP_REFUSED_STREAM,      /* HTTP/2 streams, while memory was tight and others of it ran */
     HTTP_REFUSED_WRITE_TIMEOUT,
     HTTP_REFUSED_RESETS,   /* too many streams opened and reset */
     HTTP_REFUSED_FLOOD,    /* too many frames that carry nothing */

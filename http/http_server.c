@@ -222,7 +222,9 @@ void http_home_remove(struct http_home *home, struct http_connection *connection
     if (connection->next) connection->next->previous = connection->previous;
     home->connection_count--;
     metric_shift(home->counters->connections, -1);
-    if (home->connection_count == 0) end_drain(home);
+    if (home->connection_count > 0) return;
+    shard_timer_stop(&home->look);
+    end_drain(home);
 }
 
 struct http_exchange *http_exchange_take(struct http_connection *connection)

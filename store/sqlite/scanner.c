@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "fiber/simulation.h"
 #include "store/sqlite/database.h"
@@ -16,6 +17,9 @@ enum {
     AUDIT_QUEUE_MAX = 16,
     AUDIT_NICE = 19, /* the lowest priority */
     CONNECTIONS_MAX = SCAN_THREADS + AUDIT_THREADS,
+    /* The likely size of a page of rows, charged in advance: the thread that reads it cannot charge
+     * a budget, and finished scans may wait for their shards. */
+    SCAN_WEIGHT = 128 * 1024,
     SCAN_STEPS = 4096, /* steps of SQLite's virtual machine between two checks for deadline and
                         * cancellation */
 };
@@ -136,10 +140,13 @@ static void run_audit(void *data)
 static struct status run_in(struct call *call, struct lane *lane, void (*run)(void *data),
                             struct scan *scan)
 {
+    struct budget *budget = call->arena->budget;
     struct status st;
 
+    budget_charge(budget, SCAN_WEIGHT);
     database_lend_call(call, &scan->call);
     st = lane_run_interruptible(call, lane, run, abandon, scan);
+    budget_refund(budget, SCAN_WEIGHT);
     database_return_call(call, &scan->call);
     if (!failed(st) && atomic_load_explicit(&scan->abandoned, memory_order_relaxed))
         st = call_check(call); /* SQLite only reports that it was interrupted */

@@ -201,5 +201,5 @@ void database_lend_call(struct call *call, struct call *ret_lent)
 
 void database_return_call(struct call *call, const struct call *lent)
 {
-    if (lent->arena->exhausted) call->arena->exhausted = true;
+    arena_absorb(call->arena, lent->arena);
 }
