@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of a payment's states and steps, what each step does, and the duties that follow from
+ * what the order has requested. */
 #include "services/payment/payment.h"
 
 #include <string.h>
@@ -6,141 +8,145 @@
 #include "base/str.h"
 #include "reasons.pb-c.h"
 
-/* How long an operation that was refused waits before it is tried anew, because its order still
- * wants it; somebody may have to look at it meanwhile. */
+/* How long a refused operation waits before it begins again, because its order still requests it;
+ * people may have to look into it meanwhile. */
 #define REFUSED_DELAY_US (600 * INT64_C(1000000))
 
-/* A step that is being taken. */
-struct taking {
+/* A step and its effects so far. */
+struct transition {
     struct arena *arena;
     struct payment *payment;
     const struct payment_input *input;
     struct payment_effects *effects;
-    bool refused; /* by the provider, just now */
+    bool refused; /* the provider has just refused the operation */
 };
 
-static struct status take(struct taking *taking, enum payment_step step);
+static struct status take(struct transition *transition, enum payment_step step);
 
 /* ---- what a step does ---- */
 
-static struct payment_posting *new_posting(struct taking *taking)
+static struct payment_posting *new_posting(struct transition *transition)
 {
-    struct payment_effects *effects = taking->effects;
+    struct payment_effects *effects = transition->effects;
 
     invariant(effects->posting_count < PAYMENT_POSTINGS_MAX);
     return &effects->postings[effects->posting_count++];
 }
 
-static void tell(struct taking *taking, enum payment_news news)
+static void tell(struct transition *transition, enum payment_news news)
 {
-    struct payment_effects *effects = taking->effects;
+    struct payment_effects *effects = transition->effects;
 
     invariant(effects->news_count < PAYMENT_NEWS_MAX);
     effects->news[effects->news_count++] = news;
 }
 
-/* Money that is none moves without a provider: then the answer comes at once. */
-static struct status begin(struct taking *taking, enum payment_operation_kind kind,
+/* Begins an operation. An amount of 0 needs no provider: then the operation succeeds at once. */
+static struct status begin(struct transition *transition, enum payment_operation_kind kind,
                            int64_t amount_minor, enum payment_step answer)
 {
-    struct payment_effects *effects = taking->effects;
+    struct payment_effects *effects = transition->effects;
 
-    if (taking->payment->amount_minor == 0) return take(taking, answer);
+    if (transition->payment->amount_minor == 0) return take(transition, answer);
     invariant(effects->operation.kind == PAYMENT_NO_OPERATION);
     effects->operation.kind = kind;
     effects->operation.amount_minor = amount_minor;
-    if (taking->refused) effects->operation.delay_us = REFUSED_DELAY_US;
+    if (transition->refused) effects->operation.delay_us = REFUSED_DELAY_US;
     return status_ok();
 }
 
-/* Whoever tries out cards does it with one order after another. */
-static struct status check_tries(const struct taking *taking)
+/* Limits the failed attempts of one payment, against people who test stolen cards. */
+static struct status check_tries(const struct transition *transition)
 {
-    int most = taking->input->failures_max;
+    int most = transition->input->failures_max;
 
-    if (most == 0 || taking->payment->failures < most) return status_ok();
-    return status_printf(taking->arena, STATUS_FAILED_PRECONDITION,
+    if (most == 0 || transition->payment->failures < most) return status_ok();
+    return status_printf(transition->arena, STATUS_FAILED_PRECONDITION,
                          ARGOSY__REASON__PAYMENT_TRIES_MAX,
-                         "%d tries to pay this order have failed, and no other is made: the order "
-                         "waits until its time to pay has passed; cancel it and order anew, or ask "
-                         "the shop",
-                         taking->payment->failures);
+                         "%d attempts to pay this order have failed, and no more are allowed; "
+                         "cancel it and order again, or contact the shop",
+                         transition->payment->failures);
 }
 
-static void count_failure(struct taking *taking)
+static void count_failure(struct transition *transition)
 {
-    taking->payment->failures++;
-    taking->payment->failed_us = taking->input->now_us;
+    transition->payment->failures++;
+    transition->payment->failed_us = transition->input->now_us;
 }
 
-static struct status begin_authorize(struct taking *taking)
+static struct status begin_authorize(struct transition *transition)
 {
-    struct status st = check_tries(taking);
+    struct status st = check_tries(transition);
 
     if (failed(st)) return st;
-    taking->payment->reference = ""; /* of the try before */
-    return begin(taking, PAYMENT_AUTHORIZE, taking->payment->amount_minor, PAYMENT_GOT_AUTHORIZED);
+    transition->payment->reference = ""; /* it was the previous attempt's */
+    return begin(transition, PAYMENT_AUTHORIZE, transition->payment->amount_minor,
+                 PAYMENT_GOT_AUTHORIZED);
 }
 
-static struct status begin_confirm(struct taking *taking)
+static struct status begin_confirm(struct transition *transition)
 {
-    return begin(taking, PAYMENT_CONFIRM, taking->payment->amount_minor, PAYMENT_GOT_AUTHORIZED);
+    return begin(transition, PAYMENT_CONFIRM, transition->payment->amount_minor,
+                 PAYMENT_GOT_AUTHORIZED);
 }
 
-static struct status above(struct taking *taking, int reason, int64_t left_minor, const char *what)
+static struct status above(struct transition *transition, int reason, int64_t left_minor,
+                           const char *what)
 {
     if (left_minor == 0)
-        return status_printf(taking->arena, STATUS_FAILED_PRECONDITION, reason,
+        return status_printf(transition->arena, STATUS_FAILED_PRECONDITION, reason,
                              "nothing is left that can be %s", what);
-    return status_printf(taking->arena, STATUS_FAILED_PRECONDITION, reason,
+    return status_printf(transition->arena, STATUS_FAILED_PRECONDITION, reason,
                          "%lld is more than the %lld that can be %s; ask for less",
-                         (long long)taking->input->amount_minor, (long long)left_minor, what);
+                         (long long)transition->input->amount_minor, (long long)left_minor, what);
 }
 
-static struct status begin_capture(struct taking *taking)
+static struct status begin_capture(struct transition *transition)
 {
-    int64_t authorized_minor = taking->payment->authorized_minor;
-    int64_t amount_minor = taking->input->amount_minor;
+    int64_t authorized_minor = transition->payment->authorized_minor;
+    int64_t amount_minor = transition->input->amount_minor;
 
     if (amount_minor == 0) amount_minor = authorized_minor;
     if (amount_minor > authorized_minor)
-        return above(taking, ARGOSY__REASON__PAYMENT_ABOVE_AUTHORIZED, authorized_minor,
+        return above(transition, ARGOSY__REASON__PAYMENT_ABOVE_AUTHORIZED, authorized_minor,
                      "captured");
-    return begin(taking, PAYMENT_CAPTURE, amount_minor, PAYMENT_GOT_CAPTURED);
+    return begin(transition, PAYMENT_CAPTURE, amount_minor, PAYMENT_GOT_CAPTURED);
 }
 
-static struct status begin_capture_of_all(struct taking *taking)
+static struct status begin_capture_of_all(struct transition *transition)
 {
-    return begin(taking, PAYMENT_CAPTURE, taking->payment->authorized_minor, PAYMENT_GOT_CAPTURED);
+    return begin(transition, PAYMENT_CAPTURE, transition->payment->authorized_minor,
+                 PAYMENT_GOT_CAPTURED);
 }
 
-static struct status begin_void(struct taking *taking)
+static struct status begin_void(struct transition *transition)
 {
-    return begin(taking, PAYMENT_VOID, taking->payment->authorized_minor, PAYMENT_GOT_VOIDED);
+    return begin(transition, PAYMENT_VOID, transition->payment->authorized_minor,
+                 PAYMENT_GOT_VOIDED);
 }
 
-static struct status begin_close(struct taking *taking)
+static struct status begin_close(struct transition *transition)
 {
-    taking->payment->wishes |= PAYMENT_WISH_CLOSE;
-    return begin_void(taking);
+    transition->payment->wishes |= PAYMENT_WISH_CLOSE;
+    return begin_void(transition);
 }
 
-/* What the customer was asked to confirm is given up for another method, if another may be tried.
- */
-static struct status give_up(struct taking *taking)
+/* Abandons the method that the customer was asked to confirm for another one, if another attempt is
+ * allowed. */
+static struct status give_up(struct transition *transition)
 {
-    count_failure(taking);
-    struct status st = check_tries(taking);
-    return failed(st) ? st : begin_close(taking);
+    count_failure(transition);
+    struct status st = check_tries(transition);
+    return failed(st) ? st : begin_close(transition);
 }
 
-/* Somebody of the shop lets the authorization go. */
-static struct status begin_asked_void(struct taking *taking)
+/* Voids the authorization at the shop's request. */
+static struct status begin_asked_void(struct transition *transition)
 {
-    taking->payment->wishes |= PAYMENT_WISH_UNDO;
-    taking->payment->reason = ARGOSY__REASON__ORDER_CANCELLED;
-    taking->payment->message = "the shop has let the authorization go";
-    return begin_void(taking);
+    transition->payment->wishes |= PAYMENT_WISH_UNDO;
+    transition->payment->reason = ARGOSY__REASON__ORDER_CANCELLED;
+    transition->payment->message = "the shop has voided the authorization";
+    return begin_void(transition);
 }
 
 static int64_t refundable(const struct payment *payment)
@@ -148,31 +154,31 @@ static int64_t refundable(const struct payment *payment)
     return payment->captured_minor - payment->refunded_minor - payment->refunding_minor;
 }
 
-static struct status refund(struct taking *taking, int64_t amount_minor)
+static struct status refund(struct transition *transition, int64_t amount_minor)
 {
-    taking->payment->refunding_minor += amount_minor;
-    return begin(taking, PAYMENT_REFUND, amount_minor, PAYMENT_GOT_REFUNDED);
+    transition->payment->refunding_minor += amount_minor;
+    return begin(transition, PAYMENT_REFUND, amount_minor, PAYMENT_GOT_REFUNDED);
 }
 
-static struct status begin_refund(struct taking *taking)
+static struct status begin_refund(struct transition *transition)
 {
-    int64_t left_minor = refundable(taking->payment);
-    int64_t amount_minor = taking->input->amount_minor;
+    int64_t left_minor = refundable(transition->payment);
+    int64_t amount_minor = transition->input->amount_minor;
 
     if (amount_minor == 0) amount_minor = left_minor;
     if (amount_minor > left_minor || left_minor == 0)
-        return above(taking, ARGOSY__REASON__PAYMENT_ABOVE_CAPTURED, left_minor, "refunded");
-    return refund(taking, amount_minor);
+        return above(transition, ARGOSY__REASON__PAYMENT_ABOVE_CAPTURED, left_minor, "refunded");
+    return refund(transition, amount_minor);
 }
 
-static struct status begin_refund_of_rest(struct taking *taking)
+static struct status begin_refund_of_rest(struct transition *transition)
 {
-    int64_t left_minor = refundable(taking->payment);
+    int64_t left_minor = refundable(transition->payment);
 
-    return left_minor > 0 ? refund(taking, left_minor) : status_ok();
+    return left_minor > 0 ? refund(transition, left_minor) : status_ok();
 }
 
-/* A refusal is made good by what succeeds after it. What a payment is undone for stays. */
+/* A success clears the last refusal. The reason of a payment that is being undone stays. */
 static void forget_refusal(struct payment *payment)
 {
     if (payment->wishes & PAYMENT_WISH_UNDO) return;
@@ -180,76 +186,76 @@ static void forget_refusal(struct payment *payment)
     payment->message = "";
 }
 
-static struct status hold(struct taking *taking)
+static struct status hold(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
+    struct payment *payment = transition->payment;
 
     forget_refusal(payment);
     payment->authorized_minor = payment->amount_minor;
-    payment->expires_us = payment->amount_minor > 0 ? taking->input->expires_us : 0;
+    payment->expires_us = payment->amount_minor > 0 ? transition->input->expires_us : 0;
     if (payment->amount_minor > 0)
-        payment_post_authorize(payment->amount_minor, new_posting(taking));
-    if (!(payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_AUTHORIZED);
+        payment_post_authorize(payment->amount_minor, new_posting(transition));
+    if (!(payment->wishes & PAYMENT_WISH_UNDO)) tell(transition, PAYMENT_NEWS_AUTHORIZED);
     return status_ok();
 }
 
-/* It has ended, and the provider has it after all: it is not to stay. */
-static struct status hold_to_undo(struct taking *taking)
+/* The payment has ended, and the provider has an authorization after all: void it. */
+static struct status hold_to_undo(struct transition *transition)
 {
-    taking->payment->wishes |= PAYMENT_WISH_UNDO;
-    return hold(taking);
+    transition->payment->wishes |= PAYMENT_WISH_UNDO;
+    return hold(transition);
 }
 
-static struct status ask_customer(struct taking *taking)
+static struct status ask_customer(struct transition *transition)
 {
-    if (!(taking->payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_ACTION);
+    if (!(transition->payment->wishes & PAYMENT_WISH_UNDO)) tell(transition, PAYMENT_NEWS_ACTION);
     return status_ok();
 }
 
-static void note_failure(struct taking *taking)
+static void note_failure(struct transition *transition)
 {
-    taking->payment->reason = taking->input->reason;
-    taking->payment->message = taking->input->message;
+    transition->payment->reason = transition->input->reason;
+    transition->payment->message = transition->input->message;
 }
 
-/* The end without money. */
-static struct status end(struct taking *taking)
+/* Ends the payment without money. */
+static struct status end(struct transition *transition)
 {
-    taking->payment->expires_us = 0;
+    transition->payment->expires_us = 0;
     return status_ok();
 }
 
-/* This try to pay has failed; the order may be paid by another. */
-static struct status fail(struct taking *taking)
+/* This attempt has failed; another method may be tried. */
+static struct status fail(struct transition *transition)
 {
-    if (taking->payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
-    count_failure(taking);
-    note_failure(taking);
-    tell(taking, PAYMENT_NEWS_FAILED);
+    if (transition->payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
+    count_failure(transition);
+    note_failure(transition);
+    tell(transition, PAYMENT_NEWS_FAILED);
     return status_ok();
 }
 
-/* Nobody asked the provider, so it is no failed try. */
-static struct status deny(struct taking *taking)
+/* The provider was not called, so this does not count as a failed attempt. */
+static struct status deny(struct transition *transition)
 {
-    note_failure(taking);
-    tell(taking, PAYMENT_NEWS_FAILED);
+    note_failure(transition);
+    tell(transition, PAYMENT_NEWS_FAILED);
     return status_ok();
 }
 
-/* Declined after the customer was asked to act: the provider still has it open, and who can act on
- * it there could pay it yet. */
-static struct status fail_and_close(struct taking *taking)
+/* Declined after the customer was asked to act: the payment is still open at the provider, where
+ * the customer could yet complete it, so it is closed. */
+static struct status fail_and_close(struct transition *transition)
 {
-    struct status st = fail(taking);
+    struct status st = fail(transition);
 
     if (failed(st)) return st;
-    return begin_close(taking);
+    return begin_close(transition);
 }
 
-static struct status let_go(struct taking *taking)
+static struct status let_go(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
+    struct payment *payment = transition->payment;
     bool undone = payment->wishes & PAYMENT_WISH_UNDO;
 
     if ((payment->wishes & PAYMENT_WISH_CLOSE) && !undone) {
@@ -258,136 +264,139 @@ static struct status let_go(struct taking *taking)
         return status_ok();
     }
     if (payment->authorized_minor > 0)
-        payment_post_release("void", payment->authorized_minor, new_posting(taking));
+        payment_post_release("void", payment->authorized_minor, new_posting(transition));
     payment->authorized_minor = 0;
-    if (!undone || !payment->reason) note_failure(taking);
-    tell(taking, PAYMENT_NEWS_VOIDED);
-    return end(taking);
+    if (!undone || !payment->reason) note_failure(transition);
+    tell(transition, PAYMENT_NEWS_VOIDED);
+    return end(transition);
 }
 
-/* What is to be given back at once delivers no order. */
-static struct status tell_captured(struct taking *taking)
+/* A capture that will be refunded at once is not published, so that no order is delivered for
+ * it. */
+static struct status tell_captured(struct transition *transition)
 {
-    if (!(taking->payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_CAPTURED);
+    if (!(transition->payment->wishes & PAYMENT_WISH_UNDO)) tell(transition, PAYMENT_NEWS_CAPTURED);
     return status_ok();
 }
 
-static struct status tell_voided(struct taking *taking)
+static struct status tell_voided(struct transition *transition)
 {
-    tell(taking, PAYMENT_NEWS_VOIDED);
+    tell(transition, PAYMENT_NEWS_VOIDED);
     return status_ok();
 }
 
-static struct status take_money(struct taking *taking)
+static struct status take_money(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
-    int64_t amount_minor = taking->input->amount_minor;
+    struct payment *payment = transition->payment;
+    int64_t amount_minor = transition->input->amount_minor;
     int64_t rest_minor = payment->authorized_minor - amount_minor;
 
     if (payment->amount_minor == 0) amount_minor = rest_minor = 0;
     invariant(rest_minor >= 0);
     forget_refusal(payment);
-    if (amount_minor > 0) payment_post_capture(amount_minor, new_posting(taking));
-    if (rest_minor > 0) payment_post_release("release", rest_minor, new_posting(taking));
+    if (amount_minor > 0) payment_post_capture(amount_minor, new_posting(transition));
+    if (rest_minor > 0) payment_post_release("release", rest_minor, new_posting(transition));
     payment->captured_minor = amount_minor;
     payment->expires_us = 0;
-    return tell_captured(taking);
+    return tell_captured(transition);
 }
 
-static struct status give_back(struct taking *taking)
+static struct status give_back(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
-    int64_t amount_minor = taking->input->amount_minor;
+    struct payment *payment = transition->payment;
+    int64_t amount_minor = transition->input->amount_minor;
 
     forget_refusal(payment);
     payment->refunding_minor -= amount_minor;
     payment->refunded_minor += amount_minor;
     invariant(payment->refunding_minor >= 0 && payment->refunded_minor <= payment->captured_minor);
-    payment_post_refund(amount_minor, new_posting(taking));
-    taking->effects->refunded_minor = amount_minor;
-    tell(taking, PAYMENT_NEWS_REFUNDED);
+    payment_post_refund(amount_minor, new_posting(transition));
+    transition->effects->refunded_minor = amount_minor;
+    tell(transition, PAYMENT_NEWS_REFUNDED);
     return status_ok();
 }
 
-static struct status note_refusal(struct taking *taking)
+static struct status note_refusal(struct transition *transition)
 {
-    note_failure(taking);
-    taking->refused = true;
+    note_failure(transition);
+    transition->refused = true;
     return status_ok();
 }
 
-static struct status authorization_refused(struct taking *taking)
+static struct status authorization_refused(struct transition *transition)
 {
-    count_failure(taking);
-    return note_refusal(taking);
+    count_failure(transition);
+    return note_refusal(transition);
 }
 
-/* The order wanted the money, and the provider says no: the order hears of it, and decides what
- * becomes of the authorization. */
-static struct status capture_refused(struct taking *taking)
+/* The provider has refused a capture that the order requested: that is published, and the order
+ * decides about the authorization. */
+static struct status capture_refused(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
+    struct payment *payment = transition->payment;
     bool wanted = payment->wishes & PAYMENT_WISH_CAPTURE;
 
     payment->wishes &= ~(unsigned)PAYMENT_WISH_CAPTURE;
-    if (wanted && !(payment->wishes & PAYMENT_WISH_UNDO)) tell(taking, PAYMENT_NEWS_CAPTURE_FAILED);
-    return note_refusal(taking);
+    if (wanted && !(payment->wishes & PAYMENT_WISH_UNDO))
+        tell(transition, PAYMENT_NEWS_CAPTURE_FAILED);
+    return note_refusal(transition);
 }
 
-static struct status void_refused(struct taking *taking)
+static struct status void_refused(struct transition *transition)
 {
-    if (taking->payment->authorized_minor == 0) taking->payment->state = PAYMENT_ACTION;
-    return note_refusal(taking);
+    if (transition->payment->authorized_minor == 0) transition->payment->state = PAYMENT_ACTION;
+    return note_refusal(transition);
 }
 
-static struct status refund_refused(struct taking *taking)
+static struct status refund_refused(struct transition *transition)
 {
-    taking->payment->refunding_minor -= taking->input->amount_minor;
-    invariant(taking->payment->refunding_minor >= 0);
-    return note_refusal(taking);
+    transition->payment->refunding_minor -= transition->input->amount_minor;
+    invariant(transition->payment->refunding_minor >= 0);
+    return note_refusal(transition);
 }
 
-/* The customer has not got it: it may be given back once more, and is if the order wants that. */
-static struct status reverse_refund(struct taking *taking)
+/* The customer has not received the money: it may be refunded again, which happens at once if the
+ * order requests it. */
+static struct status reverse_refund(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
-    int64_t amount_minor = taking->input->amount_minor;
+    struct payment *payment = transition->payment;
+    int64_t amount_minor = transition->input->amount_minor;
 
     if (amount_minor <= 0 || amount_minor > payment->refunded_minor) return status_ok();
     payment->refunded_minor -= amount_minor;
-    taking->effects->reversed_minor = amount_minor;
-    payment_post_refund_reversed(amount_minor, new_posting(taking));
-    return note_refusal(taking);
+    transition->effects->reversed_minor = amount_minor;
+    payment_post_refund_reversed(amount_minor, new_posting(transition));
+    return note_refusal(transition);
 }
 
-/* An authorization of nothing has no end. */
-static struct status expire(struct taking *taking)
+/* An authorization of 0 does not expire. */
+static struct status expire(struct transition *transition)
 {
-    if (taking->payment->amount_minor == 0) {
-        taking->payment->expires_us = 0;
+    if (transition->payment->amount_minor == 0) {
+        transition->payment->expires_us = 0;
         return status_ok();
     }
-    taking->payment->wishes |= PAYMENT_WISH_UNDO;
-    note_failure(taking);
+    transition->payment->wishes |= PAYMENT_WISH_UNDO;
+    note_failure(transition);
     return status_ok();
 }
 
-/* Who waits for the money is to know why it takes so long. */
-static struct status delay(struct taking *taking)
+/* Publishes why the payment takes so long. */
+static struct status delay(struct transition *transition)
 {
-    struct payment *payment = taking->payment;
+    struct payment *payment = transition->payment;
 
     if (payment->wishes & PAYMENT_WISH_UNDO) return status_ok();
-    note_failure(taking);
+    note_failure(transition);
     if (payment->state != PAYMENT_VOIDING && payment->state != PAYMENT_CAPTURED)
-        tell(taking, PAYMENT_NEWS_DELAYED);
+        tell(transition, PAYMENT_NEWS_DELAYED);
     return status_ok();
 }
 
-/* A payment of nothing has all of it. */
-static struct status open_payment(struct taking *taking)
+/* A payment of 0 is captured from the beginning. */
+static struct status open_payment(struct transition *transition)
 {
-    if (taking->payment->amount_minor == 0) taking->payment->state = PAYMENT_CAPTURED;
+    if (transition->payment->amount_minor == 0) transition->payment->state = PAYMENT_CAPTURED;
     return status_ok();
 }
 
@@ -397,7 +406,7 @@ static const struct rule {
     enum payment_state from;
     enum payment_step step;
     enum payment_state to;
-    struct status (*does)(struct taking *taking); /* NULL: nothing besides */
+    struct status (*does)(struct transition *transition); /* NULL: nothing else */
 } rules[] = {
     {PAYMENT_ABSENT, PAYMENT_ORDER_VALIDATED, PAYMENT_NEW, open_payment},
     {PAYMENT_ABSENT, PAYMENT_ORDER_CANCELLED, PAYMENT_BURIED, 0},
@@ -442,11 +451,11 @@ static const struct rule {
     {PAYMENT_AUTHORIZED, PAYMENT_EXPIRED, PAYMENT_AUTHORIZED, expire},
     {PAYMENT_NEW, PAYMENT_TRY_DENIED, PAYMENT_NEW, deny},
 
-    /* The order may have missed it, or it came before the order asked. */
+    /* The order may have missed the event, or it was published before the order's request. */
     {PAYMENT_CAPTURED, PAYMENT_ORDER_TO_DELIVER, PAYMENT_CAPTURED, tell_captured},
     {PAYMENT_CANCELED, PAYMENT_ORDER_TO_DELIVER, PAYMENT_CANCELED, tell_voided},
 
-    /* What has come about at the provider without us. */
+    /* What has happened at the provider without a call of ours. */
     {PAYMENT_NEW, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_ACTION, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold},
     {PAYMENT_ACTION, PAYMENT_GOT_FAILED, PAYMENT_VOIDING, fail_and_close},
@@ -456,23 +465,23 @@ static const struct rule {
     {PAYMENT_CANCELED, PAYMENT_GOT_AUTHORIZED, PAYMENT_AUTHORIZED, hold_to_undo},
 };
 
-/* What the order says is kept in every state of a payment that there is. */
+/* The order's requests are noted in every state of an existing payment. */
 static const struct {
     enum payment_step step;
     unsigned wishes;
-} told[] = {
+} requests[] = {
     {PAYMENT_ORDER_CONFIRMED, PAYMENT_WISH_CONFIRMED},
     {PAYMENT_ORDER_TO_CAPTURE, PAYMENT_WISH_CONFIRMED | PAYMENT_WISH_CAPTURE},
     {PAYMENT_ORDER_TO_DELIVER, PAYMENT_WISH_CONFIRMED | PAYMENT_WISH_CAPTURE},
     {PAYMENT_ORDER_CANCELLED, PAYMENT_WISH_ENDED | PAYMENT_WISH_UNDO},
 };
 
-/* What a payment owes to its order, as soon as it is in this state. */
+/* What is done for a request of the order as soon as the payment is in this state. */
 static const struct duty {
     enum payment_state from;
     enum payment_wish wish;
     enum payment_state to;
-    struct status (*does)(struct taking *taking);
+    struct status (*does)(struct transition *transition);
 } duties[] = {
     {PAYMENT_NEW, PAYMENT_WISH_UNDO, PAYMENT_CANCELED, end},
     {PAYMENT_ACTION, PAYMENT_WISH_UNDO, PAYMENT_VOIDING, begin_void},
@@ -496,86 +505,87 @@ static bool is_asked(enum payment_step step)
     return step <= PAYMENT_ASK_REFUND;
 }
 
-static struct status refuse(const struct taking *taking)
+static struct status refuse(const struct transition *transition)
 {
-    const struct payment *payment = taking->payment;
+    const struct payment *payment = transition->payment;
 
     if (payment_is_busy(payment))
-        return status_make(STATUS_ABORTED, ARGOSY__REASON__PAYMENT_BUSY,
-                           "the payment is being worked on; try again in a moment");
-    return status_printf(taking->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PAYMENT_STATE,
-                         "the payment is %s, which does not allow this",
-                         payment_state_name(payment->state));
+        return status_make(
+            STATUS_ABORTED, ARGOSY__REASON__PAYMENT_BUSY,
+            "another operation on the payment is in progress; try again in a moment");
+    return status_printf(
+        transition->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__PAYMENT_STATE,
+        "the payment is %s, which does not allow this", payment_state_name(payment->state));
 }
 
-static struct status move(struct taking *taking, enum payment_state to,
-                          struct status (*does)(struct taking *taking))
+static struct status move(struct transition *transition, enum payment_state to,
+                          struct status (*does)(struct transition *transition))
 {
-    taking->payment->state = to;
-    taking->effects->changed = true;
-    return does ? does(taking) : status_ok();
+    transition->payment->state = to;
+    transition->effects->changed = true;
+    return does ? does(transition) : status_ok();
 }
 
-/* What the order tells that is new. */
+/* The requests in this step that are new. */
 static unsigned wishes_of(const struct payment *payment, enum payment_step step)
 {
     if (payment->state == PAYMENT_ABSENT || payment->state == PAYMENT_BURIED) return 0;
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-        if (told[i].step == step) return told[i].wishes & ~payment->wishes;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (requests[i].step == step) return requests[i].wishes & ~payment->wishes;
     return 0;
 }
 
-static void wish(struct taking *taking, unsigned wishes)
+static void wish(struct transition *transition, unsigned wishes)
 {
     if (!wishes) return;
-    taking->payment->wishes |= wishes;
-    taking->effects->changed = true;
-    /* One that has ended says why already. */
-    if ((wishes & PAYMENT_WISH_UNDO) && taking->payment->state != PAYMENT_CANCELED)
-        note_failure(taking);
+    transition->payment->wishes |= wishes;
+    transition->effects->changed = true;
+    /* A payment that has ended already has its reason. */
+    if ((wishes & PAYMENT_WISH_UNDO) && transition->payment->state != PAYMENT_CANCELED)
+        note_failure(transition);
 }
 
-static struct status do_duties(struct taking *taking)
+static struct status do_duties(struct transition *transition)
 {
     for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {
         const struct duty *duty = &duties[i];
-        if (taking->payment->state != duty->from || !(taking->payment->wishes & duty->wish))
+        if (transition->payment->state != duty->from || !(transition->payment->wishes & duty->wish))
             continue;
-        return move(taking, duty->to, duty->does);
+        return move(transition, duty->to, duty->does);
     }
     return status_ok();
 }
 
-/* Nothing is to be paid, and that is asked for. */
+/* A request to authorize or capture a payment of 0, which needs nothing. */
 static bool is_settled(const struct payment *payment, enum payment_step step)
 {
     return payment->amount_minor == 0 && payment->state == PAYMENT_CAPTURED &&
            (step == PAYMENT_ASK_AUTHORIZE || step == PAYMENT_ASK_CAPTURE);
 }
 
-static struct status take(struct taking *taking, enum payment_step step)
+static struct status take(struct transition *transition, enum payment_step step)
 {
-    const struct rule *rule = find_rule(taking->payment->state, step);
+    const struct rule *rule = find_rule(transition->payment->state, step);
 
-    if (is_settled(taking->payment, step)) return status_ok();
-    if (!rule && is_asked(step)) return refuse(taking);
-    wish(taking, wishes_of(taking->payment, step));
+    if (is_settled(transition->payment, step)) return status_ok();
+    if (!rule && is_asked(step)) return refuse(transition);
+    wish(transition, wishes_of(transition->payment, step));
     if (rule) {
-        struct status st = move(taking, rule->to, rule->does);
+        struct status st = move(transition, rule->to, rule->does);
         if (failed(st)) return st;
     }
-    if (!taking->effects->changed) return status_ok();
-    return do_duties(taking);
+    if (!transition->effects->changed) return status_ok();
+    return do_duties(transition);
 }
 
 struct status payment_take(struct arena *arena, struct payment *payment, enum payment_step step,
                            const struct payment_input *input, struct payment_effects *ret_effects)
 {
     struct payment before = *payment;
-    struct taking taking = {arena, payment, input, ret_effects, false};
+    struct transition transition = {arena, payment, input, ret_effects, false};
 
     *ret_effects = (struct payment_effects){0};
-    struct status st = take(&taking, step);
+    struct status st = take(&transition, step);
     if (failed(st)) *payment = before;
     if (failed(st) || !ret_effects->changed) return st;
     payment->updated_us = input->now_us;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A payment: what may happen to it, and what follows. Plain values, no I/O.
+/* A payment: its states and steps, and their effects. Plain values, no I/O.
  *
  *     new <=> authorizing --> authorized --> capturing --> captured -- refund, refund, ...
  *      |            \            |   \          |
@@ -7,20 +7,20 @@
  *      |              \         |
  *      +------------- voiding --+--> canceled
  *
- * One try to pay that fails (declined, or given up by the customer) leads back to new, and another
- * method may be tried; what the provider still has open of it is voided first. Only the order ends
- * a payment that was never authorized. The failed tries are counted, and bounded.
+ * An attempt to pay that fails (declined, or abandoned by the customer) leads back to new, and
+ * another method may be tried; what the provider still has open of it is voided first. A payment
+ * that was never authorized ends only with its order. Failed attempts are counted and limited.
  *
- * A state that ends in -ing has an operation under way: the provider is asked until it answers,
- * whatever else happens. What the order wants meanwhile (its money taken, or given back) is kept as
- * a flag, and done as soon as the state allows: those are the duties. Refunds go on side by side,
- * in the state captured; what they may still give back is counted when they begin. A payment of
- * nothing is captured from the beginning.
+ * A state that ends in -ing has an operation in progress: the provider is called until it answers,
+ * whatever else happens. What the order requests meanwhile (a capture, or its money back) is stored
+ * as a flag, and done as soon as the state allows: those are the duties. Refunds may be in progress
+ * side by side, in the state captured; their amounts are reserved when they begin. A payment of 0
+ * is captured from the beginning.
  *
  *     payment_take(arena, &payment, PAYMENT_GOT_AUTHORIZED, &input, &effects)
  *
  * changes the payment and says what else belongs into the same transaction: postings of the ledger,
- * news for others, and the operation that begins now. */
+ * news (events to publish), and the operation that begins now. */
 #ifndef SERVICES_PAYMENT_PAYMENT_H
 #define SERVICES_PAYMENT_PAYMENT_H
 
@@ -31,10 +31,10 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* Kept in stores: numbers never change. */
+/* Stored, so the numbers must not change. */
 enum payment_state {
-    PAYMENT_ABSENT = 0, /* nothing is known of the order */
-    PAYMENT_BURIED = 1, /* the order was cancelled before it was validated: nothing will come */
+    PAYMENT_ABSENT = 0, /* the order is unknown */
+    PAYMENT_BURIED = 1, /* a tombstone: the order was cancelled before it was validated */
     PAYMENT_NEW = 2,
     PAYMENT_AUTHORIZING = 3,
     PAYMENT_ACTION = 4, /* the customer has to confirm */
@@ -48,50 +48,50 @@ enum payment_state {
 enum { PAYMENT_STATE_COUNT = 11 };
 
 enum payment_step {
-    /* Somebody asks for it. */
+    /* Requests. */
     PAYMENT_ASK_AUTHORIZE,
-    PAYMENT_ASK_ABANDON, /* what the customer was asked to confirm, for another method */
+    PAYMENT_ASK_ABANDON, /* the method that the customer was asked to confirm, for another one */
     PAYMENT_ASK_CONFIRM,
     PAYMENT_ASK_CAPTURE,
     PAYMENT_ASK_VOID,
     PAYMENT_ASK_REFUND,
-    /* The order tells. */
+    /* Events of the order. */
     PAYMENT_ORDER_VALIDATED,
-    PAYMENT_ORDER_CONFIRMED,  /* the money is taken later */
-    PAYMENT_ORDER_TO_CAPTURE, /* the money is to be taken now */
-    PAYMENT_ORDER_TO_DELIVER, /* likewise, and the order waits to hear of it */
+    PAYMENT_ORDER_CONFIRMED,  /* capture later */
+    PAYMENT_ORDER_TO_CAPTURE, /* capture now */
+    PAYMENT_ORDER_TO_DELIVER, /* capture now, and publish the result in any case */
     PAYMENT_ORDER_CANCELLED,
-    /* Time tells. */
+    /* Time. */
     PAYMENT_EXPIRED, /* the authorization */
-    PAYMENT_DELAYED, /* the provider does not answer; it is asked again */
-    /* The order brings a method, and its customer's payments have failed too often of late. */
+    PAYMENT_DELAYED, /* the provider does not answer; the call is retried */
+    /* The order came with a method, but its customer has too many failed attempts. */
     PAYMENT_TRY_DENIED,
-    /* The provider answers. */
+    /* Answers of the provider. */
     PAYMENT_GOT_AUTHORIZED,
     PAYMENT_GOT_ACTION,
-    PAYMENT_GOT_FAILED, /* declined, or it is certain that nothing was done */
+    PAYMENT_GOT_FAILED, /* declined, or certainly without effect */
     PAYMENT_GOT_CAPTURED,
     PAYMENT_GOT_VOIDED,
     PAYMENT_GOT_REFUNDED,
-    PAYMENT_GOT_REFUSED, /* an operation that is no refund, for good */
+    PAYMENT_GOT_REFUSED, /* any operation but a refund was refused for good */
     PAYMENT_GOT_REFUND_REFUSED,
-    PAYMENT_GOT_REFUND_REVERSED, /* one that had succeeded has failed after all */
+    PAYMENT_GOT_REFUND_REVERSED, /* a refund has failed after it had succeeded */
 };
 enum { PAYMENT_STEP_COUNT = PAYMENT_GOT_REFUND_REVERSED + 1 };
 
-/* What is wanted, mostly by the order: bits of `wishes`. Kept in stores. */
+/* What was requested, mostly by the order: bits of `wishes`. Stored. */
 enum payment_wish {
-    PAYMENT_WISH_CONFIRMED = 1, /* it is confirmed */
-    PAYMENT_WISH_CAPTURE = 2,   /* take the money */
-    PAYMENT_WISH_UNDO = 4,      /* give back what there is; stronger than taking it */
-    PAYMENT_WISH_ENDED = 8,     /* it is cancelled */
-    PAYMENT_WISH_CLOSE = 16,    /* the try that has failed, so that another one may follow */
+    PAYMENT_WISH_CONFIRMED = 1, /* the order is confirmed */
+    PAYMENT_WISH_CAPTURE = 2,   /* capture */
+    PAYMENT_WISH_UNDO = 4,      /* void or refund everything; overrides capture */
+    PAYMENT_WISH_ENDED = 8,     /* the order is cancelled */
+    PAYMENT_WISH_CLOSE = 16,    /* void the failed attempt, so that another one may follow */
 };
 
 struct payment {
     const char *payment_id, *order_id;
     const char *user_id;       /* the customer's address */
-    const char *sellers;       /* whose products they are, one a line */
+    const char *sellers;       /* the sellers of the products, one on each line */
     const char *provider;      /* "test", "stripe" */
     const char *reference;     /* the provider's own id; "" before its first answer */
     const char *client_secret; /* lets the customer confirm; only while that may be needed */
@@ -99,19 +99,19 @@ struct payment {
     enum payment_state state;
     unsigned wishes; /* enum payment_wish */
     int64_t amount_minor;
-    int64_t authorized_minor; /* 0, or all of it once it has been */
+    int64_t authorized_minor; /* 0, or amount_minor once it was authorized */
     int64_t captured_minor;
     int64_t refunded_minor;
-    int64_t refunding_minor; /* of refunds that are under way */
-    int reason;              /* of the last failure that nothing has made good; 0: none */
-    const char *message;     /* in words */
-    int failures;            /* tries to pay that came to nothing: declined, refused, given up */
-    int64_t failed_us;       /* when the last of them did; 0: none */
+    int64_t refunding_minor; /* of refunds in progress */
+    int reason;              /* of the last failure, until a later success; 0: none */
+    const char *message;     /* the same in words */
+    int failures;            /* failed attempts to pay: declined, refused, abandoned */
+    int64_t failed_us;       /* when the last of them failed; 0: none */
     int64_t expires_us;      /* of the authorization; 0: none */
     int64_t created_us, updated_us;
 };
 
-/* Kept in stores. */
+/* Stored, so the numbers must not change. */
 enum payment_operation_kind {
     PAYMENT_NO_OPERATION = 0,
     PAYMENT_AUTHORIZE = 1,
@@ -137,15 +137,15 @@ struct payment_posting {
     size_t entry_count;
 };
 
-/* The provider holds what the customer has promised. */
+/* The provider holds an amount that the customer has promised. */
 void payment_post_authorize(int64_t amount_minor, struct payment_posting *ret_posting);
-/* Of what was held, so much is ours now. */
+/* An amount of what was held has been earned. */
 void payment_post_capture(int64_t amount_minor, struct payment_posting *ret_posting);
-/* So much is held no longer: cause "release" after a capture of less, "void" of all. */
+/* An amount is no longer held: cause "release" after a partial capture, else "void". */
 void payment_post_release(const char *cause, int64_t amount_minor,
                           struct payment_posting *ret_posting);
 void payment_post_refund(int64_t amount_minor, struct payment_posting *ret_posting);
-/* A refund came back: what payment_post_refund did is undone. */
+/* A refund has failed: reverses payment_post_refund. */
 void payment_post_refund_reversed(int64_t amount_minor, struct payment_posting *ret_posting);
 
 #define PAYMENT_ACCOUNT_HELD "provider:held"
@@ -169,41 +169,42 @@ enum payment_news {
 
 struct payment_input {
     int64_t now_us;
-    int64_t expires_us;   /* when an authorization of now ends */
-    int64_t amount_minor; /* asked for (0: all that is left), or what the provider moved */
-    int failures_max;     /* of the payment, before no other try is made; 0: any number */
-    int reason;           /* of what fails, expires or is cancelled */
-    const char *message;
+    int64_t expires_us;   /* when an authorization that begins now expires */
+    int64_t amount_minor; /* the requested amount (0: all that is left), or the one moved */
+    int failures_max;     /* the most failed attempts of the payment; 0: no limit */
+    int reason;           /* of a failure, expiry or cancellation */
+    const char *message;  /* the same in words */
 };
 
 struct payment_effects {
-    bool changed; /* the payment itself */
+    bool changed; /* the payment itself was changed */
     struct {
-        enum payment_operation_kind kind; /* that begins now; mostly none */
+        enum payment_operation_kind kind; /* the operation that begins now; mostly none */
         int64_t amount_minor;
-        int64_t delay_us; /* it was refused just now, and waits so long */
+        int64_t delay_us; /* its pause before the first call, after a refusal */
     } operation;
     struct payment_posting postings[PAYMENT_POSTINGS_MAX];
     size_t posting_count;
     enum payment_news news[PAYMENT_NEWS_MAX];
     size_t news_count;
-    int64_t refunded_minor; /* of PAYMENT_NEWS_REFUNDED: this time */
-    int64_t reversed_minor; /* of a refund that had succeeded and has failed */
+    int64_t refunded_minor; /* for PAYMENT_NEWS_REFUNDED: by this refund */
+    int64_t reversed_minor; /* of a refund that failed after it had succeeded */
 };
 
-/* Fills *ret_effects. What is asked for and not allowed is refused, and nothing has changed:
- * FAILED_PRECONDITION (PAYMENT_STATE, PAYMENT_TRIES_MAX, PAYMENT_ABOVE_AUTHORIZED,
- * PAYMENT_ABOVE_CAPTURED) or ABORTED (PAYMENT_BUSY). What is told and comes late, twice or out of order changes nothing. */
+/* Takes a step and fills *ret_effects. A request that the state does not allow is refused and
+ * changes nothing: FAILED_PRECONDITION (PAYMENT_STATE, PAYMENT_TRIES_MAX, PAYMENT_ABOVE_AUTHORIZED,
+ * PAYMENT_ABOVE_CAPTURED) or ABORTED (PAYMENT_BUSY). Events and answers that come late, twice or
+ * out of order change nothing. */
 struct status payment_take(struct arena *arena, struct payment *payment, enum payment_step step,
                            const struct payment_input *input, struct payment_effects *ret_effects);
 
-/* As on the wire: "requires_payment_method" and so on; static. */
+/* The name on the wire: "requires_payment_method" and so on; static. */
 const char *payment_state_name(enum payment_state state);
-/* Of its own: "authorizing"; static. */
+/* The internal name: "authorizing"; static. */
 const char *payment_state_own_name(enum payment_state state);
 const char *payment_operation_name(enum payment_operation_kind kind);
 
-/* Has it an operation under way that is no refund? */
+/* Is an operation other than a refund in progress? */
 bool payment_is_busy(const struct payment *payment);
 
 /* Is the address the only seller, or one of them? */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Calls the provider for an operation, looks up what happened where an answer may have been lost,
+ * and draws a conclusion. */
 #include "services/payment/payment_attempt.h"
 
 #include <string.h>
@@ -7,12 +9,12 @@
 #include "observe/log.h"
 #include "services/payment/payment_metrics.h"
 
-/* Tries of an operation that are not answered: then it is told, and then logged each time. */
+/* After this many unanswered attempts the delay is published; after this many each one is
+ * logged. */
 enum { TOLD_AFTER = 3, LOUD_AFTER = 6 };
 
-/* Does the provider say no to the operation itself? A call that failed otherwise says nothing of
- * the one before it, whose answer may have been lost: a key of ours that it takes no longer, say.
- */
+/* Has the provider refused the operation itself? Any other failure (a secret key that it no longer
+ * accepts, say) says nothing about an earlier call whose answer may have been lost. */
 static bool is_refusal(enum status_code code)
 {
     return code == STATUS_INVALID_ARGUMENT || code == STATUS_NOT_FOUND ||
@@ -55,7 +57,7 @@ static void conclude(struct payment_verdict *verdict, enum payment_step step, st
     verdict->input.message = refusal.message;
 }
 
-/* What the provider's record of the payment says; nothing that we did not know is no verdict. */
+/* Concludes from the provider's record of the payment; no verdict if it says nothing new. */
 static void conclude_from(struct call *call, struct payment_attempt *attempt,
                           const struct provider_charge *charge)
 {
@@ -72,11 +74,11 @@ static void conclude_from(struct call *call, struct payment_attempt *attempt,
              bad ? status_printf(call->arena, STATUS_FAILED_PRECONDITION,
                                  step == PAYMENT_GOT_CAPTURED ? ARGOSY__REASON__PAYMENT_STATE
                                                               : verdict->input.reason,
-                                 "the provider has the payment as %s", charge->status)
+                                 "at the provider the payment is %s", charge->status)
                  : status_ok());
 }
 
-/* Does the provider know a payment by its own id? */
+/* Looks the payment up by the provider's own id. */
 static void look_up(struct call *call, struct payment_attempt *attempt)
 {
     struct payment_provider *provider = attempt->service->provider;
@@ -87,8 +89,8 @@ static void look_up(struct call *call, struct payment_attempt *attempt)
     conclude_from(call, attempt, &charge);
 }
 
-/* An authorization that nobody wants any more: did any call for it get through? Those calls have
- * ended since, and the provider keeps to their deadlines. */
+/* For an authorization that is no longer wanted: looks up whether any earlier call got through.
+ * Those calls have ended, and the provider keeps to their deadlines. */
 static void look_up_by_key(struct call *call, struct payment_attempt *attempt)
 {
     struct payment_provider *provider = attempt->service->provider;
@@ -118,7 +120,7 @@ static void conclude_refusal(struct call *call, struct payment_attempt *attempt,
         conclude(verdict, PAYMENT_GOT_REFUND_REFUSED, st);
         return;
     case PAYMENT_AUTHORIZE:
-        /* Who asked for it may ask again with better values; an order can't. */
+        /* A client may repeat the request with better values; an order can't. */
         conclude(verdict, operation->scope[0] ? PAYMENT_GOT_REFUSED : PAYMENT_GOT_FAILED, st);
         return;
     default:
@@ -130,7 +132,8 @@ static void conclude_refusal(struct call *call, struct payment_attempt *attempt,
 static void conclude_decline(struct call *call, struct payment_attempt *attempt,
                              const struct provider_answer *answer)
 {
-    const char *message = answer->message[0] ? answer->message : "the provider has declined";
+    const char *message = answer->message[0] ? answer->message
+                                             : "the provider has declined the payment";
     struct status st = status_printf(call->arena, STATUS_FAILED_PRECONDITION,
                                      ARGOSY__REASON__PAYMENT_DECLINED, "%s", message);
 
@@ -140,7 +143,7 @@ static void conclude_decline(struct call *call, struct payment_attempt *attempt,
         conclude_refusal(call, attempt, st);
 }
 
-/* What an operation may be answered. */
+/* The possible answers to an operation. */
 static const struct {
     enum payment_operation_kind kind;
     enum provider_outcome outcome;
@@ -174,13 +177,13 @@ static void conclude_answer(struct call *call, struct payment_attempt *attempt,
         conclude(verdict, answers[i].step, status_ok());
         return;
     }
-    /* It is still being processed, or something else has become of the payment meanwhile. */
+    /* It is still being processed, or the payment has changed at the provider meanwhile. */
     if (answer->outcome != PROVIDER_PROCESSING) look_up(call, attempt);
     verdict->processing = !verdict->known;
 }
 
-/* The provider can't be reached, is busy or fails on its side: that is no answer. The order and who
- * looks at the payment are told once, operators each time. */
+/* The provider can't be reached, is busy or fails on its side: that is no answer. The delay is
+ * published once, and logged for operators on each later attempt. */
 static void note_delay(struct call *call, struct payment_attempt *attempt, const char *error)
 {
     const struct payment_operation *operation = &attempt->operation;
@@ -188,7 +191,7 @@ static void note_delay(struct call *call, struct payment_attempt *attempt, const
     int attempts = operation->attempts + 1;
 
     if (attempts >= LOUD_AFTER)
-        log_warn(call->trace, "payment: the provider does not answer; it is asked again",
+        log_warn(call->trace, "payment: the provider does not answer; retrying",
                  LOG_STR("operation", payment_operation_name(operation->kind)),
                  LOG_STR("payment", attempt->payment.payment_id), LOG_INT("attempts", attempts),
                  LOG_STR("error", error));
@@ -196,7 +199,7 @@ static void note_delay(struct call *call, struct payment_attempt *attempt, const
     verdict->delayed = true;
     verdict->step = PAYMENT_DELAYED;
     verdict->input.reason = ARGOSY__REASON__PAYMENT_PROVIDER_DOWN;
-    verdict->input.message = "the payment provider does not answer; it is asked again";
+    verdict->input.message = "the payment provider does not answer; the payment is retried";
 }
 
 void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
@@ -208,9 +211,10 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
     struct call inner;
     struct status st;
 
-    /* The setting was changed: no other provider knows what this one has. */
+    /* PAYMENT_PROVIDER was changed, and another provider does not know this payment. */
     if (strcmp(attempt->payment.provider, service->provider->name) != 0) {
-        log_warn(call->trace, "payment: an operation waits for the provider that it began with",
+        log_warn(call->trace,
+                 "payment: an operation needs another provider; set PAYMENT_PROVIDER back to it",
                  LOG_STR("payment", attempt->payment.payment_id),
                  LOG_STR("provider", attempt->payment.provider));
         note_delay(call, attempt, "another provider is configured");
@@ -234,7 +238,7 @@ void payment_attempt_make(struct call *call, struct payment_attempt *attempt)
                             clock_monotonic_us() - begun_us);
     if (failed(st) &&
         (verdict->known ? st.code != STATUS_INVALID_ARGUMENT : st.code == STATUS_INTERNAL))
-        log_warn(call->trace, "payment: the provider refuses an operation",
+        log_warn(call->trace, "payment: the provider refused an operation",
                  LOG_STR("operation", payment_operation_name(attempt->operation.kind)),
                  LOG_STR("payment", attempt->payment.payment_id), LOG_STR("error", st.message));
 }

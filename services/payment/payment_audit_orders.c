@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orders that are to be paid and have no payment: the event that should have made it was lost. */
+/* Finds orders that must be paid and have no payment, because the event that creates it was
+ * lost. */
 #include <string.h>
 
 #include "fiber/fiber.h"
@@ -7,12 +8,11 @@
 #include "order.rpc.h"
 #include "services/payment/payment_service.h"
 
-/* Orders that are asked for at a time, at most as GetOrderStates takes; and how long the event of a
- * new order may be on its way before it is missed. */
+/* Orders in one GetOrderStates, and how long the event of a new order may be on its way. */
 enum { PAGE = 256, SETTLE_US = 500 * 1000 };
 
-/* Orders in these states have a payment, if they cost something. A cancelled one need not: its
- * event may have come to nothing together with it. */
+/* Orders in these states have a payment unless their total is 0. A cancelled one need not have one:
+ * it may have been cancelled before its payment was created. */
 static bool needs_payment(const char *state)
 {
     return strcmp(state, "VALIDATED") == 0 || strcmp(state, "CONFIRMED") == 0 ||
@@ -107,7 +107,7 @@ struct status payment_reconcile_orders(struct call *call, struct payment_service
         st = reconcile_page(&inner, service, page, stream);
     }
     if (st.code == STATUS_UNAVAILABLE || st.code == STATUS_UNIMPLEMENTED) {
-        log_warn(call->trace, "payment: orders without a payment are not looked for",
+        log_warn(call->trace, "payment: orders cannot be read, so missing payments are not found",
                  LOG_STR("error", st.message));
         st = status_ok();
     }

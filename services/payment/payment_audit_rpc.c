@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger to be read, and compared: with the payments, and with the provider. */
+/* Reads the ledger, and reconciles it with the payments, the provider and the orders. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -75,24 +75,24 @@ struct status payment_list_postings(struct call *call,
 
 /* ---- reconciliation ---- */
 
-/* One payment is compared, and what differs is told only if nobody changed it meanwhile. */
-struct comparing {
+/* The comparison of one payment; its differences count only if nobody changed it meanwhile. */
+struct comparison {
     const struct payment_audit *audit;
-    const char *order; /* the order's state; NULL: it could not be asked */
-    int64_t asked_us;  /* when the provider was asked */
-    bool known;        /* it has the payment, as `charge` */
+    const char *order; /* the order's state; NULL: unknown */
+    int64_t asked_us;  /* when the provider was called */
+    bool known;        /* the provider has the payment, as `charge` */
     struct provider_charge charge;
     PaymentService__Difference found[9];
     size_t count;
 };
 
-static void differ(struct comparing *comparing, const char *what, const char *ours,
+static void differ(struct comparison *comparison, const char *what, const char *ours,
                    const char *ledger, const char *provider)
 {
-    const struct payment *payment = &comparing->audit->payment;
-    PaymentService__Difference *difference = &comparing->found[comparing->count++];
+    const struct payment *payment = &comparison->audit->payment;
+    PaymentService__Difference *difference = &comparison->found[comparison->count++];
 
-    invariant(comparing->count <= sizeof(comparing->found) / sizeof(comparing->found[0]));
+    invariant(comparison->count <= sizeof(comparison->found) / sizeof(comparison->found[0]));
     payment_service__difference__init(difference);
     difference->payment_id = (char *)payment->payment_id;
     difference->order_id = (char *)payment->order_id;
@@ -107,16 +107,16 @@ static const char *number(struct arena *arena, int64_t value)
     return arena_printf(arena, "%lld", (long long)value);
 }
 
-/* An amount as the payment, the ledger and, if it was asked, the provider have it. */
-static void compare_amount(struct arena *arena, struct comparing *comparing, const char *what,
+/* Compares an amount of the payment with the ledger's and, if known, the provider's. */
+static void compare_amount(struct arena *arena, struct comparison *comparison, const char *what,
                            int64_t ours, int64_t ledger, const int64_t *provider)
 {
     if (ours == ledger && (!provider || *provider == ours)) return;
-    differ(comparing, what, number(arena, ours), number(arena, ledger),
+    differ(comparison, what, number(arena, ours), number(arena, ledger),
            provider ? number(arena, *provider) : "");
 }
 
-/* The provider's word for our state; NULL: it need not have one. */
+/* The provider's status for our state; NULL: it need not know the payment. */
 static const char *expected_status(const struct payment *payment)
 {
     switch (payment->state) {
@@ -134,20 +134,20 @@ static int64_t held_by_us(const struct payment *payment)
                : payment->authorized_minor;
 }
 
-static void compare_status(struct comparing *comparing, const struct provider_charge *charge)
+static void compare_status(struct comparison *comparison, const struct provider_charge *charge)
 {
-    const struct payment *payment = &comparing->audit->payment;
+    const struct payment *payment = &comparison->audit->payment;
     const char *expected = expected_status(payment);
 
     bool ended = strcmp(charge->status, "voided") == 0 || strcmp(charge->status, "declined") == 0;
     if (expected ? strcmp(expected, charge->status) == 0
                  : ended && (payment->state == PAYMENT_CANCELED || payment->state == PAYMENT_NEW))
         return;
-    differ(comparing, "status", payment_state_name(payment->state), "", charge->status);
+    differ(comparison, "status", payment_state_name(payment->state), "", charge->status);
 }
 
-/* Do the order's state and the payment contradict each other? Nothing is said of a payment that an
- * operation is under way of. */
+/* Do the order's state and the payment contradict each other? Not to be asked while an operation is
+ * in progress. */
 static bool contradicts(const struct payment *payment, const char *order)
 {
     bool kept = payment->captured_minor > payment->refunded_minor;
@@ -159,89 +159,89 @@ static bool contradicts(const struct payment *payment, const char *order)
     if (strcmp(order, "FULFILLED") == 0) return !kept;
     if (strcmp(order, "REFUNDED") == 0) return kept || held || payment->captured_minor == 0;
     if (strcmp(order, "CANCELLED") == 0 || strcmp(order, "REJECTED") == 0) return kept || held;
-    return kept || held; /* it waits for the money that is here */
+    return kept || held; /* the order waits for money that is there */
 }
 
-static void compare_order(struct arena *arena, struct comparing *comparing)
+static void compare_order(struct arena *arena, struct comparison *comparison)
 {
-    const struct payment_audit *audit = comparing->audit;
+    const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
-    const char *order = comparing->order;
+    const char *order = comparison->order;
 
     if (!order || audit->busy || !contradicts(payment, order)) return;
-    differ(comparing, "order", payment_state_name(payment->state),
+    differ(comparison, "order", payment_state_name(payment->state),
            number(arena, payment->captured_minor - payment->refunded_minor), "");
-    comparing->found[comparing->count - 1].order = (char *)(order[0] ? order : "missing");
+    comparison->found[comparison->count - 1].order = (char *)(order[0] ? order : "missing");
 }
 
 /* Refunds one by one: what failed and what was made besides may come to the same sum. */
 static struct status compare_refunds(struct call *call, struct payment_service *service,
-                                     struct comparing *comparing)
+                                     struct comparison *comparison)
 {
     struct payment_correction correction;
 
-    struct status st = payment_find_correction(call, service, &comparing->audit->payment,
-                                               &comparing->charge, &correction);
+    struct status st = payment_find_correction(call, service, &comparison->audit->payment,
+                                               &comparison->charge, &correction);
     if (failed(st) || correction.amount_minor == 0) return st;
     bool has_failed = correction.step == PAYMENT_GOT_REFUND_REVERSED;
-    differ(comparing, "refund", correction.refund_id ? correction.refund_id : "", "",
+    differ(comparison, "refund", correction.refund_id ? correction.refund_id : "", "",
            arena_printf(call->arena, "%s %s", correction.reference,
                         has_failed ? "failed" : "succeeded"));
     return st;
 }
 
-/* Asks the provider, unless an operation is under way. */
+/* Reads the provider's charge, unless an operation is in progress. */
 static struct status find_charge(struct call *call, struct payment_service *service,
-                                 struct comparing *comparing)
+                                 struct comparison *comparison)
 {
     struct payment_provider *provider = service->provider;
-    const struct payment_audit *audit = comparing->audit;
+    const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
 
-    comparing->known = false;
-    comparing->asked_us = clock_now_us();
+    comparison->known = false;
+    comparison->asked_us = clock_now_us();
     if (audit->busy) return status_ok();
     if (!payment->reference[0] || strcmp(payment->provider, provider->name) != 0) {
         if (expected_status(payment) && payment->amount_minor > 0)
-            differ(comparing, "missing", "", "", "");
+            differ(comparison, "missing", "", "", "");
         return status_ok();
     }
-    struct status st = provider->find(call, provider, payment->reference, &comparing->charge);
+    struct status st = provider->find(call, provider, payment->reference, &comparison->charge);
     if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
-    comparing->known = !failed(st);
-    if (!comparing->known) differ(comparing, "missing", payment->reference, "", "");
+    comparison->known = !failed(st);
+    if (!comparison->known) differ(comparison, "missing", payment->reference, "", "");
     return status_ok();
 }
 
 static struct status compare(struct call *call, struct payment_service *service,
-                             struct comparing *comparing)
+                             struct comparison *comparison)
 {
-    const struct payment_audit *audit = comparing->audit;
+    const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
-    const struct provider_charge *charge = &comparing->charge;
+    const struct provider_charge *charge = &comparison->charge;
     struct status st;
 
-    comparing->count = 0;
+    comparison->count = 0;
     if (audit->unbalanced)
-        differ(comparing, "unbalanced", "", number(call->arena, audit->unbalanced), "");
-    st = find_charge(call, service, comparing);
+        differ(comparison, "unbalanced", "", number(call->arena, audit->unbalanced), "");
+    st = find_charge(call, service, comparison);
     if (failed(st)) return st;
-    bool known = comparing->known, held = known && strcmp(charge->status, "authorized") == 0;
+    bool known = comparison->known, held = known && strcmp(charge->status, "authorized") == 0;
     int64_t provider_held_minor = held ? charge->amount_minor : 0;
-    compare_amount(call->arena, comparing, "authorized", held_by_us(payment), audit->held_minor,
+    compare_amount(call->arena, comparison, "authorized", held_by_us(payment), audit->held_minor,
                    known ? &provider_held_minor : 0);
-    compare_amount(call->arena, comparing, "captured", payment->captured_minor,
+    compare_amount(call->arena, comparison, "captured", payment->captured_minor,
                    audit->captured_minor, known ? &charge->captured_minor : 0);
-    compare_amount(call->arena, comparing, "refunded", payment->refunded_minor,
+    compare_amount(call->arena, comparison, "refunded", payment->refunded_minor,
                    audit->refunded_minor, known ? &charge->refunded_minor : 0);
-    if (known) compare_status(comparing, charge);
-    if (known) st = compare_refunds(call, service, comparing);
-    compare_order(call->arena, comparing);
+    if (known) compare_status(comparison, charge);
+    if (known) st = compare_refunds(call, service, comparison);
+    compare_order(call->arena, comparison);
     return st;
 }
 
-/* The states of the orders that these payments are of, in their order; NULL for all if the order
- * service can't be asked, which the log says: payments, ledger and provider are compared anyway. */
+/* The states of these payments' orders, in the same sequence. If the order service can't be
+ * reached, that is logged and all are NULL: payments, ledger and provider are compared anyway. */
 static const char **states_of(struct call *call, struct payment_service *service,
                               const struct payment_audit *audits, size_t count)
 {
@@ -254,7 +254,7 @@ static const char **states_of(struct call *call, struct payment_service *service
         request.order_ids[request.n_order_ids++] = (char *)audits[i].payment.order_id;
     struct status st = order_service_get_order_states(call, service->orders, &request, &response);
     if (failed(st) || response->n_states != count) {
-        log_warn(call->trace, "payment: reconciling without the orders",
+        log_warn(call->trace, "payment: the order service does not answer; orders are not compared",
                  LOG_STR("error", failed(st) ? st.message : "the answer is incomplete"));
         return states;
     }
@@ -262,51 +262,50 @@ static const char **states_of(struct call *call, struct payment_service *service
     return states;
 }
 
-static bool is_contradiction(const struct comparing *comparing)
+static bool is_contradiction(const struct comparison *comparison)
 {
-    return comparing->count > 0 && comparing->found[comparing->count - 1].order[0];
+    return comparison->count > 0 && comparison->found[comparison->count - 1].order[0];
 }
 
-/* Compares until what is found stands: a payment that is changed while it is compared is compared
- * again. Of what an order and its payment tell one another some may still be on its way: what
- * contradicts is looked at once more, a little later. */
+/* Compares a payment, again if it is changed meanwhile. If an order and its payment contradict each
+ * other, an event may still be on its way, so they are compared once more a little later. */
 static struct status compare_settled(struct call *call, struct payment_service *service,
-                                     struct payment_audit *audit, struct comparing *comparing)
+                                     struct payment_audit *audit, struct comparison *comparison)
 {
     bool waits = true, changed = true;
     struct status st;
 
     while (changed) {
-        st = compare(call, service, comparing);
-        if (failed(st) || comparing->count == 0) return st;
-        waits = waits && is_contradiction(comparing);
+        st = compare(call, service, comparison);
+        if (failed(st) || comparison->count == 0) return st;
+        waits = waits && is_contradiction(comparison);
         if (waits) st = fiber_sleep(call, SETTLE_US);
         if (failed(st)) return st;
         int64_t seen_us = audit->payment.updated_us;
         st = service->store->audit_one(call, service->store, audit->number, audit);
         if (failed(st)) return st;
         changed = waits || audit->payment.updated_us != seen_us;
-        if (changed) comparing->order = *states_of(call, service, audit, 1);
+        if (changed) comparison->order = *states_of(call, service, audit, 1);
         waits = false;
     }
     return status_ok();
 }
 
-/* Books that do not agree with themselves are left to people. */
-static bool may_mend(const struct comparing *comparing)
+/* Books that contradict themselves are left to people. */
+static bool may_mend(const struct comparison *comparison)
 {
-    const struct payment_audit *audit = comparing->audit;
+    const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
 
-    return comparing->known && !audit->unbalanced && held_by_us(payment) == audit->held_minor &&
+    return comparison->known && !audit->unbalanced && held_by_us(payment) == audit->held_minor &&
            payment->captured_minor == audit->captured_minor &&
            payment->refunded_minor == audit->refunded_minor;
 }
 
-static bool is_found(const struct comparing *comparing, const char *what)
+static bool is_found(const struct comparison *comparison, const char *what)
 {
-    for (size_t i = 0; i < comparing->count; i++)
-        if (strcmp(comparing->found[i].what, what) == 0) return true;
+    for (size_t i = 0; i < comparison->count; i++)
+        if (strcmp(comparison->found[i].what, what) == 0) return true;
     return false;
 }
 
@@ -317,7 +316,7 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
                                    struct rpc_stream *stream)
 {
     struct payment_audit audit = *first, mended;
-    struct comparing before = {.audit = &audit, .order = order}, after;
+    struct comparison before = {.audit = &audit, .order = order}, after;
     bool changed = false;
     struct status st;
 
@@ -332,8 +331,8 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
     if (changed) {
         st = service->store->audit_one(call, service->store, audit.number, &mended);
         if (failed(st)) return st;
-        after = (struct comparing){.audit = &mended,
-                                   .order = *states_of(call, service, &mended, 1)};
+        after = (struct comparison){.audit = &mended,
+                                    .order = *states_of(call, service, &mended, 1)};
         st = compare_settled(call, service, &mended, &after);
     }
     for (size_t i = 0; i < before.count && changed && !failed(st); i++) {
@@ -374,7 +373,7 @@ static struct status reconcile_payments(struct call *call, struct payment_servic
     return st;
 }
 
-/* A charge that none of our payments has. */
+/* Reports a charge of the provider that belongs to none of our payments. */
 static struct status reconcile_charge(struct call *call, struct payment_service *service,
                                       const struct provider_charge *charge, int64_t asked_us,
                                       struct rpc_stream *stream)
@@ -435,7 +434,8 @@ static struct status reconcile_charges(struct call *call, struct payment_service
     return st;
 }
 
-/* First our payments, each with its postings and its charge; then the charges that are left. */
+/* First compares our payments, each with its postings and its charge; then finds the provider's
+ * charges that are left. */
 struct status payment_reconcile(struct call *call,
                                 const PaymentService__ReconcilePaymentsRequest *request,
                                 struct rpc_stream *stream)

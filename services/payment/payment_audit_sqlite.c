@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger of the embedded store, as it is read: postings, and sums beside the payments. */
+/* Reads the ledger in SQLite: postings, and the sums of each payment's postings. */
 #include "reasons.pb-c.h"
 #include "services/payment/payment_store_sqlite.h"
 
 /* ---- postings ---- */
 
-struct listing {
+struct posting_list {
     const char *payment_id;
     size_t max;
     struct payment_ledger_posting *postings;
@@ -14,24 +14,24 @@ struct listing {
 
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct listing *listing = data;
+    struct posting_list *list = data;
     struct payment_ledger_posting *last = 0;
     struct sqlite_rows rows;
 
-    listing->postings = arena_array(call->arena, struct payment_ledger_posting, listing->max);
+    list->postings = arena_array(call->arena, struct payment_ledger_posting, list->max);
     struct status st = sqlite_query(
         tx, &rows,
         "SELECT posting, cause, currency, at_us, account, debit_minor, credit_minor"
         " FROM postings JOIN entries USING (posting)"
         " WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"
         " ORDER BY posting, line",
-        "t", listing->payment_id);
+        "t", list->payment_id);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         int64_t number = sqlite_column_i64(&rows, 0);
         if (!last || last->number != number) {
-            if (listing->count == listing->max) break;
-            last = &listing->postings[listing->count++];
+            if (list->count == list->max) break;
+            last = &list->postings[list->count++];
             last->number = number;
             last->posting.cause = sqlite_column_text(&rows, 1);
             last->currency = sqlite_column_text(&rows, 2);
@@ -53,7 +53,7 @@ struct status payment_sqlite_list_postings(struct call *call, struct payment_sto
                                            struct payment_ledger_posting **ret_postings,
                                            size_t *ret_count)
 {
-    struct listing *job = arena_new(call->arena, struct listing);
+    struct posting_list *job = arena_new(call->arena, struct posting_list);
 
     job->payment_id = payment_id;
     job->max = max;
@@ -66,14 +66,14 @@ struct status payment_sqlite_list_postings(struct call *call, struct payment_sto
 
 /* ---- audit ---- */
 
-struct auditing {
+struct audit_page {
     int64_t after, to; /* numbers: after < payment <= to */
     size_t max;
     struct payment_audit *audits;
     size_t count;
 };
 
-/* What the provider holds, what was earned and given back: balances of a payment's accounts. */
+/* The balance of one of a payment's accounts: what is held, earned or refunded. */
 #define BALANCE(plus, minus, account_name)                                                  \
     "coalesce((SELECT sum(" plus " - " minus ") FROM postings JOIN entries USING (posting)" \
     " WHERE postings.payment = p.payment AND account = '" account_name "'), 0)"
@@ -94,15 +94,15 @@ const char payment_audit_statement[] =
 
 static struct status audit_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct auditing *auditing = data;
+    struct audit_page *page = data;
     struct sqlite_rows rows;
 
-    auditing->audits = arena_array(call->arena, struct payment_audit, auditing->max);
-    struct status st = sqlite_query(tx, &rows, payment_audit_statement, "llil", auditing->after,
-                                    auditing->to, (int)PAYMENT_BURIED, (int64_t)auditing->max);
+    page->audits = arena_array(call->arena, struct payment_audit, page->max);
+    struct status st = sqlite_query(tx, &rows, payment_audit_statement, "llil", page->after,
+                                    page->to, (int)PAYMENT_BURIED, (int64_t)page->max);
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
-        struct payment_audit *audit = &auditing->audits[auditing->count++];
+        struct payment_audit *audit = &page->audits[page->count++];
         payment_row_read(&rows, &audit->number, &audit->payment);
         audit->busy = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT) != 0;
         audit->held_minor = sqlite_column_i64(&rows, PAYMENT_COLUMN_COUNT + 1);
@@ -116,9 +116,9 @@ static struct status audit_job(const struct call *call, struct sqlite_tx *tx, vo
 struct status payment_sqlite_audit(struct call *call, struct payment_store *port, int64_t after,
                                    size_t max, struct payment_audit **ret_audits, size_t *ret_count)
 {
-    struct auditing *job = arena_new(call->arena, struct auditing);
+    struct audit_page *job = arena_new(call->arena, struct audit_page);
 
-    *job = (struct auditing){.after = after, .to = INT64_MAX, .max = max};
+    *job = (struct audit_page){.after = after, .to = INT64_MAX, .max = max};
     struct status st = sqlite_audit(call, payment_db(port), audit_job, job);
     if (failed(st)) return st;
     *ret_audits = job->audits;
@@ -129,9 +129,9 @@ struct status payment_sqlite_audit(struct call *call, struct payment_store *port
 struct status payment_sqlite_audit_one(struct call *call, struct payment_store *port,
                                        int64_t number, struct payment_audit *ret_audit)
 {
-    struct auditing *job = arena_new(call->arena, struct auditing);
+    struct audit_page *job = arena_new(call->arena, struct audit_page);
 
-    *job = (struct auditing){.after = number - 1, .to = number, .max = 1};
+    *job = (struct audit_page){.after = number - 1, .to = number, .max = 1};
     struct status st = sqlite_scan(call, payment_db(port), audit_job, job);
     if (failed(st)) return st;
     if (job->count == 0)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger as it is read, and what reconciliation finds when somebody has meddled with the files.
- */
+/* Reading the ledger, and what reconciliation finds after the files were tampered with. */
 #include "order.rpc.h"
 #include "services/payment/payment_testing.h"
 
@@ -337,7 +336,7 @@ static void turns_strangers_away(struct call *call, struct stage *stage)
                    NOT_FOUND, PAYMENT_PROVIDER_UNKNOWN);
 }
 
-TEST(only_the_shops_own_programs_reconcile_and_no_one_sends_webhooks_of_the_bank)
+TEST(only_the_shops_own_processes_reconcile_and_the_bank_has_no_webhooks)
 {
     payment_play(turns_strangers_away);
 }
@@ -463,7 +462,7 @@ TEST(a_webhook_that_changes_nothing_is_not_counted_as_a_transition)
     stage_run(&webhook_plan, counts);
 }
 
-/* We took the payment for failed and never heard the provider's id of it. */
+/* The payment counts as failed, and the provider's id was never received. */
 static void hears_of_unknown(struct call *call, struct stage *stage)
 {
     BankService__AuthorizeChargeRequest request = BANK_SERVICE__AUTHORIZE_CHARGE_REQUEST__INIT;
@@ -486,7 +485,7 @@ static void hears_of_unknown(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(an_authorization_that_only_a_webhook_tells_of_is_let_go)
+TEST(an_authorization_known_from_a_webhook_alone_is_voided)
 {
     stage_run(&webhook_plan, hears_of_unknown);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brings a payment to what its provider has: after a webhook, and in reconciliation, which finds
- * what a lost webhook would have told.
+/* Updates a payment to its state at the provider: after a webhook, and in reconciliation, which
+ * makes up for lost webhooks.
  *
- * Refunds are compared one by one, by the provider's ids, if it can list them; each that differs is
- * a change of its own. Whatever else has become of the payment, and refunds of a provider that
- * can't list them by their sum, is one change more, which the webhook takes effect with. */
+ * Refunds are compared one by one, by the provider's ids, if it can list them; each difference is a
+ * change of its own. Everything else, and the sum of refunds that can't be listed, is one more
+ * change, in which the webhook takes effect. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,11 +17,11 @@ enum { REFUNDS_MAX = 1000 };
 struct catch_up {
     struct payment_service *service;
     const struct payment_hint *hint;
-    const struct payment_correction *correction; /* NULL: of all but refunds that are listed */
-    bool by_sum;                                 /* refunds are not listed */
+    const struct payment_correction *correction; /* NULL: everything but listed refunds */
+    bool by_sum;                                 /* refunds can't be listed */
     struct payment_input input;
-    int64_t seen_us; /* when the payment had changed last that was compared */
-    bool busy;       /* an operation is under way, which will find out by itself */
+    int64_t seen_us; /* the updated_us of the payment that was compared */
+    bool busy;       /* an operation is in progress, which will find out by itself */
 };
 
 static bool is_of(const struct payment *payment, const struct provider_charge *charge)
@@ -32,13 +32,13 @@ static bool is_of(const struct payment *payment, const struct provider_charge *c
 static struct status changed_meanwhile(void)
 {
     return status_make(STATUS_ABORTED, ARGOSY__REASON__PAYMENT_BUSY,
-                       "the payment has changed meanwhile; try again");
+                       "the payment has just been changed; try again");
 }
 
 static void explain_reversal(struct payment_input *input)
 {
     input->reason = ARGOSY__REASON__PAYMENT_REFUND_FAILED;
-    input->message = "a refund has failed after it had succeeded; it may be made again";
+    input->message = "a refund failed after it had succeeded; it may be made again";
 }
 
 /* ---- refunds, one by one ---- */
@@ -93,7 +93,7 @@ struct status payment_find_correction(struct call *call, struct payment_service 
     return status_ok();
 }
 
-/* Each correction is made of a payment that was read anew. */
+/* Corrects one refund after another; the payment is read again for each. */
 static struct status correct_refunds(struct call *call, struct payment_service *service,
                                      const struct payment_hint *hint, bool *changed)
 {
@@ -124,7 +124,7 @@ static struct status correct_refunds(struct call *call, struct payment_service *
 
 /* ---- everything else ---- */
 
-/* A refund that was made at the provider's own desk. */
+/* Was a refund made in the provider's own dashboard? */
 static bool refunded_elsewhere(const struct payment *payment, const struct provider_charge *charge,
                                int64_t *ret_amount_minor)
 {
@@ -136,7 +136,8 @@ static bool refunded_elsewhere(const struct payment *payment, const struct provi
     return *ret_amount_minor > 0;
 }
 
-/* Refunds that had succeeded and have failed: the provider has given back less than we know of. */
+/* Has a refund failed after it had succeeded, so that the provider has refunded less than we know
+ * of? */
 static bool failed_later(const struct payment *payment, const struct provider_charge *charge,
                          int64_t *ret_amount_minor)
 {
@@ -156,13 +157,13 @@ static struct status apply(const struct call *call, struct payment *payment,
     if (payment->state == PAYMENT_ABSENT || payment->state == PAYMENT_BURIED) return status_ok();
     catch_up->busy = payment_is_busy(payment) || payment->refunding_minor > 0;
     if (catch_up->busy || !is_of(payment, charge)) return status_ok();
-    payment->reference = charge->reference; /* kept with a change that follows from it */
+    payment->reference = charge->reference; /* stored only with a change */
     if (catch_up->by_sum && refunded_elsewhere(payment, charge, &amount_minor)) {
         payment->refunding_minor += amount_minor;
         catch_up->input.amount_minor = amount_minor;
         step = PAYMENT_GOT_REFUNDED;
     } else if (catch_up->by_sum && failed_later(payment, charge, &amount_minor)) {
-        /* What the provider said may be older than a refund that has succeeded since. */
+        /* The provider's answer may be older than a refund that has succeeded since. */
         if (payment->updated_us >= catch_up->hint->asked_us) return changed_meanwhile();
         catch_up->input.amount_minor = amount_minor;
         explain_reversal(&catch_up->input);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of payments: from a step to what is written, counted and started. */
+/* Changes of payments: takes a step, writes its effects, counts them, and starts the operation that
+ * begins. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,7 +9,7 @@
 #include "services/payment/payment_service.h"
 
 enum { US_PER_MS = 1000 };
-/* Between the provider's time-out and somebody else's try. */
+/* How long after the provider's timeout another attempt may begin. */
 #define LEASE_SLACK_US (5 * INT64_C(1000000))
 
 int64_t payment_lease_us(const struct payment_service *service)
@@ -69,7 +70,7 @@ struct status payment_change_make(struct call *call, struct payment_service *ser
     struct status st = service->store->update(call, service->store, change, ret_outcome);
     if (failed(st) || !ret_outcome->applied) return st;
     payment_metrics_change(ret_outcome);
-    /* One that was refused before has to wait; the sweeper will find it. */
+    /* A refused operation has to wait; the sweeper starts it. */
     if (begun->kind != PAYMENT_NO_OPERATION && !ret_outcome->write.effects.operation.delay_us)
         payment_worker_start(service->worker, call, begun->operation_id, waiter);
     return status_ok();
@@ -97,8 +98,8 @@ struct status payment_check_payer(struct arena *arena, const struct payment_serv
     details = arena_new(arena, struct status_details);
     details->retry_after_ms = wait_us > 0 ? wait_us / US_PER_MS + 1 : 1;
     st = status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__PAYMENT_TRIES_RATE,
-                       "%lld payments of this account have failed of late, and no other is tried "
-                       "now: try again later; the order waits until its time to pay has passed",
+                       "%lld attempts of this account to pay have failed recently, and no more are "
+                       "allowed for a while; try again later",
                        (long long)write->of_payer.count);
     st.details = details;
     return st;
@@ -138,7 +139,7 @@ bool payment_compare(const struct payment *payment, const struct provider_charge
     for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
         if (differences[i].ours != payment->state) continue;
         if (strcmp(differences[i].theirs, charge->status) != 0) continue;
-        /* More than we ever asked for is for people to look into: argosy payments reconcile. */
+        /* More than we requested: people must look into it, with argosy payments reconcile. */
         if (charge->captured_minor > payment->authorized_minor) return false;
         *ret_step = differences[i].step;
         input->amount_minor = charge->captured_minor;
@@ -146,7 +147,7 @@ bool payment_compare(const struct payment *payment, const struct provider_charge
         input->reason = declined ? ARGOSY__REASON__PAYMENT_DECLINED
                                  : ARGOSY__REASON__PAYMENT_EXPIRED;
         input->message = declined ? "the payment was declined"
-                                  : "the authorization has ended at the provider";
+                                  : "the provider has ended the authorization";
         return true;
     }
     return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the order tells us, and what we tell it. */
+/* The payment service's subscription to the order's events, and the events that it publishes. */
 #include "events/events.h"
 
 #include <string.h>
@@ -135,7 +135,7 @@ void payment_events_make(const struct call *call, const struct payment *payment,
 
 /* ---- what the order tells ---- */
 
-struct told {
+struct order_event {
     struct payment_service *service;
     enum payment_step step;
     const char *user_id;
@@ -143,17 +143,17 @@ struct told {
     struct payment_input input;
 };
 
-/* A payment that is not there yet. */
-static struct status open_payment(const struct call *call, const struct told *told,
+/* Creates the payment of an order. */
+static struct status open_payment(const struct call *call, const struct order_event *order_event,
                                   struct payment *payment)
 {
-    const Events__OrderValidatedEvent *order = told->validated;
+    const Events__OrderValidatedEvent *order = order_event->validated;
     struct buffer sellers;
 
     payment->payment_id = uuid_new(call->arena);
     payment->order_id = arena_strdup(call->arena, payment->order_id);
-    payment->user_id = told->user_id;
-    payment->provider = told->service->provider->name;
+    payment->user_id = order_event->user_id;
+    payment->provider = order_event->service->provider->name;
     payment->sellers = payment->reference = payment->currency = payment->message = "";
     payment->client_secret = "";
     payment->created_us = payment->updated_us = clock_now_us();
@@ -175,33 +175,36 @@ static struct status apply(const struct call *call, struct payment *payment,
                            const struct payment_operation *operation, struct payment_write *write,
                            void *data)
 {
-    struct told *told = data;
+    struct order_event *order_event = data;
     enum payment_state from = payment->state;
     struct status st;
 
-    if (from == PAYMENT_ABSENT && told->step != PAYMENT_ORDER_VALIDATED &&
-        told->step != PAYMENT_ORDER_CANCELLED)
+    if (from == PAYMENT_ABSENT && order_event->step != PAYMENT_ORDER_VALIDATED &&
+        order_event->step != PAYMENT_ORDER_CANCELLED)
         return status_ok();
     if (from == PAYMENT_ABSENT) {
-        st = open_payment(call, told, payment);
+        st = open_payment(call, order_event, payment);
         if (failed(st)) return st;
     }
-    st = payment_step(call, told->service, payment, told->step, &told->input, write);
+    st = payment_step(call, order_event->service, payment, order_event->step, &order_event->input,
+                      write);
     if (failed(st) || from != PAYMENT_ABSENT) return st;
-    if (payment->state != PAYMENT_NEW || !told->validated->payment_method[0]) return st;
+    if (payment->state != PAYMENT_NEW || !order_event->validated->payment_method[0]) return st;
 
-    /* The order brings a method along. */
-    struct status denied = payment_check_payer(call->arena, told->service, write);
+    /* The order came with a payment method. */
+    struct status denied = payment_check_payer(call->arena, order_event->service, write);
     if (failed(denied)) {
-        told->input.reason = denied.reason;
-        told->input.message = denied.message;
-        st = payment_step(call, told->service, payment, PAYMENT_TRY_DENIED, &told->input, write);
+        order_event->input.reason = denied.reason;
+        order_event->input.message = denied.message;
+        st = payment_step(call, order_event->service, payment, PAYMENT_TRY_DENIED,
+                          &order_event->input, write);
         write->from = from;
         return st;
     }
-    st = payment_step(call, told->service, payment, PAYMENT_ASK_AUTHORIZE, &told->input, write);
+    st = payment_step(call, order_event->service, payment, PAYMENT_ASK_AUTHORIZE,
+                      &order_event->input, write);
     write->from = from;
-    write->begun.method = told->validated->payment_method;
+    write->begun.method = order_event->validated->payment_method;
     return st;
 }
 
@@ -213,8 +216,9 @@ static int reason_of(const char *name)
     return value ? value->value : 0;
 }
 
-/* The event as a step. */
-static struct status read_event(struct arena *arena, const struct event *event, struct told *told)
+/* Translates the event into a step. */
+static struct status read_event(struct arena *arena, const struct event *event,
+                                struct order_event *order_event)
 {
     ProtobufCMessage *message;
     struct status st = status_ok();
@@ -222,44 +226,45 @@ static struct status read_event(struct arena *arena, const struct event *event, 
     if (event_is(event, &events__order_validated_event__descriptor)) {
         st = event_unpack(arena, event, &events__order_validated_event__descriptor, &message);
         if (failed(st)) return st;
-        told->step = PAYMENT_ORDER_VALIDATED;
-        told->validated = (Events__OrderValidatedEvent *)message;
-        told->user_id = told->validated->user_id;
+        order_event->step = PAYMENT_ORDER_VALIDATED;
+        order_event->validated = (Events__OrderValidatedEvent *)message;
+        order_event->user_id = order_event->validated->user_id;
     } else if (event_is(event, &events__order_cancelled_event__descriptor)) {
         st = event_unpack(arena, event, &events__order_cancelled_event__descriptor, &message);
         if (failed(st)) return st;
         const Events__OrderCancelledEvent *cancelled = (Events__OrderCancelledEvent *)message;
-        told->step = PAYMENT_ORDER_CANCELLED;
-        told->user_id = cancelled->user_id;
-        told->input.reason = reason_of(cancelled->reason);
-        told->input.message = cancelled->message;
+        order_event->step = PAYMENT_ORDER_CANCELLED;
+        order_event->user_id = cancelled->user_id;
+        order_event->input.reason = reason_of(cancelled->reason);
+        order_event->input.message = cancelled->message;
     } else if (event_is(event, &events__order_confirmed_event__descriptor)) {
         st = event_unpack(arena, event, &events__order_confirmed_event__descriptor, &message);
         if (failed(st)) return st;
         bool capture = ((Events__OrderConfirmedEvent *)message)->capture;
-        told->step = capture ? PAYMENT_ORDER_TO_CAPTURE : PAYMENT_ORDER_CONFIRMED;
+        order_event->step = capture ? PAYMENT_ORDER_TO_CAPTURE : PAYMENT_ORDER_CONFIRMED;
     } else if (event_is(event, &events__order_fulfilment_requested_event__descriptor)) {
-        told->step = PAYMENT_ORDER_TO_DELIVER;
+        order_event->step = PAYMENT_ORDER_TO_DELIVER;
     } else {
-        /* Fulfilled: by an order service that did not wait for the money. */
-        told->step = PAYMENT_ORDER_TO_CAPTURE;
+        /* OrderFulfilled, from an order service that does not wait for the capture. */
+        order_event->step = PAYMENT_ORDER_TO_CAPTURE;
     }
     return st;
 }
 
 struct status payment_events_handle(struct call *call, const struct event *event, void *data)
 {
-    struct told *told = arena_new(call->arena, struct told);
+    struct order_event *order_event = arena_new(call->arena, struct order_event);
     struct payment_outcome outcome;
     struct status st;
 
-    told->service = data;
-    st = read_event(call->arena, event, told);
+    order_event->service = data;
+    st = read_event(call->arena, event, order_event);
     if (failed(st)) return st;
     struct payment_change change = {
-        .order_id = event->key, .cause = {.event = event}, .apply = apply, .data = told};
-    if (told->validated) payment_count_payer(told->service, told->user_id, &change);
-    return payment_change_make(call, told->service, &change, 0, &outcome);
+        .order_id = event->key, .cause = {.event = event}, .apply = apply, .data = order_event};
+    if (order_event->validated)
+        payment_count_payer(order_event->service, order_event->user_id, &change);
+    return payment_change_make(call, order_event->service, &change, 0, &outcome);
 }
 
 void payment_events_start(const struct service_context *context, struct payment_service *service)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of payments when orders tell of themselves, answers are lost, and time passes. */
+/* The states of payments after events of orders, lost answers, and timeouts. */
 #include "services/payment/payment_testing.h"
 
 /* Time passes, and those who wait for it go on. */
@@ -175,7 +175,7 @@ TEST(a_lost_answer_is_asked_for_again_and_charges_once)
     payment_play(loses_answer);
 }
 
-struct waiting {
+struct wait_result {
     struct stage *stage;
     struct status status;
     PaymentService__StandardResponse *response;
@@ -183,27 +183,27 @@ struct waiting {
 
 static void pays_slowly(struct call *call, void *data)
 {
-    struct waiting *waiting = data;
+    struct wait_result *result = data;
 
-    waiting->status = pay(call, waiting->stage, "o1", "pm_test_timeout", with_key(call, "k"),
-                          &waiting->response);
+    result->status = pay(call, result->stage, "o1", "pm_test_timeout", with_key(call, "k"),
+                         &result->response);
 }
 
 static void answers_in_time(struct call *call, struct stage *stage)
 {
-    struct waiting waiting = {.stage = stage};
+    struct wait_result result = {.stage = stage};
     struct fiber_group group = {0};
     PaymentService__StandardResponse *response = 0;
 
     order_validated(call, "o1", 3000, "");
     as_ann(call);
-    EXPECT_OK(fiber_group_start(call, &group, pays_slowly, &waiting));
+    EXPECT_OK(fiber_group_start(call, &group, pays_slowly, &result));
     while (charges_of(call, stage, "o1", NULL) == 0) EXPECT_OK(fiber_sleep(call, 1000));
     pass(call, 9);
     fiber_group_wait(call, &group);
-    EXPECT_OK(waiting.status);
-    EXPECT(waiting.response && waiting.response->status_code == 202);
-    EXPECT(waiting.response && strcmp(waiting.response->payment->status, "processing") == 0);
+    EXPECT_OK(result.status);
+    EXPECT(result.response && result.response->status_code == 202);
+    EXPECT(result.response && strcmp(result.response->payment->status, "processing") == 0);
     EXPECT_REFUSED(pay(call, stage, "o1", "pm_test_timeout", with_key(call, "k"), &response),
                    ABORTED, IDEMPOTENCY_KEY_RUNNING);
     pass(call, 2);

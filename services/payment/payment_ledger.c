@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The postings. Assets are debited when they grow, what we owe and earn is credited:
  *
- *     authorize   provider:held        to customer:promised    all that is authorized
- *     capture     customer:promised    to provider:held        what is held no longer, and
- *                 provider:receivable  to sales                as much earned
+ *     authorize   provider:held        to customer:promised    the authorized amount
+ *     capture     customer:promised    to provider:held        the captured amount, no longer held
+ *                 provider:receivable  to sales                the same amount, earned
  *     release     customer:promised    to provider:held        what was not captured
- *     void        customer:promised    to provider:held        all that was authorized
+ *     void        customer:promised    to provider:held        the authorized amount
  *     refund      refunds              to provider:receivable
  *
- * So a payment's balance of provider:held is what the provider holds for it now, that of
- * provider:receivable what it owes us. */
+ * So a payment's balance of provider:held is what the provider holds for it at present, and that of
+ * provider:receivable is what the provider owes us. */
 #include "services/payment/payment.h"
 
 static void add(struct payment_posting *posting, const char *debit, const char *credit,

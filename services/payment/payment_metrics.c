@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The metrics of payments, with their series cached. */
 #include "services/payment/payment_metrics.h"
 
 #include <stdatomic.h>
@@ -7,24 +8,23 @@
 #include "observe/metrics.h"
 
 static struct metric transitions = METRIC_COUNTER("argosy_payment_transitions_total",
-                                                  "Payments that went from one state to another.",
-                                                  "from", "to");
+                                                  "Changes of payments' states.", "from", "to");
 static struct metric attempts = METRIC_COUNTER("argosy_payment_attempts_total",
-                                               "Calls of the payment provider, by what came back.",
+                                               "Calls of the payment provider, by outcome.",
                                                "operation", "outcome");
 static struct metric durations = METRIC_DURATION(
-    "argosy_payment_attempt_seconds", "Time that the payment provider took.", "operation");
+    "argosy_payment_attempt_seconds", "Duration of one call of the payment provider.", "operation");
 static struct metric money = METRIC_COUNTER("argosy_payment_money_minor_total",
                                             "Money moved, in minor units.", "kind", "currency");
 static struct metric waiting = METRIC_GAUGE("argosy_payment_operations",
                                             "Operations that the provider has not answered yet.");
 
 static struct metric webhooks = METRIC_COUNTER(
-    "argosy_payment_webhooks_total", "Signed webhooks, by whether they tell of a payment of ours.",
+    "argosy_payment_webhooks_total", "Signed webhooks, by whether they are about our payments.",
     "outcome");
 
-/* Looking a series up takes a lock, so the few of the transitions are kept; two threads that look
- * at once find the same. */
+/* Looking up a series takes a lock, so the few of the transitions are cached; two threads that look
+ * at the same time find the same one. */
 static struct metric_series *transition(enum payment_state from, enum payment_state to)
 {
     static _Atomic(struct metric_series *) known[PAYMENT_STATE_COUNT][PAYMENT_STATE_COUNT];
@@ -36,7 +36,7 @@ static struct metric_series *transition(enum payment_state from, enum payment_st
     return series;
 }
 
-/* Likewise; a thread mostly sees one currency. */
+/* Caches the last series, because a thread mostly sees one currency. */
 static void count_money(const char *cause, const char *currency, int64_t amount_minor)
 {
     static const char *const causes[] = {"authorize", "capture", "release", "void", "refund"};

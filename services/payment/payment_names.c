@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A payment's names, and what may be asked of it without changing it. */
+/* The names of a payment's states and operations, and questions that do not change it. */
 #include <string.h>
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations in the embedded store: which are under way, and who may try them when. */
+/* Operations in SQLite: which are in progress, and the leases under which they are attempted. */
 #include "reasons.pb-c.h"
 #include "services/payment/payment_store_sqlite.h"
 
@@ -28,15 +28,15 @@ struct status payment_sqlite_find_operation(struct call *call, struct payment_st
     return status_ok();
 }
 
-struct postponing {
+struct postpone_job {
     const struct payment_operation *operation;
     const char *reference;
 };
 
 static struct status postpone_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct postponing *postponing = data;
-    const struct payment_operation *operation = postponing->operation;
+    const struct postpone_job *job = data;
+    const struct payment_operation *operation = job->operation;
     struct status st;
     int changes;
 
@@ -45,49 +45,49 @@ static struct status postpone_job(const struct call *call, struct sqlite_tx *tx,
         "UPDATE operations SET attempts = ?, processing = ?, next_us = ? WHERE operation_id = ?",
         "iilt", operation->attempts, (int)operation->processing, operation->next_us,
         operation->operation_id);
-    if (failed(st) || changes == 0 || !postponing->reference[0]) return st;
+    if (failed(st) || changes == 0 || !job->reference[0]) return st;
     return sqlite_exec(tx, 0, "UPDATE payments SET reference = ? WHERE payment_id = ?", "tt",
-                       postponing->reference, operation->payment_id);
+                       job->reference, operation->payment_id);
 }
 
 struct status payment_sqlite_postpone(struct call *call, struct payment_store *port,
                                       const struct payment_operation *operation,
                                       const char *reference)
 {
-    struct postponing *job = arena_new(call->arena, struct postponing);
+    struct postpone_job *job = arena_new(call->arena, struct postpone_job);
 
-    *job = (struct postponing){operation, reference};
+    *job = (struct postpone_job){operation, reference};
     return sqlite_write(call, payment_db(port), postpone_job, job);
 }
 
-struct hastening {
+struct hasten_job {
     const char *payment_id;
     int64_t now_us;
 };
 
 static struct status hasten_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    const struct hastening *hastening = data;
+    const struct hasten_job *job = data;
 
-    if (!hastening->payment_id)
+    if (!job->payment_id)
         return sqlite_exec(tx, 0, "UPDATE operations SET next_us = ?1 WHERE next_us > ?1", "l",
-                           hastening->now_us);
+                           job->now_us);
     return sqlite_exec(tx, 0,
                        "UPDATE operations SET next_us = ? WHERE payment ="
                        " (SELECT payment FROM payments WHERE payment_id = ?)",
-                       "lt", hastening->now_us, hastening->payment_id);
+                       "lt", job->now_us, job->payment_id);
 }
 
 struct status payment_sqlite_hasten(struct call *call, struct payment_store *port,
                                     const char *payment_id, int64_t now_us)
 {
-    struct hastening *job = arena_new(call->arena, struct hastening);
+    struct hasten_job *job = arena_new(call->arena, struct hasten_job);
 
-    *job = (struct hastening){payment_id, now_us};
+    *job = (struct hasten_job){payment_id, now_us};
     return sqlite_write(call, payment_db(port), hasten_job, job);
 }
 
-struct claiming {
+struct claim_job {
     int64_t now_us, until_us;
     size_t max;
     const char **ids;
@@ -96,27 +96,27 @@ struct claiming {
 
 static struct status claim_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct claiming *claiming = data;
+    struct claim_job *job = data;
     struct sqlite_rows rows;
     struct status st;
 
-    claiming->count = 0;
-    claiming->ids = arena_array(call->arena, const char *, claiming->max);
+    job->count = 0;
+    job->ids = arena_array(call->arena, const char *, job->max);
     st = sqlite_query(tx, &rows,
                       "SELECT operation_id FROM operations WHERE next_us <= ? ORDER BY next_us"
                       " LIMIT ?",
-                      "ll", claiming->now_us, (int64_t)claiming->max);
+                      "ll", job->now_us, (int64_t)job->max);
     if (failed(st)) return st;
-    while (sqlite_next(&rows)) claiming->ids[claiming->count++] = sqlite_column_text(&rows, 0);
+    while (sqlite_next(&rows)) job->ids[job->count++] = sqlite_column_text(&rows, 0);
     st = rows.status;
-    for (size_t i = 0; i < claiming->count && !failed(st); i++)
+    for (size_t i = 0; i < job->count && !failed(st); i++)
         st = sqlite_exec(tx, 0, "UPDATE operations SET next_us = ? WHERE operation_id = ?", "lt",
-                         claiming->until_us, claiming->ids[i]);
+                         job->until_us, job->ids[i]);
     return st;
 }
 
-/* Is there anything to claim? Asked of the shard's own connection, so that idling writes nothing.
- */
+/* Is there anything to claim? Reads on the shard's own connection, so that an idle process writes
+ * nothing. */
 static struct status any_due(struct call *call, struct payment_store *port, int64_t now_us,
                              bool *ret_due)
 {
@@ -135,11 +135,11 @@ struct status payment_sqlite_claim(struct call *call, struct payment_store *port
                                    int64_t until_us, size_t max, const char ***ret_operation_ids,
                                    size_t *ret_count)
 {
-    struct claiming *job = arena_new(call->arena, struct claiming);
+    struct claim_job *job = arena_new(call->arena, struct claim_job);
     struct status st;
     bool due;
 
-    *job = (struct claiming){.now_us = now_us, .until_us = until_us, .max = max};
+    *job = (struct claim_job){.now_us = now_us, .until_us = until_us, .max = max};
     st = any_due(call, port, now_us, &due);
     if (!failed(st) && due) st = sqlite_write(call, payment_db(port), claim_job, job);
     if (failed(st)) return st;

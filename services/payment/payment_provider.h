@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A payment provider, as the payment service sees it: who moves the money. An adapter fills the
- * table (payment_provider_bank.c calls the bank service, payment_provider_stripe.c calls Stripe).
+/* The port of a payment provider, which moves the money. An adapter fills the table:
+ * payment_provider_bank.c calls the bank service, payment_provider_stripe.c calls Stripe.
  *
- * Every call carries an idempotency key: whoever asks again with the same key gets what came of the
- * first call, so a call whose answer was lost is simply made again. An adapter answers
- *   - OK: the provider has answered, also when it says no; `outcome` says what;
- *   - INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION: it did not and will not happen, under this
- *     key;
- *   - anything else: nobody knows whether it happened; to be asked again with the same key.
- * INTERNAL needs people (a secret key that is wrong), and is logged. */
+ * Every call carries an idempotency key: repeating it with the same key gets the first call's
+ * result, so a call whose answer was lost is simply repeated. An adapter answers
+ *   - OK: the provider has answered, even if it declined; `outcome` says what;
+ *   - INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION: the call had no effect and will have none
+ *     under this key;
+ *   - anything else: the outcome is unknown; retry with the same key.
+ * INTERNAL needs people (for a wrong secret key, say), and is logged. */
 #ifndef SERVICES_PAYMENT_PAYMENT_PROVIDER_H
 #define SERVICES_PAYMENT_PAYMENT_PROVIDER_H
 
@@ -21,26 +21,26 @@ enum provider_outcome {
     PROVIDER_CAPTURED,
     PROVIDER_VOIDED,
     PROVIDER_REFUNDED,
-    PROVIDER_PROCESSING, /* the provider itself does not know yet; asked again later */
+    PROVIDER_PROCESSING, /* the provider itself does not know yet; look again later */
 };
 
 struct provider_request {
     const char *idempotency_key;
     const char *payment_id; /* ours, for its records */
     const char *order_id;
-    const char *reference;      /* the provider's own id of it; "" before the first answer */
-    const char *payment_method; /* of authorize: the token */
-    int64_t amount_minor;       /* of authorize, capture, refund */
+    const char *reference;      /* the provider's own id; "" before the first answer */
+    const char *payment_method; /* for authorize: the token */
+    int64_t amount_minor;       /* for authorize, capture, refund */
     const char *currency;
-    int64_t begun_us; /* since when it is asked for under this key: providers forget keys; 0: now */
+    int64_t begun_us; /* when the key was first used, as providers forget keys; 0: now */
 };
 
 struct provider_answer {
     enum provider_outcome outcome;
     const char *reference;    /* arena */
-    const char *decline_code; /* of a decline: "card_declined"; "" */
-    const char *message;      /* of a decline, for people; "" */
-    /* Of requires_action: lets the customer's browser go on; NULL or "": it needs nothing. */
+    const char *decline_code; /* of a decline: "card_declined", or "" */
+    const char *message;      /* of a decline, for people, or "" */
+    /* Of requires_action: with it the customer's browser continues; NULL or "": not needed. */
     const char *client_secret;
     const char *refund; /* of a refund: the provider's own id of it; NULL or "": it gives none */
 };
@@ -48,7 +48,7 @@ struct provider_answer {
 /* A payment as the provider has it, for reconciliation. */
 struct provider_charge {
     const char *reference;
-    const char *order_id; /* "": another application's, on the same account */
+    const char *order_id; /* "": of another application on the same account */
     const char *status;   /* authorized, requires_action, declined, captured, voided, processing */
     int64_t amount_minor, captured_minor, refunded_minor;
     const char *currency;
@@ -63,12 +63,12 @@ struct provider_refund {
     bool has_failed; /* the customer does not get it */
 };
 
-/* What a webhook says. */
+/* A webhook. */
 struct provider_event {
     const char *event_id;  /* for deduplication */
-    const char *reference; /* of the payment */
-    const char *type;      /* the provider's own name of it */
-    bool known;            /* false: nothing to do with it */
+    const char *reference; /* the payment's */
+    const char *type;      /* the provider's own name */
+    bool known;            /* false: of a type that is ignored */
 };
 
 struct payment_provider {
@@ -94,8 +94,9 @@ struct payment_provider {
     /* One payment by its reference. NOT_FOUND (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct payment_provider *provider,
                           const char *reference, struct provider_charge *ret_charge);
-    /* Pages of all payments in the provider's own order (Stripe has the newest first); `after` is
-     * the last one's reference, "" for the first page; fewer than `max` at the end. */
+    /* All payments, in pages, in the provider's own sequence (Stripe's newest come first). `after`
+     * is the previous page's last reference, "" for the first page; the last page has fewer than
+     * `max`. */
     struct status (*list)(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count);
 
@@ -105,13 +106,13 @@ struct payment_provider {
                                   const struct provider_charge *charge, size_t max,
                                   struct provider_refund **ret_refunds, size_t *ret_count);
 
-    /* What came of authorize under this key. NOT_FOUND (CHARGE_NOT_FOUND): nothing, and nothing
-     * will if it is not asked again. NULL: the provider can't say. */
+    /* The result of authorize under this key. NOT_FOUND (CHARGE_NOT_FOUND): it had no effect, and
+     * will have none unless it is called again. NULL: the provider can't say. */
     struct status (*find_by_key)(struct call *call, struct payment_provider *provider,
                                  const char *idempotency_key, struct provider_charge *ret_charge);
 
     /* Checks a webhook's signature over its bytes and reads it. UNAUTHENTICATED
-     * (WEBHOOK_SIGNATURE). NULL: the provider sends none. */
+     * (WEBHOOK_SIGNATURE). NULL: the provider sends no webhooks. */
     struct status (*read_webhook)(const struct call *call, struct payment_provider *provider,
                                   struct str signature, struct str body,
                                   struct provider_event *ret_event);

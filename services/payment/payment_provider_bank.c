@@ -16,7 +16,7 @@ static struct rpc_channel *bank_of(struct payment_provider *provider)
     return ((struct test_provider *)provider)->bank;
 }
 
-/* The bank refuses with these what it never will do; whatever else fails, nobody knows. */
+/* With these codes the bank refuses for good; after any other failure the outcome is unknown. */
 static struct status translate(struct status st)
 {
     switch (st.code) {

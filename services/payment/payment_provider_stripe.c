@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stripe as a payment provider: each of our payments is a PaymentIntent that is captured by hand.
+/* Stripe as a payment provider: each of our payments is a PaymentIntent with manual capture.
  *
  *     authorize   POST /v1/payment_intents, confirmed at once     requires_capture, requires_action
- *     confirm     asks how it is, after the customer has acted; confirms what waits for it
+ *     confirm     reads the state after the customer has acted; confirms if still needed
  *     capture     POST /v1/payment_intents/ID/capture             succeeded
  *     void        POST /v1/payment_intents/ID/cancel              canceled
  *     refund      POST /v1/refunds                                succeeded, pending
  *
- * Stripe keeps the first answer of an idempotency key and gives it again for as long as it knows
- * the key, so for what was still processing then we ask how it is now. It knows a key for a day at
- * least: what is older is looked for instead, or it would be done once more. */
+ * Stripe repeats the first answer to an idempotency key as long as it knows the key, so for a
+ * payment that was processing then, the present state is read. It knows a key for at least a day:
+ * an older operation is looked up instead, or it would take effect a second time. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "reasons.pb-c.h"
@@ -18,7 +18,7 @@
 /* Stripe's limit of a page. */
 enum { PAGE_MAX = 100 };
 
-/* A key that is older may be forgotten soon. */
+/* An older key may soon be forgotten. */
 #define KEY_KEPT_US (20 * 3600 * INT64_C(1000000))
 /* How far Stripe's search may be behind; an hour in bad times. */
 #define SEARCH_LAG_US (2 * 3600 * INT64_C(1000000))
@@ -73,8 +73,9 @@ static struct status outcome_of(struct arena *arena, const struct stripe_intent 
         };
         return status_ok();
     }
-    return status_printf(arena, STATUS_INTERNAL, 0, "Stripe has the payment %s in a state \"%s\"",
-                         intent->id, intent->status);
+    return status_printf(arena, STATUS_INTERNAL, 0,
+                         "Stripe's payment %s has the unknown state \"%s\"", intent->id,
+                         intent->status);
 }
 
 static void declined(const struct stripe_answer *answer, const char *reference,
@@ -117,8 +118,8 @@ static char *upper(struct arena *arena, const char *text)
     return copy;
 }
 
-/* What was given back of what was captured. Stripe counts what it never took, too: the rest of an
- * authorization of which a part was captured, and all of one that was let go. */
+/* The refunded part of the captured amount. Stripe also counts as refunded what it never took: the
+ * rest after a partial capture, and all of a voided authorization. */
 static int64_t refunded_of(const struct stripe_intent *intent)
 {
     if (strcmp(intent->status, "succeeded") != 0 || intent->refunded < intent->released) return 0;
@@ -140,8 +141,8 @@ static struct status make_charge(struct arena *arena, const struct stripe_intent
         !stripe_amount_to_minor(charge.currency, intent->received, &charge.captured_minor) ||
         !stripe_amount_to_minor(charge.currency, refunded_of(intent), &charge.refunded_minor))
         return status_printf(arena, STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
-                             "Stripe's payment %s is in amounts of %s that we never ask for: it is "
-                             "another application's",
+                             "Stripe's payment %s has an amount of %s that we never request; it "
+                             "belongs to another application",
                              intent->id, charge.currency);
     *ret_charge = charge;
     return status_ok();
@@ -163,7 +164,7 @@ static struct status get_intent(struct call *call, const struct stripe *stripe,
     return st;
 }
 
-/* Makes a request that answers a payment. */
+/* Sends a request whose answer is a payment. */
 static struct status post_intent(struct call *call, const struct stripe *stripe,
                                  const struct provider_request *request,
                                  const struct stripe_request *post,
@@ -188,11 +189,11 @@ static struct status check_reference(const char *reference)
 {
     if (reference[0]) return status_ok();
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
-                       "Stripe has not heard of this payment yet");
+                       "Stripe does not know this payment yet");
 }
 
-/* Is the payment in the state that was asked for already? Perhaps it was done under a key that
- * Stripe has forgotten since, or by Stripe itself, who lets an authorization go after a week. */
+/* Does the payment already have the requested state? It may come from a call whose key Stripe has
+ * forgotten since, or from Stripe itself, which voids an authorization after a week. */
 static bool is_done(struct call *call, const struct stripe *stripe,
                     const struct provider_request *request, enum provider_outcome wanted,
                     struct provider_answer *ret_answer)
@@ -206,7 +207,7 @@ static bool is_done(struct call *call, const struct stripe *stripe,
            (wanted != PROVIDER_CAPTURED || charge.captured_minor == request->amount_minor);
 }
 
-/* The payment's state, or Stripe's idea of the request, does not allow it. */
+/* Was the request refused for good, because of the payment's state or as invalid? */
 static bool is_refused(struct status st)
 {
     return st.code == STATUS_FAILED_PRECONDITION || st.code == STATUS_INVALID_ARGUMENT;
@@ -220,7 +221,8 @@ static struct status put_amount(const struct call *call, const struct provider_r
     if (!stripe_amount_from_minor(request->currency, request->amount_minor, &amount))
         return status_printf(call->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__PRICE_TOO_PRECISE,
-                             "Stripe cannot take %lld minor units of %s",
+                             "Stripe cannot express %lld minor units of %s; its amounts of this "
+                             "currency are coarser",
                              (long long)request->amount_minor, request->currency);
     stripe_form_add_number(form, name, amount);
     return status_ok();
@@ -257,12 +259,12 @@ static struct status search_intent(struct call *call, const struct stripe *strip
     if (count > 0) return st;
     if (age_us(request) < KEY_KEPT_US + SEARCH_LAG_US)
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                           "Stripe may not have found the payment yet");
+                           "Stripe's search may not have the payment yet");
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
-                       "Stripe has never heard of this payment");
+                       "Stripe does not know this payment");
 }
 
-/* What has become of a payment whose key may be forgotten: it is asked for no more. */
+/* Looks up a payment whose key may be forgotten, instead of requesting it again. */
 static struct status find_old_intent(struct call *call, const struct stripe *stripe,
                                      const struct provider_request *request,
                                      struct provider_answer *ret_answer)
@@ -300,7 +302,7 @@ static struct status authorize(struct call *call, struct payment_provider *provi
     return post_intent(call, stripe_of(provider), request, &post, ret_answer);
 }
 
-/* The customer acts at Stripe itself, and mostly nothing is left to do. */
+/* The customer acts at Stripe itself, so mostly nothing is left to do. */
 static struct status confirm(struct call *call, struct payment_provider *provider,
                              const struct provider_request *request,
                              struct provider_answer *ret_answer)
@@ -363,7 +365,7 @@ static struct status void_(struct call *call, struct payment_provider *provider,
 
 /* ---- refunds ---- */
 
-/* How a refund is now, that was pending when its key was first used. */
+/* Reads the present state of a refund that was pending when its key was first used. */
 static struct status get_refund(struct call *call, const struct stripe *stripe, const char *id,
                                 struct stripe_refund *ret_refund)
 {
@@ -405,7 +407,7 @@ static struct status get_refunds(struct call *call, const struct stripe *stripe,
     return st;
 }
 
-/* A refund whose key may be forgotten; its id is "" if Stripe has not made it. */
+/* Looks up a refund whose key may be forgotten; its id is "" if Stripe has none. */
 static struct status find_old_refund(struct call *call, const struct stripe *stripe,
                                      const struct provider_request *request,
                                      struct stripe_refund *ret_refund)
@@ -422,10 +424,10 @@ static struct status find_old_refund(struct call *call, const struct stripe *str
     }
     if (count < (size_t)PAGE_MAX) return st;
     return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                       "the payment has too many refunds to find one");
+                       "the payment has too many refunds to find this one; look it up at Stripe");
 }
 
-/* Makes it; its id is "" if Stripe refuses, which is the answer then. */
+/* Requests a refund; its id is "" if Stripe refuses it, and then the refusal is the answer. */
 static struct status post_refund(struct call *call, const struct stripe *stripe,
                                  const struct provider_request *request,
                                  struct stripe_refund *ret_refund,
@@ -491,8 +493,9 @@ static struct status find(struct call *call, struct payment_provider *provider,
     return make_charge(call->arena, &intent, ret_charge);
 }
 
-/* What is pending counts as given back, as in Stripe's own sums. An amount that we could not have
- * asked for leaves the refund out, and the sums differ: that is for people to look into. */
+/* Lists the refunds. A pending one counts as refunded, as in Stripe's own sums. A refund of an
+ * amount that we could not have requested is left out; then the sums differ, and people must look
+ * into it. */
 static struct status list_refunds(struct call *call, struct payment_provider *provider,
                                   const struct provider_charge *charge, size_t max,
                                   struct provider_refund **ret_refunds, size_t *ret_count)
@@ -526,7 +529,7 @@ static struct status list_refunds(struct call *call, struct payment_provider *pr
     return st;
 }
 
-/* The page behind `after`; at most PAGE_MAX. */
+/* Reads the page after `after`, of at most PAGE_MAX. */
 static struct status get_page(struct call *call, const struct stripe *stripe, const char *after,
                               size_t max, struct stripe_intent *intents, size_t *ret_count)
 {
@@ -544,7 +547,7 @@ static struct status get_page(struct call *call, const struct stripe *stripe, co
     return st;
 }
 
-/* What another application has on the same account is kept by its reference alone: of no order. */
+/* A payment of another application on the same account gets its reference alone, and no order. */
 static void keep_charge(struct arena *arena, const struct stripe_intent *intent,
                         struct provider_charge *ret_charge)
 {
@@ -553,7 +556,7 @@ static void keep_charge(struct arena *arena, const struct stripe_intent *intent,
         .reference = intent->id, .order_id = "", .status = "", .currency = "", .client_secret = ""};
 }
 
-/* Newest first, as Stripe has them. */
+/* Lists payments newest first, as Stripe does. */
 static struct status list(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count)
 {
@@ -631,7 +634,7 @@ struct status payment_provider_stripe(const struct service_context *context,
     stripe->webhook_tolerance_s = config_duration_ms(config, "STRIPE_WEBHOOK_TOLERANCE") / 1000;
     if (!stripe->key[0])
         return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
-                           "PAYMENT_PROVIDER=stripe needs STRIPE_API_KEY");
+                           "PAYMENT_PROVIDER=stripe needs STRIPE_API_KEY; set it");
     st = https_client_new(context->arena, context->shards, NULL, &stripe->client);
     if (failed(st)) return st;
     *ret_provider = &stripe->provider;

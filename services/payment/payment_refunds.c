@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which refund differs from what the provider has. */
+/* Finds the first refund that differs from the provider's. */
 #include "services/payment/payment_refunds.h"
 
 #include <string.h>
 
-/* By the key that it was asked for with, which is its id; or by the provider's id of it. */
+/* Finds our refund by the idempotency key of its request, which is its id, or by the provider's
+ * id. */
 static const struct payment_refund *find_ours(const struct payment_refunds *refunds,
                                               const struct provider_refund *theirs)
 {
@@ -16,7 +17,7 @@ static const struct payment_refund *find_ours(const struct payment_refunds *refu
     return 0;
 }
 
-/* What was refunded at the provider's own desk before such refunds had rows. */
+/* The sum of refunds made in the provider's own dashboard before such refunds had rows. */
 static int64_t without_rows(const struct payment *payment, const struct payment_refunds *refunds)
 {
     int64_t rest_minor = payment->refunded_minor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refunds as we have them, and as the provider has them. Plain values, no I/O. */
+/* Compares our refunds with the provider's. Plain values, no I/O. */
 #ifndef SERVICES_PAYMENT_PAYMENT_REFUNDS_H
 #define SERVICES_PAYMENT_PAYMENT_REFUNDS_H
 
@@ -14,17 +14,17 @@ struct payment_refunds {
     size_t their_count;
 };
 
-/* What brings our books to the provider's, of one refund. */
+/* The correction of our books for one refund. */
 struct payment_correction {
     enum payment_step step; /* PAYMENT_GOT_REFUNDED or PAYMENT_GOT_REFUND_REVERSED */
-    int64_t amount_minor;   /* 0: nothing is to be corrected */
-    const char *refund_id;  /* ours; NULL: it was made at the provider's own desk, and has no row */
+    int64_t amount_minor;   /* 0: there is nothing to correct */
+    const char *refund_id;  /* ours; NULL: made in the provider's own dashboard, without a row */
     const char *reference;  /* the provider's */
 };
 
-/* The first refund that the provider has, of whose end we know another one: one that has failed
- * after it had succeeded, or that was made and we don't know of. *ret_correction: which, or an
- * amount of 0. The payment is captured, and no refund of it is under way. */
+/* Finds the first of the provider's refunds whose outcome differs from ours: one that failed after
+ * it had succeeded, or one that succeeded and we don't know of. The amount of *ret_correction is 0
+ * if there is none. The payment must be captured, with no refund in progress. */
 void payment_compare_refunds(const struct payment *payment, const struct payment_refunds *refunds,
                              struct payment_correction *ret_correction);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which refund differs from what the provider has. */
+/* Which refund differs from the provider's. */
 #include "services/payment/payment_refunds.h"
 
 #include "base/test.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Fills the payment service's answers, and turns stored failures into errors. */
 #include "services/payment/payment_reply.h"
 
 #include "rpc/rpc_status.h"
@@ -121,13 +122,13 @@ void payment_reply_processing(struct arena *arena, const struct payment *payment
                               const struct payment_operation *operation,
                               PaymentService__StandardResponse *response)
 {
-    payment_reply(arena, payment, HTTP_ACCEPTED, "the provider has not answered yet; ask again",
-                  response);
+    payment_reply(arena, payment, HTTP_ACCEPTED,
+                  "the provider has not answered yet; look at the payment again later", response);
     if (operation->kind == PAYMENT_REFUND) reply_refund(arena, operation, "processing", response);
     response->status_code = HTTP_ACCEPTED;
 }
 
-/* The code of a kept failure, by the status that it has over HTTP. */
+/* The gRPC code of a stored failure, from its HTTP status. */
 static enum status_code code_of(int status_code)
 {
     switch (status_code) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Payments as messages. A response can say that a request failed (success false), so that it can be
- * kept under the request's key; on its way out it becomes an error. */
+/* Payments as messages. A response may also stand for a failed request (success false), so that it
+ * can be stored under the request's key; on its way out it becomes an error. */
 #ifndef SERVICES_PAYMENT_PAYMENT_REPLY_H
 #define SERVICES_PAYMENT_PAYMENT_REPLY_H
 
@@ -15,18 +15,17 @@ PaymentService__Payment *payment_message(struct arena *arena, const struct payme
 void payment_reply(struct arena *arena, const struct payment *payment, int status_code,
                    const char *message, PaymentService__StandardResponse *response);
 
-/* What came of an operation that was asked for: the payment as it is now, or the refund, or why it
- * failed. */
+/* Answers a requested operation: with the payment as it is now, the refund, or why it failed. */
 void payment_reply_operation(struct arena *arena, const struct payment *payment,
                              const struct payment_operation *operation, struct status refusal,
                              PaymentService__StandardResponse *response);
 
-/* It goes on: 202. */
+/* Answers 202: the operation goes on. */
 void payment_reply_processing(struct arena *arena, const struct payment *payment,
                               const struct payment_operation *operation,
                               PaymentService__StandardResponse *response);
 
-/* OK, or the error that the response stands for. */
+/* OK, or the error for which the response stands. */
 struct status payment_reply_status(struct call *call,
                                    const PaymentService__StandardResponse *response);
 

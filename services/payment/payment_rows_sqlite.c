@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of the embedded store: payments, operations, refunds, postings. */
+/* Reads and writes the SQLite rows of payments, operations, refunds and postings. */
 #include "services/payment/payment_store_sqlite.h"
 
 /* ---- payments ---- */
@@ -152,8 +152,8 @@ struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
         found->reference);
 }
 
-/* By its id; or the newest of this amount, from before ids were kept: one that was made at the
- * provider's own desk then has no row. */
+/* Marks the refund as failed: by its id, or else the newest of this amount, from before ids were
+ * stored, when refunds made in the provider's own dashboard had no rows. */
 struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
                                      const struct payment_write *write)
 {
@@ -170,7 +170,8 @@ struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
 
 /* ---- postings ---- */
 
-/* The entries find their posting as the row that was inserted last: theirs have no rowid. */
+/* The entries refer to the row that was inserted last, the posting, because they have no rowids
+ * themselves. */
 struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/payment.proto. */
+/* The handlers of the payment service, in the order of proto/payment.proto. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +9,8 @@
 #include "services/payment/payment_service.h"
 
 enum { PAGE_DEFAULT = 50, US_PER_MS = 1000 };
-/* How often, and how long between, for what is on its way: two seconds. */
+/* How often and with which pauses to look for something that is on its way: two seconds in
+ * total. */
 enum { NEW_ORDER_TRIES = 40, NEW_ORDER_PAUSE_US = 50 * 1000 };
 enum { BUSY_TRIES = 100, BUSY_PAUSE_US = 20 * 1000 };
 #define ADMINS "admin superAdmin"
@@ -27,14 +28,14 @@ static bool is_customer(const struct payment *payment, const struct user *user)
     return str_equal_nocase(str_of(payment->user_id), str_of(user->email));
 }
 
-/* The order's customer, or an admin. */
+/* May the user pay? The order's customer and admins may. */
 static struct status check_pays(const struct payment *payment, const struct user *user)
 {
     if (user_has_role(user, ADMINS) || is_customer(payment, user)) return status_ok();
     return not_yours();
 }
 
-/* They, or a seller of some of it. */
+/* May the user read the payment? The same, and every seller of the order's products may. */
 static struct status check_sees(const struct payment *payment, const struct user *user)
 {
     if (user_has_role(user, "seller") && payment_is_seller(payment, user->email))
@@ -42,7 +43,7 @@ static struct status check_sees(const struct payment *payment, const struct user
     return check_pays(payment, user);
 }
 
-/* The seller of all of it, or an admin. */
+/* May the user capture and refund? The seller of all the order's products and admins may. */
 static struct status check_sells(const struct payment *payment, const struct user *user)
 {
     if (user_has_role(user, ADMINS) || payment_is_only_seller(payment, user->email))
@@ -50,7 +51,7 @@ static struct status check_sells(const struct payment *payment, const struct use
     return not_yours();
 }
 
-/* What the customer needs to confirm is for nobody else. */
+/* Shows the client secret to the order's customer alone. */
 static void show_secret(const struct payment *payment, const struct user *user,
                         PaymentService__Payment *message)
 {
@@ -58,57 +59,57 @@ static void show_secret(const struct payment *payment, const struct user *user,
         message->client_secret = (char *)payment->client_secret;
 }
 
-/* ---- asking for an operation ---- */
+/* ---- requesting an operation ---- */
 
-/* What a request asks of a payment. */
-struct asking {
+/* A request for a step of a payment. */
+struct demand {
     struct payment_service *service;
     enum payment_step step;
     struct payment_input input;
     const char *method, *note;
     struct change_request once;
     const char *asker;
-    const char *payer; /* whose failed tries count; NULL: nobody's */
+    const char *payer; /* the customer whose failed attempts count; NULL: none */
     PaymentService__StandardResponse *response;
 };
 
-/* Without an operation there is nothing to wait for (an amount of 0): the answer is kept at once.
- */
+/* If no operation begins (an amount of 0), there is nothing to wait for, and the answer is stored
+ * at once. */
 static struct status apply(const struct call *call, struct payment *payment,
                            const struct payment_operation *operation, struct payment_write *write,
                            void *data)
 {
-    struct asking *asking = data;
+    struct demand *demand = data;
     struct status st;
 
-    st = payment_step(call, asking->service, payment, asking->step, &asking->input, write);
+    st = payment_step(call, demand->service, payment, demand->step, &demand->input, write);
     if (failed(st)) return st;
     if (write->begun.kind == PAYMENT_AUTHORIZE) {
-        st = payment_check_payer(call->arena, asking->service, write);
+        st = payment_check_payer(call->arena, demand->service, write);
         if (failed(st)) return st;
     }
     if (write->begun.kind != PAYMENT_NO_OPERATION) {
-        write->begun.method = asking->method;
-        write->begun.note = asking->note;
-        write->begun.scope = asking->asker;
-        write->begun.key = asking->once.idempotency.key;
+        write->begun.method = demand->method;
+        write->begun.note = demand->note;
+        write->begun.scope = demand->asker;
+        write->begun.key = demand->once.idempotency.key;
         return status_ok();
     }
-    bool created = asking->step == PAYMENT_ASK_AUTHORIZE;
-    payment_reply(call->arena, payment, created ? 201 : 200, "nothing was to be paid",
-                  asking->response);
-    write->record.answer = idempotency_answer(call->arena, &asking->response->base);
+    bool created = demand->step == PAYMENT_ASK_AUTHORIZE;
+    payment_reply(call->arena, payment, created ? 201 : 200, "there was nothing to pay",
+                  demand->response);
+    write->record.answer = idempotency_answer(call->arena, &demand->response->base);
     return status_ok();
 }
 
-/* Waits for what the provider says, or answers that it goes on. */
-static struct status wait_for_answer(struct call *call, struct asking *asking,
+/* Waits for the provider's answer, or answers 202 after a while. */
+static struct status wait_for_answer(struct call *call, struct demand *demand,
                                      struct payment_waiter *waiter,
                                      const struct payment_outcome *outcome)
 {
-    PaymentService__StandardResponse *response = asking->response;
-    int64_t timeout_ms = asking->service->policy.answer_within_ms;
-    /* A caller who waits less long gets its answer in time too. */
+    PaymentService__StandardResponse *response = demand->response;
+    int64_t timeout_ms = demand->service->policy.answer_within_ms;
+    /* Answer before the caller's own deadline. */
     int64_t left_ms = call_remaining_us(call) / US_PER_MS * 9 / 10;
     struct status st;
 
@@ -126,12 +127,12 @@ static struct status wait_for_answer(struct call *call, struct asking *asking,
     return payment_reply_status(call, response);
 }
 
-/* Answers are kept without the secret: it is read anew, and only while it is of use. */
+/* Adds the client secret, which stored answers do not contain, while it is still needed. */
 static struct status add_secret(struct call *call, const struct user *user,
-                                const struct asking *asking)
+                                const struct demand *demand)
 {
-    const PaymentService__StandardResponse *response = asking->response;
-    struct payment_store *store = asking->service->store;
+    const PaymentService__StandardResponse *response = demand->response;
+    struct payment_store *store = demand->service->store;
     struct payment payment;
 
     if (response->result_case != PAYMENT_SERVICE__STANDARD_RESPONSE__RESULT_PAYMENT ||
@@ -143,8 +144,8 @@ static struct status add_secret(struct call *call, const struct user *user,
     return status_ok();
 }
 
-/* A payment is busy for as long as its provider takes, mostly some milliseconds: who asks for a
- * refund right behind the delivery that captures need not ask again. */
+/* Retries while the payment is busy, which mostly lasts some milliseconds, so that a refund right
+ * after the capture of a delivery need not be repeated by the client. */
 static struct status change_soon(struct call *call, struct payment_service *service,
                                  const struct payment_change *change, struct payment_waiter *waiter,
                                  struct payment_outcome *ret_outcome)
@@ -157,52 +158,53 @@ static struct status change_soon(struct call *call, struct payment_service *serv
     }
 }
 
-/* Asks for a step of a payment: once a key, and answered as the first time when it comes again. */
+/* Requests a step of a payment, once for each key; a repeated request gets the first answer. */
 static struct status ask(struct call *call, const ProtobufCMessage *request,
-                         const struct user *user, const char *payment_id, struct asking *asking)
+                         const struct user *user, const char *payment_id, struct demand *demand)
 {
     struct payment_waiter *waiter = arena_new(call->arena, struct payment_waiter);
     struct payment_outcome outcome;
     struct status st;
 
-    st = idempotency_of_call(call, user, request, &asking->once.idempotency);
+    st = idempotency_of_call(call, user, request, &demand->once.idempotency);
     if (failed(st)) return st;
 
-    asking->asker = str_lower(call->arena, str_of(user->email));
+    demand->asker = str_lower(call->arena, str_of(user->email));
     waiter->arena = call->arena;
     struct payment_change change = {.payment_id = payment_id,
-                                    .cause = {.request = &asking->once},
+                                    .cause = {.request = &demand->once},
                                     .apply = apply,
-                                    .data = asking};
-    payment_count_payer(asking->service, asking->payer, &change);
-    st = change_soon(call, asking->service, &change, waiter, &outcome);
+                                    .data = demand};
+    payment_count_payer(demand->service, demand->payer, &change);
+    st = change_soon(call, demand->service, &change, waiter, &outcome);
     if (failed(st)) return st;
 
-    if (asking->once.replayed.data) {
-        st = idempotency_replay(call, asking->once.replayed, &asking->response->base);
-        if (!failed(st)) st = payment_reply_status(call, asking->response);
+    if (demand->once.replayed.data) {
+        st = idempotency_replay(call, demand->once.replayed, &demand->response->base);
+        if (!failed(st)) st = payment_reply_status(call, demand->response);
     } else if (outcome.write.begun.kind != PAYMENT_NO_OPERATION) {
-        st = wait_for_answer(call, asking, waiter, &outcome);
+        st = wait_for_answer(call, demand, waiter, &outcome);
     }
-    return failed(st) ? st : add_secret(call, user, asking);
+    return failed(st) ? st : add_secret(call, user, demand);
 }
 
-static struct asking *asking_new(struct call *call, enum payment_step step, int64_t amount_minor,
+static struct demand *demand_new(struct call *call, enum payment_step step, int64_t amount_minor,
                                  PaymentService__StandardResponse *response)
 {
-    struct asking *asking = arena_new(call->arena, struct asking);
+    struct demand *demand = arena_new(call->arena, struct demand);
 
-    asking->service = call_service(call);
-    asking->step = step;
-    asking->input.amount_minor = amount_minor;
-    asking->method = asking->note = "";
-    asking->response = response;
-    return asking;
+    demand->service = call_service(call);
+    demand->step = step;
+    demand->input.amount_minor = amount_minor;
+    demand->method = demand->note = "";
+    demand->response = response;
+    return demand;
 }
 
 /* ---- handlers ---- */
 
-/* The payment of an order that was validated this moment may still be on its way to us. */
+/* Finds an order's payment; for an order that was validated just now it may not exist yet, so this
+ * retries for a while. */
 static struct status find_soon(struct call *call, const char *order_id, struct payment *ret_payment)
 {
     struct payment_service *service = call_service(call);
@@ -216,7 +218,7 @@ static struct status find_soon(struct call *call, const char *order_id, struct p
     }
 }
 
-struct abandoning {
+struct abandonment {
     struct payment_service *service;
     struct payment_input input;
 };
@@ -225,57 +227,57 @@ static struct status apply_abandon(const struct call *call, struct payment *paym
                                    const struct payment_operation *operation,
                                    struct payment_write *write, void *data)
 {
-    struct abandoning *abandoning = data;
+    struct abandonment *abandonment = data;
 
     if (payment->state != PAYMENT_ACTION) return status_ok();
-    /* What is given up counts, and would be lost for a try that is not made. */
+    /* An abandoned attempt counts as failed, so check first whether another one is allowed. */
     write->of_payer.count++;
-    struct status st = payment_check_payer(call->arena, abandoning->service, write);
+    struct status st = payment_check_payer(call->arena, abandonment->service, write);
     if (failed(st)) return st;
-    return payment_step(call, abandoning->service, payment, PAYMENT_ASK_ABANDON, &abandoning->input,
-                        write);
+    return payment_step(call, abandonment->service, payment, PAYMENT_ASK_ABANDON,
+                        &abandonment->input, write);
 }
 
-/* Closes at the provider what the customer was asked to confirm and has given up. */
+/* Closes, at the provider, the attempt that the customer was asked to confirm and has abandoned. */
 static struct status abandon(struct call *call, struct payment_service *service,
                              const struct payment *payment)
 {
-    struct abandoning *abandoning = arena_new(call->arena, struct abandoning);
+    struct abandonment *abandonment = arena_new(call->arena, struct abandonment);
     struct payment_change change = {
-        .payment_id = payment->payment_id, .apply = apply_abandon, .data = abandoning};
+        .payment_id = payment->payment_id, .apply = apply_abandon, .data = abandonment};
     struct payment_outcome outcome;
 
-    abandoning->service = service;
+    abandonment->service = service;
     payment_count_payer(service, payment->user_id, &change);
     return payment_change_make(call, service, &change, 0, &outcome);
 }
 
-/* Authorizes with the request's method. While the customer is asked to confirm another one, that
- * one is given up first; but a request that was here before is answered as then. */
+/* Authorizes with the request's method. If the customer is being asked to confirm another one, that
+ * one is abandoned first. A repeated request gets its first answer instead. */
 static struct status authorize(struct call *call,
                                const PaymentService__CreatePaymentRequest *request,
                                const struct user *user, const char *payment_id,
-                               struct asking *asking)
+                               struct demand *demand)
 {
-    struct payment_service *service = asking->service;
+    struct payment_service *service = demand->service;
     struct payment payment;
     struct status st;
 
-    st = ask(call, &request->base, user, payment_id, asking);
+    st = ask(call, &request->base, user, payment_id, demand);
     if (st.reason != ARGOSY__REASON__PAYMENT_STATE) return st;
     struct status found = service->store->find(call, service->store, payment_id, &payment);
     if (failed(found)) return found;
     if (payment.state != PAYMENT_ACTION) return st;
 
     st = abandon(call, service, &payment);
-    return failed(st) ? st : ask(call, &request->base, user, payment_id, asking);
+    return failed(st) ? st : ask(call, &request->base, user, payment_id, demand);
 }
 
 static struct status create_payment(struct call *call,
                                     const PaymentService__CreatePaymentRequest *request,
                                     PaymentService__StandardResponse *response)
 {
-    struct asking *asking = asking_new(call, PAYMENT_ASK_AUTHORIZE, 0, response);
+    struct demand *demand = demand_new(call, PAYMENT_ASK_AUTHORIZE, 0, response);
     struct payment payment;
     struct user user;
     struct status st;
@@ -289,9 +291,9 @@ static struct status create_payment(struct call *call,
     st = check_pays(&payment, &user);
     if (failed(st)) return st;
 
-    asking->method = request->payment_method;
-    asking->payer = payment.user_id;
-    return authorize(call, request, &user, payment.payment_id, asking);
+    demand->method = request->payment_method;
+    demand->payer = payment.user_id;
+    return authorize(call, request, &user, payment.payment_id, demand);
 }
 
 static struct status reply_with_refunds(struct call *call, const struct payment *payment,
@@ -351,7 +353,7 @@ static void reply_page(struct call *call, const struct user *user, const struct 
     response->payments = page;
 }
 
-/* The payments of an order: one, or none yet. */
+/* Lists the payments of an order: one, or none yet. */
 static struct status list_of_order(struct call *call, const struct user *user, const char *order_id,
                                    PaymentService__StandardResponse *response)
 {
@@ -391,7 +393,7 @@ static struct status list_own(struct call *call, const struct user *user,
     if (failed(st)) return st;
     if (position.length > 0 && !str_to_i64(position, &before))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor is none of this list; begin without one");
+                           "the cursor does not belong to this list; begin again without one");
     st = service->store->list(call, service->store, user->email, &before, max, &payments, &count);
     if (failed(st)) return st;
     reply_page(call, user, payments, count, response);
@@ -416,9 +418,9 @@ static struct status list_payments(struct call *call,
     return list_own(call, &user, request, response);
 }
 
-/* Asks for a step of a payment that is there, if `check` allows it to the user. */
+/* Requests a step of an existing payment, if `check` allows it to the user. */
 static struct status ask_of(struct call *call, const ProtobufCMessage *request,
-                            const char *payment_id, struct asking *asking,
+                            const char *payment_id, struct demand *demand,
                             struct status (*check)(const struct payment *payment,
                                                    const struct user *user))
 {
@@ -436,7 +438,7 @@ static struct status ask_of(struct call *call, const ProtobufCMessage *request,
     st = check(&payment, &user);
     if (failed(st)) return st;
 
-    return ask(call, request, &user, payment_id, asking);
+    return ask(call, request, &user, payment_id, demand);
 }
 
 static struct status confirm_payment(struct call *call,
@@ -444,7 +446,7 @@ static struct status confirm_payment(struct call *call,
                                      PaymentService__StandardResponse *response)
 {
     return ask_of(call, &request->base, request->payment_id,
-                  asking_new(call, PAYMENT_ASK_CONFIRM, 0, response), check_pays);
+                  demand_new(call, PAYMENT_ASK_CONFIRM, 0, response), check_pays);
 }
 
 static struct status capture_payment(struct call *call,
@@ -458,7 +460,7 @@ static struct status capture_payment(struct call *call,
     if (failed(st)) return st;
 
     return ask_of(call, &request->base, request->payment_id,
-                  asking_new(call, PAYMENT_ASK_CAPTURE, request->amount_minor, response),
+                  demand_new(call, PAYMENT_ASK_CAPTURE, request->amount_minor, response),
                   check_sells);
 }
 
@@ -473,22 +475,22 @@ static struct status void_payment(struct call *call,
     if (failed(st)) return st;
 
     return ask_of(call, &request->base, request->payment_id,
-                  asking_new(call, PAYMENT_ASK_VOID, 0, response), check_sells);
+                  demand_new(call, PAYMENT_ASK_VOID, 0, response), check_sells);
 }
 
 static struct status refund_payment(struct call *call,
                                     const PaymentService__RefundPaymentRequest *request,
                                     PaymentService__StandardResponse *response)
 {
-    struct asking *asking = asking_new(call, PAYMENT_ASK_REFUND, request->amount_minor, response);
+    struct demand *demand = demand_new(call, PAYMENT_ASK_REFUND, request->amount_minor, response);
     struct user user;
     struct status st;
 
     st = call_require_role(call, "seller " ADMINS, &user);
     if (failed(st)) return st;
 
-    asking->note = request->reason;
-    return ask_of(call, &request->base, request->payment_id, asking, check_sells);
+    demand->note = request->reason;
+    return ask_of(call, &request->base, request->payment_id, demand, check_sells);
 }
 
 const struct payment_service_handlers payment_handlers = {

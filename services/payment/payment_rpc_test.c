@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The payment service through the loopback: who may ask for what, and what is answered. What
- * becomes of payments in bad times is in payment_flow_test.c. */
+/* The payment service through the loopback: permissions and answers. Failures and timeouts are in
+ * payment_flow_test.c. */
 #include "services/payment/payment_testing.h"
 
 static bool is_status(const PaymentService__StandardResponse *response, int status_code,

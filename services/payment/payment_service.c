@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the payment service: reads its settings, chooses the provider, opens the store, registers
+ * the handlers. */
 #include "services/payment/payment_service.h"
 
 #include <string.h>
@@ -12,19 +13,21 @@ extern const struct service_module payment_service;
 
 static const struct setting settings[] = {
     {"PAYMENT_PROVIDER", SETTING_TEXT, "test",
-     "Who moves the money: test (the bank service, for development) or stripe.", 0, 0},
+     "The payment provider: test (the bank service, for development) or stripe.", 0, 0},
     {"PAYMENT_PROVIDER_TIMEOUT", SETTING_DURATION, "10s",
-     "How long the provider may take for one call before it is asked again.", 100, 60000},
+     "How long one call of the provider may take before it is retried.", 100, 60000},
     {"PAYMENT_ANSWER_WITHIN", SETTING_DURATION, "8s",
-     "A request that the provider takes longer for is answered 202, and goes on.", 0, 60000},
+     "How long a request waits for the provider before it is answered 202 and goes on.", 0, 60000},
     {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
-     "How long an authorization is held before it is let go.", 1000, 2592000000},
+     "How long an authorization is held before it is voided.", 1000, 2592000000},
     {"PAYMENT_TRIES_MAX", SETTING_INTEGER, "10",
-     "Tries to pay one order that may fail before no other is made; 0: any number.", 0, 1000000},
+     "Most failed attempts to pay one order; 0: no limit.", 0, 1000000},
     {"PAYMENT_ACCOUNT_TRIES_MAX", SETTING_INTEGER, "30",
-     "The same for all orders of one account within PAYMENT_ACCOUNT_TRIES_WITHIN.", 0, 1000000},
+     "Most failed attempts of one account within PAYMENT_ACCOUNT_TRIES_WITHIN, over all its "
+     "orders; 0: no limit.",
+     0, 1000000},
     {"PAYMENT_ACCOUNT_TRIES_WITHIN", SETTING_DURATION, "1h",
-     "How long an account's failed tries to pay are counted.", 1000, 2592000000},
+     "How long an account's failed attempts to pay count.", 1000, 2592000000},
     PAYMENT_STRIPE_SETTINGS,
     {0},
 };
@@ -37,7 +40,7 @@ static struct status choose_provider(const struct service_context *context,
     if (strcmp(name, "test") == 0) return payment_provider_test(context, ret_provider);
     if (strcmp(name, "stripe") == 0) return payment_provider_stripe(context, ret_provider);
     return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "PAYMENT_PROVIDER=%s: there are test and stripe", name);
+                         "PAYMENT_PROVIDER=%s: must be test or stripe", name);
 }
 
 static void read_policy(const struct config *config, struct payment_policy *ret_policy)

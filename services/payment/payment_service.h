@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the payment service's own files share. */
+/* The payment service's state and the functions that its files share. */
 #ifndef SERVICES_PAYMENT_PAYMENT_SERVICE_H
 #define SERVICES_PAYMENT_PAYMENT_SERVICE_H
 
@@ -10,10 +10,10 @@
 
 struct payment_policy {
     int64_t provider_timeout_ms;  /* for each call of the provider */
-    int64_t answer_within_ms;     /* a request that takes longer is answered "processing" */
-    int64_t authorization_ttl_us; /* then it is let go */
-    int failures_max;             /* failed tries of one payment; 0: any number */
-    int64_t payer_failures_max;   /* likewise of one customer, within the next */
+    int64_t answer_within_ms;     /* a request that takes longer is answered 202 */
+    int64_t authorization_ttl_us; /* then the authorization is voided */
+    int failures_max;             /* failed attempts of one payment; 0: no limit */
+    int64_t payer_failures_max;   /* of one customer within the following time; 0: no limit */
     int64_t payer_failures_within_us;
 };
 
@@ -21,7 +21,7 @@ struct payment_service {
     struct payment_store *store;
     struct payment_provider *provider;
     struct payment_worker *worker;
-    struct rpc_channel *orders; /* reconciliation compares with them */
+    struct rpc_channel *orders; /* for reconciliation */
     struct payment_policy policy;
 };
 
@@ -29,31 +29,31 @@ extern const struct payment_service_handlers payment_handlers;
 
 /* ---- payment_change.c: changes of payments ---- */
 
-/* How long an operation that is worked on is left alone by others. */
+/* The lease of an operation: how long others leave it alone during an attempt. */
 int64_t payment_lease_us(const struct payment_service *service);
 
-/* Inside a change's apply: takes a step and fills in what is to be written: the begun operation but
- * for method, note and request, and the events. */
+/* Inside a change's apply: takes a step and fills in what must be written: the operation that
+ * begins (except method, note and request) and the events. */
 struct status payment_step(const struct call *call, const struct payment_service *service,
                            struct payment *payment, enum payment_step step,
                            struct payment_input *input, struct payment_write *write);
 
-/* Makes the change, counts it, and starts the operation that began. `waiter` (may be NULL) is told
- * what comes of that. */
+/* Makes the change, counts it, and starts the operation that begins, whose result `waiter` (may be
+ * NULL) gets. */
 struct status payment_change_make(struct call *call, struct payment_service *service,
                                   const struct payment_change *change,
                                   struct payment_waiter *waiter,
                                   struct payment_outcome *ret_outcome);
 
-/* Lets the change count its customer's failed tries, for payment_check_payer. */
+/* Makes the change count its customer's failed attempts, for payment_check_payer. */
 void payment_count_payer(const struct payment_service *service, const char *payer,
                          struct payment_change *change);
-/* Inside a change's apply: may its payer try once more? RESOURCE_EXHAUSTED (PAYMENT_TRIES_RATE)
- * with the time to try again. */
+/* Inside a change's apply: may its payer make another attempt? RESOURCE_EXHAUSTED
+ * (PAYMENT_TRIES_RATE) with the time to retry. */
 struct status payment_check_payer(struct arena *arena, const struct payment_service *service,
                                   const struct payment_write *write);
 
-/* What the provider says of a payment, as a step; false: nothing that we do not know. */
+/* Translates the provider's record of a payment into a step; false if it says nothing new. */
 bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
                      enum payment_step *ret_step, struct payment_input *input);
 
@@ -79,11 +79,11 @@ struct status payment_find_correction(struct call *call, struct payment_service 
 
 /* ---- payment_events.c ---- */
 
-/* Subscribes and offers. */
+/* Subscribes to the order's events and offers the payment's topic. */
 void payment_events_start(const struct service_context *context, struct payment_service *service);
-/* Applies one event of the order's; `data` is the service. */
+/* Applies one event of an order; `data` is the service. */
 struct status payment_events_handle(struct call *call, const struct event *event, void *data);
-/* The event that tells of this. */
+/* Makes the event of one piece of news. */
 void payment_events_make(const struct call *call, const struct payment *payment,
                          enum payment_news news, const struct payment_effects *effects,
                          struct event *ret_event);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Payments in the embedded store. A change is one job of the writer, so nobody can come between its
- * reading and its saving. An operation's row lives until the provider has answered: what is in the
- * table is what is under way. The ledger's rows stay for ever; triggers hold them. */
+/* The payment service's port on SQLite. A change is one job of the writer, so no other change comes
+ * between its reading and its saving. An operation's row lives until the provider has answered, so
+ * the table has only operations in progress. The ledger's rows stay for ever, guarded by
+ * triggers. */
 #include "services/payment/payment_store_sqlite.h"
 
 #include "base/clock.h"
@@ -32,7 +33,7 @@ static const char *const migrations[] = {
     "  updated_us INTEGER NOT NULL,"
     "  CHECK (refunded_minor + refunding_minor <= captured_minor)) STRICT;"
     "CREATE INDEX payments_by_user ON payments (user_key, payment);"
-    /* Of those that are authorized, which is state 6 (PAYMENT_AUTHORIZED). */
+    /* State 6 is PAYMENT_AUTHORIZED. */
     "CREATE INDEX payments_by_expiry ON payments (expires_us) WHERE state = 6;"
 
     "CREATE TABLE operations ("
@@ -85,9 +86,9 @@ static const char *const migrations[] = {
     "  BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;",
     EVENTS_SQLITE_SCHEMA,
     "ALTER TABLE payments ADD COLUMN client_secret TEXT NOT NULL DEFAULT '';",
-    /* The audit asks for each payment whether an operation is under way. */
+    /* For each payment the audit looks whether an operation is in progress. */
     "CREATE INDEX operations_by_payment ON operations (payment);",
-    /* Failed tries are bounded: of a payment, and of a customer. */
+    /* Failed attempts are limited, for a payment and for a customer. */
     "ALTER TABLE payments ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE payments ADD COLUMN failed_us INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX payments_failed_by_user ON payments (user_key, failed_us) WHERE failures > 0;",
@@ -104,18 +105,18 @@ static struct status not_found(void)
 
 /* ---- changes ---- */
 
-/* One change, as it is worked through. */
-struct changing {
+/* One change, with what was read for it. */
+struct change_job {
     const struct payment_change *change;
     struct payment_outcome *outcome;
-    int64_t number; /* of the payment's row; 0: there is none */
+    int64_t number; /* the payment's row number; 0: it has no row yet */
     struct payment payment;
     struct payment_operation operation;
     struct payment_write write;
 };
 
-/* *ret_known false: the operation has ended. */
-static struct status load_by_operation(struct sqlite_tx *tx, struct changing *changing,
+/* Loads the operation and its payment; *ret_known is false if the operation has ended. */
+static struct status load_by_operation(struct sqlite_tx *tx, struct change_job *job,
                                        bool *ret_known)
 {
     struct sqlite_rows rows;
@@ -124,20 +125,19 @@ static struct status load_by_operation(struct sqlite_tx *tx, struct changing *ch
         tx, &rows,
         "SELECT " PAYMENT_COLUMNS ", " OPERATION_COLUMNS
         " FROM operations AS o JOIN payments AS p USING (payment) WHERE o.operation_id = ?",
-        "t", changing->change->operation_id);
+        "t", job->change->operation_id);
     if (failed(st)) return st;
     *ret_known = sqlite_next(&rows);
     if (!*ret_known) return rows.status;
-    payment_row_read(&rows, &changing->number, &changing->payment);
-    payment_operation_read(&rows, PAYMENT_COLUMN_COUNT, changing->payment.payment_id,
-                           &changing->operation);
+    payment_row_read(&rows, &job->number, &job->payment);
+    payment_operation_read(&rows, PAYMENT_COLUMN_COUNT, job->payment.payment_id, &job->operation);
     sqlite_end(&rows);
     return status_ok();
 }
 
-static struct status load_payment(struct sqlite_tx *tx, struct changing *changing)
+static struct status load_payment(struct sqlite_tx *tx, struct change_job *job)
 {
-    const struct payment_change *change = changing->change;
+    const struct payment_change *change = job->change;
     struct sqlite_rows rows;
     struct status st;
 
@@ -151,13 +151,13 @@ static struct status load_payment(struct sqlite_tx *tx, struct changing *changin
                           change->order_id);
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
-        payment_row_read(&rows, &changing->number, &changing->payment);
+        payment_row_read(&rows, &job->number, &job->payment);
         sqlite_end(&rows);
         return status_ok();
     }
     if (failed(rows.status)) return rows.status;
     if (change->payment_id) return not_found();
-    changing->payment = (struct payment){.state = PAYMENT_ABSENT, .order_id = change->order_id};
+    job->payment = (struct payment){.state = PAYMENT_ABSENT, .order_id = change->order_id};
     return status_ok();
 }
 
@@ -165,9 +165,9 @@ const char payment_failures_statement[] =
     "SELECT total(failures), min(failed_us) FROM payments"
     " WHERE user_key = lower(?) AND failed_us > ? AND failures > 0";
 
-static struct status load_failures(struct sqlite_tx *tx, struct changing *changing)
+static struct status load_failures(struct sqlite_tx *tx, struct change_job *job)
 {
-    const struct payment_change *change = changing->change;
+    const struct payment_change *change = job->change;
     struct sqlite_rows rows;
 
     if (!change->payer) return status_ok();
@@ -175,75 +175,76 @@ static struct status load_failures(struct sqlite_tx *tx, struct changing *changi
                                     change->failures_after_us);
     if (failed(st)) return st;
     if (sqlite_next(&rows))
-        changing->write.of_payer = (struct payment_failures){sqlite_column_i64(&rows, 0),
-                                                             sqlite_column_i64(&rows, 1)};
+        job->write.of_payer = (struct payment_failures){sqlite_column_i64(&rows, 0),
+                                                        sqlite_column_i64(&rows, 1)};
     sqlite_end(&rows);
     return rows.status;
 }
 
-/* *ret_go_on false: the cause took effect before, or the operation has ended. */
-static struct status begin(struct sqlite_tx *tx, struct changing *changing, bool *ret_go_on)
+/* Reads everything; *ret_go_on is false if the cause took effect before or the operation has
+ * ended. */
+static struct status begin(struct sqlite_tx *tx, struct change_job *job, bool *ret_go_on)
 {
-    const struct payment_change *change = changing->change;
+    const struct payment_change *change = job->change;
 
     struct status st = change_sqlite_begin(tx, &change->cause, ret_go_on);
     if (failed(st) || !*ret_go_on) return st;
-    if (change->operation_id) return load_by_operation(tx, changing, ret_go_on);
-    return load_payment(tx, changing);
+    if (change->operation_id) return load_by_operation(tx, job, ret_go_on);
+    return load_payment(tx, job);
 }
 
-/* The request of the change, or the one that asked for its operation. */
-static struct status save_record(struct sqlite_tx *tx, const struct changing *changing)
+/* Stores the answer for the request of the change, or for the one that began its operation. */
+static struct status save_record(struct sqlite_tx *tx, const struct change_job *job)
 {
-    const struct payment_operation *operation = &changing->operation;
+    const struct payment_operation *operation = &job->operation;
     struct change_request asked = {.idempotency = {operation->scope, operation->key}};
-    struct change_cause cause = changing->change->cause;
+    struct change_cause cause = job->change->cause;
 
     if (!cause.request) cause.request = &asked;
-    return change_sqlite_end(tx, &cause, &changing->write.record);
+    return change_sqlite_end(tx, &cause, &job->write.record);
 }
 
-static struct status save(struct sqlite_tx *tx, struct changing *changing)
+static struct status save(struct sqlite_tx *tx, struct change_job *job)
 {
-    struct payment_write *write = &changing->write;
+    struct payment_write *write = &job->write;
     const struct payment_effects *effects = &write->effects;
     struct status st = status_ok();
 
-    if (effects->changed) st = payment_row_write(tx, &changing->payment, &changing->number);
+    if (effects->changed) st = payment_row_write(tx, &job->payment, &job->number);
     for (size_t i = 0; i < effects->posting_count && !failed(st); i++)
-        st = payment_posting_write(tx, changing->number, &changing->payment, &effects->postings[i]);
+        st = payment_posting_write(tx, job->number, &job->payment, &effects->postings[i]);
     if (!failed(st) && effects->reversed_minor > 0)
-        st = payment_refund_reverse(tx, changing->number, write);
-    if (!failed(st) && write->is_found) st = payment_refund_found(tx, changing->number, write);
-    if (!failed(st) && write->ended) st = payment_operation_end(tx, &changing->operation, write);
+        st = payment_refund_reverse(tx, job->number, write);
+    if (!failed(st) && write->is_found) st = payment_refund_found(tx, job->number, write);
+    if (!failed(st) && write->ended) st = payment_operation_end(tx, &job->operation, write);
     if (!failed(st) && write->begun.kind != PAYMENT_NO_OPERATION)
-        st = payment_operation_write(tx, changing->number, &write->begun);
+        st = payment_operation_write(tx, job->number, &write->begun);
     if (failed(st)) return st;
-    return save_record(tx, changing);
+    return save_record(tx, job);
 }
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct changing *changing = data;
-    const struct payment_change *change = changing->change;
+    struct change_job *job = data;
+    const struct payment_change *change = job->change;
     struct status st;
     bool go_on;
 
-    *changing = (struct changing){.change = change, .outcome = changing->outcome};
-    *changing->outcome = (struct payment_outcome){0};
-    st = begin(tx, changing, &go_on);
-    if (!failed(st) && go_on) st = load_failures(tx, changing);
+    *job = (struct change_job){.change = change, .outcome = job->outcome};
+    *job->outcome = (struct payment_outcome){0};
+    st = begin(tx, job, &go_on);
+    if (!failed(st) && go_on) st = load_failures(tx, job);
     if (failed(st) || !go_on) return st;
 
-    st = change->apply(call, &changing->payment, change->operation_id ? &changing->operation : 0,
-                       &changing->write, change->data);
+    st = change->apply(call, &job->payment, change->operation_id ? &job->operation : 0, &job->write,
+                       change->data);
     if (failed(st)) return st;
 
-    st = save(tx, changing);
+    st = save(tx, job);
     if (failed(st)) return st;
-    changing->outcome->applied = true;
-    changing->outcome->payment = changing->payment;
-    changing->outcome->write = changing->write;
+    job->outcome->applied = true;
+    job->outcome->payment = job->payment;
+    job->outcome->write = job->write;
     return status_ok();
 }
 
@@ -251,13 +252,13 @@ static struct status update(struct call *call, struct payment_store *port,
                             const struct payment_change *change,
                             struct payment_outcome *ret_outcome)
 {
-    struct changing *changing = arena_new(call->arena, struct changing);
+    struct change_job *job = arena_new(call->arena, struct change_job);
 
-    changing->change = change;
-    changing->outcome = arena_new(call->arena, struct payment_outcome);
-    struct status st = sqlite_write(call, payment_db(port), update_job, changing);
+    job->change = change;
+    job->outcome = arena_new(call->arena, struct payment_outcome);
+    struct status st = sqlite_write(call, payment_db(port), update_job, job);
     if (failed(st)) return st;
-    *ret_outcome = *changing->outcome;
+    *ret_outcome = *job->outcome;
     return status_ok();
 }
 
@@ -389,7 +390,7 @@ struct status payment_store_sqlite(const struct service_context *context, const 
 {
     struct sqlite_payment_store *store = arena_new(context->arena, struct sqlite_payment_store);
 
-    _Static_assert(PAYMENT_AUTHORIZED == 6, "the index of expiry is of this state");
+    _Static_assert(PAYMENT_AUTHORIZED == 6, "the index by expiry has this state");
     struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct payment_store){

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the embedded adapter share: rows. */
+/* Shared by the files of the SQLite adapter: the reading and writing of rows. */
 #ifndef SERVICES_PAYMENT_PAYMENT_STORE_SQLITE_H
 #define SERVICES_PAYMENT_PAYMENT_STORE_SQLITE_H
 
@@ -27,23 +27,23 @@ enum { PAYMENT_COLUMN_COUNT = 23 };
     "o.operation_id, o.kind, o.amount_minor, o.method, o.note, o.attempts, o.processing," \
     " o.next_us, o.created_us, o.scope, o.key"
 
-/* Of the row that the rows stand on. *ret_number is the row's own. */
+/* Reads the current row. *ret_number is the payment's row number. */
 void payment_row_read(const struct sqlite_rows *rows, int64_t *ret_number,
                       struct payment *ret_payment);
-/* `first` is the column where the operation's begin. */
+/* `first` is the first of the operation's columns. */
 void payment_operation_read(const struct sqlite_rows *rows, int first, const char *payment_id,
                             struct payment_operation *ret_operation);
 
-/* Inserts it if *number is 0, which it then gets; else updates what may change. */
+/* Inserts the payment if *number is 0, and sets it; else updates what may change. */
 struct status payment_row_write(struct sqlite_tx *tx, const struct payment *payment,
                                 int64_t *number);
-/* With a refund's row. */
+/* Inserts the operation, and a refund's row too. */
 struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
                                       const struct payment_operation *operation);
 struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
                                     const struct payment_write *write);
-/* The refund write->found has succeeded, or has failed after it had succeeded: of this amount, if
- * its row is not known. */
+/* Writes that the refund write->found has succeeded, or has failed after it had succeeded; without
+ * a known row, by its amount. */
 struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
                                    const struct payment_write *write);
 struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
@@ -52,8 +52,8 @@ struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);
 
-/* The customer's payments, those of them that failed, and the audit's, for the test that explains
- * them. */
+/* The statements of a customer's payments, of the failed ones, and of the audit; for the test that
+ * checks their query plans. */
 extern const char payment_list_statement[];
 extern const char payment_failures_statement[];
 extern const char payment_audit_statement[];

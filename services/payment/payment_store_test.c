@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every adapter of the port promises: each test runs for each adapter of the list below. */
+/* The suite of the payment service's port: each test runs against each adapter in the list
+ * below. */
 #include "services/payment/payment_store_sqlite.h"
 
 #include "events.pb-c.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request to Stripe, and what its failure means (docs.stripe.com/api/errors). */
+/* A request to Stripe, and the meaning of its failures (docs.stripe.com/api/errors). */
 #include "reasons.pb-c.h"
 #include "services/payment/payment_stripe.h"
 
-/* The version of the API whose shapes payment_stripe_answer.c reads: the account's own may be any.
- * Stripe may take a minute over a card, and gives up itself at 80 seconds. */
+/* The version of the API that payment_stripe_answer.c reads; the account's own default may differ.
+ * Stripe may take a minute for a card, and itself gives up after 80 seconds. */
 #define STRIPE_VERSION "2024-06-20"
 
 enum { ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_MS = 80000 };
@@ -35,7 +35,7 @@ static bool is_one_of(const char *text, const char *const *list)
     return *list != NULL;
 }
 
-/* A request that Stripe understood and does not do. */
+/* Stripe understood the request and refuses it. */
 static struct status refusal(struct arena *arena, const struct stripe_error *error)
 {
     static const char *const above_captured[] = {"charge_already_refunded", NULL};
@@ -54,7 +54,7 @@ static struct status refusal(struct arena *arena, const struct stripe_error *err
     if (reason)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, reason, "Stripe: %s",
                              error->message);
-    /* Our key with other values than before: nothing that a client could mend. */
+    /* Our key was used with other values before, which a client can't correct. */
     if (strcmp(error->type, "idempotency_error") == 0)
         return status_printf(arena, STATUS_INTERNAL, 0, "Stripe: %s", error->message);
     if (strcmp(error->param, "payment_method") == 0)
@@ -72,15 +72,16 @@ static struct status translate(struct arena *arena, int http_status,
     case 401:
     case 403:
         return status_printf(arena, STATUS_INTERNAL, 0,
-                             "Stripe refuses STRIPE_API_KEY (HTTP %d): %s", http_status, text);
+                             "Stripe refuses STRIPE_API_KEY (HTTP %d); check it: %s", http_status,
+                             text);
     case 404:
         if (strcmp(error->param, "payment_method") == 0) return refusal(arena, error);
         return status_printf(arena, STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
                              "Stripe: %s", text);
-    case 409: /* the first request with this key runs still, or an object is locked */
+    case 409: /* the first request with this key is still running, or an object is locked */
     case 429:
         return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                             "Stripe asks to come again (HTTP %d): %s", http_status, text);
+                             "Stripe is busy (HTTP %d): %s", http_status, text);
     default:
         if (http_status >= 500)
             return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
@@ -98,7 +99,7 @@ static struct status take_failure(const struct call *call, int http_status, stru
     if (!stripe_read_error(call->arena, body, &answer->error, &answer->intent)) {
         answer->error = (struct stripe_error){"", "", "", "", ""};
         if (http_status == 402)
-            http_status = 500; /* without an error of Stripe's it is not its no */
+            http_status = 500; /* without an error object it is no refusal of Stripe's */
     }
     answer->refused = http_status == 402;
     if (answer->refused) return status_ok();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The payment service with Stripe as its provider, whose part is played by a server that says what
- * the test has written down: customers who have to act, and who may see what for. */
+/* The payment service with Stripe, which is a server with the test's scripted answers: customers
+ * who have to confirm, and who may see the client secret. */
 #include "services/payment/payment_testing.h"
 
 #include <sqlite3.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Encodes Stripe's forms and converts amounts to and from its decimals. */
 #include "base/encode.h"
 #include "base/money.h"
 #include "services/payment/payment_stripe.h"
@@ -27,7 +28,7 @@ void stripe_form_add_number(struct stripe_form *form, const char *name, int64_t 
 
 /* ---- amounts ---- */
 
-/* Where Stripe's decimals are not those of ISO 4217
+/* Currencies whose decimals at Stripe differ from ISO 4217
  * (docs.stripe.com/currencies#special-cases). */
 static const struct {
     const char *currency;
@@ -44,7 +45,7 @@ static int64_t power_of_ten(int exponent)
     return power;
 }
 
-/* amount * 10^(to - from), if that is a whole number and no overflow. */
+/* amount * 10^(to - from), if that is a whole number and does not overflow. */
 static bool shift(int64_t amount, int from, int to, int64_t *ret_amount)
 {
     int64_t divisor = power_of_ten(from - to);

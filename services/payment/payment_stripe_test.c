@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Stripe's forms, amounts, objects and signed webhooks. */
 #include "services/payment/payment_stripe.h"
 
 #include "base/test.h"

@@ -3,8 +3,8 @@
  *
  *     Stripe-Signature: t=1492774577,v1=5257a869...,v1=...,v0=...
  *
- * and each v1 a HMAC-SHA256 of "<t>.<body>" under a secret of the endpoint: while Stripe changes
- * the secret there is one for the old and one for the new. Other schemes are not looked at. */
+ * and each v1 is an HMAC-SHA256 of "<t>.<body>" with a secret of the endpoint: while the secret is
+ * being rotated there is one for the old and one for the new. Other schemes are ignored. */
 #include "base/encode.h"
 #include "base/hmac.h"
 #include "services/payment/payment_stripe.h"
@@ -18,7 +18,7 @@ struct signature {
     int count;
 };
 
-/* Further candidates than STRIPE_SIGNATURES_MAX are not looked at. */
+/* Ignores candidates beyond STRIPE_SIGNATURES_MAX. */
 static bool parse_signature(struct str header, struct signature *ret_signature)
 {
     struct signature signature = {.count = 0};
@@ -68,20 +68,20 @@ static struct status check_signature(struct arena *arena, const struct stripe_we
     struct signature signature;
 
     if (webhook->secret.length == 0)
-        return refuse("webhooks are refused: STRIPE_WEBHOOK_SECRET is not set");
+        return refuse("webhooks are refused until STRIPE_WEBHOOK_SECRET is set");
     if (!parse_signature(header, &signature))
         return refuse("the webhook has no Stripe-Signature with t and v1");
     if (!is_signed(arena, webhook->secret, &signature, body))
         return refuse("the webhook's signature is wrong");
-    /* After the signature, so that the time is the signer's: it keeps old ones from being sent
-     * again. */
+    /* Checked after the signature, so that the time is the signer's. It keeps old webhooks from
+     * being replayed. */
     if (signature.time_s < webhook->now_s - webhook->tolerance_s ||
         signature.time_s > webhook->now_s + webhook->tolerance_s)
-        return refuse("the webhook's signature is too old, or ahead of our clock");
+        return refuse("the webhook's signature is too old, or ahead of this machine's clock");
     return status_ok();
 }
 
-/* The events after which a payment may be other than we know. */
+/* The types of events after which a payment may have changed. */
 static bool is_known(const char *type)
 {
     static const char *const types[] = {"payment_intent.amount_capturable_updated",
@@ -113,7 +113,7 @@ struct status stripe_webhook_read(struct arena *arena, const struct stripe_webho
     if (failed(st)) return st;
     if (!stripe_read_event(arena, body, &event))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_JSON,
-                           "the webhook is no event of Stripe's");
+                           "the webhook is not a Stripe event");
     *ret_event = (struct provider_event){
         .event_id = event.id,
         .reference = event.intent,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may happen to a payment, and what follows: every state with every step, and histories at
- * random. */
+/* The rules of a payment: every state with every step, and random histories. */
 #include "services/payment/payment.h"
 
 #include "base/str.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of the payment service through the loopback, with the real bank beside it: orders
- * tell of themselves, customers and sellers ask, and the bank says what it has. */
+/* For the tests of the payment service through the loopback, with the real test bank beside it: the
+ * events of orders, the calls of customers and sellers, and the bank's charges. */
 #ifndef SERVICES_PAYMENT_PAYMENT_TESTING_H
 #define SERVICES_PAYMENT_PAYMENT_TESTING_H
 

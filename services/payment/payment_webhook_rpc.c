@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the provider tells without being asked. A webhook is believed as far as its signature proves
- * it, and only as a hint: what has become of the payment is asked of the provider itself. */
+/* Receives the provider's webhooks. A webhook with a valid signature counts as a hint only: the
+ * payment's state is read from the provider itself. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "services/payment/payment_metrics.h"
 #include "services/payment/payment_service.h"
 
-/* The webhook as an event of its own, so that the inbox knows it when it comes again. */
+/* The webhook as an event, so that the inbox recognizes it when it is sent again. */
 static struct event event_of(const struct call *call, const struct payment_provider *provider,
                              const struct provider_event *told, const char *order_id)
 {
@@ -53,7 +53,7 @@ struct status payment_receive_webhook(struct call *call,
 
     if (strcmp(request->provider, provider->name) != 0 || !provider->read_webhook)
         return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__PAYMENT_PROVIDER_UNKNOWN,
-                           "no such provider sends webhooks here");
+                           "this shop takes no webhooks of this provider; see PAYMENT_PROVIDER");
     if (request->payload) body = str_sized(request->payload->data.data, request->payload->data.len);
 
     const char *header = arena_printf(call->arena, "%s-signature", provider->name);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The runs of operations on each shard, their queue and their back-off; and the sweeper, which
+ * finds due operations and expired authorizations. */
 #include "services/payment/payment_worker.h"
 
 #include <stdlib.h>
@@ -14,17 +16,17 @@
 #include "services/payment/payment_reply.h"
 
 enum {
-    RUNNING_MAX = 1024, /* fibers of one shard that ask the provider */
-    QUEUE_MAX = 4096,   /* operations of one shard that wait for one of them */
-    SWEEP_MAX = 1024,   /* operations or payments that one sweep takes up */
+    RUNNING_MAX = 1024, /* fibers of one shard that call the provider */
+    QUEUE_MAX = 4096,   /* operations of one shard that wait for such a fiber */
+    SWEEP_MAX = 1024,   /* operations or payments that one sweep starts */
 };
 #define BACKOFF_FIRST_US (100 * INT64_C(1000))
 #define BACKOFF_MAX_US (60 * INT64_C(1000000))
-#define BACKOFF_WAITED_FOR_MAX_US (5 * INT64_C(1000000)) /* of what a customer waits for */
+#define BACKOFF_WAITED_FOR_MAX_US (5 * INT64_C(1000000)) /* while a customer waits */
 #define SWEEP_EVERY_US (200 * INT64_C(1000))
 #define EXPIRE_EVERY_US (5 * INT64_C(1000000))
 
-/* One operation that this shard has taken up. */
+/* One operation that this shard runs. */
 struct payment_run {
     char operation_id[UUID_TEXT_SIZE];
     struct payment_worker *worker;
@@ -41,7 +43,7 @@ struct payment_worker {
     struct payment_service *service;
     struct shards *shards;
     struct worker_shard of_shard[SHARDS_MAX];
-    int next_shard; /* the sweeper's, for the next operation */
+    int next_shard; /* where the sweeper starts the next operation */
 };
 
 struct payment_worker *payment_worker_new(struct arena *arena, struct shards *shards,
@@ -56,7 +58,7 @@ struct payment_worker *payment_worker_new(struct arena *arena, struct shards *sh
 
 /* ---- what follows ---- */
 
-/* The request's answer, as far as it has one. */
+/* Makes the answer to the request, if the operation has one. */
 static void answer_request(const struct call *call, struct payment_attempt *attempt,
                            const struct payment *payment, struct payment_write *write)
 {
@@ -74,7 +76,7 @@ static void answer_request(const struct call *call, struct payment_attempt *atte
     write->record.forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
 }
 
-/* Would the payment wait for an operation that there is no more? */
+/* Would the payment wait for an operation that no longer exists? */
 static bool is_stranded(const struct payment *payment, const struct payment_operation *operation,
                         const struct payment_write *write)
 {
@@ -92,12 +94,12 @@ static struct status apply(const struct call *call, struct payment *payment,
 
     if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
     if (verdict->client_secret && verdict->client_secret[0])
-        payment->client_secret = verdict->client_secret; /* the step drops it if it is not needed */
+        payment->client_secret = verdict->client_secret; /* the step clears it unless needed */
     st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
     if (failed(st) || verdict->delayed) return st;
     if (is_stranded(payment, operation, write))
         return status_printf(call->arena, STATUS_INTERNAL, 0,
-                             "what the provider answers does not fit a payment that is %s",
+                             "the provider's answer does not fit a payment that is %s",
                              payment_state_own_name(payment->state));
     write->ended = true;
     write->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
@@ -106,7 +108,7 @@ static struct status apply(const struct call *call, struct payment *payment,
     return status_ok();
 }
 
-/* Brings the payment to what the provider said. */
+/* Applies the provider's answer to the payment. */
 static struct status settle(struct call *call, struct payment_attempt *attempt)
 {
     struct payment_service *service = attempt->service;
@@ -117,8 +119,8 @@ static struct status settle(struct call *call, struct payment_attempt *attempt)
     return payment_change_make(call, service, &change, 0, &outcome);
 }
 
-/* Doubles with each attempt, and differs by a quarter, so that those that failed together do not
- * come back together. */
+/* Doubles with each attempt, and varies by a quarter, so that operations which failed together are
+ * not retried together. */
 static int64_t backoff_us(const struct payment_operation *operation)
 {
     bool waited_for = operation->kind == PAYMENT_AUTHORIZE || operation->kind == PAYMENT_CONFIRM;
@@ -130,7 +132,7 @@ static int64_t backoff_us(const struct payment_operation *operation)
     return pause_us - (int64_t)random_below((uint64_t)pause_us / 4);
 }
 
-/* Leaves it for later: to this fiber while somebody waits (*ret_here), else to the sweeper. */
+/* Postpones the operation: to this fiber while somebody waits (*ret_here), else to the sweeper. */
 static struct status postpone(struct call *call, const struct payment_run *run,
                               struct payment_attempt *attempt, bool *ret_here)
 {
@@ -150,7 +152,7 @@ static struct status postpone(struct call *call, const struct payment_run *run,
     return fiber_sleep(call, pause_us);
 }
 
-/* One try. *ret_again: this fiber is to try once more. */
+/* Makes one attempt. *ret_again: this fiber must make another. */
 static struct status try_once(struct call *call, struct payment_run *run, bool *ret_again)
 {
     struct payment_store *store = run->worker->service->store;
@@ -185,9 +187,9 @@ static void carry_out(struct call *call, struct payment_run *run)
     while (again) {
         st = try_once(call, run, &again);
         if (!failed(st)) continue;
-        /* It stays in the store, and the sweeper finds it when its lease has ended. */
+        /* It stays in the store, and the sweeper finds it when its lease has expired. */
         if (!call_is_cancelled(call))
-            log_warn(call->trace, "payment: an operation is put off",
+            log_warn(call->trace, "payment: an operation failed and will be retried",
                      LOG_STR("operation", run->operation_id), LOG_STR("error", st.message));
         return;
     }
@@ -230,7 +232,7 @@ static void run_fiber(struct call *call, void *data)
     of_shard->running--;
 }
 
-/* Takes the run. */
+/* Starts the run, which it takes. */
 static void start_run(struct shard *shard, const struct trace *trace, struct payment_run *run)
 {
     struct worker_shard *of_shard = &run->worker->of_shard[shard->index];
@@ -249,8 +251,8 @@ static void start_run(struct shard *shard, const struct trace *trace, struct pay
         of_shard->queued++;
         return;
     }
-    /* Too many run and wait here. The sweeper takes the operation up when its lease has ended; who
-     * asked for it is told at once that it goes on. */
+    /* Too many operations run and wait here. The sweeper starts this one when its lease has
+     * expired, and the waiting request is answered 202 at once. */
     run_free(shard, run);
 }
 
@@ -294,8 +296,8 @@ static void start_here(struct shard *shard, void *data)
     start_run(shard, 0, data);
 }
 
-/* Operations that are due, handed round to the shards. */
-static struct status take_up_due(struct call *call, struct payment_worker *worker)
+/* Starts the operations that are due, on the shards in turn. */
+static struct status start_due(struct call *call, struct payment_worker *worker)
 {
     struct payment_store *store = worker->service->store;
     int64_t now_us = clock_now_us();
@@ -313,7 +315,7 @@ static struct status take_up_due(struct call *call, struct payment_worker *worke
     return status_ok();
 }
 
-struct expiring {
+struct expiry {
     struct payment_service *service;
     struct payment_input input;
 };
@@ -322,13 +324,13 @@ static struct status apply_expiry(const struct call *call, struct payment *payme
                                   const struct payment_operation *operation,
                                   struct payment_write *write, void *data)
 {
-    struct expiring *expiring = data;
+    struct expiry *expiry = data;
 
     if (payment->expires_us > clock_now_us()) return status_ok();
-    return payment_step(call, expiring->service, payment, PAYMENT_EXPIRED, &expiring->input, write);
+    return payment_step(call, expiry->service, payment, PAYMENT_EXPIRED, &expiry->input, write);
 }
 
-static struct status let_expired_go(struct call *call, struct payment_worker *worker)
+static struct status void_expired(struct call *call, struct payment_worker *worker)
 {
     struct payment_store *store = worker->service->store;
     const char **ids;
@@ -336,13 +338,13 @@ static struct status let_expired_go(struct call *call, struct payment_worker *wo
 
     struct status st = store->expired(call, store, clock_now_us(), SWEEP_MAX, &ids, &count);
     for (size_t i = 0; i < count && !failed(st); i++) {
-        struct expiring *expiring = arena_new(call->arena, struct expiring);
+        struct expiry *expiry = arena_new(call->arena, struct expiry);
         struct payment_outcome outcome;
-        expiring->service = worker->service;
-        expiring->input.reason = ARGOSY__REASON__PAYMENT_EXPIRED;
-        expiring->input.message = "the authorization has ended";
+        expiry->service = worker->service;
+        expiry->input.reason = ARGOSY__REASON__PAYMENT_EXPIRED;
+        expiry->input.message = "the authorization has expired";
         const struct payment_change change = {
-            .payment_id = ids[i], .apply = apply_expiry, .data = expiring};
+            .payment_id = ids[i], .apply = apply_expiry, .data = expiry};
         st = payment_change_make(call, worker->service, &change, 0, &outcome);
     }
     return st;
@@ -368,14 +370,14 @@ static void sweep_fiber(struct call *call, void *data)
 
     st = take_over(call, worker);
     for (;;) {
-        if (!failed(st)) st = take_up_due(call, worker);
+        if (!failed(st)) st = start_due(call, worker);
         if (!failed(st) && clock_monotonic_us() >= expire_us) {
-            st = let_expired_go(call, worker);
+            st = void_expired(call, worker);
             expire_us = clock_monotonic_us() + EXPIRE_EVERY_US;
         }
         if (call_is_cancelled(call)) return;
         if (failed(st))
-            log_warn(call->trace, "payment: the sweeper failed; it goes on",
+            log_warn(call->trace, "payment: a sweep failed; the next one tries again",
                      LOG_STR("error", st.message));
         arena_reset(call->arena);
         st = fiber_sleep(call, SWEEP_EVERY_US);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker by itself, over a store that never answers. */
+/* The worker alone, with a store that never answers. */
 #include "services/payment/payment_worker.h"
 
 #include "base/clock.h"
