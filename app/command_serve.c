@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "observe/log.h"
 
-struct serving {
+struct server {
     const struct command_line *line;
     int log_file; /* -1: the log goes to standard error */
     struct shop *shop;
@@ -61,16 +61,16 @@ static bool start_log(const struct config *config, int *ret_file)
 
 /* The new file takes over the descriptor's number, so a line that is being written goes to one file
  * or the other. */
-static void reopen_log(const struct serving *serving)
+static void reopen_log(const struct server *server)
 {
-    if (serving->log_file < 0) return;
-    int file = open_log(serving->line->config);
+    if (server->log_file < 0) return;
+    int file = open_log(server->line->config);
     if (file < 0) {
         log_error(0, "the log file cannot be reopened; logging goes on in the old one",
                   LOG_STR("error", strerror(errno)));
         return;
     }
-    dup2(file, serving->log_file);
+    dup2(file, server->log_file);
     close(file);
 }
 
@@ -81,14 +81,14 @@ static const char *const changeable[] = {
 };
 
 /* Applies the present settings to the shop. Answers what is wrong with them, or NULL. */
-static const char *take_settings(struct serving *serving, struct arena *arena, bool *ret_changed)
+static const char *take_settings(struct server *server, struct arena *arena, bool *ret_changed)
 {
     struct config *config;
     enum log_level level;
     const char *error;
 
-    if (!command_read_settings(serving->line, &config, &error)) return error;
-    const char *other = config_difference(serving->line->config, config, changeable);
+    if (!command_read_settings(server->line, &config, &error)) return error;
+    const char *other = config_difference(server->line->config, config, changeable);
     struct status st = status_ok();
     if (other)
         st = status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
@@ -102,7 +102,7 @@ static const char *take_settings(struct serving *serving, struct arena *arena, b
         config_free(config);
         return st.message;
     }
-    st = shop_change_take(serving->shop, arena, config, ret_changed);
+    st = shop_change_take(server->shop, arena, config, ret_changed);
     if (failed(st)) return st.message;
     log_set_level(level);
     return NULL;
@@ -110,13 +110,13 @@ static const char *take_settings(struct serving *serving, struct arena *arena, b
 
 static void on_hangup(void *data)
 {
-    struct serving *serving = data;
+    struct server *server = data;
     struct arena arena;
     bool changed = false;
 
     arena_init(&arena, 0);
-    reopen_log(serving);
-    const char *error = take_settings(serving, &arena, &changed);
+    reopen_log(server);
+    const char *error = take_settings(server, &arena, &changed);
     if (error)
         log_error(0, "SIGHUP: the new configuration is refused; the old one stays in use",
                   LOG_STR("error", error));
@@ -128,45 +128,44 @@ static void on_hangup(void *data)
 
 static void on_ready(struct call *call, void *data)
 {
-    struct serving *serving = data;
-    const char *address = shop_gateway_address(serving->shop);
+    struct server *server = data;
+    const char *address = shop_gateway_address(server->shop);
 
     log_info(0, "ready", LOG_STR("gateway", address),
-             LOG_INT("start_us", clock_monotonic_us() - serving->started_us));
-    if (config_boolean(serving->line->config, "ARGOSY_TRUST_METADATA"))
+             LOG_INT("start_us", clock_monotonic_us() - server->started_us));
+    if (config_boolean(server->line->config, "ARGOSY_TRUST_METADATA"))
         log_warn(0, "ARGOSY_TRUST_METADATA=1: every peer that reaches the gRPC ports is trusted to "
                     "say which user it calls for");
-    if (!serving->demo) return;
+    if (!server->demo) return;
 
     shop_act_as_operator(call);
-    struct status st = demo_load(call, serving->shop, serving->line->config);
-    shop_set_unready(serving->shop,
-                     failed(st) ? "the demo could not be loaded; see the log" : NULL);
+    struct status st = demo_load(call, server->shop, server->line->config);
+    shop_set_unready(server->shop, failed(st) ? "the demo could not be loaded; see the log" : NULL);
     if (failed(st))
         log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
 }
 
 static int serve(const struct command_line *line)
 {
-    struct serving serving = {.line = line,
-                              .started_us = clock_monotonic_us(),
-                              .demo = command_option(line, "demo") != 0,
-                              .log_file = -1};
+    struct server server = {.line = line,
+                            .started_us = clock_monotonic_us(),
+                            .demo = command_option(line, "demo") != 0,
+                            .log_file = -1};
     struct shop_options options = {
-        .only = command_option(line, "only"), .listen = true, .loopback_only = serving.demo};
+        .only = command_option(line, "only"), .listen = true, .loopback_only = server.demo};
 
     signal(SIGHUP, SIG_IGN); /* until the shop serves */
-    if (!start_log(line->config, &serving.log_file)) return EXIT_USAGE;
-    struct status st = shop_new(line->arena, line->config, &options, &serving.shop);
+    if (!start_log(line->config, &server.log_file)) return EXIT_USAGE;
+    struct status st = shop_new(line->arena, line->config, &options, &server.shop);
     if (failed(st)) {
         log_stop();
         command_error("cannot start: %s", st.message);
         return EXIT_FAILED;
     }
-    if (serving.demo) shop_set_unready(serving.shop, "the demo is still being loaded");
-    shop_on_hangup(serving.shop, on_hangup, &serving);
-    shop_run(serving.shop, on_ready, &serving);
-    shop_free(serving.shop);
+    if (server.demo) shop_set_unready(server.shop, "the demo is still being loaded");
+    shop_on_hangup(server.shop, on_hangup, &server);
+    shop_run(server.shop, on_ready, &server);
+    shop_free(server.shop);
     log_info(0, "stopped");
     log_stop();
     return EXIT_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may see and change a product, what its stock may do, and small questions about it. */
+/* Permissions of products, changes of stock, and small questions about products. */
 #include "services/product/product_fields.h"
 
 #include "reasons.pb-c.h"
@@ -55,7 +55,7 @@ struct status product_check_version(struct arena *arena, const struct product *p
     if (version == 0 || version == product->version) return status_ok();
     return status_printf(
         arena, STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
-        "the product has been changed since: it is at version %lld, not %lld; read it again",
+        "the product has been changed since; it is at version %lld, not %lld: read it again",
         (long long)product->version, (long long)version);
 }
 
@@ -187,7 +187,7 @@ static struct status check_untrack(struct arena *arena, const struct product_sto
     if (stock->reserved > 0)
         return status_printf(
             arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STOCK_RESERVED,
-            "orders have reserved %lld pieces; tracking can end when they are resolved",
+            "orders have reserved %lld pieces; tracking can end once these orders are resolved",
             (long long)stock->reserved);
     return status_ok();
 }
@@ -198,7 +198,7 @@ static struct status check_on_hand(struct arena *arena, const struct product_sto
     if (on_hand < stock->reserved)
         return status_printf(
             arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STOCK_INSUFFICIENT,
-            "%lld pieces would be left on hand, but %lld are reserved; %lld are available",
+            "%lld pieces would be left on hand, but %lld are reserved; at most %lld can be removed",
             (long long)on_hand, (long long)stock->reserved,
             (long long)product_stock_available(stock));
     if (on_hand > PRODUCT_STOCK_MAX)

@@ -2,9 +2,8 @@
 /* The catalogue's domain: products, their variants, prices and stock, as plain values.
  *
  * Nothing here does I/O or suspends. A product is made from a request (product_draft), changed by a
- * patch (product_patch) or by a file (product_import_merge), and its stock by product_stock_apply;
- * whoever stores it calls these between reading and writing, so that the rules are in one place for
- * every store.
+ * patch (product_patch) or by a file (product_import_merge), and its stock by product_stock_apply.
+ * A store calls these between reading and writing, so the rules are in one place for every store.
  *
  * Money is int64 minor units of an ISO 4217 currency. Times are int64 microseconds, UTC. Texts are
  * never NULL and end with a NUL; all of them are arena memory. */
@@ -22,15 +21,15 @@ enum {
     PRODUCT_HANDLE_MAX = 255, /* bytes */
 };
 
-/* Most pieces of one variant, so that no sum overflows. */
+/* The most pieces of one variant, so that no sum overflows. */
 #define PRODUCT_STOCK_MAX INT64_C(1000000000000)
 
-/* Numbers are stored: they never change. */
+/* Stored, so the numbers must not change. */
 enum product_status { PRODUCT_ACTIVE = 0, PRODUCT_DRAFT = 1, PRODUCT_ARCHIVED = 2 };
 
 /* "active", "draft", "archived". */
 const char *product_status_name(enum product_status status);
-/* The empty text is active. */
+/* An empty text means active. */
 bool product_status_parse(const char *name, enum product_status *ret_status);
 
 struct product_texts {
@@ -43,16 +42,16 @@ struct product_option {
     const char *value;
 };
 
-/* received = available + reserved + sold, where available = on_hand - reserved; all of them at
- * least 0. Of a variant that is not tracked all are 0. */
+/* received = available + reserved + sold, where available = on_hand - reserved; none is below 0.
+ * All are 0 if the variant is not tracked. */
 struct product_stock {
     bool tracked;
     int64_t on_hand;
     int64_t reserved;
-    int64_t received; /* since tracking began: all that came, less what was written off */
+    int64_t received; /* since tracking began: pieces added, less those written off */
     int64_t sold;
     int64_t imported; /* the quantity that a file gave last, or one of those below */
-    int64_t epoch;    /* how often tracking has ended: whose pieces the numbers count */
+    int64_t epoch;    /* how often tracking has ended; the numbers count pieces since then */
 };
 
 /* No file has said anything; the last file said that the variant is not tracked. */
@@ -87,7 +86,7 @@ struct product {
     struct product_texts tags;
     struct product_variant *variants; /* at least one */
     size_t variant_count;
-    int64_t version; /* from 1, one more with each change; stock changes are none */
+    int64_t version; /* from 1; increases with each change except of stock */
     int64_t created_us;
     int64_t updated_us;
     bool is_unpriced; /* of one that a request or a file has made: it names no price at all, all of
@@ -109,8 +108,8 @@ struct product_file {
     struct product_file_variant *variants; /* one for each of the product's */
 };
 
-/* Where a product lives, or lived when somebody heard of it: its id alone says which product is
- * meant, whatever its category is by now. The category counts where products are in order. */
+/* The place of a product, perhaps an earlier one: the id alone identifies the product, whatever its
+ * category is now. The category matters only for sorting. */
 struct product_key {
     const char *category;
     const char *product_id;
@@ -119,24 +118,25 @@ struct product_key {
 /* The cheapest variant's. */
 int64_t product_unit_amount(const struct product *product);
 
-/* ---- who may ---- */
+/* ---- permissions ---- */
 
-/* Who acts, in the domain's words. */
+/* The caller, in the domain's words. */
 struct product_actor {
     const char *email; /* "": nobody */
     bool is_admin;
 };
 
 bool product_is_owner(const struct product *product, const struct product_actor *actor);
-/* Active products are for everybody, others for their seller and admins. */
+/* Active products are visible to everybody, others to their seller and admins. */
 bool product_is_visible(const struct product *product, const struct product_actor *actor);
-/* OK for the owner and admins; NOT_OWNER for others, NOT_FOUND if they may not even see it. */
+/* OK for the owner and admins; NOT_OWNER for others, or NOT_FOUND if they may not see the
+ * product. */
 struct status product_check_change(const struct product *product,
                                    const struct product_actor *actor);
 /* OK if `version` is 0 or the product's, else ABORTED (VERSION_STALE). */
 struct status product_check_version(struct arena *arena, const struct product *product,
                                     int64_t version);
-/* OK if nothing of it is reserved, else FAILED_PRECONDITION (STOCK_RESERVED). */
+/* OK if none of its pieces are reserved, else FAILED_PRECONDITION (STOCK_RESERVED). */
 struct status product_check_unreserved(struct arena *arena, const struct product *product);
 
 /* NOT_FOUND, PRODUCT_NOT_FOUND. */
@@ -144,7 +144,7 @@ struct status product_not_found(void);
 
 /* ---- making and changing ---- */
 
-/* What makes products besides the request. */
+/* What is needed besides the request to make a product. */
 struct product_context {
     const char *currency; /* the shop's default */
     const char *created_by;
@@ -152,14 +152,14 @@ struct product_context {
     bool is_partial; /* variants may lack prices that others have: see product_import_draft */
 };
 
-/* A whole new product from a request that its field rules have passed: ids are made, the handle is
- * a slug of the name. Without any price it is a draft. INVALID_ARGUMENT names the field. */
+/* Makes a new product from a request that has passed its field rules: with new ids, and a slug of
+ * the name as handle. Without any price it is a draft. INVALID_ARGUMENT names the field. */
 struct status product_draft(struct arena *arena,
                             const ProductService__CreateProductRequest *request,
                             const struct product_context *context, struct product *ret_product);
 
-/* The same product changed as the request asks, with the next version. `product` itself stays as it
- * is, but shares its texts with the result. The new owner (created_by) is the caller's to allow. */
+/* Makes the changed product, with the next version. `product` itself stays as it is, but shares its
+ * texts with the result. The caller must check whether a new owner (created_by) is allowed. */
 struct status product_patch(struct arena *arena, const struct product *product,
                             const ProductService__UpdateProductRequest *request, int64_t now_us,
                             struct product *ret_product);
@@ -199,7 +199,7 @@ struct status product_import_merge(struct arena *arena, const struct product *pr
 /* "Blaues T-Shirt (XL)" -> "blaues-t-shirt-xl"; "product" if nothing is left. */
 char *product_slug(struct arena *arena, const char *name);
 
-/* Are they the same to a reader, but for ids, version, times, owner, handle and stock? */
+/* Are they equal except in ids, version, times, owner, handle and stock? */
 bool product_same_content(const struct product *a, const struct product *b);
 
 /* The variant with this id; of a product with one variant also for "". NULL if there is none. */
@@ -211,14 +211,14 @@ enum product_stock_change_kind { STOCK_DELTA, STOCK_COUNT, STOCK_UNTRACK };
 
 struct product_stock_change {
     enum product_stock_change_kind kind;
-    int64_t pieces; /* of DELTA and COUNT */
+    int64_t pieces; /* for DELTA and COUNT */
     const char *cause;
     const char *reference; /* "": none */
     const char *created_by;
     int64_t now_us;
 };
 
-/* One line of the ledger. The sums of the deltas over a variant's entries are its on_hand and
+/* An entry of the ledger. The sums of the deltas over a variant's entries are its on_hand and
  * reserved. */
 struct product_stock_entry {
     int64_t entry_id; /* set by the store */
@@ -231,22 +231,22 @@ struct product_stock_entry {
     int64_t created_us;
 };
 
-/* Changes the stock and says which entry that makes. STOCK_INSUFFICIENT when less would be on hand
- * than is reserved, STOCK_NOT_TRACKED when there is nothing to untrack. */
+/* Changes the stock and fills in the ledger's entry. STOCK_INSUFFICIENT if less would be on hand
+ * than is reserved, STOCK_NOT_TRACKED if an untracked variant is to be untracked. */
 struct status product_stock_apply(struct arena *arena, const struct product_stock_change *change,
                                   struct product_stock *stock,
                                   struct product_stock_entry *ret_entry);
 
-/* Of a new variant: `pieces` are there if it is tracked. */
+/* The stock of a new variant, with `pieces` on hand if it is tracked. */
 struct product_stock product_stock_initial(bool tracked, int64_t pieces);
 
-/* What can be bought now. */
+/* The pieces that can be bought now. */
 static inline int64_t product_stock_available(const struct product_stock *stock)
 {
     return stock->on_hand - stock->reserved;
 }
 
-/* Does it hold what struct product_stock promises? */
+/* Does the stock satisfy the equation of struct product_stock? */
 bool product_stock_is_sound(const struct product_stock *stock);
 
 #endif

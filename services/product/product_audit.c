@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_audit.h. */
+/* The rules that a variant's stock figures must satisfy. */
 #include "services/product/product_audit.h"
 
 size_t product_stock_audit(
@@ -13,10 +13,10 @@ size_t product_stock_audit(
     } rules[PRODUCT_STOCK_DIFFERENCES_MAX] = {
         {"received", "available + reserved + sold", stock->received,
          product_stock_available(stock) + stock->reserved + stock->sold},
-        {"on_hand", "the entries of the ledger", stock->on_hand, sums->entries_on_hand},
-        {"reserved", "the entries of the ledger", stock->reserved, sums->entries_reserved},
-        {"reserved", "the open reservations", stock->reserved, sums->open},
-        {"sold", "the committed reservations", stock->sold, sums->committed},
+        {"on_hand", "the ledger's sum", stock->on_hand, sums->entries_on_hand},
+        {"reserved", "the ledger's sum", stock->reserved, sums->entries_reserved},
+        {"reserved", "the sum of open reservations", stock->reserved, sums->open},
+        {"sold", "the sum of committed reservations", stock->sold, sums->committed},
     };
     size_t count = 0;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holding the numbers of the stock against what explains them. Plain values, no I/O. */
+/* Compares the stock figures with the ledger and the reservations. Plain values, no I/O. */
 #ifndef SERVICES_PRODUCT_PRODUCT_AUDIT_H
 #define SERVICES_PRODUCT_PRODUCT_AUDIT_H
 
 #include "services/product/product.h"
 
-/* A variant's numbers, and what they must be. Of a variant that is gone all its numbers are 0. */
+/* A variant's figures, and what they must be. All figures of a deleted variant are 0. */
 struct product_stock_sums {
     const char *product_id;
     const char *variant_id;
@@ -19,7 +19,7 @@ struct product_stock_difference {
     const char *product_id;
     const char *variant_id;
     const char *number;  /* "on_hand" */
-    const char *against; /* what it was held against: "the entries of the ledger" */
+    const char *against; /* what it was compared with: "the ledger's entries" */
     int64_t recorded, expected;
 };
 
@@ -28,7 +28,7 @@ struct product_audit {
     int64_t difference_count;
     struct product_stock_difference *differences; /* the first of them */
     size_t named_count;
-    const char *next; /* the product after which to go on; NULL: these were the last */
+    const char *next; /* the product after which the next page begins; NULL: there is none */
 };
 
 /* Differences that one variant can have. */

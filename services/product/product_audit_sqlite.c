@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking the stock in SQLite, some products at a time, in the order of their ids: a variant's
- * numbers are explained by its own entries and reservations alone, so that it is enough to read
- * these at one moment. Nothing is sorted or kept but the sums of one product. */
+/* Checks the stock in SQLite, some products at a time, in the order of their ids. A variant's
+ * figures depend on its own entries and reservations alone, so it is enough to read these at one
+ * moment. Nothing is sorted, and only the sums of one product are in memory. */
 #include "services/product/product_store_sqlite.h"
 
 enum {
-    PRODUCTS_MAX = 256, /* of a page */
-    ROWS_MAX = 20000,   /* read, after which a page ends with its product */
+    PRODUCTS_MAX = 256, /* products of a page */
+    ROWS_MAX = 20000,   /* rows read, after which a page ends with the current product */
     VARIANTS_FIRST = 16,
 };
 
-/* What one product has, by variant. */
+/* The sums of one product, by variant. */
 struct sheet {
     const char *product_id;
     struct product_stock_sums *sums;
     size_t count, capacity;
-    size_t last; /* where the row before this one was found: most stand together */
+    size_t last; /* the variant of the previous row, as most rows of a variant are adjacent */
 };
 
 struct audit {
@@ -26,7 +26,7 @@ struct audit {
     struct product_audit result;
 };
 
-/* The next product that is there, or that the ledger or a reservation speaks of. */
+/* The next product that exists, or that the ledger or a reservation refers to. */
 static const char next_product[] =
     "SELECT min(product_id) FROM"
     " (SELECT min(product_id) AS product_id FROM products WHERE product_id > ?1"
@@ -144,7 +144,7 @@ static struct status audit_product(struct sqlite_tx *tx, struct audit *audit)
     return st;
 }
 
-/* Moves `after` to the next product; *ret_is_last: there is none. */
+/* Advances `after` to the next product; *ret_is_last: there is none. */
 static struct status go_on(struct sqlite_tx *tx, struct audit *audit, bool *ret_is_last)
 {
     struct sqlite_rows rows;

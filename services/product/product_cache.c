@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A set-associative table: a product may lie in one of the WAYS slots of its set, and takes the
- * place of the one there that was used least recently. An entry is one block of memory: its head,
- * then the message with all its texts. */
+/* A set-associative table: a product is in one of the WAYS slots of its set, and evicts the least
+ * recently used one there. An entry is one block of memory: its head, then the message with all its
+ * texts. */
 #include "services/product/product_cache.h"
 
 #include "base/hash.h"
@@ -18,11 +18,11 @@ struct slot {
     struct entry *entry; /* NULL: free */
     uint64_t hash;
     uint64_t generation;
-    uint64_t used; /* the cache's clock when it was found last */
+    uint64_t used; /* the cache's clock at the last use */
 };
 
 struct product_cache {
-    size_t set_count; /* a power of two; 0: keeps nothing */
+    size_t set_count; /* a power of two; 0: caches nothing */
     uint64_t clock;
     struct slot slots[];
 };
@@ -55,7 +55,7 @@ void product_cache_free(struct product_cache *cache)
     free(cache);
 }
 
-/* Of the id, which alone says which product it is. */
+/* Hashes the id, which alone identifies the product. */
 static uint64_t hash_of(const char *product_id)
 {
     return hash_fold(hash_text(HASH_START, product_id));
@@ -96,7 +96,7 @@ const ProductService__Product *product_cache_find(const struct call *call,
 
 /* ---- copying ---- */
 
-/* Takes pieces of one block, one behind the other; without a block it only adds up their sizes. */
+/* Allocates pieces of one block in sequence; without a block it only adds up their sizes. */
 struct packer {
     char *block;
     size_t size;

@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A shard's cache of products as messages, so that a product that many look at is neither read nor
- * made again.
+/* A shard's cache of products as messages, so that a popular product is neither read nor converted
+ * again.
  *
- * An entry is valid under one number of the store's generation. What is found is held for the call
- * that found it until its arena ends, even if the cache lets go of it meanwhile; nobody may write
- * to it. The cache is bounded in entries, and a product that is too long is not kept. On the
- * shard's thread only. */
+ * An entry is valid for one generation of the store. A call that found an entry holds it until the
+ * call's arena ends, even if the cache evicts it meanwhile; nobody may write to it. The number of
+ * entries is bounded, and products that are too long are not cached. On the shard's thread only. */
 #ifndef SERVICES_PRODUCT_PRODUCT_CACHE_H
 #define SERVICES_PRODUCT_PRODUCT_CACHE_H
 
 #include "fiber/call.h"
 #include "services/product/product.h"
 
-/* Bytes of the longest product that is kept. */
+/* The most bytes of a product that is cached. */
 enum { PRODUCT_CACHE_ENTRY_SIZE_MAX = 16 * 1024 };
 
 struct product_cache;
 
-/* Room for at least `entries_max` products; 0: keeps nothing. */
+/* Room for at least `entries_max` products; 0: caches nothing. */
 struct product_cache *product_cache_new(size_t entries_max);
-/* When no call holds anything of it any more. */
+/* To be called when no call holds an entry any more. */
 void product_cache_free(struct product_cache *cache);
 
-/* NULL if it is not there under this generation. */
+/* NULL if the product is not cached for this generation. */
 const ProductService__Product *product_cache_find(const struct call *call,
                                                   struct product_cache *cache,
                                                   const struct product_key *key,
                                                   uint64_t generation);
 
-/* Keeps a copy. Generation 0 is that of stores which have none: nothing is kept. */
+/* Caches a copy. Generation 0 means that the store has no generations: nothing is cached. */
 void product_cache_put(struct product_cache *cache, const ProductService__Product *message,
                        uint64_t generation);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a product from a request. */
+/* Makes a new product from a request. */
 #include "base/uuid.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_fields.h"
@@ -29,7 +29,7 @@ static struct status draft_texts(struct arena *arena,
     return product_read_tags(arena, request->tags, request->n_tags, &product->tags);
 }
 
-/* A product that names no variants is its own single one. */
+/* A product without variants in the request is its own single variant. */
 static struct status draft_single_variant(struct arena *arena,
                                           const ProductService__CreateProductRequest *request,
                                           const struct product_pricing *pricing,
@@ -60,7 +60,7 @@ static struct status draft_variants(struct arena *arena,
 
     if (*request->sku || request->stock_given_case != 0)
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, *request->sku ? "sku" : "stock",
-                            "belongs to the variants when there are any");
+                            "must be given in the variants, if there are any");
     st = product_check_variant_count(request->n_variants);
     if (failed(st)) return st;
     product->variant_count = request->n_variants;
@@ -70,7 +70,7 @@ static struct status draft_variants(struct arena *arena,
         if (*input->variant_id)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                                 arena_printf(arena, "variants[%zu].variant_id", i),
-                                "a new variant has none yet");
+                                "must be left out of a new variant, which gets its id here");
         st = product_read_variant(arena, input, i, pricing, 0, &product->variants[i]);
         if (failed(st)) return st;
     }
@@ -149,8 +149,8 @@ struct status product_draft(struct arena *arena,
     if (product.is_unpriced && product.status == PRODUCT_ACTIVE) {
         if (*request->status)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "price",
-                                "must be given for an active product: 0 makes it free, and without "
-                                "a price it can be a draft");
+                                "must be given for an active product; 0 makes it free, and a draft "
+                                "needs none");
         product.status = PRODUCT_DRAFT;
     }
     *ret_product = product;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The named character references of HTML (html.spec.whatwg.org, 13.5), in the order of strcmp: those
- * with a semicolon, and the old ones that are also known without it. */
+/* The named character references of HTML (html.spec.whatwg.org, 13.5), in the order of strcmp:
+ * those with a semicolon, and the old ones that are also valid without it. */
 #include <stdlib.h>
 #include <string.h>
 

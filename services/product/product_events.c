@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_events.h. */
+/* Translates the events of orders into changes of reservations, and expires due ones on a fiber of
+ * shard 0. */
 #include "services/product/product_events.h"
 
 #include "base/clock.h"
@@ -13,16 +14,15 @@
 #include "services/product/product_result.h"
 
 enum {
-    EXPIRE_MAX = 64,              /* reservations of one commit */
-    SWEEP_EVERY_US = 5 * 1000000, /* also when nothing seems due: others may add to the store */
+    EXPIRE_MAX = 64,              /* reservations in one commit */
+    SWEEP_EVERY_US = 5 * 1000000, /* also if nothing seems due: other processes may add some */
     SWEEP_PAUSE_US = 100000,
 };
 
 static struct metric reservations = METRIC_COUNTER(
-    "argosy_product_reservations_total", "Reservations of orders, by what became of them.",
-    "outcome");
+    "argosy_product_reservations_total", "Changes of orders' reservations, by outcome.", "outcome");
 static struct metric open_reservations = METRIC_GAUGE(
-    "argosy_product_reservations_open", "Reservations that are neither committed nor released.");
+    "argosy_product_reservations_open", "Reservations that are neither committed nor ended.");
 
 static void find_metrics(struct product_service *service)
 {
@@ -195,7 +195,7 @@ static void sweep_fiber(struct call *call, void *data)
         round.arena = &arena;
         st = product_events_expire(&round, service, &next_us);
         if (failed(st) && !call_is_cancelled(call))
-            log_warn(call->trace, "product: reservations that are due could not be ended",
+            log_warn(call->trace, "product: due reservations could not be expired; retrying",
                      LOG_STR("error", st.message));
         arena_reset(&arena);
         st = fiber_sleep(call, wait_us_until(next_us));
@@ -208,7 +208,8 @@ static void start_sweeping(struct shard *shard, void *data)
     struct status st = fiber_start(shard, 0, sweep_fiber, data);
 
     if (failed(st))
-        log_error(0, "product: no fiber to end reservations", LOG_STR("error", st.message));
+        log_error(0, "product: no fiber could be started to expire reservations; retrying",
+                  LOG_STR("error", st.message));
 }
 
 /* ---- wiring ---- */

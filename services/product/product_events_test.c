@@ -321,7 +321,7 @@ static void exports(struct call *call, struct stage *stage)
     expect_stock(call, stage, &mug, 7, 0, 3);
     EXPECT(import_mug(call, stage, 7) == OUTCOME(UNCHANGED));
 
-    /* What is on hand is nobody else's business. */
+    /* Customers must not see what is on hand. */
     request.category = (char *)"mugs";
     request.product_id = (char *)mug.product_id;
     EXPECT_OK(product_service_get_product_by_id(call, stage->inside, &request, &response));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_fields.h. */
+/* Reads and checks the fields of product requests: texts, tags, prices, variants. */
 #include "services/product/product_fields.h"
 
 #include "base/money.h"
@@ -14,8 +14,7 @@ static bool has_control(const char *text)
     return false;
 }
 
-/* One line of text: what separates lines separates items in the store, and has no place in a name.
- */
+/* Line feeds separate items in the store, so a text must not have any. */
 struct status product_check_line(struct arena *arena, const char *field, const char *text)
 {
     if (!has_control(text)) return status_ok();
@@ -31,7 +30,7 @@ struct status product_check_name(struct arena *arena, const char *name)
     return product_check_line(arena, "name", name);
 }
 
-/* A category is one segment of a path, and no two of them should look alike. */
+/* A category is one segment of a path, and must not be mistaken for another. */
 struct status product_check_category(struct arena *arena, const char *field, const char *category)
 {
     struct str text = str_of(category);
@@ -41,10 +40,10 @@ struct status product_check_category(struct arena *arena, const char *field, con
     if (text.length > 0 && !padded && !dots && !has_control(category) && !strchr(category, '/'))
         return status_ok();
     return status_field(arena, ARGOSY__REASON__CATEGORY_INVALID, field,
-                        "must have no slash, no control characters and no space at its ends");
+                        "must not have slashes, control characters, or spaces at its ends");
 }
 
-/* A scheme, if there is one, must be http or https: pages show these addresses. */
+/* A scheme, if there is one, must be http or https, because pages show these images. */
 static bool is_web_url(const char *url)
 {
     size_t scheme = strspn(url,
@@ -60,7 +59,7 @@ static struct status check_url(struct arena *arena, const char *field, const cha
 {
     if (is_web_url(url)) return status_ok();
     return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, field,
-                        "must be an address of http or https without spaces");
+                        "must be an http or https address without spaces");
 }
 
 struct status product_read_image_urls(struct arena *arena, char *const *items, size_t count,
@@ -85,7 +84,7 @@ static bool has_text(const struct product_texts *texts, struct str text)
     return false;
 }
 
-/* Tags are a set in which case does not count; the first spelling stays. */
+/* Tags are a set that ignores case; the first spelling is kept. */
 struct status product_read_tags(struct arena *arena, char *const *items, size_t count,
                                 struct product_texts *ret_texts)
 {
@@ -112,7 +111,7 @@ struct status product_read_currency(struct arena *arena, const char *currency,
 
     if (!money_exponent(currency, &exponent))
         return status_field(arena, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency",
-                            "%s is no currency of ISO 4217", currency);
+                            "%s is not a currency of ISO 4217", currency);
     ret_pricing->exponent = exponent;
     ret_pricing->currency = arena_strdup(arena, currency);
     return status_ok();
@@ -124,10 +123,10 @@ struct status product_check_currency(struct arena *arena, const char *currency)
 
     if (!successor) return status_ok();
     return status_field(arena, ARGOSY__REASON__CURRENCY_UNKNOWN, "currency",
-                        "%s was withdrawn from ISO 4217; %s took its place", currency, successor);
+                        "%s was withdrawn from ISO 4217; use %s instead", currency, successor);
 }
 
-/* As the field rules of unit_amount have it. */
+/* The same as in the field rules of unit_amount. */
 #define PRODUCT_UNIT_AMOUNT_MAX 100000000000LL
 
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
@@ -230,7 +229,7 @@ struct status product_read_variant(struct arena *arena, const ProductService__Va
     } else if (!current && !pricing->known) {
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                             arena_printf(arena, "%sprice", prefix),
-                            "give the variant a price, or the product one");
+                            "must be given, here or for the product");
     }
     st = read_variant_texts(arena, input, prefix, &variant);
     if (failed(st)) return st;
@@ -276,7 +275,7 @@ static struct status check_pair(struct arena *arena, const struct product *produ
     return status_ok();
 }
 
-/* What variants must keep among themselves. */
+/* Checks variants against one another. */
 struct status product_check_variants(struct arena *arena, const struct product *product)
 {
     const struct product_variant *first = &product->variants[0];
@@ -290,7 +289,7 @@ struct status product_check_variants(struct arena *arena, const struct product *
                     strcmp(options[1].name, options[2].name) == 0;
         if (twice)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "variants[0].options",
-                                "name one option twice");
+                                "must not name an option twice");
     }
     for (size_t i = 0; i < product->variant_count; i++) {
         for (size_t j = i + 1; j < product->variant_count; j++) {

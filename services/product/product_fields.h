@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the fields of requests: what the field rules of the proto cannot say, such as the
+/* Reads the fields of requests and checks what the field rules of the proto can't express: the
  * decimals of a currency, prices that must agree, options that must fit together. For
  * product_draft, product_patch and product_import.
  *
- * INVALID_ARGUMENT names the field. What is read is copied into the arena. */
+ * INVALID_ARGUMENT names the field. Values are copied into the arena. */
 #ifndef SERVICES_PRODUCT_PRODUCT_FIELDS_H
 #define SERVICES_PRODUCT_PRODUCT_FIELDS_H
 
@@ -25,26 +25,25 @@ struct product_price_input {
     double price;
 };
 
-/* One line of text: what separates lines separates items in the store, and has no place in a name.
- */
+/* A text must be a single line, because line feeds separate items in the store. */
 struct status product_check_line(struct arena *arena, const char *field, const char *text);
 struct status product_check_name(struct arena *arena, const char *name);
-/* A category is one segment of a path, and no two of them should look alike. */
+/* A category is one segment of a path, and must not be mistaken for another. */
 struct status product_check_category(struct arena *arena, const char *field, const char *category);
 
 struct status product_read_image_urls(struct arena *arena, char *const *items, size_t count,
                                       struct product_texts *ret_texts);
-/* Tags are a set in which case does not count; the first spelling stays. */
+/* Tags are a set that ignores case; the first spelling is kept. */
 struct status product_read_tags(struct arena *arena, char *const *items, size_t count,
                                 struct product_texts *ret_texts);
 
 /* Fills in currency and exponent. CURRENCY_UNKNOWN. */
 struct status product_read_currency(struct arena *arena, const char *currency,
                                     struct product_pricing *ret_pricing);
-/* May a price be given in it from now on? CURRENCY_UNKNOWN for one that was withdrawn: what has a
- * price in it keeps that. */
+/* May new prices have this currency? CURRENCY_UNKNOWN for a withdrawn one; existing prices keep
+ * it. */
 struct status product_check_currency(struct arena *arena, const char *currency);
-/* PRICE_TOO_PRECISE. `prefix` stands before the field's name: "" or "variants[3].". */
+/* PRICE_TOO_PRECISE. `prefix` goes before the field's name: "" or "variants[3].". */
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
                                  const struct product_pricing *pricing, const char *prefix,
                                  int64_t *ret_amount);
@@ -68,10 +67,10 @@ struct status product_read_variant(struct arena *arena, const ProductService__Va
 
 /* The same names and values in the same order? */
 bool product_same_options(const struct product_variant *a, const struct product_variant *b);
-/* What variants must keep among themselves: the same options, no two with the same values or the
- * same SKU. */
+/* Checks variants against one another: all must have the same options, and no two the same values
+ * or the same SKU. */
 struct status product_check_variants(struct arena *arena, const struct product *product);
-/* Every variant of `before` that is not in `after` any more must be free of reservations. */
+/* Every variant of `before` that is missing in `after` must have no reserved pieces. */
 struct status product_check_removed(struct arena *arena, const struct product *before,
                                     const struct product *after);
 /* VARIANTS_TOO_MANY. */

@@ -14,7 +14,7 @@ static const char *const words[] = {"oak",   "chair", "table", "lamp",  "Caf\xc3
 static const char *const tags[] = {"red", "Blue", "sale"};
 enum { WORDS = 10, TAGS = 3 };
 
-/* xorshift: the same catalogue for everybody. */
+/* xorshift, so that every run has the same catalogue. */
 static uint64_t seed = 42;
 static size_t dice(size_t sides)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_message.h. */
+/* Converts products, variants, stock and entries of the ledger to messages. */
 #include "services/product/product_message.h"
 
 #include "base/clock.h"
@@ -55,7 +55,7 @@ static ProductService__Variant **variant_messages(struct arena *arena,
     return messages;
 }
 
-/* What the three forms of a product have in common, under the same names. */
+/* The fields that the three messages of a product have in common, under the same names. */
 #define FILL_PRODUCT(arena, product, message)                                            \
     do {                                                                                 \
         (message)->product_id = (char *)(product)->product_id;                           \

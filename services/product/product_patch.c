@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changing a product as a request asks. */
+/* Changes a product by a request: only the given fields, with checks against the present
+ * product. */
 #include "base/uuid.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_fields.h"
@@ -49,7 +50,7 @@ static struct status patch_lists(struct arena *arena,
         bool tags = strcmp(request->clear[i], "tags") == 0;
         if (tags ? request->n_tags > 0 : request->n_image_urls > 0)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "clear",
-                                "%s cannot be given and cleared", request->clear[i]);
+                                "%s can't be both given and cleared", request->clear[i]);
         *(tags ? &product->tags : &product->image_urls) = (struct product_texts){0};
     }
     if (request->n_tags > 0)
@@ -66,7 +67,7 @@ static bool costs_differ(const struct product *product)
     return false;
 }
 
-/* Price and SKU of a product that names no variants in the request. */
+/* Changes price and SKU by a request without variants. */
 static struct status patch_single(struct arena *arena,
                                   const ProductService__UpdateProductRequest *request,
                                   const struct product_pricing *pricing, struct product *product)
@@ -144,7 +145,7 @@ static struct status patch_variants(struct arena *arena, const struct product *b
 
     if (request->sku_given_case)
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "sku",
-                            "belongs to the variants when there are any");
+                            "must be given in the variants, if there are any");
     st = product_check_variant_count(request->n_variants);
     if (failed(st)) return st;
     product->variant_count = request->n_variants;
@@ -167,7 +168,7 @@ static bool all_priced(const ProductService__UpdateProductRequest *request)
     return request->n_variants > 0;
 }
 
-/* An amount in one currency says nothing in another, so a new currency needs new prices. */
+/* An amount has no meaning in another currency, so a new currency needs new prices. */
 static struct status patch_currency(struct arena *arena,
                                     const ProductService__UpdateProductRequest *request,
                                     const struct product_pricing *pricing, struct product *product)
@@ -176,16 +177,16 @@ static struct status patch_currency(struct arena *arena,
     struct status st = product_check_currency(arena, pricing->currency);
     if (failed(st)) return st;
     if (!pricing->given && !all_priced(request))
-        return status_field(
-            arena, ARGOSY__REASON__INVALID_FIELDS, "currency",
-            "another currency needs another price: give `price` or `unit_amount` too");
+        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "currency",
+                            "a new currency needs a new price; give `price` or `unit_amount` too");
     product->currency = pricing->currency;
     for (size_t i = 0; i < product->variant_count; i++)
         product->variants[i].compare_at_unit_amount = 0;
     return status_ok();
 }
 
-/* A patch's prices: the product's own if it gives one, else what new variants cost like. */
+/* The prices of a patch: its price for the product if it gives one, else a default for new
+ * variants. */
 static struct status patch_pricing(struct arena *arena,
                                    const ProductService__UpdateProductRequest *request,
                                    const struct product *before,
@@ -218,7 +219,8 @@ bool product_is_free(const struct product *product)
     return true;
 }
 
-/* Nobody gives anything away by mistake: a price of 0 may only mean that there was none yet. */
+/* A price of 0 may only mean that there was none yet, so activating such a product needs an
+ * explicit price: nothing is given away by mistake. */
 static struct status check_activation(struct arena *arena,
                                       const ProductService__UpdateProductRequest *request,
                                       const struct product *before, const struct product *after,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_reservation.h. */
+/* The table of a reservation's states, the checks of an order's lines, and the moves of stock. */
 #include "services/product/product_reservation.h"
 
 #include "reasons.pb-c.h"
@@ -28,9 +28,9 @@ const char *product_reservation_state_name(enum product_reservation_state state)
         RESERVATION_##next, STOCK_##move, RESERVATION_##otherwise \
     }
 
-/* An order is confirmed only after it was reserved. Where we know of no reservation then, or of one
- * that has ended, the pieces are taken now: the customer has paid. A cancelled order never comes
- * back. */
+/* An order is confirmed only after its stock was reserved. If the reservation is unknown or has
+ * expired, the pieces are taken now, because the customer has paid. A cancelled order never
+ * revives. */
 static const struct product_reservation_step steps[RESERVATION_STATES][RESERVATION_EVENTS] = {
     STEP(NONE, RESERVE) = TO_OR(OPEN, RESERVE, REFUSED),
     STEP(NONE, COMMIT) = TO_OR(COMMITTED, TAKE, EXPIRED),
@@ -117,15 +117,15 @@ static const char *refusal_text(struct arena *arena, const struct product_refusa
     case ARGOSY__REASON__PRODUCT_NOT_FOUND:
         return arena_printf(arena, "there is no product %s", product_id);
     case ARGOSY__REASON__PRODUCT_NOT_ACTIVE:
-        return arena_printf(arena, "%s (%s) is not for sale", claim->name, product_id);
+        return arena_printf(arena, "%s (%s) is not for sale at present", claim->name, product_id);
     case ARGOSY__REASON__VARIANT_NOT_FOUND:
         if (claim->variant_count > 1)
-            return arena_printf(arena, "%s (%s) has several variants: name one", claim->name,
+            return arena_printf(arena, "%s (%s) has several variants, so name one", claim->name,
                                 product_id);
         return arena_printf(arena, "%s (%s) has no variant %s", claim->name, product_id,
                             claim->line.variant_id);
     default:
-        return arena_printf(arena, "of %s (variant %s) %lld are ordered and %lld are left",
+        return arena_printf(arena, "of %s (variant %s) %lld are ordered and %lld are available",
                             claim->name, claim->line.variant_id, (long long)claim->line.quantity,
                             (long long)product_stock_available(&claim->stock));
     }
@@ -181,7 +181,7 @@ static struct product_stock moved(enum product_stock_move_kind kind,
         break;
     case STOCK_RESTOCK:
         after.on_hand += quantity;
-        /* Sold before tracking began anew, they come in from outside. */
+        /* Pieces sold before tracking began again count as newly received. */
         if (line->epoch == stock->epoch)
             after.sold -= quantity;
         else
@@ -191,7 +191,7 @@ static struct product_stock moved(enum product_stock_move_kind kind,
     return after;
 }
 
-/* Does the stock count these pieces? Only what has been sold may have lost its variant's count. */
+/* Does the stock count these pieces? Only for sold pieces may tracking have ended since. */
 static bool touches(enum product_stock_move_kind kind, const struct product_reservation_line *line,
                     const struct product_stock *stock)
 {

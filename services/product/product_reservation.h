@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What orders do to the stock: reservations, as plain values. No I/O, nothing suspends.
+/* Reservations of stock by orders, as plain values. No I/O, nothing suspends.
  *
  * An order's reservation is made once and resolved once, all of its lines together:
  *
@@ -8,19 +8,18 @@
  *        |                  +---expire--> expired --commit--> committed, if there is enough again
  *        +--reserve, but something is missing--> refused
  *
- * product_reservation_step is this drawing as a table, with what comes doubled, late or out of
- * order. Whoever keeps the stock asks it first, and then does to each line what it says:
+ * product_reservation_step has this diagram as a table, including repeated, late and disordered
+ * events. A store looks up the step first, and then applies it to each line:
  *
  *     step = product_reservation_step(state, event);
  *     STOCK_RESERVE, STOCK_TAKE:  read a claim for each line, product_claims_fold,
  *                                 product_claims_check; if none is refused, product_stock_move each
  *     the other moves:            product_stock_move each line that was kept
  *
- * A line is counted if its variant was tracked when its pieces were taken. A line that is not
- * counted never touches the stock, also if its variant is tracked later: who counts the pieces then
- * sees those of the order, or does not. While pieces are reserved a variant can't be untracked or
- * removed; once they are sold it can, and then a cancelled order restocks what is still there to be
- * restocked. */
+ * A line is counted if its variant was tracked when its pieces were taken. An uncounted line never
+ * changes the stock, even if its variant is tracked later. While pieces are reserved, a variant
+ * can't be untracked or removed; once they are sold it can, and then a cancelled order restocks
+ * only variants that still exist. */
 #ifndef SERVICES_PRODUCT_PRODUCT_RESERVATION_H
 #define SERVICES_PRODUCT_PRODUCT_RESERVATION_H
 
@@ -28,12 +27,12 @@
 
 /* ---- the reservation of an order ---- */
 
-/* Numbers are stored: they never change. */
+/* Stored, so the numbers must not change. */
 enum product_reservation_state {
     RESERVATION_NONE = 0,
     RESERVATION_OPEN = 1,
     RESERVATION_COMMITTED = 2,
-    RESERVATION_CANCELLED = 3, /* released, or never made: nothing will be reserved any more */
+    RESERVATION_CANCELLED = 3, /* released, or never made; nothing may be reserved afterwards */
     RESERVATION_RESTOCKED = 4, /* cancelled after it was committed */
     RESERVATION_EXPIRED = 5,
     RESERVATION_REFUSED = 6,
@@ -47,18 +46,18 @@ enum product_reservation_event {
     RESERVATION_RESERVE, /* the order was created */
     RESERVATION_COMMIT,  /* confirmed */
     RESERVATION_CANCEL,
-    RESERVATION_EXPIRE, /* nobody has confirmed it in time */
+    RESERVATION_EXPIRE, /* the order was not confirmed in time */
 };
 enum { RESERVATION_EVENTS = RESERVATION_EXPIRE + 1 };
 
-/* What happens to the stock of each line. */
+/* How the stock of each line changes. */
 enum product_stock_move_kind {
     STOCK_STAY,
     STOCK_RESERVE, /* reserved += quantity, if so many are available */
     STOCK_TAKE,    /* sold += quantity, on_hand -= quantity, if so many are available */
-    STOCK_SELL,    /* the same with what was reserved before: reserved -= quantity, too */
+    STOCK_SELL,    /* the same for reserved pieces: also reserved -= quantity */
     STOCK_RELEASE, /* reserved -= quantity */
-    STOCK_EXPIRE,  /* the same, but nobody asked for it */
+    STOCK_EXPIRE,  /* the same, after the time has passed */
     STOCK_RESTOCK, /* on_hand += quantity, sold -= quantity */
 };
 
@@ -68,7 +67,7 @@ struct product_reservation_step {
     enum product_reservation_state otherwise; /* the next state if a line is refused */
 };
 
-/* What an event does to a reservation in this state. */
+/* The step that an event causes in this state. */
 struct product_reservation_step product_reservation_step(enum product_reservation_state state,
                                                          enum product_reservation_event event);
 
@@ -80,7 +79,7 @@ struct product_reservation_line {
     int64_t epoch;          /* ... of this epoch */
 };
 
-/* What is asked of an order's reservation. */
+/* A change of an order's reservation. */
 struct product_order {
     enum product_reservation_event event;
     const char *order_id;
@@ -90,19 +89,19 @@ struct product_order {
     int64_t now_us;
 };
 
-/* ---- claims: an order's lines, with what the shop has for them ---- */
+/* ---- claims: an order's lines with their products and stock ---- */
 
 struct product_claim {
     struct product_reservation_line line;
     bool product_exists;
     const char *name; /* of the product; "" if there is none */
     enum product_status status;
-    size_t variant_count;       /* variants that the line may mean: 0, 1, or 2 for several */
+    size_t variant_count;       /* variants that match the line: 0, 1, or 2 for several */
     struct product_stock stock; /* of the only one */
 };
 
-/* Two lines on one variant become one with their sum: later ones get the quantity 0 and do not
- * count any more. */
+/* Merges lines on the same variant: the first gets their sum, the others the quantity 0, and no
+ * longer count. */
 void product_claims_fold(struct product_claim *claims, size_t count);
 
 struct product_refusal {
@@ -110,9 +109,9 @@ struct product_refusal {
     int reason; /* argosy.Reason */
 };
 
-/* The claims that can't be met; all others can. STOCK_RESERVE wants products that are for sale;
- * STOCK_TAKE is for orders that were accepted before, and wants only the pieces. An order without
- * lines is refused as a whole: then the one refusal has no claim. */
+/* Finds the claims that can't be met. STOCK_RESERVE requires products that are for sale; STOCK_TAKE
+ * is for orders that were accepted before, and requires only the pieces. An order without lines is
+ * refused as a whole: then the one refusal has no claim. */
 void product_claims_check(struct arena *arena, enum product_stock_move_kind move,
                           const struct product_claim *claims, size_t count,
                           struct product_refusal **ret_refused, size_t *ret_count);
@@ -129,21 +128,21 @@ struct product_stock_move {
     int64_t now_us;
 };
 
-/* Moves a line's pieces and says which entry of the ledger that makes; its cause is "" if the
- * stock stays as it is. RESERVE and TAKE write to the line whether it is counted. INTERNAL if the
- * numbers do not have what the line says, which then stay as they are. */
+/* Moves a line's pieces and fills in the ledger's entry, whose cause is "" if the stock does not
+ * change. RESERVE and TAKE note in the line whether it is counted. INTERNAL, without a change, if
+ * the stock does not have the line's pieces. */
 struct status product_stock_move(struct arena *arena, const struct product_stock_move *move,
                                  struct product_reservation_line *line, struct product_stock *stock,
                                  struct product_stock_entry *ret_entry);
 
-/* An order's entries have references that begin so, and nobody else's. */
+/* The references of orders' entries, and no others, begin with this. */
 #define PRODUCT_ORDER_REFERENCE "order:"
 
-/* ---- what came of it ---- */
+/* ---- the outcome ---- */
 
 struct product_reservation_outcome {
     const char *order_id;
-    enum product_reservation_state state; /* since now; RESERVATION_NONE: nothing has changed */
+    enum product_reservation_state state; /* the new state; RESERVATION_NONE: nothing was changed */
     struct product_refusal *refused;
     size_t refused_count;
 };

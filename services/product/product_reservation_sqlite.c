@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reservations in SQLite. One job of the writer takes the event into the inbox, moves the stock of
- * all lines or of none, writes their entries of the ledger and puts the answer into the outbox: a
+ * all lines or of none, writes their entries of the ledger and puts the result into the outbox: a
  * crash leaves all of it or nothing.
  *
- * An event is a few small statements, however many variants the product has and however many orders
- * there are: a line touches its own variant by its keys, and the index of what may expire holds the
- * open reservations only. */
+ * An event takes a few small statements, however many variants and orders there are: a line
+ * accesses its own variant by its keys, and the index by expiry has the open reservations only. */
 #include "events/events_sqlite.h"
 #include "services/product/product_result.h"
 #include "services/product/product_store_sqlite.h"
@@ -77,7 +76,8 @@ static struct status read_lines(struct arena *arena, struct sqlite_tx *tx, const
     return rows.status;
 }
 
-/* A line that is taken anew after it has expired is counted as it is then. */
+/* Writes a line. One that is taken again after an expiry is counted as its variant is tracked
+ * then. */
 static struct status write_line(struct sqlite_tx *tx, const char *order_id,
                                 const struct product_reservation_line *line)
 {
@@ -104,8 +104,8 @@ static void read_stock(const struct sqlite_rows *rows, int column, struct produc
     };
 }
 
-/* The line with what the shop has for it; the category does not matter, because a product may have
- * moved since it was ordered. */
+/* Reads the product and stock for a line, whatever its category, because the product may have moved
+ * since it was ordered. */
 static struct status read_claim(struct sqlite_tx *tx, const struct product_reservation_line *line,
                                 struct product_claim *ret_claim)
 {
@@ -161,13 +161,13 @@ static struct status move_stock(struct arena *arena, struct sqlite_tx *tx,
 /* ---- an event ---- */
 
 struct application {
-    const struct event *event; /* NULL: nobody's but the clock's */
+    const struct event *event; /* NULL: an expiry, which no event causes */
     const struct product_order *order;
     enum product_reservation_state state; /* before it */
     struct product_reservation_outcome outcome;
 };
 
-/* The lines to take: those that the event names, or of a reservation that has expired its own. */
+/* Reads the lines to take: the event's, or those of the expired reservation. */
 static struct status read_claims(struct arena *arena, struct sqlite_tx *tx,
                                  const struct application *application,
                                  struct product_claim **ret_claims, size_t *ret_count)
@@ -221,8 +221,7 @@ static struct status take_lines(struct arena *arena, struct sqlite_tx *tx,
     return status_ok();
 }
 
-/* Resolves the lines that were kept. A variant that was removed after its pieces were sold has no
- * stock to come back to. */
+/* Resolves the stored lines. A variant that was removed after its pieces were sold is skipped. */
 static struct status resolve_lines(struct arena *arena, struct sqlite_tx *tx,
                                    const struct product_stock_move *move)
 {

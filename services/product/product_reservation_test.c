@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of reservations, the checks of claims, the moves of stock, and random histories. */
 #include "services/product/product_reservation.h"
 
 #include "base/random.h"
@@ -105,7 +106,7 @@ TEST(two_lines_on_one_variant_are_checked_as_their_sum)
     CHECK_INT(refused[0].reason, ==, ARGOSY__REASON__STOCK_INSUFFICIENT);
     CHECK_INT(refused[0].claim->line.quantity, ==, 6);
     CHECK_STR(product_refusals_text(&arena, refused, 1),
-              "of Mug (variant p) 6 are ordered and 5 are left");
+              "of Mug (variant p) 6 are ordered and 5 are available");
     claims[0].line.quantity = 2;
     claims[2].line.quantity = 3;
     CHECK_INT(check_claims(STOCK_RESERVE, claims, 3, &refused), ==, 0);
@@ -136,10 +137,11 @@ TEST(every_line_that_is_in_the_way_is_named)
         CHECK_INT(refused[i].reason, ==, reasons[i]);
         CHECK(refused[i].claim == &claims[i]);
     }
-    CHECK_STR(product_refusals_text(&arena, refused, 5),
-              "there is no product gone; Mug (draft) is not for sale; Mug (several) has several"
-              " variants: name one; Mug (without) has no variant without; of Mug (variant little) 2"
-              " are ordered and 1 are left");
+    CHECK_STR(
+        product_refusals_text(&arena, refused, 5),
+        "there is no product gone; Mug (draft) is not for sale at present; Mug (several) has"
+        " several variants, so name one; Mug (without) has no variant without; of Mug (variant"
+        " little) 2 are ordered and 1 are available");
     refused[5] = refused[4];
     CHECK(strstr(product_refusals_text(&arena, refused, 6), "; and 1 more") != 0);
 
@@ -407,7 +409,7 @@ TEST(a_difference_is_named_with_both_numbers)
     CHECK_INT(differences[0].expected, ==, 5);
     CHECK_STR(differences[1].number, "on_hand");
     CHECK_INT(differences[1].expected, ==, 4);
-    CHECK_STR(differences[2].against, "the open reservations");
+    CHECK_STR(differences[2].against, "the sum of open reservations");
     CHECK_INT(differences[2].expected, ==, 2);
     CHECK_STR(differences[2].variant_id, "v");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See product_result.h. */
+/* Makes the events on order-results. */
 #include "services/product/product_result.h"
 
 #include "events.pb-c.h"

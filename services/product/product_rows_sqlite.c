@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows into products, and products into rows with all that is derived from them.
+/* Reads products from rows, and writes them with everything that is derived from them.
  *
- * Lists of texts (image addresses, tags, options) are kept as lines, which is why the domain lets
- * no line break into them. */
+ * Lists of texts (image addresses, tags, options) are stored as lines, so the domain allows no line
+ * break in them. */
 #include "base/clock.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_store_sqlite.h"
@@ -11,7 +11,7 @@
 
 enum { VARIANTS_FIRST = 4 }; /* room for variants before it is doubled */
 
-/* Takes apart what join_lines made; cuts `text` itself. */
+/* Splits what join_lines made; writes into `text`. */
 static struct product_texts split_lines(struct arena *arena, char *text)
 {
     struct product_texts texts = {0};
@@ -92,7 +92,7 @@ static void read_product(const struct sqlite_rows *rows, struct product_row *ret
     };
 }
 
-/* Room for one more: it is full at every power of two from VARIANTS_FIRST on. */
+/* Appends a variant; the array is full at every power of two from VARIANTS_FIRST on. */
 static struct product_variant *add_variant(struct arena *arena, struct product *product)
 {
     size_t count = product->variant_count;
@@ -221,7 +221,7 @@ struct status product_stock_entry_write(struct sqlite_tx *tx, const char *produc
         entry->reserved_delta, entry->reference, entry->created_by, entry->created_us);
 }
 
-/* The difference between two stocks of one variant, if there is any. */
+/* Writes the entry for the difference between two stocks of one variant, if any. */
 static struct status write_difference(struct sqlite_tx *tx, const char *product_id,
                                       const char *variant_id, const struct product_stock *before,
                                       const struct product_stock *after,
@@ -242,8 +242,8 @@ static struct status write_difference(struct sqlite_tx *tx, const char *product_
     return product_stock_entry_write(tx, product_id, &entry);
 }
 
-/* What variants have come, gone or changed their stock; `before` or `after` is NULL if the product
- * was not, or is no more. */
+/* Writes the entries for variants that were added, removed or changed their stock. `before` is NULL
+ * for a new product, `after` for a deleted one. */
 static struct status write_ledger(struct sqlite_tx *tx, const struct product *before,
                                   const struct product *after, const struct product_cause *cause)
 {
@@ -268,7 +268,7 @@ static struct status write_ledger(struct sqlite_tx *tx, const struct product *be
     return st;
 }
 
-/* `change` more products, or less, in a category. */
+/* Adds `change` to the count of products in a category. */
 static struct status write_count(struct sqlite_tx *tx, const struct product *product, int change)
 {
     return sqlite_exec(tx, 0,

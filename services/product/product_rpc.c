@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers, in the order of proto/product.proto; those of the stock are in product_stock_rpc.c,
- * imports and exports in product_exchange_rpc.c. */
+/* The handlers of the product service, in the order of proto/product.proto. Those of the stock are
+ * in product_stock_rpc.c, imports and exports in product_exchange_rpc.c. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/number.h"
@@ -78,7 +78,7 @@ static void reply_created(struct arena *arena, const struct product *product,
     response->product_data = product_message_data(arena, product);
 }
 
-/* The same as it is kept beside an idempotency key. */
+/* The same answer in the form in which an idempotency record keeps it. */
 static struct str created_answer(struct arena *arena, const struct product *product)
 {
     ProductService__StandardResponse response = PRODUCT_SERVICE__STANDARD_RESPONSE__INIT;
@@ -98,7 +98,7 @@ static struct status replay_created(const struct call *call, struct str answer,
                       response->product_data->n_variants);
 }
 
-/* Makes a product, which belongs to the caller. */
+/* Creates a product, which belongs to the caller. */
 static struct status create_product(struct call *call,
                                     const ProductService__CreateProductRequest *request,
                                     ProductService__StandardResponse *response)
@@ -128,7 +128,7 @@ static struct status create_product(struct call *call,
                       response->product_data->n_variants);
 }
 
-/* Active products are for everybody; a seller sees only its own others. */
+/* Everybody may list active products; sellers list other statuses of their own products only. */
 static struct status read_status(const struct call *call,
                                  const ProductService__GetProductRequest *request,
                                  struct product_query *query)
@@ -145,12 +145,12 @@ static struct status read_status(const struct call *call,
     if (failed(st) || actor.is_admin) return st;
     if (*request->created_by && !str_equal_nocase(str_of(request->created_by), str_of(actor.email)))
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER,
-                           "sellers see the drafts and the archive of nobody but themselves");
+                           "sellers may list only their own drafts and archived products");
     query->created_by = actor.email;
     return st;
 }
 
-/* Relevance is a search's alone, and its default; others begin with the newest. */
+/* Relevance exists only for searches and is their default; other lists begin with the newest. */
 static void read_sort(const ProductService__GetProductRequest *request, struct product_query *query)
 {
     const char *sort = request->sort;
@@ -251,7 +251,7 @@ struct status product_load(struct call *call, const struct product_key *key,
     return st;
 }
 
-/* Where the product is by now, if the link is older than its category (RFC 9110, section 8.7). */
+/* Sends Content-Location if the product has moved to another category (RFC 9110, section 8.7). */
 static struct status reply_place(const struct call *call, const char *asked,
                                  const ProductService__Product *product)
 {
@@ -262,8 +262,8 @@ static struct status reply_place(const struct call *call, const char *asked,
     return call_reply_metadata(call, STR("content-location"), str_of(path));
 }
 
-/* One product. This is what shops are asked most, so the way is short: a look into the shard's
- * cache, and only if something was changed since, one read. */
+/* One product. This is the most frequent request, so its path is short: a look into the shard's
+ * cache, and one read only if something has changed since. */
 static struct status get_product_by_id(struct call *call,
                                        const ProductService__GetProductByIdRequest *request,
                                        ProductService__StandardResponse *response)
@@ -286,7 +286,7 @@ static struct status get_product_by_id(struct call *call,
     return reply_etag(call, product->version, product->variants, product->n_variants);
 }
 
-/* What a change of a product is checked by, between reading and writing it. */
+/* A request to change a product, checked between reading and writing it. */
 struct edit_request {
     struct product_actor actor;
     struct product_condition condition;
@@ -307,7 +307,7 @@ static struct status apply_patch(struct arena *arena, const struct product *prod
     return product_patch(arena, product, change->patch, change->now_us, ret_product);
 }
 
-/* Changes what is given. */
+/* Changes the given fields. */
 static struct status update_product(struct call *call,
                                     const ProductService__UpdateProductRequest *request,
                                     ProductService__StandardResponse *response)
@@ -324,7 +324,7 @@ static struct status update_product(struct call *call,
     if (failed(st)) return st;
     if (request->created_by_given_case && !data.actor.is_admin)
         return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
-                           "only an admin gives a product to another seller (created_by)");
+                           "only an admin may give a product to another seller (created_by)");
     st = product_condition_read(call, versioned ? request->version : 0, &data.condition);
     if (failed(st)) return st;
     change.created_by = data.actor.email;
@@ -350,7 +350,7 @@ static struct status allow_removal(struct arena *arena, const struct product *pr
     return product_check_unreserved(arena, product);
 }
 
-/* Deletes a product; what its stock has seen stays in the ledger. */
+/* Deletes a product; the ledger keeps its entries. */
 static struct status delete_product(struct call *call,
                                     const ProductService__DeleteProductRequest *request,
                                     ProductService__StandardResponse *response)
@@ -377,7 +377,7 @@ static struct status delete_product(struct call *call,
     return status_ok();
 }
 
-/* Fills in what the cache knows; the others' keys go to `missing`. */
+/* Fills in the cached products, and lists the keys of the others in `missing`. */
 static size_t find_cached(const struct call *call,
                           const ProductService__BatchGetProductsRequest *request,
                           uint64_t generation, const ProductService__Product **found,
@@ -400,7 +400,7 @@ static bool is_asked(const ProductService__ProductRef *ref, const struct product
     return strcmp(ref->product_id, product->product_id) == 0;
 }
 
-/* Several products, in the order in which they were asked for. */
+/* Several products, in the order of the request. */
 static struct status batch_get_products(struct call *call,
                                         const ProductService__BatchGetProductsRequest *request,
                                         ProductService__BatchGetProductsResponse *response)

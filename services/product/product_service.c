@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiring: settings to adapters to handlers. */
+/* Starts the product service: reads its settings, opens its store, registers its handlers, and
+ * completes the search index of an older store. */
 #include "services/product/product_service.h"
 
 #include "base/clock.h"
@@ -15,10 +16,10 @@ enum { US_PER_MS = 1000 };
 extern const struct service_module product_service;
 
 static const struct setting settings[] = {
-    {"PRODUCT_CURRENCY", SETTING_TEXT, "USD", "ISO 4217 code of products that name no currency.", 0,
-     0},
-    {"PRODUCT_CACHE_SIZE", SETTING_INTEGER, "1024",
-     "Products that each shard keeps at hand; 0 keeps none.", 0, 1 << 20},
+    {"PRODUCT_CURRENCY", SETTING_TEXT, "USD", "The currency (ISO 4217) of products that name none.",
+     0, 0},
+    {"PRODUCT_CACHE_SIZE", SETTING_INTEGER, "1024", "Products in each shard's cache; 0: no cache.",
+     0, 1 << 20},
     {"PRODUCT_RESERVATION_GRACE", SETTING_DURATION, "1h",
      "How long pieces stay reserved after the time by which their order must be paid.", 0,
      2592000000},
@@ -44,7 +45,7 @@ static void index_step(struct call *call, struct product_service *service, int64
     st = service->store->search->index(&step, service->store->search, INDEX_STEP, ret_left);
     *ret_wait_ms = failed(st) ? INDEX_RETRY_MS : INDEX_PAUSE_MS;
     if (failed(st) && !call_is_cancelled(call))
-        log_warn(call->trace, "product: the search index could not be continued; trying again",
+        log_warn(call->trace, "product: the search index could not be extended; retrying",
                  LOG_STR("error", st.message));
     arena_release(&arena);
 }
@@ -74,7 +75,8 @@ static void start_indexing(struct shard *shard, void *data)
     struct status st = fiber_start(shard, 0, index_fiber, data);
 
     if (failed(st))
-        log_error(0, "product: no fiber to build the search index", LOG_STR("error", st.message));
+        log_error(0, "product: no fiber could be started to build the search index",
+                  LOG_STR("error", st.message));
 }
 
 static struct status start(const struct service_context *context, void **ret_service)
@@ -87,14 +89,14 @@ static struct status start(const struct service_context *context, void **ret_ser
 
     service->currency = config_text(context->config, "PRODUCT_CURRENCY");
     if (!money_exponent(service->currency, &exponent))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
-                             ARGOSY__REASON__SETTING_INVALID,
-                             "PRODUCT_CURRENCY=%s is no currency of ISO 4217", service->currency);
+        return status_printf(
+            context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+            "PRODUCT_CURRENCY=%s is not a currency of ISO 4217", service->currency);
     if (money_successor(service->currency))
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID,
-                             "PRODUCT_CURRENCY=%s was withdrawn from ISO 4217; %s took its place. "
-                             "Prices that there are keep their currency",
+                             "PRODUCT_CURRENCY=%s was withdrawn from ISO 4217; set %s instead "
+                             "(existing prices keep their currency)",
                              service->currency, money_successor(service->currency));
     service->create_rules = schema_message_by_name(context->schema,
                                                    STR("product_service.CreateProductRequest"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the product service's own files share. */
+/* The product service's state and the functions that its files share. */
 #ifndef SERVICES_PRODUCT_PRODUCT_SERVICE_H
 #define SERVICES_PRODUCT_PRODUCT_SERVICE_H
 
@@ -13,33 +13,33 @@
 
 struct product_service {
     struct product_store *store;
-    const char *currency;                      /* of products that name none */
+    const char *currency;                      /* for products that name none */
     const struct schema_message *create_rules; /* of CreateProductRequest, for imports */
     int shard_count;
     struct product_cache **caches; /* one a shard */
-    int64_t reservation_grace_us;  /* how long reservations hold beyond what the order wants */
-    struct shard_message sweeping; /* starts the fiber that ends them */
+    int64_t reservation_grace_us;  /* how long reservations hold beyond the order's pay-by time */
+    struct shard_message sweeping; /* starts the fiber that expires them */
     struct shard_message indexing; /* starts the fiber that completes the search index */
     struct metric_series *outcomes[RESERVATION_STATES], *open_reservations;
 };
 
-/* One product by its place, from the shard's cache or the store; borrowed or in the arena, and not
- * to be written to. */
+/* Loads one product, from the shard's cache or the store; borrowed or in the arena, and
+ * read-only. */
 struct status product_load(struct call *call, const struct product_key *key,
                            const ProductService__Product **ret_product);
 
-/* The caller, who may be nobody. */
+/* The caller, who need not be logged in. */
 void product_call_actor(const struct call *call, struct product_actor *ret_actor);
 
 /* OK if the caller sells or administers. */
 struct status product_call_seller(const struct call *call, struct product_actor *ret_actor);
 
-/* The head of every answer. */
+/* Fills the head of an answer. */
 void product_reply(ProductService__StandardResponse *response, int status_code,
                    const char *message);
 
-/* Takes the request's key and looks for its first answer: ret_request->replayed.data if it was here
- * before. */
+/* Reads the request's key and looks for the first answer, which is ret_request->replayed.data for a
+ * repeated request. */
 struct status product_call_once(struct call *call, const struct product_actor *actor,
                                 const ProtobufCMessage *message,
                                 struct change_request *ret_request);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers of the stock: reading it, changing it, and its ledger. */
+/* The handlers of the stock: reading it, changing it, its ledger, and the check of all stock. */
 #include "base/clock.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_service.h"
 
 enum { ENTRIES_DEFAULT = 100, DIFFERENCES_DEFAULT = 1000 };
 
-/* What is there; customers are told what is available, and no more. */
+/* The stock of a product; customers see only what is available. */
 struct status product_get_stock(struct call *call, const ProductService__GetStockRequest *request,
                                 ProductService__StandardResponse *response)
 {
@@ -37,7 +37,7 @@ static struct status read_change(const struct call *call,
 
     if (str_starts_with(str_of(request->reference), STR(PRODUCT_ORDER_REFERENCE)))
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "reference",
-                            "must not begin with \"%s\": orders have these",
+                            "must not begin with \"%s\", which is for orders",
                             PRODUCT_ORDER_REFERENCE);
     switch (request->change_case) {
     case PRODUCT_SERVICE__ADJUST_STOCK_REQUEST__CHANGE_DELTA:
@@ -56,7 +56,7 @@ static struct status read_change(const struct call *call,
         break;
     default:
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "delta",
-                            "give one of delta, on_hand and untrack");
+                            "needs one of delta, on_hand and untrack");
     }
     *ret_change = change;
     return status_ok();
@@ -77,7 +77,7 @@ static void reply_adjusted(struct arena *arena, const struct product *product,
     response->stock = product_message_stock(arena, product, true);
 }
 
-/* The same as it is kept beside an idempotency key. */
+/* The same answer in the form in which an idempotency record keeps it. */
 static struct str adjusted_answer(struct arena *arena, const struct product *product)
 {
     ProductService__StandardResponse response = PRODUCT_SERVICE__STANDARD_RESPONSE__INIT;
@@ -86,7 +86,7 @@ static struct str adjusted_answer(struct arena *arena, const struct product *pro
     return idempotency_answer(arena, &response.base);
 }
 
-/* Changes the stock of one variant; the same reference again only answers what is there. */
+/* Changes the stock of one variant; a reference that was used before changes nothing. */
 struct status product_adjust_stock(struct call *call,
                                    const ProductService__AdjustStockRequest *request,
                                    ProductService__StandardResponse *response)
@@ -136,7 +136,7 @@ static struct status read_entries_cursor(const struct call *call,
     if (position.length == 0) return st;
     if (!str_to_i64(position, ret_before) || *ret_before <= 0)
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor is none of this ledger; begin again without one");
+                           "the cursor does not belong to this ledger; begin again without one");
     return st;
 }
 
@@ -204,7 +204,7 @@ difference_message(struct arena *arena, const struct product_stock_difference *d
     return message;
 }
 
-/* One page, in the memory of `call`; its differences outlive it in the response. */
+/* Checks one page, in the memory of `call`; the differences are copied into the response. */
 static struct status check_page(struct call *call, struct arena *arena, size_t max,
                                 const char **after, ProductService__CheckStockResponse *response)
 {
@@ -226,13 +226,14 @@ static struct status check_page(struct call *call, struct arena *arena, size_t m
     return st;
 }
 
-/* Holds all stock against the ledger and the reservations, page by page, in the memory of two. */
+/* Compares all stock with the ledger and the reservations, page by page, in the memory of two
+ * pages. */
 struct status product_check_stock(struct call *call,
                                   const ProductService__CheckStockRequest *request,
                                   ProductService__CheckStockResponse *response)
 {
     size_t max = request->limit > 0 ? (size_t)request->limit : DIFFERENCES_DEFAULT;
-    struct arena pages[2]; /* of the page before, whose end `after` is, and of this one */
+    struct arena pages[2]; /* of the previous page, which has `after`, and of this one */
     const char *after = "";
     struct call inner;
     struct status st;

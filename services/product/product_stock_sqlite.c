@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stock ledger in SQLite. A variant's numbers and the entry that explains them are written
- * together; a reference that the variant's ledger has already changes nothing. */
+/* The stock ledger in SQLite. A variant's figures and the entry that explains them are written
+ * together; a reference that is already in the variant's ledger changes nothing. */
 #include "reasons.pb-c.h"
 #include "services/product/product_store_sqlite.h"
 
-struct adjusting {
+struct adjust_job {
     const struct product_key *key;
     const struct product_adjustment *adjustment;
     struct product_row row;
@@ -30,15 +30,15 @@ static struct status reference_is_known(struct sqlite_tx *tx, const char *varian
     return rows.status;
 }
 
-static struct status apply(struct arena *arena, struct sqlite_tx *tx,
-                           const struct adjusting *adjusting, struct product_variant *variant)
+static struct status apply(struct arena *arena, struct sqlite_tx *tx, const struct adjust_job *job,
+                           struct product_variant *variant)
 {
-    const struct product *product = &adjusting->row.product;
+    const struct product *product = &job->row.product;
     struct product_stock *stock = &variant->stock;
     struct product_stock_entry entry;
     struct status st;
 
-    st = product_stock_apply(arena, adjusting->adjustment->change, stock, &entry);
+    st = product_stock_apply(arena, job->adjustment->change, stock, &entry);
     if (failed(st)) return st;
     entry.variant_id = variant->variant_id;
     st = sqlite_exec(
@@ -46,24 +46,24 @@ static struct status apply(struct arena *arena, struct sqlite_tx *tx,
         "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?,"
         " epoch = ? WHERE product = ? AND position = ?",
         "illlllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
-        stock->sold, stock->epoch, adjusting->row.key, (int)(variant - product->variants));
+        stock->sold, stock->epoch, job->row.key, (int)(variant - product->variants));
     if (failed(st)) return st;
     return product_stock_entry_write(tx, product->product_id, &entry);
 }
 
-static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct adjusting *adjusting)
+static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct adjust_job *job)
 {
-    const struct product_adjustment *adjustment = adjusting->adjustment;
+    const struct product_adjustment *adjustment = job->adjustment;
     const struct product_check *check = adjustment->check;
     struct product_variant *variant;
     struct status st;
     bool known;
 
-    st = product_row_find(tx, adjusting->key, &adjusting->row);
+    st = product_row_find(tx, job->key, &job->row);
     if (failed(st)) return st;
-    st = check->allow(arena, &adjusting->row.product, check->data);
+    st = check->allow(arena, &job->row.product, check->data);
     if (failed(st)) return st;
-    variant = product_find_variant(&adjusting->row.product, adjustment->variant_id);
+    variant = product_find_variant(&job->row.product, adjustment->variant_id);
     if (!variant && !*adjustment->variant_id)
         return status_field(arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
                             "the product has several variants; name one");
@@ -72,21 +72,21 @@ static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct ad
                            "the product has no such variant");
     st = reference_is_known(tx, variant->variant_id, adjustment->change->reference, &known);
     if (failed(st) || known) return st;
-    return apply(arena, tx, adjusting, variant);
+    return apply(arena, tx, job, variant);
 }
 
 static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct adjusting *adjusting = data;
-    const struct product_request *request = adjusting->adjustment->request;
+    struct adjust_job *job = data;
+    const struct product_request *request = job->adjustment->request;
     struct status st;
     bool new;
 
     st = product_request_begin(tx, request, &new);
     if (failed(st) || !new) return st;
-    st = adjust(call->arena, tx, adjusting);
+    st = adjust(call->arena, tx, job);
     if (failed(st)) return st;
-    return product_request_finish(call->arena, tx, request, &adjusting->row.product);
+    return product_request_finish(call->arena, tx, request, &job->row.product);
 }
 
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
@@ -94,14 +94,14 @@ struct status product_sqlite_adjust_stock(struct call *call, struct product_stor
                                           const struct product_adjustment *adjustment,
                                           struct product *ret_product)
 {
-    struct adjusting job = {.key = key, .adjustment = adjustment};
+    struct adjust_job job = {.key = key, .adjustment = adjustment};
     struct status st = sqlite_write(call, product_sqlite(store)->db, adjust_job, &job);
 
     if (!failed(st)) *ret_product = job.row.product;
     return st;
 }
 
-struct listing {
+struct list_job {
     const char *product_id;
     const char *variant_id;
     int64_t before;
@@ -126,8 +126,8 @@ static void read_entry(const struct sqlite_rows *rows, struct product_stock_entr
 /* ---- the ledger ----
  *
  * The index has the entries of a product by variant, the newest last. A page of one variant is a
- * range of it; a page of all of them takes from each variant what is newer than the oldest that the
- * page has so far, once it is full. */
+ * range of it. A page of all variants takes, once it is full, only entries that are newer than its
+ * oldest one. */
 
 #define NUMBERS                                                                    \
     "SELECT entry_id FROM stock_entries WHERE product_id = ?1 AND variant_id = ?2" \
@@ -143,13 +143,13 @@ static void read_entry(const struct sqlite_rows *rows, struct product_stock_entr
 
 const char *const product_stock_statements[] = {NUMBERS, NEXT_VARIANT, ENTRY, NULL};
 
-/* The newest entries, the newest first, at most `max`. */
+/* The numbers of the newest entries, the newest first, at most `max`. */
 struct newest {
     int64_t *numbers;
     size_t count, max;
 };
 
-/* Puts a number to its place; the oldest leaves a page that is full. */
+/* Inserts a number in order; drops the oldest one of a full page. */
 static void keep(struct newest *newest, int64_t number)
 {
     size_t place = newest->count < newest->max ? newest->count++ : newest->max - 1;
@@ -159,13 +159,13 @@ static void keep(struct newest *newest, int64_t number)
     newest->numbers[place] = number;
 }
 
-static struct status read_variant(struct sqlite_tx *tx, const struct listing *listing,
+static struct status read_variant(struct sqlite_tx *tx, const struct list_job *job,
                                   const char *variant_id, struct newest *newest)
 {
-    int64_t before = listing->before > 0 ? listing->before : INT64_MAX;
+    int64_t before = job->before > 0 ? job->before : INT64_MAX;
     int64_t oldest = newest->count == newest->max ? newest->numbers[newest->max - 1] : 0;
     struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, NUMBERS, "ttlll", listing->product_id, variant_id,
+    struct status st = sqlite_query(tx, &rows, NUMBERS, "ttlll", job->product_id, variant_id,
                                     before, oldest, (int64_t)newest->max);
 
     if (failed(st)) return st;
@@ -173,7 +173,7 @@ static struct status read_variant(struct sqlite_tx *tx, const struct listing *li
     return rows.status;
 }
 
-static struct status read_variants(struct sqlite_tx *tx, const struct listing *listing,
+static struct status read_variants(struct sqlite_tx *tx, const struct list_job *job,
                                    struct newest *newest)
 {
     const char *variant_id = "";
@@ -181,12 +181,12 @@ static struct status read_variants(struct sqlite_tx *tx, const struct listing *l
     struct status st;
 
     for (;;) {
-        st = sqlite_query(tx, &rows, NEXT_VARIANT, "tt", listing->product_id, variant_id);
+        st = sqlite_query(tx, &rows, NEXT_VARIANT, "tt", job->product_id, variant_id);
         if (failed(st)) return st;
         if (!sqlite_next(&rows)) return rows.status;
         variant_id = sqlite_column_text(&rows, 0);
         sqlite_end(&rows);
-        st = read_variant(tx, listing, variant_id, newest);
+        st = read_variant(tx, job, variant_id, newest);
         if (failed(st)) return st;
     }
 }
@@ -203,17 +203,17 @@ static struct status find_entry(struct sqlite_tx *tx, int64_t number,
     return rows.status;
 }
 
-/* One number more than the page has says that there is a next. */
+/* Reads a page; one number more than it has tells whether there is a next page. */
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct listing *listing = data;
-    size_t limit = (size_t)listing->limit;
+    struct list_job *job = data;
+    size_t limit = (size_t)job->limit;
     struct newest newest = {arena_array(call->arena, int64_t, limit + 1), 0, limit + 1};
     struct product_stock_page page = {.count = 0};
     struct status st;
 
-    st = *listing->variant_id ? read_variant(tx, listing, listing->variant_id, &newest)
-                              : read_variants(tx, listing, &newest);
+    st = *job->variant_id ? read_variant(tx, job, job->variant_id, &newest)
+                          : read_variants(tx, job, &newest);
     if (failed(st)) return st;
     page.entries = arena_array(call->arena, struct product_stock_entry, limit);
     while (page.count < newest.count && page.count < limit) {
@@ -222,7 +222,7 @@ static struct status list_job(const struct call *call, struct sqlite_tx *tx, voi
         page.count++;
     }
     if (page.count < newest.count) page.next = newest.numbers[page.count - 1];
-    listing->page = page;
+    job->page = page;
     return status_ok();
 }
 
@@ -231,7 +231,7 @@ struct status product_sqlite_list_entries(struct call *call, struct product_stor
                                           int64_t before, int limit,
                                           struct product_stock_page *ret_page)
 {
-    struct listing job = {product_id, variant_id, before, limit, {0}};
+    struct list_job job = {product_id, variant_id, before, limit, {0}};
     struct status st = sqlite_scan(call, product_sqlite(store)->db, list_job, &job);
 
     if (!failed(st)) *ret_page = job.page;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalogue in SQLite: its schema, and the port's functions for single products.
+/* The product service's port on SQLite: the schema, and the port's functions for single products.
  *
- * Each fact stands once: texts and flags in `products`, price and stock in `variants`. What is
- * derived from them for the sake of queries is written in the same transaction by
- * product_rows_sqlite.c alone: the cheapest price (products.unit_amount), the
- * index of lists (product_postings_sqlite.h), and product_counts.
+ * Each fact is stored once: texts and flags in `products`, price and stock in `variants`. Values
+ * that are derived from them for queries are written in the same transaction, by
+ * product_rows_sqlite.c alone: the cheapest price (products.unit_amount), the index of lists
+ * (product_postings_sqlite.h), and product_counts.
  *
- * A product's description stands last in its row, because it may fill pages of its own. */
+ * A product's description is the last column of its row, because it may fill pages of its own. */
 #include "services/product/product_store_sqlite.h"
 
 #include "base/clock.h"
@@ -93,8 +93,8 @@ static const char *const migrations[] = {
     "  count INTEGER NOT NULL CHECK (count >= 0),"
     "  PRIMARY KEY (category, status)) STRICT, WITHOUT ROWID;"
 
-    /* Contentless: product_index_write puts in and takes out what product_search_sqlite.c makes of
-       a product. */
+    /* Contentless: product_index_write inserts and deletes what product_search_sqlite.c makes of a
+       product. */
     "CREATE VIRTUAL TABLE product_search USING fts5 (name, sku, tags, vendor, description,"
     "  content = '', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');"
     "INSERT INTO product_search (product_search, rank) VALUES ('rank', 'bm25(10.0, 8.0, 5.0, 3.0, "
@@ -102,8 +102,8 @@ static const char *const migrations[] = {
 
     EVENTS_SQLITE_SCHEMA,
 
-    /* What orders hold of the stock, and what they have bought: one row for an order with the state
-       of all its lines (enum product_reservation_state), one for each of its variants. */
+    /* Reservations and sales of orders: one row for an order with the state of all its lines (enum
+       product_reservation_state), and one for each of its variants. */
     "ALTER TABLE variants ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE reservations ("
     "  order_id TEXT PRIMARY KEY,"
@@ -120,15 +120,14 @@ static const char *const migrations[] = {
     "  epoch INTEGER NOT NULL,"
     "  PRIMARY KEY (order_id, variant_id)) STRICT, WITHOUT ROWID;",
 
-    /* The ledger of one variant, and what orders have of one product, however much there is of the
-       others. */
+    /* Indexes for the ledger of one variant, and for the reservations of one product. */
     "DROP INDEX stock_entries_product;"
     "CREATE INDEX stock_entries_product ON stock_entries (product_id, variant_id);"
     "CREATE INDEX reservation_lines_product ON reservation_lines (product_id);",
 
-    /* One index for searches and all filters (product_postings_sqlite.h) in place of the full-text
-       index and two others. What was there already waits in the backlog until the port's `index`
-       has been called often enough. */
+    /* One index for searches and all filters (product_postings_sqlite.h) instead of the full-text
+       index and two others. Existing products wait in the backlog until repeated calls of the
+       port's `index` have indexed them. */
     "DROP TABLE product_search;"
     "DROP TABLE product_tags;"
     "DROP INDEX products_seller;"
@@ -211,8 +210,8 @@ static struct status handle_is_taken(struct sqlite_tx *tx, const char *handle, b
     return rows.status;
 }
 
-/* A taken handle gets the random end of the product's id: six digits of it, or if that is taken,
- * too, all of it. */
+/* A handle that is taken gets the random end of the product's id: six digits of it, or all of it if
+ * that is taken too. */
 static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, struct product *product)
 {
     static const size_t suffixes[] = {0, 6, 36};
@@ -229,13 +228,13 @@ static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, stru
         if (failed(st) || !taken) return st;
     }
     return status_make(STATUS_ALREADY_EXISTS, ARGOSY__REASON__PRODUCT_EXISTS,
-                       "the product exists already");
+                       "the product already exists");
 }
 
 struct insertion {
     const struct product *product;
     const struct product_request *request;
-    const char *handle; /* as it was kept */
+    const char *handle; /* as stored */
 };
 
 static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalogue in SQLite: opening it, and what its files share.
+/* The product service's port on SQLite: opening it, and what its files share.
  *
  * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
  * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
- * what orders do to it, product_audit_sqlite.c checks it, product_exchange_sqlite.c imports and
- * exports, product_search_sqlite.c lists, product_postings_sqlite.c keeps their index. */
+ * the reservations, product_audit_sqlite.c checks both, product_exchange_sqlite.c imports and
+ * exports, product_search_sqlite.c lists, product_postings_sqlite.c has the index of lists. */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 
@@ -12,14 +12,14 @@
 #include "services/product/product_store.h"
 #include "store/sqlite/sqlite.h"
 
-/* Opens or makes the file at `path`; blocks. *ret_store is in the arena. */
+/* Opens or creates the file at `path`; blocks. *ret_store is in the arena. */
 struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
                                         const char *path, struct product_store **ret_store);
 
 /* ---- between the files of the adapter ---- */
 
 struct product_store_sqlite {
-    struct product_store port; /* first, so that one is the other */
+    struct product_store port; /* first, so that it can be cast */
     struct sqlite *db;
 };
 
@@ -63,14 +63,14 @@ struct status product_row_find(struct sqlite_tx *tx, const struct product_key *k
 struct status product_row_find_by_handle(struct sqlite_tx *tx, const char *handle,
                                          struct product_row *ret_row);
 
-/* Who changed the stock, for the ledger. */
+/* The author and cause of a change of stock, for the ledger. */
 struct product_cause {
     const char *cause;
     const char *created_by;
 };
 
-/* Writes a new product, or what became of `before`: rows, index, tags, and an entry of the ledger
- * for every variant whose stock is another. */
+/* Write a new or changed product: rows, index, tags, and an entry of the ledger for every variant
+ * whose stock has changed. */
 struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
                                  const struct product *product, const struct product_cause *cause);
 struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
@@ -80,32 +80,33 @@ struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
 struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
                                  const struct product_row *row, const struct product_cause *cause);
 
-/* Inside a transaction, around the effect of a request: *ret_new false if there is none to have,
- * because it was here before. `request` may be NULL. */
+/* Inside a transaction, around the effect of a request. *ret_new is false for a repeated request,
+ * which must have no effect. `request` may be NULL. */
 struct status product_request_begin(struct sqlite_tx *tx, const struct product_request *request,
                                     bool *ret_fresh);
 struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
                                      const struct product_request *request,
                                      const struct product *product);
 
-/* Keeps the index of the catalogue: what became of a product; NULL: it was not, or is no more. */
+/* Updates the index for a changed product; NULL before for a new one, after for a deleted one. */
 struct status product_index_update(struct arena *arena, struct sqlite_tx *tx, int64_t key,
                                    const struct product *before, const struct product *after);
 
 struct status product_stock_entry_write(struct sqlite_tx *tx, const char *product_id,
                                         const struct product_stock_entry *entry);
 
-/* The statements that list the ledger, for the test that explains them; NULL ends them. */
+/* The statements that list the ledger, ended by NULL; for the test that checks their query
+ * plans. */
 extern const char *const product_stock_statements[];
 
 /* The port of lists and searches, over the same database; in the arena. */
 struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db);
 
-/* The statement for a page of a plain list, for the test that explains it. */
+/* The statement for a page of a plain list, for the test that checks its query plan. */
 const char *product_list_statement(struct product_search *search,
                                    const struct product_query *query);
 
-/* The functions of the port that stand in other files than product_store_sqlite.c. */
+/* The functions of the port that are not in product_store_sqlite.c. */
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
                                           const struct product_key *key,
                                           const struct product_adjustment *adjustment,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The port's contract: one suite, which every adapter passes. Lists and searches are in
+/* The suite of the product service's port, which every adapter passes. Lists and searches are in
  * product_list_store_test.c. */
 #include "services/product/product_store_testing.h"
 

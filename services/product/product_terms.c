@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products and lists into terms. */
+/* Makes the terms of products and of lists. */
 #include "services/product/product_terms.h"
 
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static struct product_terms sorted(struct term_list *list)
 
 /* ---- words ---- */
 
-/* Where a word goes: into a product's terms, or a search. */
+/* Reads words and passes them on: to a product's terms, or to a search. */
 struct word_reader {
     void (*take)(struct word_reader *reader, struct str word, bool single);
     void *data;
@@ -118,7 +118,7 @@ static bool is_word_category(utf8proc_int32_t code)
            category == UTF8PROC_CATEGORY_CO;
 }
 
-/* Most characters by far. */
+/* The fast path for the great majority of characters. */
 static void put_ascii(struct word_reader *reader, char byte)
 {
     bool upper = byte >= 'A' && byte <= 'Z';
@@ -169,7 +169,7 @@ static void put_character(struct word_reader *reader, utf8proc_int32_t code)
     for (utf8proc_ssize_t i = 0; i < count; i++) put_code(reader, codes[i]);
 }
 
-/* What is not well-formed ends words. */
+/* Malformed UTF-8 ends a word. */
 static void read_words(struct word_reader *reader, const char *text)
 {
     const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of this folder: fibers that play on shards, and requests to begin from.
+/* For the tests of this folder: fibers on shards, and requests to start from.
  *
  *     play(2, 50, fn);      fn(call, i) on 50 fibers, spread over 2 shards; returns when all have
  *                           ended

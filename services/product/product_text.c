@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain text out of HTML. Each byte is read a bounded number of times, whatever is in it. */
+/* Extracts plain text from HTML in linear time, whatever the text contains. */
 #include "services/product/product_text.h"
 
 #include <ctype.h>
@@ -9,8 +9,8 @@ enum { ENTITY_NAME_MAX = 32, CODE_POINT_MAX = 0x10FFFF };
 
 /* ---- character references ---- */
 
-/* What browsers read for the numbers 0x80 to 0x9F, which are control characters in Unicode and
- * letters in Windows-1252. */
+/* What browsers show for the numbers 0x80 to 0x9F, which are control characters in Unicode and
+ * printable characters in Windows-1252. */
 static const uint16_t windows_1252[32] = {
     0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
     0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
@@ -44,7 +44,7 @@ static int digit_value(char byte, uint32_t base)
     return -1;
 }
 
-/* &#233; and &#xE9; `text` stands behind the number sign. Answers the end, NULL if it is none. */
+/* Reads &#233; or &#xE9; `text` is after the number sign. Answers the end, or NULL if malformed. */
 static const char *read_number(const char *text, char **next)
 {
     uint32_t base = *text == 'x' || *text == 'X' ? 16 : 10, code = 0;
@@ -59,7 +59,7 @@ static const char *read_number(const char *text, char **next)
     return *text == ';' ? text + 1 : text;
 }
 
-/* The longest name that the table has. */
+/* Reads the longest name that is in the table. */
 static const char *read_name(const char *text, char **next)
 {
     size_t length = 0;
@@ -77,8 +77,8 @@ static const char *read_name(const char *text, char **next)
 
 /* ---- tags ---- */
 
-/* The end of the tag that begins at `text`; NULL if it is no complete tag. A `>` in a quoted
- * attribute does not end it, another `<` outside says that it was none. */
+/* The end of the tag that begins at `text`; NULL if it is not a complete tag. A `>` in a quoted
+ * attribute does not end it; another `<` outside of quotes means that it is no tag. */
 static const char *tag_end(const char *text)
 {
     char quote = 0;
@@ -107,14 +107,14 @@ static const char *behind(const char *text, const char *end)
     return 0;
 }
 
-/* What has no text inside. */
+/* Elements without visible text. */
 enum { HIDDEN_COUNT = 3 };
 static const struct {
     const char *start, *end;
 } hidden[HIDDEN_COUNT] = {{"<!--", "-->"}, {"<script", "</script>"}, {"<style", "</style>"}};
 
-/* Where it ends, or NULL if it is nothing of the kind or never ends. `endless` says of which kinds
- * no end is left, so that a text of many beginnings costs no more than another one. */
+/* The end of such an element, or NULL if there is none here or it never ends. `endless` notes the
+ * kinds of which no end is left, so that a text with many beginnings is not searched repeatedly. */
 static const char *skip_hidden(const char *text, bool endless[HIDDEN_COUNT])
 {
     for (size_t i = 0; i < HIDDEN_COUNT; i++) {
@@ -131,7 +131,7 @@ static const char *skip_hidden(const char *text, bool endless[HIDDEN_COUNT])
 
 char *product_text_plain(struct arena *arena, const char *html)
 {
-    /* No reference is shorter than what it stands for, but for two that grow by a byte or two. */
+    /* No reference is shorter than its text, except two that grow by a byte or two. */
     char *plain = arena_alloc(arena, strlen(html) * 2 + 1), *next = plain;
     bool endless[HIDDEN_COUNT] = {0};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts of products as they are searched for. */
+/* Plain text from HTML, and the characters of scripts without spaces. */
 #include "services/product/product_text.h"
 
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Versions and entity tags of products. */
+/* Makes products' entity tags, and checks the conditions of changes. */
 #include "services/product/product_version.h"
 
 #include "base/entity_tag.h"
@@ -7,8 +7,8 @@
 #include "reasons.pb-c.h"
 #include "rpc/rpc.h"
 
-/* What can be bought changes without a new version, and is part of the answer: two answers that
- * differ in it must differ in their tags. 0 if no stock is tracked. */
+/* A hash of the available stock, which is part of the answer and changes without a new version, so
+ * that answers which differ in it have different tags. 0 if no stock is tracked. */
 static uint32_t availability(ProductService__Variant *const *variants, size_t count)
 {
     uint64_t hash = 0;
@@ -45,8 +45,8 @@ static struct status read_tags(const struct call *call, const char *name, struct
 
     if (list.data && entity_tags_read(list) == ENTITY_TAGS_BROKEN)
         return status_printf(call->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IF_MATCH_INVALID,
-                             "%s must be *, or the ETags of answers with their quotes, such as "
-                             "\"7\"; several are separated by commas",
+                             "%s must be *, or ETags of earlier answers with their quotes, such as "
+                             "\"7\", separated by commas",
                              name);
     *ret_list = list.data ? list : STR("");
     return status_ok();
@@ -80,10 +80,11 @@ struct status product_condition_check(struct arena *arena, const struct product 
         tag = product_tag(arena, product->version, message->variants, message->n_variants);
     }
     if (match.length > 0 && !is_any(match) && !entity_tags_have(match, tag, true))
-        return status_printf(arena, STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
-                             "the product has been changed since: its ETag is %.*s, which If-Match "
-                             "does not have; read it again",
-                             STR_ARGS(tag));
+        return status_printf(
+            arena, STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
+            "the product has been changed since; its ETag is %.*s, which is not in "
+            "If-Match: read it again",
+            STR_ARGS(tag));
     if (none.length > 0 && (is_any(none) || entity_tags_have(none, tag, false)))
         return status_printf(arena, STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
                              "the product is there, with the ETag %.*s, which If-None-Match rules "
