@@ -73,8 +73,7 @@ static void print_notes(const struct shopify_notes *notes)
         [SHOPIFY_NOTE_UNTRACKED_QUANTITY] =
             "quantities that are not counted, because their Inventory Tracker is blank",
         [SHOPIFY_NOTE_NO_TRACKER] =
-            "quantities that count only where stock is tracked already, because the file has no "
-            "column Variant Inventory Tracker",
+            "quantities that count only where stock is tracked: the file has no Inventory Tracker",
         [SHOPIFY_NOTE_CONTINUE] =
             "variants whose stock is not tracked, because they are sold when there is none left",
         [SHOPIFY_NOTE_NEGATIVE] = "negative quantities, read as 0",

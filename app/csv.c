@@ -69,16 +69,25 @@ static enum csv_result broken(struct csv_reader *reader, const struct csv_row *r
 
 /* ---- fields ---- */
 
+/* The next byte that is `byte`, a line break or another control character; `end` if none is. */
+static const char *pass_others(const char *next, const char *end, char byte)
+{
+    while (next < end && (uint8_t)*next > '\r' && *next != byte) next++;
+    return next;
+}
+
 /* Between quotes; the reader stands behind the first one. NULL data when the closing quote is
  * missing, or too far away. */
 static struct str read_quoted(struct csv_reader *reader, struct arena *arena)
 {
     const char *start = reader->next;
+    const char *end = reader->end - start > CSV_FIELD_SIZE_MAX ? start + CSV_FIELD_SIZE_MAX + 1
+                                                               : reader->end;
     size_t doubled = 0;
 
     for (;; reader->next++) {
-        if (reader->next == reader->end || reader->next - start > CSV_FIELD_SIZE_MAX)
-            return (struct str){0};
+        reader->next = pass_others(reader->next, end, '"');
+        if (reader->next >= end) return (struct str){0};
         char byte = *reader->next;
         if (byte == '\n' ||
             (byte == '\r' && reader->next + 1 < reader->end && reader->next[1] != '\n'))
@@ -109,7 +118,10 @@ static struct str read_plain(struct csv_reader *reader)
 {
     const char *start = reader->next, *end;
 
-    while (!at_break(reader) && *reader->next != reader->separator) reader->next++;
+    for (;; reader->next++) {
+        reader->next = pass_others(reader->next, reader->end, reader->separator);
+        if (at_break(reader) || *reader->next == reader->separator) break;
+    }
     for (end = reader->next; end > start && is_blank(end[-1]); end--) continue;
     while (start < end && is_blank(*start)) start++;
     return str_sized(start, (size_t)(end - start));
@@ -127,7 +139,7 @@ static void pass_blanks(struct csv_reader *reader)
 static bool read_field(struct csv_reader *reader, struct arena *arena, struct str *ret_field,
                        const char **ret_error)
 {
-    pass_blanks(reader);
+    if (reader->next < reader->end && is_blank(*reader->next)) pass_blanks(reader);
     if (reader->next == reader->end || *reader->next != '"') {
         *ret_field = read_plain(reader);
         *ret_error = "a field has more than 1 MiB";
@@ -194,7 +206,8 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
         if (!read_field(reader, arena, &field, &error)) return broken(reader, row, start, error);
         if (reader->next - row->start > CSV_ROW_SIZE_MAX)
             return broken(reader, row, start, "the row has more than 8 MiB");
-        if (csv_is_guarded(field)) field = str_sized(field.data + 1, field.length - 1);
+        if (field.length > 0 && field.data[0] == '\'' && csv_is_guarded(field))
+            field = str_sized(field.data + 1, field.length - 1);
         row->starts[row->count] = start;
         row->fields[row->count++] = field;
         if (at_break(reader)) break;

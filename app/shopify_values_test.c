@@ -49,8 +49,7 @@ TEST(amounts_are_read_rightly_or_not_at_all)
         "0x10",
         "1000000000.01",
         "9999999999999999999999",
-        "\xe2\x82\xac"
-        "5",
+        "5\xe2\x82\xac",
         "5-",
         "1..2",
     };
