@@ -83,9 +83,12 @@ static void fill(struct call *call, size_t products)
         arena_init(&arena, 0);
         call_init_child(&inner, call, 0);
         inner.arena = &arena;
-        for (size_t i = 0; i < count; i++)
-            imports[i] = (struct product_import){.product = made_product(&arena, done + i)};
+        for (size_t i = 0; i < count; i++) {
+            struct product product = made_product(&arena, done + i);
+            imports[i] = import_made(&arena, &product);
+        }
         EXPECT_OK(store->import(&inner, store, imports, count));
+        for (size_t i = 0; i < count; i++) EXPECT_OK(imports[i].status);
         arena_release(&arena);
     }
     printf("%9zu products  import %.0f us of processor time each\n", products,

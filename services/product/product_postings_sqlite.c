@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing, folding and reading the index of the catalogue. */
+/* Reading the index of the catalogue. */
 #include "services/product/product_postings_sqlite.h"
 
 #include <stdlib.h>
@@ -7,19 +7,25 @@
 #include "reasons.pb-c.h"
 
 enum {
-    FRESH_MAX = 512,
-    FRESH_BYTES_MAX = 256 * 1024,
-    EXPANSIONS_MAX = 20000, /* rows that a word's beginning may read */
+    EXPANSIONS_MAX = 12000, /* rows that a word's beginning may read */
 };
 
 /* ---- sets ---- */
+
+size_t product_chunk_count(const uint64_t words[CHUNK_WORDS])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < CHUNK_WORDS; i++) count += (size_t)__builtin_popcountll(words[i]);
+    return count;
+}
 
 size_t product_set_count(const struct product_set *set)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < set->chunk_count * CHUNK_WORDS; i++)
-        count += (size_t)__builtin_popcountll(set->words[i]);
+    for (size_t i = 0; i < set->chunk_count; i++)
+        count += product_chunk_count(product_set_chunk(set, i));
     return count;
 }
 
@@ -66,13 +72,7 @@ static void set_bit(uint64_t *words, size_t bit)
     words[bit >> 6] |= 1ull << (bit & 63);
 }
 
-static void clear_bit(uint64_t *words, size_t bit)
-{
-    words[bit >> 6] &= ~(1ull << (bit & 63));
-}
-
-/* Adds what a row says. */
-static void add_rows(struct str rows, uint64_t *words)
+void product_rows_add(struct str rows, uint64_t words[CHUNK_WORDS])
 {
     const unsigned char *bytes = (const unsigned char *)rows.data;
 
@@ -88,257 +88,76 @@ static void add_rows(struct str rows, uint64_t *words)
         set_bit(words, (size_t)(bytes[i] | bytes[i + 1] << 8) & (CHUNK_SIZE - 1));
 }
 
-/* The form of a set; empty for the empty one. `room` has CHUNK_BYTES. */
-static struct str pack_rows(const uint64_t *words, unsigned char *room)
+/* ---- reading ---- */
+
+struct status product_rows_query(struct sqlite_tx *tx, struct sqlite_rows *rows, int64_t chunk,
+                                 struct str term)
 {
-    struct product_set set = {(uint64_t *)(uintptr_t)words, 1};
-    unsigned char *next = room;
-
-    if (product_set_count(&set) > ARRAY_MAX) return str_sized((const char *)words, CHUNK_BYTES);
-    for (int64_t bit = next_above(&set, -1); bit >= 0; bit = next_above(&set, bit)) {
-        *next++ = (unsigned char)(bit & 0xFF);
-        *next++ = (unsigned char)(bit >> 8);
-    }
-    return str_sized((const char *)room, (size_t)(next - room));
-}
-
-/* ---- folding ---- */
-
-/* One term that a product has got or lost. */
-struct posting {
-    int64_t key;
-    uint64_t beginning; /* the term's first bytes, in their order */
-    struct str term;
-    bool added;
-};
-
-struct postings {
-    struct posting *items;
-    size_t count, room;
-};
-
-static uint64_t beginning_of(struct str term)
-{
-    uint64_t beginning = 0;
-
-    for (size_t i = 0; i < sizeof(beginning); i++)
-        beginning = beginning << 8 | (i < term.length ? (unsigned char)term.data[i] : 0);
-    return beginning;
-}
-
-static void add_posting(struct arena *arena, struct postings *postings, int64_t key,
-                        struct str term, bool added)
-{
-    if (postings->count == postings->room) {
-        size_t room = postings->room ? postings->room * 2 : 1024;
-        struct posting *larger = arena_array(arena, struct posting, room);
-        if (postings->count > 0) memcpy(larger, postings->items, postings->count * sizeof(*larger));
-        postings->items = larger;
-        postings->room = room;
-    }
-    postings->items[postings->count++] = (struct posting){key, beginning_of(term), term, added};
-}
-
-static int compare_text(struct str left, struct str right)
-{
-    size_t shorter = left.length < right.length ? left.length : right.length;
-    int order = memcmp(left.data, right.data, shorter);
-
-    if (order != 0) return order;
-    return (left.length > right.length) - (left.length < right.length);
-}
-
-/* By chunk and term, the losses first: what is lost and got again is there. */
-static int compare_postings(const void *a, const void *b)
-{
-    const struct posting *left = a, *right = b;
-    int64_t left_chunk = left->key >> CHUNK_BITS, right_chunk = right->key >> CHUNK_BITS;
-    int order;
-
-    if (left_chunk != right_chunk) return left_chunk < right_chunk ? -1 : 1;
-    if (left->beginning != right->beginning) return left->beginning < right->beginning ? -1 : 1;
-    order = compare_text(left->term, right->term);
-    if (order != 0) return order;
-    if (left->added != right->added) return left->added ? 1 : -1;
-    return (left->key > right->key) - (left->key < right->key);
-}
-
-static struct status read_fresh(struct arena *arena, struct sqlite_tx *tx,
-                                struct postings *ret_postings)
-{
-    struct postings postings = {0};
-    struct sqlite_rows rows;
-    struct status st;
-
-    st = sqlite_query(tx, &rows, "SELECT product, before, after FROM product_fresh", "");
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        int64_t key = sqlite_column_i64(&rows, 0);
-        for (int side = 0; side < 2; side++) {
-            struct str joined = sqlite_column_blob(&rows, 1 + side);
-            struct product_terms terms = product_terms_parse(arena, joined);
-            terms = product_terms_complete(arena, &terms);
-            for (size_t i = 0; i < terms.count; i++)
-                add_posting(arena, &postings, key, terms.items[i], side == 1);
-        }
-    }
-    *ret_postings = postings;
-    return rows.status;
+    return sqlite_query(tx, rows,
+                        product_term_is_filter(term)
+                            ? "SELECT rows FROM product_filters WHERE chunk = ? AND term = ?"
+                            : "SELECT rows FROM product_postings WHERE chunk = ? AND term = ?",
+                        "lb", chunk, term);
 }
 
 static struct status read_rows(struct sqlite_tx *tx, int64_t chunk, struct str term,
-                               uint64_t *words)
+                               uint64_t *words, size_t *ret_size)
 {
     struct sqlite_rows rows;
-    struct status st;
+    struct status st = product_rows_query(tx, &rows, chunk, term);
 
-    st = sqlite_query(tx, &rows, "SELECT rows FROM product_postings WHERE chunk = ? AND term = ?",
-                      "lb", chunk, term);
     if (failed(st)) return st;
-    if (sqlite_next(&rows)) add_rows(sqlite_column_view(&rows, 0), words);
+    *ret_size = 0;
+    if (sqlite_next(&rows)) {
+        struct str found = sqlite_column_view(&rows, 0);
+        product_rows_add(found, words);
+        *ret_size = found.length;
+    }
     sqlite_end(&rows);
     return rows.status;
 }
 
-/* All changes of one row of the table. */
-static struct status fold_row(struct sqlite_tx *tx, const struct posting *changes, size_t count)
-{
-    int64_t chunk = changes[0].key >> CHUNK_BITS;
-    unsigned char room[CHUNK_BYTES];
-    uint64_t words[CHUNK_WORDS] = {0};
-    struct status st = read_rows(tx, chunk, changes[0].term, words);
-    struct str rows;
-
-    if (failed(st)) return st;
-    for (size_t i = 0; i < count; i++) {
-        size_t bit = (size_t)changes[i].key & (CHUNK_SIZE - 1);
-        if (changes[i].added)
-            set_bit(words, bit);
-        else
-            clear_bit(words, bit);
-    }
-    rows = pack_rows(words, room);
-    if (rows.length == 0)
-        return sqlite_exec(tx, 0, "DELETE FROM product_postings WHERE chunk = ? AND term = ?", "lb",
-                           chunk, changes[0].term);
-    return sqlite_exec(tx, 0,
-                       "INSERT INTO product_postings VALUES (?, ?, ?)"
-                       " ON CONFLICT DO UPDATE SET rows = excluded.rows",
-                       "lbb", chunk, changes[0].term, rows);
-}
-
-static struct status fold(struct sqlite_tx *tx)
-{
-    struct postings postings;
-    struct arena arena;
-    struct status st;
-
-    arena_init(&arena, 0);
-    st = read_fresh(&arena, tx, &postings);
-    if (!failed(st) && postings.count > 1)
-        qsort(postings.items, postings.count, sizeof(*postings.items), compare_postings);
-    for (size_t i = 0, end; i < postings.count && !failed(st); i = end) {
-        const struct posting *first = &postings.items[i];
-        for (end = i + 1; end < postings.count; end++) {
-            const struct posting *next = &postings.items[end];
-            if (next->key >> CHUNK_BITS != first->key >> CHUNK_BITS ||
-                !str_equal(next->term, first->term))
-                break;
-        }
-        st = fold_row(tx, first, end - i);
-    }
-    if (!failed(st)) st = sqlite_exec(tx, 0, "DELETE FROM product_fresh", "");
-    if (!failed(st))
-        st = sqlite_exec(tx, 0, "UPDATE product_fresh_size SET count = 0, bytes = 0", "");
-    arena_release(&arena);
-    return st;
-}
-
-static struct status fold_if_full(struct sqlite_tx *tx)
-{
-    struct sqlite_rows rows;
-    bool full = false;
-    struct status st;
-
-    st = sqlite_query(tx, &rows, "SELECT count, bytes FROM product_fresh_size", "");
-    if (failed(st)) return st;
-    if (sqlite_next(&rows))
-        full = sqlite_column_i64(&rows, 0) >= FRESH_MAX ||
-               sqlite_column_i64(&rows, 1) >= FRESH_BYTES_MAX;
-    sqlite_end(&rows);
-    if (failed(rows.status) || !full) return rows.status;
-    return fold(tx);
-}
-
-struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
-                                     const struct product_terms *before,
-                                     const struct product_terms *after)
-{
-    static const struct product_terms none;
-    struct status st;
-
-    if (!before) before = &none;
-    if (!after) after = &none;
-    if (product_terms_equal(before, after)) return status_ok();
-    st = sqlite_exec(tx, 0,
-                     "INSERT INTO product_fresh VALUES (?, ?, ?)"
-                     " ON CONFLICT DO UPDATE SET after = excluded.after",
-                     "lbb", key, before->joined, after->joined);
-    if (failed(st)) return st;
-    st = sqlite_exec(tx, 0, "UPDATE product_fresh_size SET count = count + 1, bytes = bytes + ?",
-                     "l", (int64_t)(before->joined.length + after->joined.length));
-    if (failed(st)) return st;
-    return fold_if_full(tx);
-}
-
-/* ---- reading ---- */
-
-/* Work that one list may do. */
-struct finding {
-    struct sqlite_tx *tx;
-    const struct product_terms_asked *asked;
-    struct product_set all, named;
-    int64_t expansions;
-};
-
 /* Everything that begins with the term. */
-static struct status read_range(struct finding *finding, int64_t chunk, struct str term,
-                                uint64_t *words)
+static struct status read_range(struct product_matches *matches, int64_t chunk, struct str term,
+                                uint64_t *words, size_t *ret_size)
 {
-    char end[TERM_SIZE_MAX];
+    char end[TERM_SIZE_MAX + 1];
     struct sqlite_rows rows;
+    size_t size = 0;
     struct status st;
 
     /* No byte of a UTF-8 text is 0xFF. */
     memcpy(end, term.data, term.length);
     end[term.length] = (char)0xFF;
     st = sqlite_query(
-        finding->tx, &rows,
+        matches->tx, &rows,
         "SELECT rows FROM product_postings WHERE chunk = ? AND term >= ? AND term < ?", "lbb",
         chunk, term, str_sized(end, term.length + 1));
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
-        if (++finding->expansions > EXPANSIONS_MAX) {
+        struct str found = sqlite_column_view(&rows, 0);
+        if (++matches->expansions > EXPANSIONS_MAX) {
             sqlite_end(&rows);
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__LIST_TOO_BROAD,
                                "too many words begin as the last one does; give more of it");
         }
-        add_rows(sqlite_column_view(&rows, 0), words);
+        product_rows_add(found, words);
+        size += found.length;
     }
+    *ret_size = size;
     return rows.status;
 }
 
-/* The first condition, or the intersection with what is there. */
-static struct status narrow(struct finding *finding, int64_t chunk,
-                            const struct product_term_asked *asked, struct str term,
-                            uint64_t *result)
+/* Keeps those that have the term too, and says how large the term's rows are. */
+static struct status narrow(struct product_matches *matches, int64_t chunk, struct str term,
+                            bool begins, uint64_t *result, size_t *ret_size)
 {
     uint64_t words[CHUNK_WORDS] = {0};
-    struct status st = asked->begins ? read_range(finding, chunk, term, words)
-                                     : read_rows(finding->tx, chunk, term, words);
+    struct status st = begins ? read_range(matches, chunk, term, words, ret_size)
+                              : read_rows(matches->tx, chunk, term, words, ret_size);
 
     if (failed(st)) return st;
-    for (size_t i = 0; i < CHUNK_WORDS; i++) result[i] &= asked->absent ? ~words[i] : words[i];
+    for (size_t i = 0; i < CHUNK_WORDS; i++) result[i] &= words[i];
     return st;
 }
 
@@ -350,44 +169,95 @@ static bool is_empty(const uint64_t *words)
     return any == 0;
 }
 
-static struct status find_in_chunk(struct finding *finding, size_t chunk)
+/* The rarest first: once nothing is left, the other terms need not be read. */
+static void order_terms(struct product_matches *matches, const size_t sizes[TERMS_ASKED_MAX])
 {
-    const struct product_terms_asked *asked = finding->asked;
-    uint64_t *all = finding->all.words + chunk * CHUNK_WORDS;
-    uint64_t *named = finding->named.words + chunk * CHUNK_WORDS;
-    struct status st = status_ok();
+    size_t *order = matches->order;
 
-    memset(all, 0xFF, CHUNK_BYTES);
-    for (size_t i = 0; i < asked->count && !failed(st) && !is_empty(all); i++)
-        st = narrow(finding, (int64_t)chunk, &asked->items[i], asked->items[i].term, all);
-    if (asked->words == 0 || failed(st)) return st;
-    memcpy(named, all, CHUNK_BYTES);
-    for (size_t i = 0; i < asked->words && !failed(st) && !is_empty(named); i++)
-        st = narrow(finding, (int64_t)chunk, &asked->items[i], asked->items[i].name_term, named);
+    for (size_t i = 1; i < matches->asked->count; i++) {
+        size_t item = order[i], at = i;
+        for (; at > 0 && sizes[order[at - 1]] > sizes[item]; at--) order[at] = order[at - 1];
+        order[at] = item;
+    }
+}
+
+/* Those of `words` that have all words in their names. */
+static struct status read_named(struct product_matches *matches, int64_t chunk, uint64_t *words)
+{
+    const struct product_terms_asked *asked = matches->asked;
+    struct status st = status_ok();
+    size_t size;
+
+    for (size_t i = 0; i < asked->words && !failed(st) && !is_empty(words); i++)
+        st = narrow(matches, chunk, asked->items[i].name_term, asked->items[i].begins, words,
+                    &size);
     return st;
 }
 
 /* What has changed since the last folding is looked at as it is. */
-static struct status find_fresh(struct finding *finding)
+static void add_fresh(struct product_matches *matches, size_t chunk)
+{
+    const struct product_terms_asked *asked = matches->asked;
+
+    for (size_t i = 0; i < matches->fresh_count; i++) {
+        const struct product_fresh *fresh = &matches->fresh[i];
+        bool all = fresh->terms.length > 0, named = asked->words > 0;
+        if ((size_t)fresh->key >> CHUNK_BITS != chunk) continue;
+        for (size_t term = 0; term < asked->count && all; term++) {
+            all = product_terms_fulfil(fresh->terms, &asked->items[term], false);
+            named = named && all && product_terms_fulfil(fresh->terms, &asked->items[term], true);
+        }
+        product_set_remove(&matches->all, fresh->key);
+        product_set_remove(&matches->named, fresh->key);
+        if (all) product_set_add(&matches->all, fresh->key);
+        if (all && named) product_set_add(&matches->named, fresh->key);
+    }
+}
+
+struct status product_matches_read(struct product_matches *matches, size_t chunk)
+{
+    const struct product_terms_asked *asked = matches->asked;
+    uint64_t *all = product_set_chunk(&matches->all, chunk);
+    uint64_t *named = product_set_chunk(&matches->named, chunk);
+    size_t sizes[TERMS_ASKED_MAX] = {0};
+    struct status st = status_ok();
+
+    memset(all, 0xFF, CHUNK_BYTES);
+    for (size_t i = 0; i < asked->count && !failed(st) && !is_empty(all); i++) {
+        const struct product_term_asked *item = &asked->items[matches->order[i]];
+        st = narrow(matches, (int64_t)chunk, item->term, item->begins, all,
+                    &sizes[matches->order[i]]);
+    }
+    if (failed(st)) return st;
+    order_terms(matches, sizes);
+    if (matches->names) {
+        memcpy(named, all, CHUNK_BYTES);
+        st = read_named(matches, (int64_t)chunk, named);
+    }
+    add_fresh(matches, chunk);
+    return st;
+}
+
+static struct status load_fresh(struct product_matches *matches)
 {
     struct sqlite_rows rows;
-    struct status st = sqlite_query(finding->tx, &rows, "SELECT product, after FROM product_fresh",
-                                    "");
+    struct status st = sqlite_query(
+        matches->tx, &rows, "SELECT product, after FROM product_fresh ORDER BY product", "");
 
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
-        size_t key = (size_t)sqlite_column_i64(&rows, 0);
-        struct str terms = sqlite_column_view(&rows, 1);
-        bool all = terms.length > 0, named = finding->asked->words > 0;
-        for (size_t i = 0; i < finding->asked->count && all; i++) {
-            const struct product_term_asked *asked = &finding->asked->items[i];
-            all = product_terms_fulfil(terms, asked, false);
-            named = named && all && product_terms_fulfil(terms, asked, true);
+        struct product_fresh *fresh;
+        if ((matches->fresh_count & (matches->fresh_count - 1)) == 0) {
+            size_t room = matches->fresh_count ? matches->fresh_count * 2 : 1;
+            struct product_fresh *larger = arena_array(matches->arena, struct product_fresh, room);
+            if (matches->fresh_count > 0)
+                memcpy(larger, matches->fresh, matches->fresh_count * sizeof(*larger));
+            matches->fresh = larger;
         }
-        clear_bit(finding->all.words, key);
-        clear_bit(finding->named.words, key);
-        if (all) set_bit(finding->all.words, key);
-        if (all && named) set_bit(finding->named.words, key);
+        fresh = &matches->fresh[matches->fresh_count++];
+        *fresh = (struct product_fresh){
+            sqlite_column_i64(&rows, 0), sqlite_column_blob(&rows, 1), {0}};
+        product_terms_codes(fresh->terms, fresh->codes);
     }
     return rows.status;
 }
@@ -407,22 +277,16 @@ static struct status count_chunks(struct sqlite_tx *tx, size_t *ret_count)
     return rows.status;
 }
 
-struct status product_postings_find(struct arena *arena, struct sqlite_tx *tx,
-                                    const struct product_terms_asked *asked,
-                                    struct product_set *ret_all, struct product_set *ret_named)
+struct status product_matches_begin(struct product_matches *matches)
 {
-    struct finding finding = {.tx = tx, .asked = asked};
     size_t count = 0;
-    struct status st = count_chunks(tx, &count);
+    struct status st = count_chunks(matches->tx, &count);
 
     if (failed(st)) return st;
-    finding.all = (struct product_set){arena_array(arena, uint64_t, count * CHUNK_WORDS), count};
-    finding.named = (struct product_set){arena_array(arena, uint64_t, count * CHUNK_WORDS), count};
-    for (size_t chunk = 0; chunk < count && !failed(st); chunk++)
-        st = find_in_chunk(&finding, chunk);
-    if (!failed(st)) st = find_fresh(&finding);
-    if (failed(st)) return st;
-    *ret_all = finding.all;
-    *ret_named = finding.named;
-    return st;
+    matches->all = (struct product_set){arena_array(matches->arena, uint64_t, count * CHUNK_WORDS),
+                                        count};
+    matches->named = (struct product_set){
+        arena_array(matches->arena, uint64_t, count * CHUNK_WORDS), count};
+    for (size_t i = 0; i < TERMS_ASKED_MAX; i++) matches->order[i] = i;
+    return load_fresh(matches);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The index of the catalogue in SQLite: which products have a term (product_terms.h), as sets of
- * row numbers that can be intersected.
+ * row numbers that can be intersected, and the codes by which they are sorted.
  *
  * A chunk is CHUNK_SIZE row numbers. product_postings has a row for each term that a chunk knows:
- * up to ARRAY_MAX numbers as uint16, more as a bitmap. To write forty of those rows for each
- * product would be dear, so a change is kept in product_fresh first, as the terms before and after,
- * and FRESH_MAX changes are folded into the rows together, in the order of the table. Who reads
- * takes the fresh products from there. */
+ * up to ARRAY_MAX numbers as uint16, more as a bitmap. That is the order in which changes are
+ * written, which matters for words, of which there are many; product_filters has the same of the
+ * terms of filters, which are few, in the order in which they are read. product_codes has the halves of a chunk's
+ * codes, two bytes a product, by `column` * 2, + 1 for the lower halves. To write forty of those
+ * rows for each product would be dear, so a change is kept in product_fresh first, as the terms
+ * before and after, and FRESH_MAX changes are folded into the rows together, in the order of the
+ * table. Who reads takes the fresh products from there. */
 #ifndef SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 
@@ -34,6 +37,29 @@ enum {
     "CREATE TABLE product_fresh_size (count INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;" \
     "INSERT INTO product_fresh_size VALUES (0, 0);"
 
+/* Terms have got their status, and codes have come: what was there is indexed again. */
+#define PRODUCT_POSTINGS_SCHEMA_2                         \
+    "DROP TABLE product_postings;"                        \
+    "CREATE TABLE product_postings ("                     \
+    "  chunk INTEGER NOT NULL,"                           \
+    "  term BLOB NOT NULL,"                               \
+    "  rows BLOB NOT NULL,"                               \
+    "  PRIMARY KEY (chunk, term)) STRICT, WITHOUT ROWID;" \
+    "CREATE TABLE product_filters ("                      \
+    "  term BLOB NOT NULL,"                               \
+    "  chunk INTEGER NOT NULL,"                           \
+    "  rows BLOB NOT NULL,"                               \
+    "  PRIMARY KEY (term, chunk)) STRICT, WITHOUT ROWID;" \
+    "CREATE TABLE product_codes ("                        \
+    "  chunk INTEGER NOT NULL,"                           \
+    "  half INTEGER NOT NULL,"                            \
+    "  codes BLOB NOT NULL,"                              \
+    "  PRIMARY KEY (chunk, half)) STRICT, WITHOUT ROWID;" \
+    "DELETE FROM product_fresh;"                          \
+    "UPDATE product_fresh_size SET count = 0, bytes = 0;" \
+    "UPDATE product_backlog SET next = 1,"                \
+    "  last = (SELECT coalesce(max(key), 0) FROM products);"
+
 /* A set of row numbers. */
 struct product_set {
     uint64_t *words; /* CHUNK_WORDS a chunk */
@@ -46,22 +72,63 @@ static inline bool product_set_has(const struct product_set *set, int64_t key)
 
     return word < set->chunk_count * CHUNK_WORDS && (set->words[word] >> (key & 63) & 1) != 0;
 }
+static inline void product_set_add(struct product_set *set, int64_t key)
+{
+    set->words[(size_t)key >> 6] |= 1ull << (key & 63);
+}
 static inline void product_set_remove(struct product_set *set, int64_t key)
 {
     set->words[(size_t)key >> 6] &= ~(1ull << (key & 63));
 }
+static inline uint64_t *product_set_chunk(const struct product_set *set, size_t chunk)
+{
+    return set->words + chunk * CHUNK_WORDS;
+}
+size_t product_chunk_count(const uint64_t words[CHUNK_WORDS]);
 size_t product_set_count(const struct product_set *set);
 /* The nearest member above or below `key`; -1 if there is none. */
 int64_t product_set_next(const struct product_set *set, int64_t key, bool descending);
+
+/* The row of a term in a chunk, and adding it to a set. */
+struct status product_rows_query(struct sqlite_tx *tx, struct sqlite_rows *rows, int64_t chunk,
+                                 struct str term);
+void product_rows_add(struct str rows, uint64_t words[CHUNK_WORDS]);
 
 /* Keeps what became of a product's terms; NULL: it was not, or is no more. */
 struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
                                      const struct product_terms *before,
                                      const struct product_terms *after);
 
-/* The products that fulfil all of it, and of those the ones that have all words in their names. */
-struct status product_postings_find(struct arena *arena, struct sqlite_tx *tx,
-                                    const struct product_terms_asked *asked,
-                                    struct product_set *ret_all, struct product_set *ret_named);
+/* What has changed since the last folding, by key. */
+struct product_fresh {
+    int64_t key;
+    struct str terms; /* empty: it is no more */
+    uint32_t codes[COLUMN_COUNT];
+};
+
+/* The products that fulfil all that is asked, chunk by chunk, as far as they are wanted. */
+struct product_matches {
+    struct arena *arena;
+    struct sqlite_tx *tx;
+    const struct product_terms_asked *asked;
+    bool names;                    /* `named` is wanted */
+    struct product_set all, named; /* and those that have all words in their names */
+    struct product_fresh *fresh;
+    size_t fresh_count;
+    int64_t expansions;            /* rows that beginnings of words have read */
+    size_t order[TERMS_ASKED_MAX]; /* the rarest of the last chunk first */
+};
+
+struct status product_matches_begin(struct product_matches *matches);
+/* Reads a chunk of both sets. LIST_TOO_BROAD if too many words begin as the last one. */
+struct status product_matches_read(struct product_matches *matches, size_t chunk);
+/* The upper or lower halves of all codes of a chunk. */
+struct status product_matches_codes(struct product_matches *matches, size_t chunk,
+                                    enum product_column column, bool lower,
+                                    uint16_t ret_codes[CHUNK_SIZE]);
+
+/* For folding: writes the codes of fresh products, which are in the order of their keys. */
+struct status product_codes_write(struct arena *arena, struct sqlite_tx *tx,
+                                  const struct product_fresh *fresh, size_t count);
 
 #endif

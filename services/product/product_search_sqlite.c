@@ -7,38 +7,16 @@
  * sort value and row to begin behind, ?7 limit. The first page begins behind a value that sorts
  * before all others, so that the same statement can seek in the same index.
  *
- * For everything else product_postings_sqlite.h says which rows fulfil the terms. Newest first and
- * relevance are orders of row numbers, so pages are read off the set. By name and price a set of up
- * to SORTED_MAX is sorted; of a larger one the members are met soon enough by walking the index of
- * the sort. What neither answers is refused (LIST_TOO_BROAD).
+ * For everything else see product_select_sqlite.c.
  *
  * Relevance: products with all words in their names first, the newest first among each. */
-#include <stdlib.h>
-#include <strings.h>
-
 #include "reasons.pb-c.h"
-#include "services/product/product_postings_sqlite.h"
-
-enum {
-    TOTAL_EXACT_MAX = 10000, /* what is counted row by row */
-    SORTED_MAX = 1000,       /* a larger set is not sorted */
-    WALKED_MAX = 8000,       /* entries of an index that are looked at for a page */
-    LOOKED_UP_MAX = 1000,    /* rows whose price is looked at for a page */
-};
-
-enum list_source { LIST_ALL, LIST_CATEGORY };
-enum { LIST_SOURCE_COUNT = LIST_CATEGORY + 1 };
-
-struct statements {
-    const char *page[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* ascending, descending */
-    const char *walk[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* keys and sort values only */
-    const char *count[LIST_SOURCE_COUNT];
-};
+#include "services/product/product_list_sqlite.h"
 
 struct product_search_sqlite {
     struct product_search port; /* first, so that one is the other */
     struct sqlite *db;
-    struct statements statements;
+    struct product_list_statements statements;
 };
 
 static struct product_search_sqlite *search_sqlite(struct product_search *search)
@@ -87,7 +65,7 @@ static const char *page_statement(struct arena *arena, const char *walk, bool de
         walk, order, order);
 }
 
-static void make_statements(struct arena *arena, struct statements *made)
+static void make_statements(struct arena *arena, struct product_list_statements *made)
 {
     for (int source = 0; source < LIST_SOURCE_COUNT; source++) {
         for (int sort = 0; sort < PRODUCT_SORT_RELEVANCE; sort++) {
@@ -98,10 +76,14 @@ static void make_statements(struct arena *arena, struct statements *made)
                 made->page[source][sort][descending] = page_statement(arena, walk, descending != 0);
             }
         }
+        made->range[source] = arena_printf(arena,
+                                           "SELECT p.key FROM products p WHERE %s"
+                                           " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT ?5",
+                                           sources[source]);
         made->count[source] = arena_printf(arena,
                                            "SELECT count(*) FROM (SELECT 1 FROM products p WHERE %s"
                                            " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT %d)",
-                                           sources[source], TOTAL_EXACT_MAX + 1);
+                                           sources[source], PRODUCT_TOTAL_EXACT_MAX + 1);
     }
 }
 
@@ -183,27 +165,20 @@ static struct status index_backlog(struct call *call, struct product_search *sea
 
 /* ---- where a page begins ---- */
 
-/* A row and what it is sorted by. */
-struct position {
-    int64_t key;
-    int64_t number; /* by price the amount, by relevance 0 or 1 */
-    struct str name;
-};
-
 enum { POSITION_NUMBERS_SIZE = 2 * sizeof(int64_t) };
 
 /* Before all products, in the order of the query. An empty blob sorts behind every text. */
-static struct position first_position(const struct product_query *query)
+static struct product_position first_position(const struct product_query *query)
 {
-    if (query->sort == PRODUCT_SORT_RELEVANCE) return (struct position){INT64_MAX, 0, {0}};
+    if (query->sort == PRODUCT_SORT_RELEVANCE) return (struct product_position){INT64_MAX, 0, {0}};
     if (query->sort == PRODUCT_SORT_PRICE)
-        return query->descending ? (struct position){INT64_MAX, query->unit_amount_max, {0}}
-                                 : (struct position){-1, query->unit_amount_min, {0}};
-    if (query->descending) return (struct position){INT64_MAX, INT64_MAX, {0}};
-    return (struct position){-1, INT64_MIN, {0}};
+        return query->descending ? (struct product_position){INT64_MAX, query->unit_amount_max, {0}}
+                                 : (struct product_position){-1, query->unit_amount_min, {0}};
+    if (query->descending) return (struct product_position){INT64_MAX, INT64_MAX, {0}};
+    return (struct product_position){-1, INT64_MIN, {0}};
 }
 
-static struct str position_encode(struct arena *arena, const struct position *position)
+static struct str position_encode(struct arena *arena, const struct product_position *position)
 {
     size_t length = position->name.length;
     char *bytes = arena_alloc(arena, POSITION_NUMBERS_SIZE + length);
@@ -215,9 +190,9 @@ static struct str position_encode(struct arena *arena, const struct position *po
 }
 
 static struct status position_decode(const struct product_query *query,
-                                     struct position *ret_position)
+                                     struct product_position *ret_position)
 {
-    struct position position = {0};
+    struct product_position position = {0};
     struct str bytes = query->after;
 
     if (bytes.length == 0) {
@@ -241,37 +216,16 @@ static struct status position_decode(const struct product_query *query,
 
 /* ---- plain lists ---- */
 
-struct list {
-    const struct statements *statements;
-    const struct product_query *query;
-    struct position from;
-    struct product_terms_asked asked;
-    struct product_set all, named;
-    bool ranged;            /* the sets hold products out of the range of prices too */
-    struct position *found; /* up to query->limit + 1 */
-    size_t found_count;
-    struct product_page page;
-};
-
-static bool has_range(const struct product_query *query)
-{
-    return query->unit_amount_min != 0 || query->unit_amount_max != INT64_MAX;
-}
-
 static bool is_plain(const struct product_query *query)
 {
     return !*query->search && !*query->tag && !*query->created_by && query->is_featured < 0 &&
-           (query->sort == PRODUCT_SORT_PRICE || !has_range(query));
+           (query->sort == PRODUCT_SORT_PRICE || !product_list_has_range(query));
 }
 
-static enum list_source source_of(const struct product_query *query)
+static const char *page_of(const struct product_list_statements *statements,
+                           const struct product_query *query)
 {
-    return *query->category ? LIST_CATEGORY : LIST_ALL;
-}
-
-static const char *page_of(const struct statements *statements, const struct product_query *query)
-{
-    return statements->page[source_of(query)][query->sort][query->descending];
+    return statements->page[product_list_source(query)][query->sort][query->descending];
 }
 
 const char *product_list_statement(struct product_search *search, const struct product_query *query)
@@ -279,48 +233,53 @@ const char *product_list_statement(struct product_search *search, const struct p
     return page_of(&search_sqlite(search)->statements, query);
 }
 
-/* Plain lists without a range are counted already. */
-static struct status query_count(struct sqlite_tx *tx, const struct list *list,
-                                 struct sqlite_rows *rows)
+struct status product_list_scope(struct sqlite_tx *tx, const struct product_query *query,
+                                 int64_t *ret_count)
 {
-    const struct product_query *query = list->query;
     int status = (int)query->status;
+    struct sqlite_rows rows;
+    struct status st;
 
-    if (has_range(query))
-        return sqlite_query(tx, rows, list->statements->count[source_of(query)], "till",
-                            query->category, status, query->unit_amount_min,
-                            query->unit_amount_max);
     if (*query->category)
-        return sqlite_query(
-            tx, rows,
+        st = sqlite_query(
+            tx, &rows,
             "SELECT coalesce(sum(count), 0) FROM product_counts WHERE category = ? AND status = ?",
             "ti", query->category, status);
-    return sqlite_query(tx, rows,
-                        "SELECT coalesce(sum(count), 0) FROM product_counts WHERE status = ?", "i",
-                        status);
+    else
+        st = sqlite_query(tx, &rows,
+                          "SELECT coalesce(sum(count), 0) FROM product_counts WHERE status = ?",
+                          "i", status);
+    if (failed(st)) return st;
+    *ret_count = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    sqlite_end(&rows);
+    return rows.status;
 }
 
-static struct status read_count(struct sqlite_tx *tx, struct list *list)
+/* Plain lists without a range are counted already. */
+static struct status read_count(struct sqlite_tx *tx, struct product_list *list)
 {
+    const struct product_query *query = list->query;
     struct sqlite_rows rows;
-    struct status st = query_count(tx, list, &rows);
+    struct status st;
 
+    if (!product_list_has_range(query)) return product_list_scope(tx, query, &list->page.total);
+    st = sqlite_query(tx, &rows, list->statements->count[product_list_source(query)], "till",
+                      query->category, (int)query->status, query->unit_amount_min,
+                      query->unit_amount_max);
     if (failed(st)) return st;
     if (sqlite_next(&rows)) list->page.total = sqlite_column_i64(&rows, 0);
     sqlite_end(&rows);
-    if (has_range(list->query) && list->page.total > TOTAL_EXACT_MAX) {
-        list->page.total = TOTAL_EXACT_MAX;
+    if (list->page.total > PRODUCT_TOTAL_EXACT_MAX) {
+        list->page.total = PRODUCT_TOTAL_EXACT_MAX;
         list->page.total_is_at_least = true;
     }
     return rows.status;
 }
 
-/* Runs a statement of the query's sort; the sort value's type is the only difference. */
-static struct status query_sorted(struct sqlite_tx *tx, const struct list *list, const char *sql,
-                                  int limit, struct sqlite_rows *rows)
+struct status product_list_run(struct sqlite_tx *tx, const struct product_query *query,
+                               const char *sql, const struct product_position *from, int limit,
+                               struct sqlite_rows *rows)
 {
-    const struct product_query *query = list->query;
-    const struct position *from = &list->from;
     int status = (int)query->status;
     bool behind_texts = query->descending && from->name.length == 0;
 
@@ -332,9 +291,10 @@ static struct status query_sorted(struct sqlite_tx *tx, const struct list *list,
                         query->unit_amount_max, from->number, from->key, limit);
 }
 
-static struct position position_of(const struct product_query *query, const struct product_row *row)
+static struct product_position position_of(const struct product_query *query,
+                                           const struct product_row *row)
 {
-    struct position position = {.key = row->key};
+    struct product_position position = {.key = row->key};
 
     if (query->sort == PRODUCT_SORT_NAME) position.name = str_of(row->product.name);
     if (query->sort == PRODUCT_SORT_PRICE) position.number = product_unit_amount(&row->product);
@@ -342,20 +302,21 @@ static struct position position_of(const struct product_query *query, const stru
     return position;
 }
 
-static struct status list_plain(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+static struct status list_plain(struct arena *arena, struct sqlite_tx *tx,
+                                struct product_list *list)
 {
     size_t limit = (size_t)list->query->limit, count;
     struct product_row *found = arena_array(arena, struct product_row, limit + 1);
     struct sqlite_rows rows;
     struct status st;
 
-    st = query_sorted(tx, list, page_of(list->statements, list->query), list->query->limit + 1,
-                      &rows);
+    st = product_list_run(tx, list->query, page_of(list->statements, list->query), &list->from,
+                          list->query->limit + 1, &rows);
     if (failed(st)) return st;
     st = product_rows_read(&rows, limit + 1, found, &count);
     if (failed(st)) return st;
     if (count > limit) {
-        struct position last = position_of(list->query, &found[limit - 1]);
+        struct product_position last = position_of(list->query, &found[limit - 1]);
         count = limit;
         list->page.next = position_encode(arena, &last);
     }
@@ -367,198 +328,8 @@ static struct status list_plain(struct arena *arena, struct sqlite_tx *tx, struc
 
 /* ---- lists by terms ---- */
 
-static struct status too_broad(const char *message)
-{
-    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__LIST_TOO_BROAD, message);
-}
-
-static bool is_full(const struct list *list)
-{
-    return list->found_count > (size_t)list->query->limit;
-}
-
-static struct status read_amount(struct sqlite_tx *tx, int64_t key, int64_t *ret_amount)
-{
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, "SELECT unit_amount FROM products WHERE key = ?",
-                                    "l", key);
-
-    if (failed(st)) return st;
-    *ret_amount = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : -1;
-    sqlite_end(&rows);
-    return rows.status;
-}
-
-static struct status read_name(struct sqlite_tx *tx, int64_t key, struct str *ret_name)
-{
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, "SELECT name FROM products WHERE key = ?", "l", key);
-
-    if (failed(st)) return st;
-    *ret_name = str_of(sqlite_next(&rows) ? sqlite_column_text(&rows, 0) : "");
-    sqlite_end(&rows);
-    return rows.status;
-}
-
-static bool in_range(const struct product_query *query, int64_t amount)
-{
-    return amount >= query->unit_amount_min && amount <= query->unit_amount_max;
-}
-
-/* Names compare as the column does: ASCII letters without regard to case. */
-static int compare_names(struct str left, struct str right)
-{
-    size_t shorter = left.length < right.length ? left.length : right.length;
-    int order = shorter > 0 ? strncasecmp(left.data, right.data, shorter) : 0;
-
-    if (order != 0) return order;
-    return (left.length > right.length) - (left.length < right.length);
-}
-
-static int compare_positions(const void *a, const void *b)
-{
-    const struct position *left = a, *right = b;
-    int order = compare_names(left->name, right->name);
-
-    if (order != 0) return order;
-    if (left->number != right->number) return left->number < right->number ? -1 : 1;
-    return (left->key > right->key) - (left->key < right->key);
-}
-
-/* Leaves those of a small set whose price is in the range. */
-static struct status keep_range(struct sqlite_tx *tx, struct list *list)
-{
-    for (int64_t key = product_set_next(&list->all, -1, false); key >= 0;
-         key = product_set_next(&list->all, key, false)) {
-        int64_t amount;
-        struct status st = read_amount(tx, key, &amount);
-        if (failed(st)) return st;
-        if (in_range(list->query, amount)) continue;
-        product_set_remove(&list->all, key);
-        product_set_remove(&list->named, key);
-    }
-    list->ranged = false;
-    return status_ok();
-}
-
-/* By another order than that of row numbers: sorts all members. */
-static struct status sort_set(struct arena *arena, struct sqlite_tx *tx, struct list *list,
-                              size_t count)
-{
-    const struct product_query *query = list->query;
-    struct position *all = arena_array(arena, struct position, count);
-    size_t kept = 0;
-    struct status st = status_ok();
-
-    for (int64_t key = product_set_next(&list->all, -1, false); key >= 0 && !failed(st);
-         key = product_set_next(&list->all, key, false)) {
-        all[kept] = (struct position){.key = key};
-        if (query->sort == PRODUCT_SORT_PRICE) st = read_amount(tx, key, &all[kept].number);
-        if (query->sort == PRODUCT_SORT_NAME) st = read_name(tx, key, &all[kept].name);
-        kept++;
-    }
-    if (failed(st)) return st;
-    if (kept > 1) qsort(all, kept, sizeof(*all), compare_positions);
-    for (size_t i = 0; i < kept && !is_full(list); i++) {
-        const struct position *next = &all[query->descending ? kept - 1 - i : i];
-        int order = compare_positions(next, &list->from);
-        if (query->after.length > 0 && (query->descending ? order >= 0 : order <= 0)) continue;
-        list->found[list->found_count++] = *next;
-    }
-    return st;
-}
-
-/* Members of a large set, by walking the index of the sort. */
-static struct status walk_index(struct sqlite_tx *tx, struct list *list)
-{
-    const struct product_query *query = list->query;
-    const char *sql = list->statements->walk[source_of(query)][query->sort][query->descending];
-    struct sqlite_rows rows;
-    int walked = 0;
-    struct status st = query_sorted(tx, list, sql, WALKED_MAX, &rows);
-
-    if (failed(st)) return st;
-    while (!is_full(list) && sqlite_next(&rows)) {
-        struct position next = {.key = sqlite_column_i64(&rows, 0)};
-        walked++;
-        if (!product_set_has(&list->all, next.key)) continue;
-        if (query->sort == PRODUCT_SORT_NAME) next.name = str_of(sqlite_column_text(&rows, 1));
-        if (query->sort == PRODUCT_SORT_PRICE) next.number = sqlite_column_i64(&rows, 1);
-        list->found[list->found_count++] = next;
-    }
-    sqlite_end(&rows);
-    if (!failed(rows.status) && walked == WALKED_MAX && !is_full(list))
-        return too_broad("too many products fit to be sorted so, and too few to be met on the way;"
-                         " ask for one more filter, or for the newest first");
-    return rows.status;
-}
-
-/* Members of a set in the order of their numbers, behind `key`. */
-static struct status walk_set(struct sqlite_tx *tx, struct list *list,
-                              const struct product_set *set, struct position from, bool descending)
-{
-    const struct product_query *query = list->query;
-    int looked_up = 0;
-
-    for (int64_t key = product_set_next(set, from.key, descending); key >= 0 && !is_full(list);
-         key = product_set_next(set, key, descending)) {
-        int64_t amount = 0;
-        struct status st = list->ranged ? read_amount(tx, key, &amount) : status_ok();
-        if (failed(st)) return st;
-        if (list->ranged && ++looked_up > LOOKED_UP_MAX)
-            return too_broad("too few of the many products that fit are in the range of prices;"
-                             " ask for one more filter, or sort by price");
-        if (!list->ranged || in_range(query, amount))
-            list->found[list->found_count++] = (struct position){key, from.number, {0}};
-    }
-    return status_ok();
-}
-
-/* Those with all words in their names, then the others. */
-static struct status walk_relevance(struct sqlite_tx *tx, struct list *list)
-{
-    struct position from = list->from;
-    struct status st = status_ok();
-
-    if (from.number == 0) {
-        st = walk_set(tx, list, &list->named, from, true);
-        from = (struct position){INT64_MAX, 1, {0}};
-    }
-    for (size_t i = 0; i < list->all.chunk_count * CHUNK_WORDS; i++)
-        list->all.words[i] &= ~list->named.words[i];
-    return failed(st) ? st : walk_set(tx, list, &list->all, from, true);
-}
-
-static struct status select_members(struct arena *arena, struct sqlite_tx *tx, struct list *list)
-{
-    const struct product_query *query = list->query;
-    size_t count = product_set_count(&list->all);
-    bool numbered = query->sort == PRODUCT_SORT_CREATED || query->sort == PRODUCT_SORT_RELEVANCE;
-    struct status st;
-
-    list->ranged = has_range(query);
-    if (list->ranged && count <= SORTED_MAX) {
-        st = keep_range(tx, list);
-        if (failed(st)) return st;
-        count = product_set_count(&list->all);
-    }
-    list->page.total = (int64_t)count;
-    if (count <= SORTED_MAX && !numbered) return sort_set(arena, tx, list, count);
-    if (query->sort == PRODUCT_SORT_RELEVANCE)
-        st = walk_relevance(tx, list);
-    else if (numbered)
-        st = walk_set(tx, list, &list->all, list->from, query->descending);
-    else
-        st = walk_index(tx, list);
-    /* How many are in the range nobody has counted. */
-    if (list->ranged) {
-        list->page.total = (int64_t)list->found_count;
-        list->page.total_is_at_least = is_full(list) || query->after.length > 0;
-    }
-    return st;
-}
-
-static struct status read_members(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+static struct status read_members(struct arena *arena, struct sqlite_tx *tx,
+                                  struct product_list *list)
 {
     size_t limit = (size_t)list->query->limit;
 
@@ -595,21 +366,20 @@ static struct status check_backlog(struct arena *arena, struct sqlite_tx *tx)
                          (long long)left);
 }
 
-static struct status list_by_terms(struct arena *arena, struct sqlite_tx *tx, struct list *list)
+static struct status list_by_terms(struct arena *arena, struct sqlite_tx *tx,
+                                   struct product_list *list)
 {
     struct status st = check_backlog(arena, tx);
 
     if (failed(st)) return st;
-    list->found = arena_array(arena, struct position, (size_t)list->query->limit + 1);
-    st = product_postings_find(arena, tx, &list->asked, &list->all, &list->named);
-    if (failed(st)) return st;
-    st = select_members(arena, tx, list);
+    list->found = arena_array(arena, struct product_position, (size_t)list->query->limit + 1);
+    st = product_list_select(arena, tx, list);
     return failed(st) ? st : read_members(arena, tx, list);
 }
 
 static struct status list_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct list *list = data;
+    struct product_list *list = data;
 
     return is_plain(list->query) ? list_plain(call->arena, tx, list)
                                  : list_by_terms(call->arena, tx, list);
@@ -619,7 +389,7 @@ static struct status list_products(struct call *call, struct product_search *sea
                                    const struct product_query *query, struct product_page *ret_page)
 {
     struct product_search_sqlite *sqlite = search_sqlite(search);
-    struct list list = {.statements = &sqlite->statements, .query = query};
+    struct product_list list = {.statements = &sqlite->statements, .query = query};
     struct status st = position_decode(query, &list.from);
 
     if (failed(st)) return st;

@@ -133,6 +133,8 @@ static const char *const migrations[] = {
     "DROP INDEX products_seller;"
     "CREATE TABLE product_backlog (next INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;"
     "INSERT INTO product_backlog SELECT 1, coalesce(max(key), 0) FROM products;" PRODUCT_POSTINGS_SCHEMA,
+
+    PRODUCT_POSTINGS_SCHEMA_2,
     NULL,
 };
 

@@ -4,7 +4,8 @@
  * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
  * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
  * the reservations, product_audit_sqlite.c checks both, product_exchange_sqlite.c imports and
- * exports, product_search_sqlite.c lists, product_postings_sqlite.c has the index of lists. */
+ * exports. Lists are product_search_sqlite.c, product_select_sqlite.c and product_order_sqlite.c,
+ * their index product_fold_sqlite.c, product_postings_sqlite.c and product_codes_sqlite.c. */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 

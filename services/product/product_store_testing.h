@@ -75,6 +75,17 @@ static inline struct product draft_of(struct arena *arena,
     return product;
 }
 
+/* As if a file had said all of it. */
+static inline struct product_import import_made(struct arena *arena, const struct product *product)
+{
+    struct product_file *file = arena_new(arena, struct product_file);
+    struct product_import import = {.product = *product};
+
+    file->variants = arena_array(arena, struct product_file_variant, product->variant_count);
+    import.product.file = file;
+    return import;
+}
+
 static inline struct product keep(struct call *call,
                                   const ProductService__CreateProductRequest *request)
 {

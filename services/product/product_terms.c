@@ -2,27 +2,27 @@
 /* Makes the terms of products and of lists. */
 #include "services/product/product_terms.h"
 
+#include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <utf8proc.h>
 
 #include "reasons.pb-c.h"
 #include "services/product/product_text.h"
 
-enum { TERMS_FIRST = 64, DECOMPOSED_MAX = 18 };
+enum { TERMS_FIRST = 64, DECOMPOSED_MAX = 18, CODE_DIGITS = 8 };
 
 /* ---- a growing list ---- */
 
 struct term_list {
     struct arena *arena;
+    char status; /* the first byte of all of them */
     struct str *items;
     size_t count, room;
 };
 
-static void add_term(struct term_list *list, char kind, struct str text)
+static void put_term(struct term_list *list, struct str term)
 {
-    size_t length = text.length < TERM_SIZE_MAX - 1 ? text.length : TERM_SIZE_MAX - 1;
-    char *term = arena_alloc(list->arena, length + 1);
-
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : TERMS_FIRST;
         struct str *larger = arena_array(list->arena, struct str, room);
@@ -30,9 +30,23 @@ static void add_term(struct term_list *list, char kind, struct str text)
         list->items = larger;
         list->room = room;
     }
-    term[0] = kind;
-    if (length > 0) memcpy(term + 1, text.data, length);
-    list->items[list->count++] = str_sized(term, length + 1);
+    list->items[list->count++] = term;
+}
+
+static void add_term(struct term_list *list, char kind, struct str text)
+{
+    size_t max = TERM_SIZE_MAX - TERM_HEAD, length = text.length < max ? text.length : max;
+    char *term = arena_alloc(list->arena, TERM_HEAD + length);
+
+    term[0] = list->status;
+    term[1] = kind;
+    if (length > 0) memcpy(term + TERM_HEAD, text.data, length);
+    put_term(list, str_sized(term, TERM_HEAD + length));
+}
+
+static char status_digit(enum product_status status)
+{
+    return (char)('0' + (int)status);
 }
 
 static int compare_terms(const void *a, const void *b)
@@ -215,15 +229,25 @@ static void add_words(struct term_list *list, const char *text, bool name)
     read_words(&reader, text);
 }
 
+static void add_code(struct term_list *list, char kind, uint32_t code)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[CODE_DIGITS];
+
+    for (size_t i = 0; i < CODE_DIGITS; i++) text[i] = digits[code >> (28 - i * 4) & 15];
+    add_term(list, kind, str_sized(text, sizeof(text)));
+}
+
 struct product_terms product_terms_of(struct arena *arena, const struct product *product)
 {
-    struct term_list list = {.arena = arena};
-    char status = (char)('0' + (int)product->status);
+    struct term_list list = {.arena = arena, .status = status_digit(product->status)};
 
-    add_term(&list, TERM_STATUS, str_sized(&status, 1));
+    add_term(&list, TERM_ALL, str_sized("", 0));
     add_term(&list, TERM_CATEGORY, str_of(product->category));
     add_term(&list, TERM_SELLER, str_of(str_lower(arena, str_of(product->created_by))));
-    if (product->is_featured) add_term(&list, TERM_FEATURED, str_sized("", 0));
+    add_term(&list, TERM_FEATURED, product->is_featured ? STR("1") : STR("0"));
+    add_code(&list, TERM_NAME_CODE, product_name_code(str_of(product->name)));
+    add_code(&list, TERM_AMOUNT_CODE, product_amount_code(product_unit_amount(product)));
     for (size_t i = 0; i < product->tags.count; i++) {
         add_term(&list, TERM_TAG, str_of(str_lower(arena, str_of(product->tags.items[i]))));
         add_words(&list, product->tags.items[i], false);
@@ -251,6 +275,9 @@ struct product_terms product_terms_parse(struct arena *arena, struct str joined)
     return terms;
 }
 
+static const int start_lengths[] = {1, 2, 3, 5};
+enum { START_LENGTHS = sizeof(start_lengths) / sizeof(start_lengths[0]) };
+
 /* The first characters of a term's text. */
 static struct str start_of(struct str text, int characters)
 {
@@ -264,23 +291,32 @@ static struct str start_of(struct str text, int characters)
     return str_sized(text.data, text.length - rest.length);
 }
 
+/* The starts of a word, but for those that the word before it in the order has, too. */
+static void add_starts(struct term_list *list, struct str text, char kind,
+                       struct str last[START_LENGTHS])
+{
+    for (size_t length = 0; length < START_LENGTHS; length++) {
+        struct str start = start_of(text, start_lengths[length]);
+        if (!str_equal(start, last[length])) add_term(list, kind, start);
+        last[length] = start;
+        if (start.length == text.length) break;
+    }
+}
+
 struct product_terms product_terms_complete(struct arena *arena, const struct product_terms *terms)
 {
     struct term_list list = {.arena = arena};
+    struct str words[START_LENGTHS] = {0}, names[START_LENGTHS] = {0};
 
     for (size_t i = 0; i < terms->count; i++) {
-        struct str term = terms->items[i], text = str_sized(term.data + 1, term.length - 1);
-        char kind = term.data[0];
-        add_term(&list, kind, text);
-        if (kind != TERM_WORD && kind != TERM_NAME) continue;
-        kind = kind == TERM_WORD ? TERM_WORD_START : TERM_NAME_START;
-        for (int length = 1; length <= TERM_START_MAX; length++) {
-            struct str start = start_of(text, length);
-            add_term(&list, kind, start);
-            if (start.length == text.length) break;
-        }
+        struct str term = terms->items[i];
+        struct str text = str_sized(term.data + TERM_HEAD, term.length - TERM_HEAD);
+        list.status = term.data[0];
+        put_term(&list, term);
+        if (term.data[1] == TERM_WORD) add_starts(&list, text, TERM_WORD_START, words);
+        if (term.data[1] == TERM_NAME) add_starts(&list, text, TERM_NAME_START, names);
     }
-    return sorted(&list);
+    return (struct product_terms){.items = list.items, .count = list.count};
 }
 
 bool product_terms_equal(const struct product_terms *a, const struct product_terms *b)
@@ -293,32 +329,40 @@ bool product_terms_equal(const struct product_terms *a, const struct product_ter
 struct search_words {
     struct arena *arena;
     struct product_terms_asked *asked;
+    char status;
     bool too_many;
 };
 
-static struct str made_term(struct arena *arena, char kind, struct str text)
+static struct str made_term(const struct search_words *words, char kind, struct str text)
 {
-    struct term_list list = {.arena = arena};
+    struct term_list list = {.arena = words->arena, .status = words->status};
 
     add_term(&list, kind, text);
     return list.items[0];
 }
 
-static void ask(struct arena *arena, struct product_terms_asked *asked, char kind, const char *text)
+static void ask(const struct search_words *words, char kind, const char *text)
 {
+    struct product_terms_asked *asked = words->asked;
+
     asked->items[asked->count++] = (struct product_term_asked){
-        .term = made_term(arena, kind, str_of(text))};
+        .term = made_term(words, kind, str_of(text))};
 }
 
-static void set_word(struct arena *arena, struct product_term_asked *asked, struct str word,
-                     bool begins)
+/* A beginning is a start of that length, or covers the starts of the next length, or if there is
+ * none so long, words. */
+static void set_word(const struct search_words *words, struct product_term_asked *asked,
+                     struct str word, bool begins)
 {
-    bool starts = begins && str_code_points(word) <= TERM_START_MAX;
+    int characters = begins ? (int)str_code_points(word) : INT_MAX;
+    bool starts = characters <= start_lengths[START_LENGTHS - 1];
+    bool whole = !starts;
 
+    for (size_t i = 0; i < START_LENGTHS; i++) whole = whole || characters == start_lengths[i];
     *asked = (struct product_term_asked){
-        .term = made_term(arena, starts ? TERM_WORD_START : TERM_WORD, word),
-        .name_term = made_term(arena, starts ? TERM_NAME_START : TERM_NAME, word),
-        .begins = begins && !starts,
+        .term = made_term(words, starts ? TERM_WORD_START : TERM_WORD, word),
+        .name_term = made_term(words, starts ? TERM_NAME_START : TERM_NAME, word),
+        .begins = begins && !(starts && whole),
     };
 }
 
@@ -329,23 +373,23 @@ static void take_search_word(struct word_reader *reader, struct str word, bool s
 
     words->too_many = words->too_many || asked->words == TERM_WORDS_MAX;
     if (words->too_many) return;
-    set_word(words->arena, &asked->items[asked->count++], word, single);
+    set_word(words, &asked->items[asked->count++], word, single);
     asked->words++;
 }
 
-static struct status ask_words(struct arena *arena, const char *search,
-                               struct product_terms_asked *asked)
+static struct status ask_words(struct search_words *words, const char *search)
 {
-    struct search_words words = {.arena = arena, .asked = asked};
-    struct word_reader reader = {.take = take_search_word, .data = &words};
+    struct product_terms_asked *asked = words->asked;
+    struct word_reader reader = {.take = take_search_word, .data = words};
 
     read_words(&reader, search);
-    if (words.too_many)
-        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "search",
+    if (words->too_many)
+        return status_field(words->arena, ARGOSY__REASON__INVALID_FIELDS, "search",
                             "has more than %d words; leave some out", (int)TERM_WORDS_MAX);
     if (asked->words > 0) {
         struct product_term_asked *last = &asked->items[asked->count - 1];
-        set_word(arena, last, str_sized(last->term.data + 1, last->term.length - 1), true);
+        set_word(words, last, str_sized(last->term.data + TERM_HEAD, last->term.length - TERM_HEAD),
+                 true);
     }
     return status_ok();
 }
@@ -354,20 +398,17 @@ struct status product_terms_ask(struct arena *arena, const struct product_query 
                                 struct product_terms_asked *ret_asked)
 {
     struct product_terms_asked asked = {0};
-    char status[2] = {(char)('0' + (int)query->status), 0};
+    struct search_words words = {
+        .arena = arena, .asked = &asked, .status = status_digit(query->status)};
     struct status st;
 
-    st = ask_words(arena, query->search, &asked);
+    st = ask_words(&words, query->search);
     if (failed(st)) return st;
-    ask(arena, &asked, TERM_STATUS, status);
-    if (*query->category) ask(arena, &asked, TERM_CATEGORY, query->category);
-    if (*query->tag) ask(arena, &asked, TERM_TAG, str_lower(arena, str_of(query->tag)));
-    if (*query->created_by)
-        ask(arena, &asked, TERM_SELLER, str_lower(arena, str_of(query->created_by)));
-    if (query->is_featured >= 0) {
-        ask(arena, &asked, TERM_FEATURED, "");
-        asked.items[asked.count - 1].absent = query->is_featured == 0;
-    }
+    if (*query->category) ask(&words, TERM_CATEGORY, query->category);
+    if (*query->tag) ask(&words, TERM_TAG, str_lower(arena, str_of(query->tag)));
+    if (*query->created_by) ask(&words, TERM_SELLER, str_lower(arena, str_of(query->created_by)));
+    if (query->is_featured >= 0) ask(&words, TERM_FEATURED, query->is_featured ? "1" : "0");
+    if (asked.count == 0) ask(&words, TERM_ALL, "");
     *ret_asked = asked;
     return status_ok();
 }
@@ -376,12 +417,176 @@ bool product_terms_fulfil(struct str joined, const struct product_term_asked *as
 {
     struct str term = name && asked->name_term.length > 0 ? asked->name_term : asked->term;
     char pattern[TERM_SIZE_MAX + 2] = {0};
-    char kind = term.data[0];
+    char kind = term.data[1];
     bool start = kind == TERM_WORD_START || kind == TERM_NAME_START;
     size_t length = term.length + (asked->begins || start ? 1 : 2);
 
     memcpy(pattern + 1, term.data, term.length);
-    if (start) pattern[1] = kind == TERM_WORD_START ? TERM_WORD : TERM_NAME;
-    return (joined.length > 0 && memmem(joined.data, joined.length, pattern, length) != 0) !=
-           asked->absent;
+    if (start) pattern[2] = kind == TERM_WORD_START ? TERM_WORD : TERM_NAME;
+    return joined.length > 0 && memmem(joined.data, joined.length, pattern, length) != 0;
+}
+
+/* ---- codes ---- */
+
+/* A number of 32 bits: five of exponent and 27 of fraction, so that the upper half alone tells
+ * amounts below 4096 apart, and both tell all below 2^28. */
+enum { AMOUNT_BITS = 11, AMOUNT_REST_BITS = 16, AMOUNT_LENGTH_MAX = AMOUNT_BITS + 31 };
+
+uint32_t product_amount_code(int64_t amount)
+{
+    uint64_t value = (uint64_t)amount;
+    int length = value > 0 ? 64 - __builtin_clzll(value) : 0, rest;
+    uint64_t upper, lower;
+
+    if (length <= AMOUNT_BITS) return (uint32_t)value << AMOUNT_REST_BITS;
+    if (length > AMOUNT_LENGTH_MAX) return UINT32_MAX;
+    rest = length - AMOUNT_BITS - 1;
+    upper = (uint64_t)(rest + 1) << AMOUNT_BITS | (value >> rest & ((1u << AMOUNT_BITS) - 1));
+    lower = value & ((1ull << rest) - 1);
+    lower = rest <= AMOUNT_REST_BITS ? lower << (AMOUNT_REST_BITS - rest)
+                                     : lower >> (rest - AMOUNT_REST_BITS);
+    return (uint32_t)(upper << AMOUNT_REST_BITS | lower);
+}
+
+int64_t product_amount_of_code(uint32_t code)
+{
+    uint32_t upper = code >> AMOUNT_REST_BITS;
+    uint64_t lower = code & ((1u << AMOUNT_REST_BITS) - 1);
+    uint64_t fraction = upper & ((1u << AMOUNT_BITS) - 1);
+    int rest = (int)(upper >> AMOUNT_BITS) - 1;
+
+    if (rest < 0) return (int64_t)fraction + (lower > 0);
+    fraction = (fraction | 1u << AMOUNT_BITS) << rest;
+    if (rest > AMOUNT_REST_BITS) return (int64_t)(fraction + (lower << (rest - AMOUNT_REST_BITS)));
+    fraction += lower >> (AMOUNT_REST_BITS - rest);
+    return (int64_t)fraction + ((lower & ((1ull << (AMOUNT_REST_BITS - rest)) - 1)) > 0);
+}
+
+bool product_amount_code_is_exact(uint32_t code)
+{
+    return (int)(code >> (AMOUNT_BITS + AMOUNT_REST_BITS)) - 1 <= AMOUNT_REST_BITS;
+}
+
+/* Names are six digits of base 40, three in each half. Space, figures and the letters up to y have a
+ * digit each, upper case that of lower case. Other bytes share one with their neighbours, and are
+ * told apart by the digits that follow. Control characters, which names don't have, end them. */
+enum {
+    NAME_BASE = 40,
+    NAME_DIGITS = 6,
+    NAME_HALF = NAME_BASE * NAME_BASE * NAME_BASE,
+    NAME_DIGITS_ROOM = NAME_DIGITS + 2,
+    DIGIT_END = 0,
+    DIGIT_SPACE,
+    DIGIT_PUNCTUATION, /* between space and the figures; one more */
+    DIGIT_FIGURES,
+    DIGIT_SIGNS = DIGIT_FIGURES + 10, /* between figures and letters; one more */
+    DIGIT_LETTERS,
+    DIGIT_REST = NAME_BASE - 1, /* from z on: 0; two more, the first from 1 on */
+};
+static_assert(DIGIT_LETTERS + 25 == DIGIT_REST, "the letters up to y end before the rest");
+
+/* Answers how many digits the byte takes. */
+static size_t put_digits(unsigned char byte, uint32_t digits[3])
+{
+    if (byte >= 'A' && byte <= 'Z') byte |= 0x20;
+    if (byte == ' ') digits[0] = DIGIT_SPACE;
+    if (byte >= '0' && byte <= '9') digits[0] = DIGIT_FIGURES + byte - (uint32_t)'0';
+    if (byte >= 'a' && byte < 'z') digits[0] = DIGIT_LETTERS + byte - (uint32_t)'a';
+    if (digits[0] != DIGIT_END) return 1;
+    digits[0] = DIGIT_REST;
+    if (byte < '0') {
+        digits[0] = DIGIT_PUNCTUATION;
+        digits[1] = byte - (uint32_t)' ';
+    } else if (byte < 'a') {
+        digits[0] = DIGIT_SIGNS;
+        digits[1] = byte - (uint32_t)'9';
+    } else if (byte > 'z') {
+        digits[1] = 1 + (byte - (uint32_t)'z') / NAME_BASE;
+        digits[2] = (byte - (uint32_t)'z') % NAME_BASE;
+        return 3;
+    }
+    return 2;
+}
+
+uint32_t product_name_code(struct str name)
+{
+    uint32_t digits[NAME_DIGITS_ROOM] = {0}, halves[2] = {0};
+
+    for (size_t i = 0, count = 0; count < NAME_DIGITS && i < name.length; i++) {
+        unsigned char byte = (unsigned char)name.data[i];
+        if (byte < ' ') break;
+        count += put_digits(byte, digits + count);
+    }
+    for (size_t i = 0; i < NAME_DIGITS; i++) halves[i / 3] = halves[i / 3] * NAME_BASE + digits[i];
+    return halves[0] << 16 | halves[1];
+}
+
+/* The least byte with these digits or greater ones; answers how many digits it takes. */
+static size_t read_digits(const uint32_t digits[3], uint32_t *ret_byte)
+{
+    uint32_t first = digits[0];
+
+    if (first == DIGIT_SPACE) *ret_byte = ' ';
+    if (first == DIGIT_PUNCTUATION) *ret_byte = ' ' + digits[1];
+    if (first >= DIGIT_FIGURES) *ret_byte = '0' + first - DIGIT_FIGURES;
+    if (first == DIGIT_SIGNS) *ret_byte = '9' + digits[1];
+    if (first >= DIGIT_LETTERS) *ret_byte = 'a' + first - DIGIT_LETTERS;
+    if (first != DIGIT_REST) return first == DIGIT_PUNCTUATION || first == DIGIT_SIGNS ? 2 : 1;
+    if (digits[1] > 0) *ret_byte = 'z' + (digits[1] - 1) * NAME_BASE + digits[2];
+    if (digits[1] > 0 && *ret_byte == 'z') *ret_byte = '{';
+    return digits[1] > 0 ? 3 : 2;
+}
+
+/* No name has these: they are between a name that has ended and all that go on. */
+static bool is_above_end(const uint32_t digits[NAME_DIGITS])
+{
+    size_t at = 0;
+    uint32_t byte;
+
+    while (at < NAME_DIGITS && digits[at] != DIGIT_END) at += read_digits(digits + at, &byte);
+    for (; at < NAME_DIGITS; at++)
+        if (digits[at] != DIGIT_END) return true;
+    return false;
+}
+
+const char *product_name_of_code(struct arena *arena, uint32_t code)
+{
+    uint32_t halves[2] = {code >> 16, code & 0xFFFF}, digits[NAME_DIGITS_ROOM] = {0};
+    char *name = arena_alloc(arena, NAME_DIGITS + 2), *next = name;
+
+    for (size_t half = 0; half < 2; half++) {
+        uint32_t rest = halves[half] < NAME_HALF ? halves[half] : NAME_HALF - 1;
+        for (size_t i = 3; i-- > 0; rest /= NAME_BASE) digits[half * 3 + i] = rest % NAME_BASE;
+    }
+    for (size_t i = 0; i < NAME_DIGITS && digits[i] != DIGIT_END;) {
+        uint32_t byte = 0;
+        i += read_digits(digits + i, &byte);
+        *next++ = (char)(byte < 0xFF ? byte : 0xFF);
+    }
+    if (is_above_end(digits)) *next++ = ' ' - 1;
+    *next = 0;
+    return name;
+}
+
+/* The digits behind the kind, wherever that term is. */
+static bool read_code(struct str joined, char kind, uint32_t *ret_code)
+{
+    char pattern[TERM_HEAD + 1] = {0, joined.data[1], kind};
+    const char *found = memmem(joined.data, joined.length, pattern, sizeof(pattern));
+    uint32_t code = 0;
+
+    if (!found || joined.data + joined.length - found < TERM_HEAD + 1 + CODE_DIGITS) return false;
+    for (size_t i = 0; i < CODE_DIGITS; i++) {
+        char digit = found[sizeof(pattern) + i];
+        code = code << 4 | (uint32_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    }
+    *ret_code = code;
+    return true;
+}
+
+bool product_terms_codes(struct str joined, uint32_t ret_codes[COLUMN_COUNT])
+{
+    return joined.length > TERM_HEAD &&
+           read_code(joined, TERM_NAME_CODE, &ret_codes[COLUMN_NAME]) &&
+           read_code(joined, TERM_AMOUNT_CODE, &ret_codes[COLUMN_AMOUNT]);
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list on its way: what product_search_sqlite.c (plain lists, the port), product_select_sqlite.c
+ * (lists by terms) and product_order_sqlite.c (those by name and price) share. */
+#ifndef SERVICES_PRODUCT_PRODUCT_LIST_SQLITE_H
+#define SERVICES_PRODUCT_PRODUCT_LIST_SQLITE_H
+
+#include "reasons.pb-c.h"
+#include "services/product/product_postings_sqlite.h"
+
+enum { PRODUCT_TOTAL_EXACT_MAX = 10000 }; /* more are "at least so many" */
+
+enum list_source { LIST_ALL, LIST_CATEGORY };
+enum { LIST_SOURCE_COUNT = LIST_CATEGORY + 1 };
+
+struct product_list_statements {
+    const char *page[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* ascending, descending */
+    const char *walk[LIST_SOURCE_COUNT][PRODUCT_SORT_COUNT][2]; /* keys and sort values only */
+    const char *range[LIST_SOURCE_COUNT];                       /* keys by their amounts */
+    const char *count[LIST_SOURCE_COUNT];
+};
+
+/* A row and what it is sorted by. */
+struct product_position {
+    int64_t key;
+    int64_t number; /* by price the amount, by relevance 0 or 1 */
+    struct str name;
+};
+
+struct product_list {
+    const struct product_list_statements *statements;
+    const struct product_query *query;
+    struct product_position from; /* the page begins behind it */
+    struct product_terms_asked asked;
+    struct product_position *found; /* up to query->limit + 1 */
+    size_t found_count;
+    struct product_page page;
+};
+
+static inline bool product_list_has_range(const struct product_query *query)
+{
+    return query->unit_amount_min != 0 || query->unit_amount_max != INT64_MAX;
+}
+
+static inline enum list_source product_list_source(const struct product_query *query)
+{
+    return *query->category ? LIST_CATEGORY : LIST_ALL;
+}
+
+static inline bool product_list_is_full(const struct product_list *list)
+{
+    return list->found_count > (size_t)list->query->limit;
+}
+
+/* Runs a page or walk statement of the query's sort, from behind a position. */
+struct status product_list_run(struct sqlite_tx *tx, const struct product_query *query,
+                               const char *sql, const struct product_position *from, int limit,
+                               struct sqlite_rows *rows);
+
+/* How many products have the query's status and category, of which product_counts keeps account. */
+struct status product_list_scope(struct sqlite_tx *tx, const struct product_query *query,
+                                 int64_t *ret_count);
+
+/* ---- lists by terms ---- */
+
+struct product_selection {
+    struct arena *arena;
+    struct sqlite_tx *tx;
+    struct product_list *list;
+    struct product_matches matches;
+    bool *ready;              /* chunks of the matches */
+    struct product_set range; /* of a narrow range, if it is one */
+    bool narrow, ranged_only; /* nothing but the source and a narrow range is asked */
+    int looked_up;            /* rows whose name or amount has been read */
+    uint16_t *upper, *lower;  /* codes of a chunk */
+};
+
+enum { PRODUCT_LOOKED_UP_MAX = 1000 };
+
+static inline struct status product_list_too_broad(const char *message)
+{
+    return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__LIST_TOO_BROAD, message);
+}
+
+struct status product_list_read_amount(struct product_selection *selection, int64_t key,
+                                       int64_t *ret_amount);
+
+/* Finds members by name or price, when all chunks are ready and `count` products in them. */
+struct status product_list_by_value(struct product_selection *selection, size_t count);
+
+/* Finds the page's members and one more, and the total. */
+struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
+                                  struct product_list *list);
+
+#endif
