@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Helpers for the functions that decide changes. */
 #include "events/change.h"
 
 bool change_wants_answer(const struct change_cause *cause)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every change of a store has besides its rows: what causes it, and what is recorded with it
- * in the same transaction. All services' stores take it in this form, so that each engine needs it
- * once:
+/* The parts that every change of a store has in addition to its rows: its cause, and what is
+ * recorded with it in the same transaction. All services' stores use this form, so that each
+ * engine implements it once:
  *
  *     struct change_request once = {0};
  *     st = idempotency_of_call(call, &user, &request->base, &once.idempotency);
@@ -13,26 +13,26 @@
  * the rows, and ends with the record. Over SQLite these are change_sqlite_begin and
  * change_sqlite_end (events_sqlite.h).
  *
- * What decides has one signature everywhere: apply(call, x, data). It changes what was read, or
- * fails and leaves everything as it was. It has no effect but in `x` and `data`, because it may run
- * more than once, and on another thread while the call waits. */
+ * The deciding function has one signature everywhere: apply(call, x, data). It changes what was
+ * read, or fails and leaves everything as it was. It has no effect except on `x` and `data`,
+ * because it may run more than once, and on another thread while the call waits. */
 #ifndef EVENTS_CHANGE_H
 #define EVENTS_CHANGE_H
 
 #include "events/event.h"
 #include "events/idempotency.h"
 
-/* A request that may come twice. */
+/* A request that may be repeated. */
 struct change_request {
-    struct idempotency idempotency; /* all zeros: nobody's; without a key: never repeated */
-    struct str replayed;            /* set by the store: data: the request was here before, this
-                                       was its answer, and nothing was changed */
+    struct idempotency idempotency; /* without a key, or all zeros: never counts as repeated */
+    struct str replayed;            /* set by the store for a repeated request: its first answer
+                                       (nothing was changed); else data is NULL */
 };
 
-/* What causes a change, so that it takes effect once. All zeros: nothing that comes twice. */
+/* The cause of a change, which takes effect once. All zeros: a cause that is never repeated. */
 struct change_cause {
-    const struct event *event;      /* takes effect by this change; NULL: no event */
-    struct change_request *request; /* asks for it; NULL: nobody */
+    const struct event *event;      /* the event that causes it; NULL: none */
+    struct change_request *request; /* the request that causes it; NULL: none */
 };
 
 /* Events of one change. */
@@ -40,16 +40,16 @@ enum { CHANGE_EVENTS_MAX = 4 };
 
 /* What is recorded with a change. */
 struct change_record {
-    struct event events[CHANGE_EVENTS_MAX]; /* what tells of it */
+    struct event events[CHANGE_EVENTS_MAX]; /* the events that it publishes */
     size_t event_count;
-    struct str answer; /* to be kept for the request; data NULL: none yet, the key stays taken */
+    struct str answer; /* to store for the request; data NULL: none yet, the key stays taken */
     bool forget;       /* instead: the request had no effect, and its key may be used again */
 };
 
-/* Must the change leave an answer? It is asked for by a request with a key. */
+/* Must the change record an answer? True if a request with a key causes it. */
 bool change_wants_answer(const struct change_cause *cause);
 
-/* Adds an event to the record, made as by event_make; there is room for CHANGE_EVENTS_MAX. */
+/* Adds an event to the record, made by event_make; there is room for CHANGE_EVENTS_MAX. */
 void change_tell(const struct call *call, struct change_record *record, const char *topic,
                  const char *key, const ProtobufCMessage *message);
 

@@ -337,7 +337,7 @@ TEST(a_letter_waits_to_be_replayed_and_is_settled)
     for_each_adapter(replays_letters);
 }
 
-/* ---- tidying ---- */
+/* ---- sweeping ---- */
 
 static void sweeps(struct call *call, struct stage *stage)
 {

@@ -485,7 +485,8 @@ static struct status revoke_all_sessions(struct call *call,
     return status_ok();
 }
 
-static struct status vouch(const struct call *call, struct session *session, void *data)
+static struct status set_password_changed(const struct call *call, struct session *session,
+                                          void *data)
 {
     session->password_changed_us = *(const int64_t *)data;
     return status_ok();
@@ -506,7 +507,7 @@ static struct status keep_only_this_session(struct call *call, const struct user
 
     int64_t changed_us = rpc_timestamp_us(credentials->password_changed_at);
     st = service->store->update(call, service->store, user->email, user->device_id,
-                                &(struct session_change){vouch, &changed_us});
+                                &(struct session_change){set_password_changed, &changed_us});
     return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 

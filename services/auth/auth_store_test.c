@@ -294,7 +294,7 @@ static void follows(struct call *call, struct stage *stage)
     EXPECT_OK(
         store->update(call, store, "ann@example.com", "a", &(struct session_change){copy, &found}));
     EXPECT(found.generation == 2 && strcmp(found.role, "seller") == 0);
-    /* The device that changed the password stays, vouched for by the new one. */
+    /* The session of the device that changed the password stays, and knows the new one. */
     EXPECT_OK(store->follow(call, store, &password));
     EXPECT(strcmp(devices(call, "ann@example.com", NOW_S), "b") == 0);
     EXPECT_OK(

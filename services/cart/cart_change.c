@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a change does to a cart, whichever engine keeps it. */
+/* Applies a change to a cart, for the store of any engine. */
 #include "services/cart/cart_store.h"
 
-/* A cart that stays as it is lives anew when its owner has looked after it, but not by an event. One
- * that was never kept does not become one by a change that puts nothing in. */
+/* Must the cart be stored? An unchanged cart is stored for its owner's request, which renews its
+ * time to live, but not for an event. A new cart is stored only if something was added. */
 static bool is_kept(const struct cart_change *change, const struct cart *cart)
 {
     return cart->changed || (cart->version > 0 && !change->cause.event);

@@ -21,20 +21,19 @@ struct cart_change {
     struct status (*apply)(const struct call *call, struct cart *cart, void *data);
     void *data;
     struct change_cause cause;
-    /* What is kept as the answer to a request with a key; NULL: the change takes none. */
+    /* Makes the answer to store for a request with a key; NULL: the change takes no key. */
     struct str (*answer)(const struct call *call, const struct cart *cart);
 };
 
 /* What an adapter writes. */
 struct cart_write {
     struct cart cart;
-    bool keeps; /* the cart is to be kept, and lives anew; else there is nothing to write but the
-                   record */
+    bool keeps; /* the cart must be stored, with a new time to live; false: only the record */
     struct change_record record;
 };
 
-/* Decides what a change does to the cart that was read into write->cart: the rest of the write is
- * filled in. Pure: for adapters, which may call it more than once. */
+/* Applies a change to the cart that was read into write->cart, and fills in the rest of the write.
+ * Pure; for adapters, which may call it more than once. */
 struct status cart_decide(const struct call *call, const struct cart_change *change, int64_t now_us,
                           struct cart_write *write);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of an order by a change, and what follows from it, whichever engine keeps it. */
+/* Applies a change to an order and makes its events and answer, for the store of any engine. */
 #include <string.h>
 
 #include "reasons.pb-c.h"
@@ -9,7 +9,7 @@
 struct status order_not_found(void)
 {
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ORDER_NOT_FOUND,
-                       "there is no such order; ListOrders has yours");
+                       "there is no such order; ListOrders lists yours");
 }
 
 int order_first_step(const struct order_written *written)
@@ -58,7 +58,7 @@ static struct status make(const struct call *call, const struct order_creation *
     return status_ok();
 }
 
-/* A state of a cart becomes one order. */
+/* Answers the earlier order of the same state of the cart, or refuses the new one. */
 static struct status find_again(const struct call *call, const struct order_creation *creation,
                                 const struct order *earlier, struct order_written *written)
 {
@@ -86,7 +86,7 @@ struct status order_decide_creation(const struct call *call, const struct order_
 
 /* ---- changing one ---- */
 
-/* The history as it is after the turn; `before` has as many entries as the order had steps. */
+/* The history after the turn; `before` has as many entries as the order had steps. */
 static void add_history(struct arena *arena, const struct order_transition *before, int steps,
                         struct order_written *written)
 {

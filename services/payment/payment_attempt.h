@@ -19,7 +19,7 @@ struct payment_verdict {
     struct status refusal;     /* what a request that waits is answered; OK: it succeeded */
 };
 
-/* An operation and what it is of, as one try sees it. */
+/* An operation with its payment, as one attempt sees them. */
 struct payment_attempt {
     struct payment_service *service;
     struct payment_operation operation;

@@ -7,7 +7,7 @@
 
 #include "observe/metrics.h"
 
-/* Runs SQL on a file of the stage, past the service; false if the database refuses. */
+/* Runs SQL on a file of the stage directly; false if the database refuses. */
 static bool meddle(const struct stage *stage, const char *file, const char *sql)
 {
     char path[64];
@@ -104,7 +104,7 @@ TEST(the_ledger_cannot_be_rewritten)
     payment_play(keeps_history);
 }
 
-/* Sets the books of the bank; its own writes may be under way. */
+/* Changes the bank's books; its own writes may be in progress. */
 static void meddle_with_bank(struct call *call, const struct stage *stage, const char *sql)
 {
     for (int tries = 0; tries < 100; tries++) {
@@ -114,7 +114,7 @@ static void meddle_with_bank(struct call *call, const struct stage *stage, const
     EXPECT(!"the bank's file is free");
 }
 
-/* Does it find so many differences, mend them all, and find none afterwards? */
+/* Does reconciliation find this many differences, mend them all, and find none afterwards? */
 static bool mends(struct call *call, struct stage *stage, size_t count)
 {
     size_t mended, found = reconcile(call, stage, false, &mended);
@@ -138,7 +138,7 @@ static void mends_what_was_missed(struct call *call, struct stage *stage)
     const char *id = payment_of(call, stage, "taken").payment_id;
     EXPECT_OK(refund(call, stage, id, 2000, 0, &response));
     EXPECT(charged(call, stage, "taken", "captured", 2000, 2000));
-    /* One that was made at the bank's own desk. */
+    /* A refund made at the bank itself. */
     meddle_with_bank(call, stage,
                      "UPDATE charges SET refunded_minor = 700 WHERE reference = 'taken'");
     EXPECT(mends(call, stage, 1));
@@ -146,7 +146,7 @@ static void mends_what_was_missed(struct call *call, struct stage *stage)
                      "UPDATE charges SET refunded_minor = 900 WHERE reference = 'taken'");
     EXPECT(mends(call, stage, 1));
     EXPECT(payment_of(call, stage, "taken").refunded_minor == 900);
-    /* An authorization that the bank let go: the sum that is held, and the status. */
+    /* An authorization that the bank voided: the held amount and the status differ. */
     meddle_with_bank(call, stage, "UPDATE charges SET status = 5 WHERE reference = 'held'");
     EXPECT(mends(call, stage, 2));
     EXPECT(payment_of(call, stage, "held").state == PAYMENT_CANCELED);
@@ -167,7 +167,7 @@ static void finds_differences(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, false) == 1);
     EXPECT(meddle(stage, "payment.db",
                   "UPDATE payments SET refunded_minor = 500 WHERE order_id = 'taken'"));
-    /* The bank against both: it has captured more than we ever authorized. That is for people. */
+    /* The bank has captured more than was ever authorized, which is left to people. */
     EXPECT(meddle(stage, "bank.db",
                   "UPDATE charges SET status = 4, amount_minor = 4000, captured_minor = 4000"
                   " WHERE reference = 'held'"));
@@ -176,7 +176,7 @@ static void finds_differences(struct call *call, struct stage *stage)
     EXPECT(meddle(stage, "bank.db",
                   "UPDATE charges SET status = 1, amount_minor = 3000, captured_minor = 0"
                   " WHERE reference = 'held'"));
-    /* A charge that nobody knows of, and one that is gone. */
+    /* A charge without a payment, and a payment whose charge is missing. */
     EXPECT(meddle(stage, "bank.db",
                   "INSERT INTO charges SELECT 'ch_more', 1, amount_minor, 0, 0, currency,"
                   " reference, created_us FROM charges WHERE reference = 'held'"));
@@ -405,7 +405,7 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT_REFUSED(tell(call, stage, "bad", "e1 x"), UNAUTHENTICATED, WEBHOOK_SIGNATURE);
     EXPECT_OK(tell(call, stage, "good", "e1"));
     EXPECT_OK(tell(call, stage, "good", "e2 ch_unknown"));
-    /* What was done at the bank's own desk. */
+    /* A refund made at the bank itself. */
     EXPECT_OK(bank_refunds(call, stage, taken, "desk-1"));
     const char *body = arena_printf(call->arena, "e3 %s", taken);
     EXPECT_OK(tell(call, stage, "good", body));
@@ -418,7 +418,7 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e5 %s", taken)));
     EXPECT(payment_of(call, stage, "taken").refunded_minor == 1100);
     EXPECT(differences(call, stage, true) == 0);
-    /* The bank could not give our 500 back after all. */
+    /* The bank's refund of 500 failed afterwards. */
     EXPECT(meddle(stage, "bank.db",
                   "UPDATE charges SET refunded_minor = 600 WHERE reference = 'taken'"));
     EXPECT_OK(tell(call, stage, "good", arena_printf(call->arena, "e5b %s", taken)));
@@ -432,7 +432,7 @@ static void listens(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-/* A webhook that tells nothing new has moved nothing from one state to another. */
+/* A webhook without news changes no state. */
 static void counts(struct call *call, struct stage *stage)
 {
     struct buffer text;

@@ -2,14 +2,14 @@
 /* The states of payments after events of orders, lost answers, and timeouts. */
 #include "services/payment/payment_testing.h"
 
-/* Time passes, and those who wait for it go on. */
+/* Lets time pass, and waiting fibers continue. */
 static void pass(struct call *call, int seconds)
 {
     stage_pass_s(seconds);
     EXPECT_OK(fiber_sleep(call, 1000));
 }
 
-/* How many events of this type the service has sent. */
+/* How many events of this type the service has published. */
 static int count_sent(struct call *call, const ProtobufCMessageDescriptor *descriptor)
 {
     const struct event *event;
@@ -61,7 +61,7 @@ static void fails_order(struct call *call, struct stage *stage)
     EXPECT(count_sent(call, &events__payment_failed_event__descriptor) == 2);
 }
 
-TEST(an_order_hears_that_its_method_does_not_pay)
+TEST(a_failed_method_is_published_to_its_order)
 {
     payment_play(fails_order);
 }
@@ -109,7 +109,7 @@ static void buries(struct call *call, struct stage *stage)
     as_ann(call);
     EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", 0, &response), NOT_FOUND,
                    PAYMENT_NOT_FOUND);
-    /* What is told of an order that nobody knows changes nothing. */
+    /* Later events of an order that was cancelled first change nothing. */
     order_confirmed(call, "o2", true);
     order_fulfilled(call, "o2");
     EXPECT(payment_of(call, stage, "o2").state == PAYMENT_ABSENT);
@@ -133,7 +133,7 @@ static void comes_twice(struct call *call, struct stage *stage)
     event_make(call, "order-events", "o1", &validated.base, &event);
     EXPECT_OK(stage_hand_event(call, &event));
     EXPECT_OK(stage_hand_event(call, &event));
-    order_validated(call, "o1", 3000, "pm_card_visa"); /* told anew, by another event */
+    order_validated(call, "o1", 3000, "pm_card_visa"); /* again, by another event */
     payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
     EXPECT(charged(call, stage, "o1", "authorized", 0, 0));
     validated.currency = TEXT("");
@@ -157,7 +157,7 @@ static void loses_answer(struct call *call, struct stage *stage)
     payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
     EXPECT(charged(call, stage, "o1", "authorized", 0, 0));
 
-    /* And if the order is cancelled meanwhile, what turns up is let go. */
+    /* If the order is cancelled meanwhile, an authorization that turns up is voided. */
     order_validated(call, "o2", 3000, "pm_test_timeout");
     while (charges_of(call, stage, "o2", NULL) == 0) EXPECT_OK(fiber_sleep(call, 1000));
     order_cancelled(call, "o2");
@@ -170,7 +170,7 @@ static void loses_answer(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(a_lost_answer_is_asked_for_again_and_charges_once)
+TEST(a_call_whose_answer_was_lost_is_repeated_and_charges_once)
 {
     payment_play(loses_answer);
 }
@@ -213,7 +213,7 @@ static void answers_in_time(struct call *call, struct stage *stage)
     EXPECT(response && strcmp(response->payment->status, "requires_capture") == 0);
 }
 
-TEST(who_waits_too_long_is_answered_processing_and_finds_the_answer_under_the_key)
+TEST(a_request_that_takes_too_long_is_answered_202_and_gets_the_answer_by_its_key)
 {
     payment_play(answers_in_time);
 }
@@ -230,7 +230,7 @@ static void cannot_connect(struct call *call, struct stage *stage)
     EXPECT(payment.reason == ARGOSY__REASON__PAYMENT_PROVIDER_DOWN);
     EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
     EXPECT(count_sent(call, &events__payment_failed_event__descriptor) == 0);
-    order_cancelled(call, "o1"); /* its pay-by time is over */
+    order_cancelled(call, "o1"); /* its pay-by time has passed */
     pass(call, 10);
     payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
     EXPECT(operations_under_way(call, stage) == 0);
@@ -238,21 +238,21 @@ static void cannot_connect(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(a_provider_that_cannot_be_reached_is_asked_until_the_order_ends)
+TEST(a_provider_that_cannot_be_reached_is_called_until_the_order_ends)
 {
     payment_play(cannot_connect);
 }
 
 /* ---- a provider in bad times ---- */
 
-/* In front of the real one: loses requests and answers as it is told. */
+/* A provider in front of the real one, which loses requests and answers as a test sets it. */
 static struct {
     struct payment_provider real;
     uint64_t seed;
-    bool silent; /* every answer is lost, and it can't be asked what it has */
-    bool bad;    /* three in four are */
-    bool slow;   /* it answers that it does not know yet */
-    bool locked; /* it takes our secret key no longer */
+    bool silent; /* loses every answer, and look-ups fail too */
+    bool bad;    /* loses three in four */
+    bool slow;   /* answers that it does not know yet */
+    bool locked; /* refuses our secret key */
 } weather;
 
 static unsigned roll(unsigned bound)
@@ -310,7 +310,7 @@ static void weather_begins(struct stage *stage)
     provider->find_by_key = weather_find_by_key;
 }
 
-/* Plays with a provider in bad times. */
+/* Runs with this provider. */
 static void weather_play(bool silent, bool bad,
                          void (*play)(struct call *call, struct stage *stage))
 {
@@ -334,7 +334,7 @@ static void waits_no_longer(struct call *call, struct stage *stage)
     }
     EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
     EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
-    order_cancelled(call, "o1"); /* its pay-by time is over */
+    order_cancelled(call, "o1"); /* its pay-by time has passed */
 
     __atomic_store_n(&weather.silent, false, __ATOMIC_RELAXED);
     pass(call, 120);
@@ -350,7 +350,7 @@ TEST(an_order_does_not_wait_for_ever_and_what_turns_up_later_is_let_go)
     weather_play(true, false, waits_no_longer);
 }
 
-/* Goes through, and nobody hears of it; then the provider does not even listen. */
+/* The call takes effect, but its answer is lost; then the provider refuses our key. */
 static void is_locked_out(struct call *call, struct stage *stage)
 {
     PaymentService__StandardResponse *response = 0;
@@ -382,7 +382,7 @@ static void is_locked_out(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(a_provider_that_does_not_listen_has_refused_nothing)
+TEST(a_provider_that_refuses_our_key_has_refused_no_operation)
 {
     weather_play(true, false, is_locked_out);
 }
@@ -395,7 +395,7 @@ static void is_slow(struct call *call, struct stage *stage)
         stage_pass_s(3);
         EXPECT_OK(fiber_sleep(call, 300000));
     }
-    /* Though every call is answered so, what has become of it can be looked up. */
+    /* Although every call is answered so, its outcome can be looked up. */
     payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
     order_fulfilled(call, "o1");
     stage_pass_s(3);
@@ -405,7 +405,7 @@ static void is_slow(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(a_provider_that_does_not_know_yet_is_asked_what_it_has)
+TEST(an_outcome_that_the_provider_does_not_know_yet_is_looked_up)
 {
     weather_play(false, false, is_slow);
 }
@@ -417,8 +417,8 @@ static const char *order_name(const struct call *call, int number)
     return arena_printf(call->arena, "order-%03d", number);
 }
 
-/* One order's life: what it tells comes in any order and sometimes twice, sellers and customers ask
- * for things; in the end every third is cancelled. */
+/* One order's life: its events come in any order and sometimes twice, sellers and customers make
+ * requests, and in the end every third order is cancelled. */
 static void live(struct call *call, struct stage *stage, int number)
 {
     static const char *const methods[] = {"pm_card_visa", "pm_card_visa", "",
@@ -509,7 +509,7 @@ static void expires(struct call *call, struct stage *stage)
     EXPECT(differences(call, stage, true) == 0);
 }
 
-TEST(an_authorization_is_let_go_when_its_time_is_over)
+TEST(an_authorization_is_voided_when_it_expires)
 {
     payment_play(expires);
 }

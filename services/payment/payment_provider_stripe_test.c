@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provider against a server that says what Stripe says when something goes wrong, which none of
- * the engines of tests/engines/stripe.sh can be brought to. Each test writes the answers that are
- * to come, in their order, and looks at what was asked. */
+/* The provider against a server that answers as Stripe does when something goes wrong, which the
+ * engines of tests/engines/stripe.sh can't simulate. Each test scripts the answers and checks the
+ * requests. */
 #include "services/payment/payment_stripe.h"
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 enum { SCRIPT_MAX = 8, DRAIN_MS = 50 };
 
 struct scripted {
-    int status; /* 0: no answer ever */
+    int status; /* 0: it never answers */
     const char *body;
 };
 
@@ -192,12 +192,12 @@ static void authorizing(struct call *call)
                  ARGOSY__REASON__PRICE_TOO_PRECISE));
 }
 
-TEST(an_authorization_is_an_intent_to_be_captured_by_hand)
+TEST(an_authorization_is_an_intent_with_manual_capture)
 {
     run(authorizing);
 }
 
-/* Stripe repeats its first answer to a key, so the state that it has now must be asked for. */
+/* Stripe repeats its first answer to a key, so the present state must be read. */
 static void processing(struct call *call)
 {
     struct payment_provider *provider = world.provider;
@@ -223,7 +223,7 @@ static void processing(struct call *call)
     EXPECT(asked(5, "GET /v1/refunds/re_1 key= "));
 }
 
-TEST(what_was_processing_is_asked_for_again)
+TEST(a_payment_that_was_processing_is_read_again)
 {
     run(processing);
 }
@@ -292,7 +292,7 @@ static void refunding_for_days(struct call *call)
     EXPECT(provider->refund(call, provider, &old, &answer).code == STATUS_UNAVAILABLE);
 }
 
-TEST(a_refund_whose_key_may_be_forgotten_is_looked_for_before_it_is_made)
+TEST(a_refund_whose_key_may_be_forgotten_is_looked_up_first)
 {
     run(refunding_for_days);
 }
@@ -321,7 +321,7 @@ static void authorizing_for_days(struct call *call)
                     "pi_1"));
 }
 
-TEST(an_authorization_whose_key_may_be_forgotten_is_not_asked_for_again)
+TEST(an_authorization_whose_key_may_be_forgotten_is_not_requested_again)
 {
     run(authorizing_for_days);
 }
@@ -355,7 +355,7 @@ static void done_already(struct call *call)
                  ARGOSY__REASON__PAYMENT_STATE));
 }
 
-TEST(what_stripe_has_done_already_is_done)
+TEST(a_payment_that_already_has_the_requested_state_is_a_success)
 {
     run(done_already);
 }
@@ -394,14 +394,14 @@ static void failures(struct call *call)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         world.scripted = world.asked = 0;
         answers(cases[i].status, cases[i].body);
-        /* A connection that was used before may have ended by itself: it is tried once more. */
+        /* A reused connection may have been closed, so the request is sent once more. */
         if (cases[i].status == 0) answers(0, "");
         EXPECT(fails(provider->authorize(call, provider, &request, &answer), cases[i].code,
                      cases[i].reason));
     }
 }
 
-TEST(failures_say_whether_to_ask_again)
+TEST(failures_say_whether_to_retry)
 {
     run(failures);
 }
@@ -429,7 +429,7 @@ static void without_reference(struct call *call)
     EXPECT(asked(0, "GET /v1/payment_intents/..%2Fx%3Fy?expand%5B%5D=latest_charge key= "));
 }
 
-TEST(a_payment_without_a_reference_is_not_asked_for)
+TEST(a_payment_without_a_reference_is_not_looked_up)
 {
     run(without_reference);
 }
@@ -476,7 +476,7 @@ TEST(a_list_is_as_long_as_was_asked_for)
     run(listing);
 }
 
-/* Other applications use the same account, with currencies and amounts that we never ask for. */
+/* Other applications use the same account, with currencies and amounts that we never request. */
 static void strangers(struct call *call)
 {
     static const char intents[] =
@@ -496,7 +496,7 @@ static void strangers(struct call *call)
                  ARGOSY__REASON__CHARGE_NOT_FOUND));
 }
 
-TEST(what_other_applications_have_on_the_account_is_passed_over)
+TEST(payments_of_other_applications_are_skipped)
 {
     run(strangers);
 }

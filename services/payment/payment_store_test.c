@@ -167,7 +167,7 @@ static void keeps_payments(struct call *call, struct stage *stage)
     EXPECT(change_order(call, "o1", 0, 0, (struct script){.to = PAYMENT_AUTHORIZED}).applied);
     EXPECT(find(call, "o1").state == PAYMENT_AUTHORIZED);
     EXPECT_REFUSED(store->find(call, store, "pay-o2", &payment), NOT_FOUND, PAYMENT_NOT_FOUND);
-    /* One that is buried is kept, and found by no one. */
+    /* A tombstone is stored, but not found. */
     change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_BURIED});
     EXPECT_REFUSED(store->find(call, store, "pay-o2", &payment), NOT_FOUND, PAYMENT_NOT_FOUND);
     EXPECT(change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_BURIED}).write.from ==
@@ -239,7 +239,7 @@ static void keeps_operations(struct call *call, struct stage *stage)
     EXPECT_OK(store->list_refunds(call, store, "pay-o1", 10, &refunds, &count));
     EXPECT(count == 1 && strcmp(refunds[0].status, "processing") == 0);
 
-    /* Nobody gets it before its time, and one does then. */
+    /* It can't be claimed before its time, and then only once. */
     EXPECT_OK(store->claim(call, store, 99, 500, 10, &ids, &count));
     EXPECT(count == 0);
     EXPECT_OK(store->claim(call, store, 100, 500, 10, &ids, &count));

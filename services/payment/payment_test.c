@@ -8,7 +8,7 @@
 
 enum { AMOUNT = 1000, PENDING = 400 };
 
-/* A payment as it is in this state, without any wish. */
+/* A payment in this state, without requests of its order. */
 static struct payment payment_in(enum payment_state state)
 {
     struct payment payment = {
@@ -172,7 +172,7 @@ static void take_for(struct payment *payment, enum payment_step step, int reason
     arena_release(&arena);
 }
 
-TEST(a_refusal_that_was_made_good_is_not_why_a_payment_ends)
+TEST(a_refusal_before_a_success_is_not_why_a_payment_ends)
 {
     struct payment payment = payment_in(PAYMENT_NEW);
 
@@ -213,7 +213,7 @@ TEST(a_declined_card_leaves_the_payment_to_another_method)
     CHECK(tells(&effects, PAYMENT_NEWS_AUTHORIZED) && payment.reason == 0);
 }
 
-/* The tries of this payment, all declined, until none is made. */
+/* Attempts to pay, all declined, until no more are allowed. */
 static int declines_until_refused(struct payment *payment, int failures_max)
 {
     struct payment_input input = {.now_us = 7, .failures_max = failures_max, .message = "why"};
@@ -258,7 +258,7 @@ TEST(every_way_to_fail_is_counted_once)
     take(&payment, PAYMENT_ASK_ABANDON, 0);
     take(&payment, PAYMENT_GOT_VOIDED, 0);
     CHECK(payment.state == PAYMENT_NEW && payment.failures == 1);
-    /* What succeeds, and what was not tried, is no failure. */
+    /* A success is no failure, and neither is an attempt that was not made. */
     payment = payment_in(PAYMENT_NEW);
     take(&payment, PAYMENT_TRY_DENIED, 0);
     take(&payment, PAYMENT_ASK_AUTHORIZE, 0);
@@ -266,7 +266,7 @@ TEST(every_way_to_fail_is_counted_once)
     CHECK_INT(payment.failures, ==, 0);
 }
 
-TEST(a_confirmation_under_way_is_not_given_up_for_a_try_that_is_not_made)
+TEST(a_confirmation_in_progress_is_not_abandoned_for_an_attempt_that_is_not_allowed)
 {
     struct payment_input input = {.now_us = 7, .failures_max = 3, .message = ""};
     struct payment payment = payment_in(PAYMENT_ACTION);
@@ -297,7 +297,7 @@ TEST(what_the_customer_does_not_confirm_is_closed_for_another_method)
     CHECK_INT(payment.state, ==, PAYMENT_CANCELED);
 }
 
-TEST(a_capture_that_is_refused_for_good_is_told_once)
+TEST(a_capture_that_is_refused_for_good_is_published_once)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZED);
     struct payment_effects effects = take(&payment, PAYMENT_ORDER_TO_DELIVER, 0);
@@ -310,7 +310,7 @@ TEST(a_capture_that_is_refused_for_good_is_told_once)
     CHECK_INT(effects.operation.kind, ==, PAYMENT_VOID);
 }
 
-TEST(an_order_that_is_to_be_delivered_hears_what_it_may_have_missed)
+TEST(a_request_for_delivery_publishes_again_what_the_order_may_have_missed)
 {
     struct payment captured = payment_in(PAYMENT_CAPTURED);
     struct payment canceled = payment_in(PAYMENT_CANCELED);
@@ -334,7 +334,7 @@ TEST(a_refund_that_fails_after_it_succeeded_is_posted_back_and_may_be_made_again
     CHECK_STR(effects.postings[0].entries[0].account, PAYMENT_ACCOUNT_RECEIVABLE);
     effects = take(&payment, PAYMENT_ASK_REFUND, AMOUNT);
     CHECK_INT(effects.operation.amount_minor, ==, AMOUNT);
-    /* Of a cancelled order it is made again by itself, a while later. */
+    /* For a cancelled order it is made again automatically, a while later. */
     take(&payment, PAYMENT_GOT_REFUNDED, AMOUNT);
     take(&payment, PAYMENT_ORDER_CANCELLED, 0);
     effects = take(&payment, PAYMENT_GOT_REFUND_REVERSED, AMOUNT);
@@ -352,7 +352,7 @@ TEST(a_provider_that_is_away_has_not_declined)
     CHECK(payment.state == PAYMENT_AUTHORIZED && payment.reason == 0);
 }
 
-TEST(a_cancelled_order_is_remembered_while_its_authorization_is_under_way)
+TEST(a_cancellation_is_noted_while_the_authorization_is_in_progress)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZING);
     struct payment_effects effects = take(&payment, PAYMENT_ORDER_CANCELLED, 0);
@@ -383,7 +383,7 @@ TEST(a_cancelled_order_gets_back_what_is_captured_just_now)
     CHECK(effects.operation.kind == PAYMENT_NO_OPERATION);
 }
 
-TEST(an_order_that_is_to_be_captured_before_it_is_authorized_is_captured_then)
+TEST(a_capture_requested_before_the_authorization_follows_it)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZING);
     struct payment_effects effects;
@@ -394,7 +394,7 @@ TEST(an_order_that_is_to_be_captured_before_it_is_authorized_is_captured_then)
     CHECK(tells(&effects, PAYMENT_NEWS_AUTHORIZED));
 }
 
-TEST(an_authorization_that_expires_is_let_go_and_an_order_that_waits_hears_of_it)
+TEST(an_authorization_that_expires_is_voided_and_published)
 {
     struct payment waits = payment_in(PAYMENT_AUTHORIZED), confirmed = waits;
     struct payment_effects effects;
@@ -419,7 +419,7 @@ TEST(a_payment_that_is_declined_after_the_customer_acted_is_closed_at_the_provid
     CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_FAILED, &input, &effects));
     CHECK_INT(effects.operation.kind, ==, PAYMENT_VOID);
     CHECK(effects.news_count == 1 && effects.news[0] == PAYMENT_NEWS_FAILED);
-    /* What the provider refuses is tried again, and the customer can't go on meanwhile. */
+    /* A refused operation is tried again, and the customer can't continue meanwhile. */
     CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_REFUSED, &input, &effects));
     CHECK_INT(payment.state, ==, PAYMENT_VOIDING);
     CHECK_OK(payment_take(&arena, &payment, PAYMENT_GOT_VOIDED, &input, &effects));
@@ -428,7 +428,7 @@ TEST(a_payment_that_is_declined_after_the_customer_acted_is_closed_at_the_provid
     arena_release(&arena);
 }
 
-TEST(what_the_provider_refuses_is_tried_anew_later_if_the_order_still_wants_it)
+TEST(a_refused_operation_is_tried_again_later_if_the_order_still_requests_it)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZED);
     struct payment_effects effects = take(&payment, PAYMENT_ORDER_CANCELLED, 0);
@@ -439,7 +439,7 @@ TEST(what_the_provider_refuses_is_tried_anew_later_if_the_order_still_wants_it)
     CHECK(effects.operation.delay_us > 0);
 }
 
-TEST(a_payment_of_nothing_needs_no_provider)
+TEST(a_payment_of_0_needs_no_provider)
 {
     struct payment payment = payment_in(PAYMENT_ABSENT);
     struct payment_effects effects;
@@ -454,7 +454,7 @@ TEST(a_payment_of_nothing_needs_no_provider)
     CHECK(payment.state == PAYMENT_CAPTURED && effects.posting_count == 0);
 }
 
-TEST(an_authorization_of_nothing_does_not_expire)
+TEST(an_authorization_of_0_does_not_expire)
 {
     struct payment payment = payment_in(PAYMENT_AUTHORIZED);
     struct payment_effects effects;
@@ -520,7 +520,7 @@ TEST(sellers_are_known_whatever_the_case)
 
 enum { HISTORIES = 4000, STEPS = 60, OPERATIONS_MAX = 64, ACCOUNTS = 5 };
 
-/* A history as it goes: the payment, what is asked of the provider, and the books. */
+/* A random history so far: the payment, the provider's operations, and the books. */
 struct history {
     struct payment payment;
     uint64_t seed;
@@ -634,8 +634,8 @@ static void answer_one(struct history *history, bool kindly)
                  0);
 }
 
-/* Something happens: somebody asks, the order tells, the provider answers, or an answer or event
- * that is long past comes again. */
+/* Lets something happen: a request, an event of the order, an answer of the provider, or an old
+ * answer or event once more. */
 static void happen(struct history *history)
 {
     static const enum payment_step told[] = {PAYMENT_ORDER_VALIDATED,  PAYMENT_ORDER_CONFIRMED,
@@ -653,7 +653,7 @@ static void happen(struct history *history)
         take_any(history, told[roll(history, 7)], 0);
 }
 
-TEST(money_is_kept_together_in_whatever_order_things_happen)
+TEST(the_books_balance_in_whatever_order_things_happen)
 {
     for (uint64_t seed = 1; seed <= HISTORIES; seed++) {
         struct history history = {.seed = seed, .payment = payment_in(PAYMENT_NEW)};
@@ -662,7 +662,7 @@ TEST(money_is_kept_together_in_whatever_order_things_happen)
             happen(&history);
             check_history(&history);
         }
-        /* The order is cancelled, and the provider answers whatever is asked. */
+        /* The order is cancelled, and the provider answers every operation. */
         take_any(&history, PAYMENT_ORDER_CANCELLED, 0);
         while (history.operation_count > 0) answer_one(&history, true);
         check_history(&history);

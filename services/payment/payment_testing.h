@@ -174,7 +174,7 @@ static inline struct status refund(struct call *call, struct stage *stage, const
 
 /* ---- what there is ---- */
 
-/* The payment of an order, as the service keeps it; state PAYMENT_ABSENT if there is none. */
+/* The payment of an order as stored; in state PAYMENT_ABSENT if there is none. */
 static inline struct payment payment_of(struct call *call, struct stage *stage,
                                         const char *order_id)
 {
@@ -188,7 +188,7 @@ static inline struct payment payment_of(struct call *call, struct stage *stage,
 
 enum { SETTLE_TRIES = 2000, SETTLE_PAUSE_US = 2000 };
 
-/* Waits until the payment of an order is in this state and nothing is under way. */
+/* Waits until the payment of an order is in this state and no operation is in progress. */
 static inline struct payment payment_becomes(struct call *call, struct stage *stage,
                                              const char *order_id, enum payment_state state)
 {
@@ -232,7 +232,7 @@ static inline size_t charges_of(struct call *call, struct stage *stage, const ch
     return count;
 }
 
-/* Is the order charged once, and so? */
+/* Is the order charged once, with this status and these amounts? */
 static inline bool charged(struct call *call, struct stage *stage, const char *order_id,
                            const char *status, int64_t captured_minor, int64_t refunded_minor)
 {

@@ -50,7 +50,7 @@ static const ProductService__Product *find(struct product_cache *cache, struct a
     return product_cache_find(&call, cache, &key, generation);
 }
 
-TEST(what_is_kept_is_a_copy_of_everything)
+TEST(an_entry_is_a_complete_copy)
 {
     struct product_cache *cache = product_cache_new(16);
     ProductService__Product *message = message_of("a", "Name");
@@ -86,7 +86,7 @@ TEST(an_entry_is_valid_under_its_generation_only)
     product_cache_free(cache);
 }
 
-TEST(what_a_call_holds_survives_its_replacement_and_the_cache)
+TEST(an_entry_that_a_call_holds_survives_eviction_and_the_cache)
 {
     struct product_cache *cache = product_cache_new(4);
     const ProductService__Product *held;
@@ -103,7 +103,7 @@ TEST(what_a_call_holds_survives_its_replacement_and_the_cache)
     arena_release(&arena);
 }
 
-TEST(the_least_recently_used_makes_room)
+TEST(the_least_recently_used_entry_is_evicted)
 {
     static const char *const ids[] = {"a", "b", "c", "d"};
     struct product_cache *cache = product_cache_new(4); /* one set */
@@ -119,7 +119,7 @@ TEST(the_least_recently_used_makes_room)
     product_cache_free(cache);
 }
 
-TEST(what_is_too_long_is_not_kept_and_none_of_none)
+TEST(long_products_are_not_cached_and_a_cache_of_size_0_caches_nothing)
 {
     struct product_cache *cache = product_cache_new(4), *none = product_cache_new(0);
     ProductService__Product *message = message_of("a", "x");

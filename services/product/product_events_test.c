@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The product service as a consumer and a producer of events: what comes in by the bus, what goes
- * out, and what nobody confirms. */
+/* The product service as a consumer and a producer of events, and the expiry of reservations. */
 #include "events/events_testing.h"
 
 #include "events.pb-c.h"
@@ -145,7 +144,7 @@ static void orders(struct call *call, struct stage *stage)
     EXPECT_OK(confirmed(call, "o1", &mug, 3));
     expect_stock(call, stage, &mug, 2, 0, 3);
     expect_committed(call, &place, "o1");
-    EXPECT_OK(confirmed(call, "o1", &mug, 3)); /* said once more, it is told once */
+    EXPECT_OK(confirmed(call, "o1", &mug, 3)); /* repeated, but published once */
     EXPECT_OK(cancelled(call, "o1"));
     expect_stock(call, stage, &mug, 5, 0, 0);
     EXPECT_OK(cancelled(call, "o3"));
@@ -214,7 +213,7 @@ static void expires(struct call *call, struct stage *stage)
     expect_expired(call, &place, "o1");
     EXPECT(metric_value(service->outcomes[RESERVATION_EXPIRED]) == expired + 1);
 
-    /* Confirmed after all: once there are enough pieces, once there are not. */
+    /* Confirmed late: for one order there are enough pieces, for the other not. */
     EXPECT_OK(created(call, "o2", &mug, 3));
     next_result(call, &place, "o2");
     EXPECT_OK(confirmed(call, "o1", &mug, 3));
@@ -354,7 +353,7 @@ static void references(struct call *call, struct stage *stage)
     EXPECT_OK(product_service_adjust_stock(call, stage->inside, &request, &response));
 }
 
-TEST(nobody_takes_the_references_of_orders)
+TEST(adjustments_may_not_use_the_references_of_orders)
 {
     stage_run(&plan, references);
 }

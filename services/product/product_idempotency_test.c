@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that come twice, through the loopback: products that are made once, stock that is
- * changed once. */
+/* Repeated requests through the loopback: products are created once, stock is changed once. */
 #include "events/idempotency_testing.h"
 #include "product.rpc.h"
 #include "rpc/rpc_testing.h"
@@ -98,7 +97,8 @@ static void repeats_creation(struct call *call, struct stage *stage)
                    IDEMPOTENCY_KEY_INVALID);
     EXPECT(count(call, stage) == 1);
 
-    /* Another's key is another key, and another key makes another product. */
+    /* The same key of another user is a different key, and a different key makes another
+     * product. */
     key_with(call, "k1", &keyed);
     as(call, "rita");
     EXPECT_OK(create(call, stage, "Mug", &keyed, &again));
@@ -109,7 +109,7 @@ static void repeats_creation(struct call *call, struct stage *stage)
     EXPECT(!is_replayed(&keyed) && count(call, stage) == 3);
 }
 
-TEST(a_product_that_is_made_twice_with_one_key_is_made_once)
+TEST(a_product_requested_twice_with_one_key_is_created_once)
 {
     stage_run(&plan, repeats_creation);
 }
@@ -128,7 +128,7 @@ static void repeats_adjustment(struct call *call, struct stage *stage)
     EXPECT_REFUSED(adjust(call, stage, product, 10, &keyed), FAILED_PRECONDITION,
                    IDEMPOTENCY_KEY_REUSED);
     key_with(call, "k3", &keyed);
-    as(call, "rita"); /* what was refused is not kept */
+    as(call, "rita"); /* a refused request leaves no record */
     EXPECT_REFUSED(adjust(call, stage, product, 10, &keyed), PERMISSION_DENIED, NOT_OWNER);
     EXPECT_REFUSED(adjust(call, stage, product, 10, &keyed), PERMISSION_DENIED, NOT_OWNER);
     as(call, "sam");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What imports and lists cost in processor time, for bench/catalogue; does nothing unless
- * CATALOGUE_PRODUCTS=N asks for a catalogue of N products. CATALOGUE_FOLDER names a folder where
- * the catalogue is kept: what is there already is not made again. CATALOGUE_VERBOSE=1 prints every
- * combination of filters, words and sorts rather than the dearest alone. */
+/* Measures the processor time of imports and lists, for bench/catalogue; does nothing unless
+ * CATALOGUE_PRODUCTS=N asks for a catalogue of N products. CATALOGUE_FOLDER names a folder that
+ * keeps the catalogue for later runs. CATALOGUE_VERBOSE=1 prints every combination of filters,
+ * words and sorts instead of the slowest alone. */
 #include <time.h>
 
 #include "services/product/product_store_testing.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of random catalogues held against a naive model: the products in an array, filtered one by
- * one and sorted. */
+/* Compares lists of random catalogues with a naive model: an array of products, filtered one by one
+ * and sorted. */
 #include <ctype.h>
 #include <strings.h>
 
@@ -24,7 +24,7 @@ static const char *const tags[] = {"red", "Blue", "sale"};
 static const char *const sellers[] = {"a@example.com", "b@example.com"};
 enum { WORDS = 10, CATEGORIES = 3, TAGS = 3, SELLERS = 2 };
 
-/* xorshift: the same history for everybody. */
+/* xorshift, so that every run has the same history. */
 static uint64_t seed;
 static size_t dice(size_t sides)
 {
@@ -324,8 +324,8 @@ TEST(pages_of_a_large_catalogue_are_those_of_a_naive_model)
     on_every_store(1, check_large_model);
 }
 
-/* Whatever is changed between two pages: who fitted all the time, unchanged, comes exactly once,
- * and nobody comes twice at the same place. */
+/* Whatever is changed between two pages: a product that matched all the time and was not changed
+ * appears exactly once, and none appears twice at the same place. */
 static void check_walks(struct call *call, int number)
 {
     begin(call);

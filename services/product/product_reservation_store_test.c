@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every store promises of reservations: each test runs for each adapter. */
+/* The suite of the port, continued: reservations. Each test runs against each adapter. */
 #include "services/product/product_store_testing.h"
 
 #include "base/clock.h"
@@ -280,7 +280,8 @@ static void check_expiry(struct call *call, int number)
     expect_stock(call, &product, 8, 0, 2);
     expect_entry(call, &product, "expired", "order:o4:expired");
 
-    /* Paid after all: what is still there is taken, also of a product that is not sold any more. */
+    /* Paid late: the pieces are taken if available, even of a product that is no longer for
+     * sale. */
     struct product_change archive = {archive_it, 0, "me"};
     struct product_key key = key_of(&product);
     EXPECT_OK(store->update(call, store, &key, &archive, &product));
@@ -294,7 +295,7 @@ static void check_expiry(struct call *call, int number)
     expect_stock(call, &product, 3, 0, 2);
 }
 
-TEST(what_nobody_confirms_in_time_is_for_sale_again)
+TEST(pieces_that_are_not_confirmed_in_time_are_for_sale_again)
 {
     on_every_store(1, check_expiry);
 }
@@ -368,7 +369,7 @@ static void check_moved_and_removed(struct call *call, int number)
     expect_stock(call, &moved, 7, 0, 3);
     EXPECT_OK(store->remove(call, store, &key, &check, &removed));
 
-    /* The pieces have nowhere to go; the order is over all the same. */
+    /* The pieces can't be restocked; the order is cancelled all the same. */
     EXPECT_INT(after(call, RESERVATION_CANCEL, "o1", &product, 3), RESERVATION_RESTOCKED);
     EXPECT_INT(after(call, RESERVATION_RESERVE, "o2", &product, 1), RESERVATION_REFUSED);
     EXPECT_OK(store->audit(call, store, "", 10, &audit));
@@ -558,7 +559,7 @@ static void check_told(struct call *call, int number)
                             "order-results o3 ReservationExpiredEvent\n");
 }
 
-TEST(the_outbox_tells_what_the_order_waits_for_and_no_more)
+TEST(the_outbox_has_the_events_that_the_order_waits_for_and_no_more)
 {
     folder_make(folder);
     open_store(&adapters[0]);

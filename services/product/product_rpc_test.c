@@ -391,7 +391,7 @@ static void publish_or_follow(struct call *call, int number)
         follow(call);
 }
 
-TEST(whoever_reads_after_an_answered_update_sees_it_on_every_shard)
+TEST(a_read_after_an_answered_update_sees_it_on_every_shard)
 {
     published = 0;
     finished = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the suite over the port, which every adapter passes: the table of adapters, and products to
- * begin with.
+/* For the suite of the port, which every adapter passes: the table of adapters, and products to
+ * start with.
  *
  *     on_every_store(1, fn);   fn(call, i) on fibers, on a fresh store of every adapter: `store` */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_TESTING_H

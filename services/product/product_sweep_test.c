@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fiber that ends what nobody confirms, in virtual time: nobody asks it to, and it ends when
- * the shard stops. */
+/* The fiber that expires reservations, in virtual time: it does so by itself, and ends when the
+ * shard stops. */
 #include "events/events_testing.h"
 #include "fiber/simulation.h"
 #include "services/product/product_service.h"
@@ -133,7 +133,7 @@ static void wait_for_expiry(struct call *call, void *data)
     EXPECT_OK(fiber_sleep(call, LATE_S * (int64_t)SECOND_US));
     EXPECT(reserved(call) == 1);
 
-    /* One that is due before what the fiber waits for. */
+    /* A reservation that is due before the one for which the fiber sleeps. */
     reserve(call, "sooner", clock_now_us() + SECOND_US);
     EXPECT_OK(fiber_sleep(call, LATE_S * (int64_t)SECOND_US));
     EXPECT(reserved(call) == 1);
@@ -146,6 +146,6 @@ TEST(reservations_end_by_themselves_and_the_fiber_ends_with_its_shard)
 {
     set_up();
     fiber_post(shards_at(scene.shards, 0), wait_for_expiry, 0, 0);
-    shards_run(scene.shards); /* returns: nobody sleeps on */
+    shards_run(scene.shards); /* returns, as no fiber goes on sleeping */
     tear_down();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a change does to an account and what is told of it, whichever engine keeps it. */
+/* Applies a change to an account and makes its event, for the store of any engine. */
 #include <string.h>
 
 #include "base/hash.h"
@@ -14,8 +14,8 @@ static const char *event_key(struct arena *arena, const char *email)
 }
 
 /* The auth service relies on this event: it ends the account's sessions or changes their role. */
-static void tell_change(const struct call *call, const struct account_change *change,
-                        const struct account *before, struct account_write *write)
+static void add_event(const struct call *call, const struct account_change *change,
+                      const struct account *before, struct account_write *write)
 {
     const struct account *now = &write->account;
     Events__AccountChangedEvent changed = EVENTS__ACCOUNT_CHANGED_EVENT__INIT;
@@ -42,6 +42,6 @@ struct status account_decide(const struct call *call, const struct account_chang
     write->record = (struct change_record){0};
     struct status st = change->apply(call, &write->account, change->data);
     if (failed(st)) return st;
-    tell_change(call, change, &before, write);
+    add_event(call, change, &before, write);
     return status_ok();
 }

@@ -27,9 +27,9 @@ struct account_write {
     struct change_record record;
 };
 
-/* Decides what a change does to the account that was read into write->account, and what is told of
- * it on the topic user-events: another role, status or password, and a deletion. Pure: for
- * adapters, which may call it more than once. */
+/* Applies a change to the account that was read into write->account. A new role, status or password
+ * and a deletion become an event on the topic user-events. Pure; for adapters, which may call it
+ * more than once. */
 struct status account_decide(const struct call *call, const struct account_change *change,
                              struct account_write *write);
 
@@ -44,12 +44,12 @@ struct user_store {
     /* NOT_FOUND (USER_NOT_FOUND) if the address has no account, deleted ones included. */
     struct status (*find)(struct call *call, struct user_store *store, const char *email,
                           struct account **ret_account);
-    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, also a deleted one. Nothing is
-     * made if the cause took effect before. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    /* ALREADY_EXISTS (USER_EXISTS) if the address has an account, even a deleted one. Does nothing
+     * if the cause took effect before. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*insert)(struct call *call, struct user_store *store,
                             const struct account_creation *creation);
-    /* Was the request here before? Sets request->replayed, with no data if it is new or has no key.
-     * FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
+    /* Sets request->replayed: the first answer to a repeated request; its data stays NULL if the
+     * request is new or has no key. FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED). */
     struct status (*replay)(struct call *call, struct user_store *store,
                             struct change_request *request);
     /* Reads, changes and writes in one transaction. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts in the embedded store: one table, keyed by the address in lower case. */
+/* The user service's port on SQLite: one table of accounts, keyed by the address in lower case. */
 #include "services/user/user_store.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ static void read_account(const struct sqlite_rows *rows, struct account *ret_acc
     };
 }
 
-/* The one row of a query by key. */
+/* Reads the only row of a query by key. */
 static struct status read_one(const struct call *call, struct sqlite_rows *rows,
                               struct account **ret_account)
 {
