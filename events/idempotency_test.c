@@ -133,7 +133,7 @@ TEST(the_first_answer_is_sent_again_and_marked)
     play(replays);
 }
 
-/* ---- whose it is and for what ---- */
+/* ---- caller and fingerprint ---- */
 
 static void identifies(struct call *call, struct stage *stage)
 {

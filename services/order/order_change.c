@@ -48,7 +48,7 @@ static struct status make(const struct call *call, const struct order_creation *
 {
     if (creation->is_made)
         return status_make(STATUS_ABORTED, ARGOSY__REASON__CART_CONTENDED,
-                           "the order of this cart has ended just now; order again");
+                           "the earlier order of this cart has just ended; order again");
     struct status st = check_held(call->arena, creation, found);
     if (failed(st)) return st;
     written->order = *creation->order;

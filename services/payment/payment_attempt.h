@@ -14,8 +14,8 @@ struct payment_verdict {
     enum payment_step step;
     struct payment_input input;
     const char *reference;     /* the provider's own id of the payment; NULL: unknown */
-    const char *client_secret; /* likewise */
-    const char *refund;        /* its own id of a refund; likewise */
+    const char *client_secret; /* NULL: unknown */
+    const char *refund;        /* the provider's own id of a refund; NULL: unknown */
     struct status refusal;     /* what a request that waits is answered; OK: it succeeded */
 };
 

@@ -222,7 +222,7 @@ struct status product_read_variant(struct arena *arena, const ProductService__Va
     if (current && input->stock_given_case != 0)
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                             arena_printf(arena, "%sstock", prefix),
-                            "the stock of an existing variant is changed by AdjustStock");
+                            "of an existing variant can only be changed with AdjustStock");
     if (price.has_unit_amount || price.has_price) {
         st = product_read_price(arena, &price, pricing, prefix, &variant.unit_amount);
         if (failed(st)) return st;
@@ -267,11 +267,11 @@ static struct status check_pair(struct arena *arena, const struct product *produ
     if (product_same_options(a, b))
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                             arena_printf(arena, "variants[%zu].options", j),
-                            "are those of variants[%zu]", i);
+                            "are the same as those of variants[%zu]", i);
     if (*a->sku && strcmp(a->sku, b->sku) == 0)
         return status_field(arena, ARGOSY__REASON__SKU_EXISTS,
-                            arena_printf(arena, "variants[%zu].sku", j), "is that of variants[%zu]",
-                            i);
+                            arena_printf(arena, "variants[%zu].sku", j),
+                            "is the same as that of variants[%zu]", i);
     return status_ok();
 }
 

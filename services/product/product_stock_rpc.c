@@ -56,7 +56,7 @@ static struct status read_change(const struct call *call,
         break;
     default:
         return status_field(call->arena, ARGOSY__REASON__INVALID_FIELDS, "delta",
-                            "needs one of delta, on_hand and untrack");
+                            "or on_hand or untrack must be given, and only one of them");
     }
     *ret_change = change;
     return status_ok();

@@ -60,7 +60,7 @@ struct status account_check_manage(const struct user *caller, const struct accou
     if (account_is_own(caller, account->email)) may = may && manages_own(account);
     if (may) return status_ok();
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__ROLE_REQUIRED,
-                       "only an admin may manage this account; an admin's only a superAdmin");
+                       "managing an account takes an admin, and an admin's account a superAdmin");
 }
 
 struct status account_check_delete(const struct user *caller, const struct account *account)
