@@ -164,11 +164,15 @@ static int serve(const struct command_line *line)
     }
     if (server.demo) shop_set_unready(server.shop, "the demo is still being loaded");
     shop_on_hangup(server.shop, on_hangup, &server);
-    shop_run(server.shop, on_ready, &server);
+    st = shop_run(server.shop, on_ready, &server);
     shop_free(server.shop);
-    log_info(0, "stopped");
+    if (failed(st))
+        log_error(0, "cannot start", LOG_STR("error", st.message));
+    else
+        log_info(0, "stopped");
     log_stop();
-    return EXIT_OK;
+    if (failed(st)) command_error("cannot start: %s", st.message);
+    return failed(st) ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command command_serve = {

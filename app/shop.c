@@ -24,6 +24,7 @@
 #include "observe/log.h"
 #include "rpc/schema.h"
 #include "rpc/service.h"
+#include "rpc/service_open.h"
 #include "user.rpc.h"
 
 enum {
@@ -79,6 +80,8 @@ struct shop {
     size_t draining; /* listeners that have not drained yet */
     void (*on_ready)(struct call *call, void *data);
     void *ready_data;
+    struct service_openings openings;
+    struct status failure; /* why it stopped serving by itself */
 };
 
 /* ---- which modules are here ---- */
@@ -298,6 +301,7 @@ static struct status open_ground(struct shop *shop)
         .message_size_max = (size_t)config_size(config, "RPC_MESSAGE_SIZE_MAX"),
     };
     shop->server = rpc_server_new(&options);
+    bool prepares = shop->options.prepare || config_boolean(config, "STORE_PREPARE");
     shop->context = (struct service_context){
         .arena = shop->arena,
         .config = config,
@@ -307,6 +311,7 @@ static struct status open_ground(struct shop *shop)
         .identity = &shop->identity,
         .data_dir = data_dir,
         .channel = context_channel,
+        .prepares = prepares,
         .app = shop,
     };
     st = events_new(&shop->context, &shop->events);
@@ -322,6 +327,19 @@ static void list_members(struct shop *shop)
         shop->members[i].here = is_here(&shop->options, services_registry[i]->name);
         shop->member_count++;
     }
+}
+
+/* Before any store is touched. */
+static struct status check_schemes(const struct shop *shop)
+{
+    for (size_t i = 0; i < shop->member_count; i++) {
+        const struct member *member = &shop->members[i];
+        const char *scheme;
+        if (!member->here || !member->module->store_default[0]) continue;
+        struct status st = service_store_scheme(&shop->context, member->module, &scheme);
+        if (failed(st)) return st;
+    }
+    return status_ok();
 }
 
 /* Takes the stores of this process. A command does not open a store that a running shop has, but
@@ -356,6 +374,7 @@ static struct status start_modules(struct shop *shop)
         if (!member->here) continue;
         struct status st = member->module->start(&shop->context, &member->service);
         if (failed(st)) return st;
+        service_openings_add(&shop->openings, &shop->context, member->module, member->service);
     }
     if (!is_here(&shop->options, "gateway") || !shop->options.listen) return status_ok();
     return gateway_door_new(&shop->context, &shop->gateway);
@@ -476,6 +495,7 @@ static struct status check_ready(struct call *call, void *data, struct admin_rep
             shop_peers_add(&peers, shop->members[i].module->name, shop->members[i].channel);
     shop_peers_look(call, &peers, report);
     if (shop->unready) return status_make(STATUS_UNAVAILABLE, 0, shop->unready);
+    st = service_openings_check(call->arena, &shop->openings);
     for (size_t i = 0; i < shop->member_count && !failed(st); i++)
         if (shop->members[i].here) st = check_member(call, shop, &shop->members[i]);
     return st;
@@ -506,6 +526,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
     list_members(shop);
 
     st = open_ground(shop);
+    if (!failed(st)) st = check_schemes(shop);
     if (!failed(st)) st = claim_stores(shop);
     if (!failed(st)) st = make_channels(shop);
     if (!failed(st)) st = start_modules(shop);
@@ -535,6 +556,13 @@ void shop_free(struct shop *shop)
     if (shop->server) rpc_server_free(shop->server);
     if (shop->shards) shards_free(shop->shards);
     for (size_t i = 0; i < shop->member_count; i++) sqlite_lock_free(shop->members[i].lock);
+}
+
+bool shop_has_store(const struct shop *shop, const char *service)
+{
+    const struct member *member = find_member((struct shop *)shop, service);
+
+    return member && member->here && member->module->store_default[0];
 }
 
 const struct service_context *shop_context(const struct shop *shop)
@@ -592,11 +620,24 @@ static void on_signal(uv_signal_t *signal, int number)
         http_server_drain(shop->listeners[i], timeout_ms, on_drained, shop);
 }
 
-static void run_on_ready(struct call *call, void *data)
+static struct status open_stores(struct call *call, struct shop *shop)
+{
+    return service_openings_run(call, &shop->openings,
+                                config_duration_ms(shop->config, "STORE_START_TIMEOUT"));
+}
+
+/* What works by itself begins meanwhile; a store that is not open refuses it, and it tries again. */
+static void get_ready(struct call *call, void *data)
 {
     struct shop *shop = data;
 
-    shop->on_ready(call, shop->ready_data);
+    struct status st = open_stores(call, shop);
+    if (failed(st)) {
+        if (shop->signals_seen == 0) shop->failure = status_dup(shop->arena, st);
+        stop_serving(shop);
+        return;
+    }
+    if (shop->on_ready) shop->on_ready(call, shop->ready_data);
 }
 
 /* ---- SIGHUP ---- */
@@ -643,7 +684,8 @@ static void end_signals(struct shop *shop, const int numbers[SIGNALS])
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 
-void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data)
+struct status shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data),
+                       void *data)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     struct shard *first = shards_at(shop->shards, 0);
@@ -656,10 +698,11 @@ void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data)
     }
     shop->on_ready = on_ready;
     shop->ready_data = data;
-    if (on_ready) fiber_post(first, run_on_ready, 0, shop);
+    fiber_post(first, get_ready, 0, shop);
     shop_start_work(shop);
     shards_run(shop->shards);
     end_signals(shop, numbers);
+    return shop->failure;
 }
 
 /* ---- one call, for the command line ---- */
@@ -684,7 +727,9 @@ static void run_one_call(struct call *call, void *data)
     struct one_call *one = data;
 
     shop_act_as_operator(call);
-    one->status = status_dup(one->shop->arena, one->fn(call, one->shop, one->data));
+    struct status st = open_stores(call, one->shop);
+    if (!failed(st)) st = one->fn(call, one->shop, one->data);
+    one->status = status_dup(one->shop->arena, st);
     shards_stop(one->shop->shards);
 }
 

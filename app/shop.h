@@ -19,6 +19,7 @@ struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
     bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen on other addresses */
+    bool prepare;       /* make what the stores need, whatever STORE_PREPARE says */
     bool existing;      /* the shop must exist: create no data directory */
     int shards;         /* 0: as the settings say */
 };
@@ -30,8 +31,10 @@ struct status shop_new(struct arena *arena, const struct config *config,
                        const struct shop_options *options, struct shop **ret_shop);
 
 /* Serves on this thread and the other shards', and delivers events. `on_ready` (may be NULL) runs
- * on a fiber once everything listens. */
-void shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data), void *data);
+ * on a fiber once everything listens and all stores are open. Fails if a store cannot be opened in
+ * time. */
+struct status shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data),
+                       void *data);
 
 /* fn runs on shard 0's thread at each SIGHUP while the shop serves. Before shop_run. */
 void shop_on_hangup(struct shop *shop, void (*fn)(void *data), void *data);
@@ -59,6 +62,9 @@ const struct service_context *shop_context(const struct shop *shop);
 
 /* The channel to a service by its registry name; never NULL. */
 struct rpc_channel *shop_channel(const struct shop *shop, const char *service);
+
+/* Has this process opened the service's store? */
+bool shop_has_store(const struct shop *shop, const char *service);
 
 /* The gateway's address, "" if it does not listen. */
 const char *shop_gateway_address(const struct shop *shop);

@@ -40,7 +40,10 @@ struct status shop_check_store(const struct call *call, const struct service_con
 
     if (!module->store_default[0]) return status_ok();
     here.arena = call->arena;
-    struct status st = service_store_path(&here, module, &path);
+    const char *scheme;
+    struct status st = service_store_scheme(&here, module, &scheme);
+    if (failed(st) || strcmp(scheme, "sqlite") != 0) return st;
+    st = service_store_path(&here, module, &path);
     if (failed(st) || strcmp(path, ":memory:") == 0) return st;
     st = sqlite_check_reading(call->arena, path);
     return failed(st) ? st : check_room(call, path);

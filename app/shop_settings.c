@@ -44,6 +44,13 @@ static const struct setting process_settings[] = {
      "64 hexadecimal digits with which the fleet's processes prove themselves to one another; if "
      "empty, <data>/fleet.key is used, which the first start creates.",
      0, 0},
+    {"STORE_PREPARE", SETTING_BOOLEAN, "1",
+     "Bring the stores' schemas up to date at the start; 0: refuse older ones, which argosy store "
+     "prepare brings up to date.",
+     0, 0},
+    {"STORE_START_TIMEOUT", SETTING_DURATION, "1m",
+     "How long to wait at the start for the engine of a store that is a process of its own.", 1000,
+     86400000},
     {"RPC_MESSAGE_SIZE_MAX", SETTING_SIZE, "4MiB",
      "The largest gRPC message that is accepted, after decompression.", 1024, 1 << 30},
     {0},

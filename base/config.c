@@ -342,9 +342,11 @@ static void check(struct config *config, struct entry *entry)
     const char *wanted = setting_value_wanted(&config->arena, setting);
     if (setting->kind == SETTING_SECRET)
         complain(config, "%s (%s): must be %s", setting->name, entry->place, wanted);
-    else
-        complain(config, "%s=%.*s%s (%s): must be %s", setting->name, SHOWN_MAX, entry->value,
-                 strlen(entry->value) > SHOWN_MAX ? "..." : "", entry->place, wanted);
+    else {
+        const char *value = config_url_shown(&config->arena, entry->value);
+        complain(config, "%s=%.*s%s (%s): must be %s", setting->name, SHOWN_MAX, value,
+                 strlen(value) > SHOWN_MAX ? "..." : "", entry->place, wanted);
+    }
 }
 
 bool config_check(struct config *config, const char **ret_errors)
@@ -450,13 +452,30 @@ const char *config_difference(const struct config *config, const struct config *
     return NULL;
 }
 
+const char *config_url_shown(struct arena *arena, const char *url)
+{
+    const char *start = strstr(url, "://");
+    if (!start) return url;
+    start += strlen("://");
+    size_t length = strcspn(start, "/?#");
+    const char *at = memrchr(start, '@', length);
+    const char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+
+    if (!colon) return url;
+    return arena_printf(arena, "%.*s:***%s", (int)(colon - url), url, at);
+}
+
 void config_print(const struct config *config, FILE *out)
 {
+    struct arena arena = {0};
+
     for (const struct entry *entry = config->entries; entry; entry = entry->next) {
         const char *value = entry->value ? entry->value : entry->setting->fallback;
         const char *place = entry->place ? entry->place : "default";
         if (entry->setting->kind == SETTING_SECRET) value = value[0] ? "(set)" : "(not set)";
+        if (entry->setting->kind == SETTING_URL) value = config_url_shown(&arena, value);
         fprintf(out, "%s=%s\n    %s. %s\n", entry->setting->name, value, place,
                 entry->setting->meaning);
     }
+    arena_release(&arena);
 }

@@ -68,6 +68,9 @@ bool config_load_file(struct config *config, const char *path, bool required,
  * all problems, one per line (owned by config). */
 bool config_check(struct config *config, const char **ret_errors);
 
+/* The URL with *** in the place of its password, for logs, messages and people; in the arena. */
+const char *config_url_shown(struct arena *arena, const char *url);
+
 /* The values as config_check found them, borrowed from the config. Text that is not set is "". */
 const char *config_text(const struct config *config, const char *name);
 int64_t config_integer(const struct config *config, const char *name);

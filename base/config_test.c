@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/random.h"
 #include "base/test.h"
 
@@ -335,6 +336,41 @@ TEST(printing_hides_secrets)
     CHECK(strstr(text, "T_STORE") < strstr(text, "T_TEXT"));
     free(text);
     end();
+}
+
+TEST(printing_hides_the_password_of_a_url)
+{
+    char *text = 0;
+    size_t size;
+
+    begin();
+    CHECK(
+        config_set(config, "T_STORE=postgres://shop:hid@den@db:5432/shop?sslmode=require", &error));
+    CHECK(config_check(config, &error));
+    FILE *out = open_memstream(&text, &size);
+    config_print(config, out);
+    fclose(out);
+    CHECK(strstr(text, "T_STORE=postgres://shop:***@db:5432/shop?sslmode=require\n") != 0);
+    CHECK(!strstr(text, "hid") && !strstr(text, "den@"));
+    free(text);
+    end();
+}
+
+TEST(only_the_password_of_a_url_is_hidden)
+{
+    static const char *const shown[][2] = {
+        {"redis://:secret@cache:6379/0", "redis://:***@cache:6379/0"},
+        {"mongodb://ann:secret@a:1,b:2/shop", "mongodb://ann:***@a:1,b:2/shop"},
+        {"redis://cache:6379/0", "redis://cache:6379/0"},
+        {"grpc://ann@127.0.0.1:5001", "grpc://ann@127.0.0.1:5001"},
+        {"http://a:1/b:c@d", "http://a:1/b:c@d"},
+        {"sqlite:data/a:b@c.db", "sqlite:data/a:b@c.db"},
+    };
+    struct arena arena = {0};
+
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        CHECK_STR(config_url_shown(&arena, shown[i][0]), shown[i][1]);
+    arena_release(&arena);
 }
 
 static void declare_alike(void)

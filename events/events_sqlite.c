@@ -6,6 +6,14 @@
 #include "base/clock.h"
 #include "reasons.pb-c.h"
 
+struct status events_sqlite_open(const struct service_context *context, const char *path,
+                                 const char *const *migrations, struct sqlite **ret_db)
+{
+    if (!context->prepares)
+        return sqlite_open_prepared(context->arena, context->shards, path, migrations, ret_db);
+    return sqlite_open(context->arena, context->shards, path, migrations, ret_db);
+}
+
 struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db)
 {
     return (struct events_store){

@@ -16,6 +16,7 @@
 
 #include "events/change.h"
 #include "events/events_store.h"
+#include "rpc/service.h"
 #include "store/sqlite/sqlite.h"
 
 /* One migration, for the service's own table of migrations; it never changes once released.
@@ -70,6 +71,11 @@
     "  answer BLOB,"                                                        \
     "  time_us INTEGER NOT NULL,"                                           \
     "  UNIQUE (scope, key)) STRICT;"
+
+/* Opens a service's database: brought to the newest migration if the context says so, else refused
+ * with STORE_NOT_PREPARED if it lacks one. See sqlite_open. Owned. */
+struct status events_sqlite_open(const struct service_context *context, const char *path,
+                                 const char *const *migrations, struct sqlite **ret_db);
 
 /* Adapters of the ports for an open database with this schema, in the arena; nothing to close. */
 struct events_log *events_log_sqlite(struct arena *arena, struct sqlite *db);

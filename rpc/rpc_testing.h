@@ -220,6 +220,7 @@ static inline void stage_run(const struct stage_plan *plan,
         .identity = &stage.identity,
         .data_dir = stage.folder,
         .channel = stage_channel,
+        .prepares = true,
         .app = &stage,
     };
     if (plan->set_up) plan->set_up(&stage);

@@ -26,6 +26,8 @@ struct service_context {
     /* The channel to another service by its registry name ("product"), as PRODUCT_URL says; never
      * NULL: calls to a missing service answer UNAVAILABLE. */
     struct rpc_channel *(*channel)(const struct service_context *context, const char *service);
+    bool prepares; /* stores make or update their schema; else one without it is refused with
+                    * STORE_NOT_PREPARED */
     struct events *events; /* the bus (events/events.h); NULL: there is none */
     void *app;             /* private to app/ */
 };
@@ -36,10 +38,16 @@ struct service_module {
     const struct setting
         *settings; /* its own, in addition to X_LISTEN, X_STORE and X_URL, which every service
                     * has */
-    const char *store_default; /* "sqlite:{data}/cart.db"; "": has no store */
-    /* Opens the store and adds the handlers to the server; blocks. *ret_service is passed to the
-     * functions below. */
+    const char *store_default;        /* "sqlite:{data}/cart.db"; "": has no store */
+    const char *const *store_schemes; /* allowed in X_STORE, ended by NULL; NULL: sqlite alone */
+    /* Makes the store and adds the handlers to the server; blocks, and an embedded store is open
+     * afterwards. *ret_service is passed to the functions below. */
     struct status (*start)(const struct service_context *context, void **ret_service);
+    /* Connects a store whose engine is another process, on a fiber. Returns UNAVAILABLE if the
+     * engine does not answer yet: then it is called again (rpc/service_open.h). Until it succeeds
+     * the store itself answers every call with UNAVAILABLE. Returns OK if the store that was chosen
+     * is embedded. NULL if all of the service's stores are. */
+    struct status (*open)(struct call *call, void *service);
     /* Called when the process begins to serve: background work starts here, so that tools which
      * only read do not run it. May be NULL. */
     void (*serve)(void *service);
@@ -56,8 +64,17 @@ extern const struct service_module *const services_registry[];
 const char *service_store_url(const struct service_context *context,
                               const struct service_module *module);
 
+/* "CART_STORE". */
+const char *service_store_setting(struct arena *arena, const struct service_module *module);
+
+/* The scheme of the store's URL: one of the module's own. Any other is INVALID_ARGUMENT
+ * (SETTING_INVALID), which names the setting and the schemes that there are. */
+struct status service_store_scheme(const struct service_context *context,
+                                   const struct service_module *module, const char **ret_scheme);
+
 /* The file of a module that keeps its data in SQLite: PATH of the URL sqlite:PATH. Another scheme is
- * INVALID_ARGUMENT (SETTING_INVALID) and names the setting. */
+ * refused as by service_store_scheme, or, if it is one of the module's, with FAILED_PRECONDITION
+ * (SETTING_INVALID). */
 struct status service_store_path(const struct service_context *context,
                                  const struct service_module *module, const char **ret_path);
 

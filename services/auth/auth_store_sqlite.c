@@ -394,7 +394,7 @@ struct status auth_store_sqlite(const struct service_context *context, const cha
 {
     struct sqlite_auth_store *store = arena_new(context->arena, struct sqlite_auth_store);
 
-    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct auth_store){
         .put = put,

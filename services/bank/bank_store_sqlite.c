@@ -6,9 +6,9 @@
  * has the charge as it was right after it: the answer if the request is repeated. */
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
 #include "services/bank/bank_store.h"
-#include "store/sqlite/sqlite.h"
 
 static const char *const migrations[] = {
     "CREATE TABLE charges ("
@@ -281,7 +281,7 @@ struct status bank_store_sqlite(const struct service_context *context, const cha
 {
     struct sqlite_bank_store *store = arena_new(context->arena, struct sqlite_bank_store);
 
-    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct bank_store){perform, find, list, close_store};
     *ret_store = &store->port;

@@ -157,7 +157,7 @@ struct status cart_store_sqlite(const struct service_context *context, const cha
 {
     struct sqlite_cart_store *store = arena_new(context->arena, struct sqlite_cart_store);
 
-    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct cart_store){
         .load = load,

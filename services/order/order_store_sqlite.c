@@ -464,7 +464,7 @@ struct status order_store_sqlite(const struct service_context *context, const ch
 {
     struct order_store_sqlite *store = arena_new(context->arena, struct order_store_sqlite);
 
-    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct order_store){
         .create = create,

@@ -391,7 +391,7 @@ struct status payment_store_sqlite(const struct service_context *context, const 
     struct sqlite_payment_store *store = arena_new(context->arena, struct sqlite_payment_store);
 
     _Static_assert(PAYMENT_AUTHORIZED == 6, "the index by expiry has this state");
-    struct status st = sqlite_open(context->arena, context->shards, path, migrations, &store->db);
+    struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
     store->port = (struct payment_store){
         .events = events_store_sqlite(context->arena, store->db),

@@ -103,7 +103,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     invariant(service->create_rules != 0);
     st = service_store_path(context, &product_service, &path);
     if (failed(st)) return st;
-    st = product_store_sqlite_open(context->arena, context->shards, path, &service->store);
+    st = product_store_sqlite_open(context, path, &service->store);
     if (failed(st)) return st;
 
     service->shard_count = shards_count(context->shards);

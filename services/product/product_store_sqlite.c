@@ -341,11 +341,12 @@ static void close_store(struct product_store *store)
     sqlite_close(product_sqlite(store)->db);
 }
 
-struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
-                                        const char *path, struct product_store **ret_store)
+struct status product_store_sqlite_open(const struct service_context *context, const char *path,
+                                        struct product_store **ret_store)
 {
+    struct arena *arena = context->arena;
     struct product_store_sqlite *sqlite = arena_new(arena, struct product_store_sqlite);
-    struct status st = sqlite_open(arena, shards, path, migrations, &sqlite->db);
+    struct status st = events_sqlite_open(context, path, migrations, &sqlite->db);
 
     if (failed(st)) return st;
     sqlite->port = (struct product_store){

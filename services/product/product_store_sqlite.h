@@ -10,12 +10,13 @@
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 
 #include "fiber/shard.h"
+#include "rpc/service.h"
 #include "services/product/product_store.h"
 #include "store/sqlite/sqlite.h"
 
 /* Opens or creates the file at `path`; blocks. *ret_store is in the arena. */
-struct status product_store_sqlite_open(struct arena *arena, struct shards *shards,
-                                        const char *path, struct product_store **ret_store);
+struct status product_store_sqlite_open(const struct service_context *context, const char *path,
+                                        struct product_store **ret_store);
 
 /* ---- between the files of the adapter ---- */
 

@@ -16,7 +16,9 @@
 static inline struct status open_sqlite(struct arena *arena, struct shards *shards,
                                         const char *folder, struct product_store **ret_store)
 {
-    return product_store_sqlite_open(arena, shards, arena_printf(arena, "%s/product.db", folder),
+    const struct service_context context = {.arena = arena, .shards = shards, .prepares = true};
+
+    return product_store_sqlite_open(&context, arena_printf(arena, "%s/product.db", folder),
                                      ret_store);
 }
 

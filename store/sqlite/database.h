@@ -69,6 +69,10 @@ struct status rows_open(struct arena *arena, struct connection *connection,
 struct status migrate(struct arena *arena, struct connection *connection,
                       const char *const *migrations);
 
+/* FAILED_PRECONDITION (STORE_NOT_PREPARED) if the schema is not at the newest migration. */
+struct status migrate_check(struct arena *arena, struct connection *connection,
+                            const char *const *migrations);
+
 /* The connection is taken, also on failure. `generation` counts the commits. Owned; writer_free
  * ends the thread. */
 struct status writer_new_take(struct arena *arena, struct connection *connection,

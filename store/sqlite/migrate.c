@@ -73,14 +73,37 @@ static struct status step(struct arena *arena, struct connection *connection,
     return st;
 }
 
+static int count_of(const char *const *migrations)
+{
+    int count = 0;
+
+    while (migrations[count]) count++;
+    return count;
+}
+
+struct status migrate_check(struct arena *arena, struct connection *connection,
+                            const char *const *migrations)
+{
+    int count = count_of(migrations);
+    int64_t version;
+    struct status st;
+
+    st = check_owner(arena, connection);
+    if (failed(st)) return st;
+    st = read_version(arena, connection, count, &version);
+    if (failed(st) || version == count) return st;
+    return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STORE_NOT_PREPARED,
+                         "store %s: it has %lld of %d migrations; run argosy store prepare",
+                         connection->path, (long long)version, count);
+}
+
 struct status migrate(struct arena *arena, struct connection *connection,
                       const char *const *migrations)
 {
+    int count = count_of(migrations);
     int64_t version;
-    int count = 0;
     struct status st;
 
-    while (migrations[count]) count++;
     st = check_owner(arena, connection);
     if (failed(st)) return st;
     st = read_version(arena, connection, count, &version);

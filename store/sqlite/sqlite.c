@@ -63,18 +63,27 @@ static void remove_directory(const struct sqlite *db)
     arena_release(&arena);
 }
 
+static struct status check_exists(struct arena *arena, const char *path)
+{
+    if (access(path, F_OK) == 0) return status_ok();
+    return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STORE_NOT_PREPARED,
+                         "store %s: there is no such file; make it with argosy store prepare",
+                         path);
+}
+
 static struct status open_writer(struct arena *arena, struct sqlite *db,
-                                 const char *const *migrations)
+                                 const char *const *migrations, bool prepares)
 {
     enum connection_role role = db->directory ? CONNECTION_WRITER_VOLATILE : CONNECTION_WRITER;
     struct connection *connection;
     struct status st;
 
-    st = make_file(arena, db->path);
+    st = prepares ? make_file(arena, db->path) : check_exists(arena, db->path);
     if (failed(st)) return st;
     st = connection_new(arena, db->path, role, &connection);
     if (failed(st)) return st;
-    st = migrate(arena, connection, migrations);
+    st = prepares ? migrate(arena, connection, migrations)
+                  : migrate_check(arena, connection, migrations);
     if (failed(st)) {
         connection_free(connection);
         return st;
@@ -93,8 +102,9 @@ static void make_readers(struct sqlite *db, int count)
     db->reader_count = count;
 }
 
-struct status sqlite_open(struct arena *arena, struct shards *shards, const char *path,
-                          const char *const *migrations, struct sqlite **ret_db)
+static struct status open_database(struct arena *arena, struct shards *shards, const char *path,
+                                   const char *const *migrations, bool prepares,
+                                   struct sqlite **ret_db)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sqlite *db = calloc(1, sizeof(*db));
@@ -107,7 +117,7 @@ struct status sqlite_open(struct arena *arena, struct shards *shards, const char
         st = make_directory(arena, db);
     else
         invariant((db->path = strdup(path)));
-    if (!failed(st)) st = open_writer(arena, db, migrations);
+    if (!failed(st)) st = open_writer(arena, db, migrations, prepares);
     if (failed(st)) {
         sqlite_close(db);
         return st;
@@ -116,6 +126,20 @@ struct status sqlite_open(struct arena *arena, struct shards *shards, const char
     db->scanner = scanner_new(db->path);
     *ret_db = db;
     return st;
+}
+
+struct status sqlite_open(struct arena *arena, struct shards *shards, const char *path,
+                          const char *const *migrations, struct sqlite **ret_db)
+{
+    return open_database(arena, shards, path, migrations, true, ret_db);
+}
+
+struct status sqlite_open_prepared(struct arena *arena, struct shards *shards, const char *path,
+                                   const char *const *migrations, struct sqlite **ret_db)
+{
+    bool is_new = strcmp(path, ":memory:") == 0;
+
+    return open_database(arena, shards, path, migrations, is_new, ret_db);
 }
 
 /* The writer closes last, because the last connection to close checkpoints the log and removes it.

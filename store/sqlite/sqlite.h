@@ -52,6 +52,11 @@ typedef const char *const sqlite_migrations[];
 struct status sqlite_open(struct arena *arena, struct shards *shards, const char *path,
                           const char *const *migrations, struct sqlite **ret_db);
 
+/* The same, but changes nothing: FAILED_PRECONDITION (STORE_NOT_PREPARED) if the file does not exist
+ * or lacks migrations. */
+struct status sqlite_open_prepared(struct arena *arena, struct shards *shards, const char *path,
+                                   const char *const *migrations, struct sqlite **ret_db);
+
 /* Checkpoints and closes the database. Call it after the shards have been joined, or when none of
  * them uses it any more.
  */

@@ -91,6 +91,44 @@ TEST(a_file_of_a_newer_program_is_refused)
     scene_remove(path);
 }
 
+/* As refusal_of, for an opening that changes nothing; OK if it succeeds. */
+static struct status try_prepared(struct arena *arena, const char *path,
+                                  const char *const *migrations)
+{
+    struct shards *shards = shards_new(1);
+    struct sqlite *db = 0;
+
+    struct status st = sqlite_open_prepared(arena, shards, path, migrations, &db);
+    if (!failed(st)) sqlite_close(db);
+    shards_free(shards);
+    return st;
+}
+
+TEST(a_file_that_is_to_be_prepared_by_others_is_not_changed)
+{
+    struct arena arena = {0};
+    char path[64];
+    struct status st;
+
+    scene_folder(path);
+    st = try_prepared(&arena, path, one);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__STORE_NOT_PREPARED);
+    CHECK(strstr(st.message, path) && strstr(st.message, "argosy store prepare"));
+    CHECK(access(path, F_OK) != 0);
+
+    CHECK_INT(items_of(path, one), ==, 1);
+    CHECK(!failed(try_prepared(&arena, path, one)));
+    st = try_prepared(&arena, path, two);
+    CHECK_INT(st.code, ==, STATUS_FAILED_PRECONDITION);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__STORE_NOT_PREPARED);
+    CHECK(strstr(st.message, "1 of 2 migrations"));
+    CHECK_INT(items_of(path, two), ==, 2);
+    CHECK(!failed(try_prepared(&arena, path, two)));
+    CHECK_INT(try_prepared(&arena, path, one).reason, ==, ARGOSY__REASON__STORE_NEWER);
+    scene_remove(path);
+    arena_release(&arena);
+}
+
 TEST(a_failed_migration_leaves_the_file_as_it_was)
 {
     char path[64];

@@ -7,10 +7,10 @@ status=- body=-
 start_shop
 
 # Help, version, settings, routes, documents.
-for command in '' serve routes config import export 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
+for command in '' serve routes config import export 'store prepare' 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
 done
-for group in stock payments user events dlq; do
+for group in store stock payments user events dlq; do
   check "argosy $group --help lists its commands" bash -c "'$ARGOSY' $group --help | grep -q '^  $group [a-z]'"
   check "argosy $group alone says what may follow" bash -c "'$ARGOSY' $group 2>&1 >none.out | grep -q '^  $group [a-z]' && [ ! -s none.out ]"
   check "argosy $group is completed" bash -c "source <('$ARGOSY' completion bash); COMP_WORDS=(argosy $group '') COMP_CWORD=2; _argosy
@@ -34,6 +34,20 @@ check "an unknown command fails with 2" bash -c "'$ARGOSY' sail 2>/dev/null; [ \
 check "wrong settings are all named" bash -c "ARGOSY_SHARDS=x CART_TTL=y '$ARGOSY' routes 2>&1 | grep -c -E 'ARGOSY_SHARDS|CART_TTL' | grep -qx 2"
 printf '_format_version: "3.0"\nservices:\n- name: a\n  url: argosy://cart\n  plugins:\n  - name: no-such-plugin\n' >bad.yml
 check "an unknown plugin stops the start with its line" bash -c "GATEWAY_CONFIG=bad.yml '$ARGOSY' routes 2>&1 | grep -q 'bad.yml:6'"
+
+# Stores that an operator prepares, and stores of a kind that there is not.
+first=${services[0]}
+check "an unprepared store is refused" bash -c "! STORE_PREPARE=0 ARGOSY_DATA_DIR=prepared '$ARGOSY' serve >none.out 2>none.err && grep -q 'argosy store prepare' none.err"
+check "and stays so" bash -c "! ls prepared/*.db >none.out 2>none.err"
+for time in first second; do
+  check "argosy store prepare, the $time time" bash -c "ARGOSY_DATA_DIR=prepared '$ARGOSY' store prepare >prepare.out && grep -c 'is prepared$' prepare.out | grep -qx ${#services[@]}"
+done
+mkdir logs
+(export ARGOSY_DATA_DIR=$work/prepared STORE_PREPARE=0; work=$work/logs; start_single; kill "$(cat "$work/shop.pid")"; wait) >prepared.out
+check "a prepared one is served: $(cat prepared.out)" [ ! -s prepared.out ]
+check "argosy store prepare beside a running shop leaves it its stores" bash -c "'$ARGOSY' store prepare | grep -q \"^$first: left to the process that serves it\$\""
+check "an unknown kind of store is refused without its password" bash -c "! env '${first^^}_STORE=mysql://ann:sesame@db/shop' '$ARGOSY' serve >none.out 2>none.err && grep -q 'mysql://ann:\*\*\*@db/shop.* in sqlite:' none.err && ! grep -q sesame none.err none.out"
+check "config hides it too" bash -c "env '${first^^}_STORE=mysql://ann:sesame@db/shop' '$ARGOSY' config | grep -q '^${first^^}_STORE=mysql://ann:\*\*\*@db/shop$'"
 
 # Import beside the running shop: repeatable, exact, line by line.
 cat >shop.csv <<'CSV'
