@@ -9,8 +9,9 @@
 #include "services/product/product_list_sqlite.h"
 
 enum {
-    NARROW_MAX = 1000, /* products in a range of prices that the index of prices tells */
-    FEW = 20,          /* of 64: looked at one by one */
+    NARROW_MAX = 1000,   /* products in a range of prices that the index of prices tells */
+    FEW = 20,            /* of 64: looked at one by one */
+    ENDS_READ_MAX = 200, /* products near the ends of a range that are read */
 };
 
 struct status product_list_read_amount(struct product_selection *selection, int64_t key,
@@ -56,37 +57,48 @@ static struct status read_narrow(struct product_selection *selection)
     return rows.status;
 }
 
-/* A product whose code has the upper half of one of the range's ends. */
-static struct status keep_at_end(struct product_selection *selection, int64_t key, bool *ret_kept)
+/* A product whose code has the upper half of one of the range's ends. A few are read; of more, the
+ * lower halves of the codes are. */
+static struct status keep_at_end(struct product_selection *selection, int64_t key, bool *lower_read,
+                                 bool *ret_kept)
 {
     const struct product_query *query = selection->list->query;
-    size_t at = (size_t)key & (CHUNK_SIZE - 1);
-    uint32_t code = (uint32_t)selection->upper[at] << 16 | selection->lower[at];
-    uint32_t least = product_amount_code(query->unit_amount_min);
-    uint32_t most = product_amount_code(query->unit_amount_max);
-    int64_t amount = product_amount_of_code(code);
-    struct status st;
+    size_t chunk = (size_t)key >> CHUNK_BITS, at = (size_t)key & (CHUNK_SIZE - 1);
+    uint32_t code = (uint32_t)selection->upper[at] << 16;
+    bool known = false;
+    int64_t amount = 0;
+    struct status st = status_ok();
 
-    if (!product_amount_code_is_exact(code) && (code == least || code == most)) {
-        if (selection->looked_up >= PRODUCT_LOOKED_UP_MAX)
-            return product_list_too_broad(
-                "too many prices are near an end of the range; ask for another one");
-        st = product_list_read_amount(selection, key, &amount);
+    if (selection->looked_up >= ENDS_READ_MAX) {
+        if (!*lower_read)
+            st = product_matches_codes(&selection->matches, chunk, COLUMN_AMOUNT, true,
+                                       selection->lower);
         if (failed(st)) return st;
+        *lower_read = true;
+        code |= selection->lower[at];
+        amount = product_amount_of_code(code);
+        known = product_amount_code_is_exact(code) ||
+                (code != product_amount_code(query->unit_amount_min) &&
+                 code != product_amount_code(query->unit_amount_max));
     }
+    if (!known && selection->looked_up >= PRODUCT_LOOKED_UP_MAX)
+        return product_list_too_broad(
+            "too many prices are near an end of the range; ask for another one");
+    if (!known) st = product_list_read_amount(selection, key, &amount);
+    if (failed(st)) return st;
     *ret_kept = in_range(query, amount);
     return status_ok();
 }
 
 static struct status keep_ends(struct product_selection *selection, size_t chunk, size_t word,
-                               uint64_t ends)
+                               uint64_t ends, bool *lower_read)
 {
     uint64_t *words = product_set_chunk(&selection->matches.all, chunk);
 
     for (; ends; ends &= ends - 1) {
         int64_t key = (int64_t)((chunk * CHUNK_WORDS + word) << 6) + __builtin_ctzll(ends);
         bool kept;
-        struct status st = keep_at_end(selection, key, &kept);
+        struct status st = keep_at_end(selection, key, lower_read, &kept);
         if (failed(st)) return st;
         if (kept) words[word] |= 1ull << (key & 63);
     }
@@ -132,12 +144,7 @@ static struct status keep_range(struct product_selection *selection, size_t chun
         uint64_t ends = 0;
         if (!words[i]) continue;
         compare_codes(selection->upper + i * 64, least, most, words + i, &ends);
-        if (ends && !lower_read) {
-            st = product_matches_codes(&selection->matches, chunk, COLUMN_AMOUNT, true,
-                                       selection->lower);
-            lower_read = true;
-        }
-        if (ends && !failed(st)) st = keep_ends(selection, chunk, i, ends);
+        if (ends) st = keep_ends(selection, chunk, i, ends, &lower_read);
     }
     return st;
 }

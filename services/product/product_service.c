@@ -28,7 +28,7 @@ static const struct setting settings[] = {
 
 /* ---- the index of products that an older program has left ---- */
 
-enum { INDEX_STEP = 64, INDEX_PAUSE_MS = 1, INDEX_RETRY_MS = 1000 };
+enum { INDEX_STEP = 256, INDEX_PAUSE_MS = 1, INDEX_RETRY_MS = 1000 };
 enum { INDEX_LOG_EVERY_US = 5000000 };
 
 /* One step; *ret_wait_ms is the pause until the next. */
