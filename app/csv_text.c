@@ -38,6 +38,19 @@ static struct status map_text(struct arena *arena, int file, struct str *ret_tex
     return status_ok();
 }
 
+void csv_text_forget(const struct csv_text *text, const char *before)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    for (int i = 0; i < 2; i++) {
+        struct str mapping = text->mappings[i];
+        if (!mapping.data || before < mapping.data || before > mapping.data + mapping.length)
+            continue;
+        size_t passed = (size_t)(before - mapping.data) / page * page;
+        if (passed > 0) (void)madvise((void *)mapping.data, passed, MADV_DONTNEED);
+    }
+}
+
 /* A file without a name, which is gone when it is closed and unmapped. */
 static struct status open_unnamed(struct arena *arena, int *ret_file)
 {
@@ -88,6 +101,14 @@ static struct status keep_stream(struct arena *arena, int stream, int kept)
 
 /* ---- converting ---- */
 
+/* Goes past a place of a text that is read from its beginning to its end. */
+static void pass(const struct csv_text *text, const char *next, const char **kept)
+{
+    if (next - *kept < CSV_TEXT_KEPT) return;
+    csv_text_forget(text, *kept);
+    *kept = next;
+}
+
 struct conversion {
     struct arena *arena;
     int file;
@@ -97,13 +118,15 @@ struct conversion {
 };
 
 /* Converts what iconv understands, and makes 0xFF of what it does not. */
-static void convert(struct conversion *conversion, struct str bytes)
+static void convert(struct conversion *conversion, const struct csv_text *whole, struct str bytes)
 {
     enum { PIECE = 64 * 1024 };
+    const char *kept = bytes.data;
     char *piece = arena_alloc(conversion->arena, PIECE), *from = (char *)bytes.data;
     size_t left = bytes.length;
 
     while (left > 0 && !failed(conversion->status)) {
+        pass(whole, from, &kept);
         char *to = piece;
         size_t room = PIECE - 1;
         size_t result = iconv(conversion->iconv, &from, &left, &to, &room);
@@ -133,7 +156,7 @@ static struct status convert_text(struct arena *arena, struct str bytes, struct 
                                      csv_encoding_name(text->encoding)));
     conversion.status = open_unnamed(arena, &conversion.file);
     if (!failed(conversion.status)) {
-        convert(&conversion, bytes);
+        convert(&conversion, text, bytes);
         if (!failed(conversion.status))
             conversion.status = map_text(arena, conversion.file, &converted);
         close(conversion.file);
@@ -163,12 +186,13 @@ static bool is_plain_word(const char *text)
            ((word - UINT64_C(0x0101010101010101)) & UINT64_C(0x8080808080808080)) == 0;
 }
 
-static struct survey survey_of(struct str text)
+static struct survey survey_of(const struct csv_text *whole, struct str text)
 {
-    const char *next = text.data, *end = text.data + text.length;
+    const char *next = text.data, *end = text.data + text.length, *kept = next;
     struct survey survey = {0};
 
     while (next < end) {
+        pass(whole, next, &kept);
         if (end - next >= 8 && is_plain_word(next)) {
             next += 8;
             continue;
@@ -187,12 +211,16 @@ static struct survey survey_of(struct str text)
     return survey;
 }
 
-static int64_t line_at(struct str text, const char *at)
+static int64_t line_at(const struct csv_text *whole, struct str text, const char *at)
 {
+    const char *kept = text.data;
     int64_t line = 1;
 
-    for (const char *next = text.data; next < at; next++)
-        if (*next == '\n' || (*next == '\r' && next[1] != '\n')) line++;
+    for (const char *next = text.data; next < at; next++) {
+        if (*next != '\n' && (*next != '\r' || next[1] == '\n')) continue;
+        pass(whole, next, &kept);
+        line++;
+    }
     return line;
 }
 
@@ -216,11 +244,11 @@ static struct status decode(struct arena *arena, struct str bytes, struct csv_te
     } else if (!marked && take_mark(&bytes, STR("\xfe\xff"))) {
         text->encoding = CSV_UTF16BE;
     } else {
-        survey = survey_of(bytes);
+        survey = survey_of(text, bytes);
         if (survey.nuls > bytes.length / 4)
             return unusable("the file has a NUL byte in every few, as UTF-16 without a byte order "
                             "mark has: save it as UTF-8");
-        if (survey.foreign > 0) text->foreign_line = line_at(bytes, survey.first_foreign);
+        if (survey.foreign > 0) text->foreign_line = line_at(text, bytes, survey.first_foreign);
         text->is_clean = survey.foreign == 0 && survey.nuls == 0;
         if (marked || survey.foreign == 0 || survey.characters >= survey.foreign)
             return status_ok();
@@ -229,7 +257,7 @@ static struct status decode(struct arena *arena, struct str bytes, struct csv_te
     if (bytes.length == 0) return unusable("the file has a byte order mark and nothing else");
     struct status st = convert_text(arena, bytes, text);
     if (failed(st)) return st;
-    survey = survey_of(text->text);
+    survey = survey_of(text, text->text);
     text->is_clean = survey.foreign == 0 && survey.nuls == 0;
     return status_ok();
 }
@@ -241,9 +269,8 @@ struct status csv_text_read(struct arena *arena, struct str bytes, struct csv_te
     struct csv_text text = {.encoding = CSV_UTF8};
     struct status st = bytes.length ? decode(arena, bytes, &text) : unusable("the file is empty");
 
-    if (failed(st)) return st;
-    *ret_text = text;
-    return status_ok();
+    if (!failed(st)) *ret_text = text;
+    return st;
 }
 
 static struct status open_mapped(struct arena *arena, int file, struct str *ret_bytes)
@@ -271,13 +298,13 @@ struct status csv_text_open(struct arena *arena, const char *path, struct csv_te
     struct status st = open_mapped(arena, file, &bytes);
     close(file);
     if (failed(st)) return st;
-    st = csv_text_read(arena, bytes, ret_text);
-    if (failed(st)) {
-        munmap((void *)bytes.data, bytes.length);
-        return st;
-    }
-    ret_text->mappings[0] = bytes;
-    return status_ok();
+    struct csv_text text = {.encoding = CSV_UTF8, .mappings = {bytes}};
+    st = decode(arena, bytes, &text);
+    if (failed(st))
+        csv_text_close(&text);
+    else
+        *ret_text = text;
+    return st;
 }
 
 void csv_text_close(struct csv_text *text)

@@ -9,7 +9,7 @@
  *
  * A file is mapped, not read. What is not UTF-8 is converted into a file without a name (in TMPDIR,
  * else /tmp) and that is mapped, and so is what comes from a pipe; so the memory does not grow with
- * the file. A byte that has no meaning in the encoding stays as 0xFF, which is no UTF-8 either: the
+ * the file, and pages that have been passed are given back. A byte that has no meaning in the encoding stays as 0xFF, which is no UTF-8 either: the
  * reader then breaks that row. */
 #ifndef APP_CSV_TEXT_H
 #define APP_CSV_TEXT_H
@@ -35,6 +35,13 @@ struct status csv_text_open(struct arena *arena, const char *path, struct csv_te
 struct status csv_text_read(struct arena *arena, struct str bytes, struct csv_text *ret_text);
 
 void csv_text_close(struct csv_text *text);
+
+/* What stands before this place of a mapped text need not stay in memory. It can be read again all
+ * the same. */
+void csv_text_forget(const struct csv_text *text, const char *before);
+
+/* How much is kept between two calls, at least. */
+enum { CSV_TEXT_KEPT = 16 * 1024 * 1024 };
 
 /* "UTF-8", "UTF-16", "Windows-1252". */
 const char *csv_encoding_name(enum csv_encoding encoding);

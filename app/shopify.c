@@ -77,12 +77,12 @@ struct status shopify_reader_init(struct arena *arena, const struct csv_text *te
     st = read_header(arena, &csv, &reader->walk.row, &reader->header, ret_place);
     if (failed(st)) return st;
     *ret_place = (struct csv_place){1, 0};
-    st = shopify_index_make(&csv, &reader->header, &reader->index);
+    st = shopify_index_make(text, &csv, &reader->header, &reader->index);
     if (failed(st)) return st;
     reader->options = *options;
     reader->notes = (struct shopify_notes){0};
-    shopify_walk_init(&reader->walk, &csv, &reader->header);
-    shopify_walk_init(&reader->away, &csv, &reader->header);
+    shopify_walk_init(&reader->walk, text, &csv, &reader->header);
+    shopify_walk_init(&reader->away, text, &csv, &reader->header);
     shopify_walk_next(&reader->walk);
     return status_ok();
 }

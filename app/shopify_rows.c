@@ -9,9 +9,11 @@
 
 /* ---- walking ---- */
 
-void shopify_walk_init(struct shopify_walk *walk, const struct csv_reader *csv,
-                       const struct shopify_header *header)
+void shopify_walk_init(struct shopify_walk *walk, const struct csv_text *text,
+                       const struct csv_reader *csv, const struct shopify_header *header)
 {
+    walk->text = text;
+    walk->kept = csv->next;
     walk->csv = *csv;
     walk->header = header;
     walk->result = CSV_ROW;
@@ -61,12 +63,24 @@ static uint64_t hash_handle(struct str handle)
     return hash ? hash : 1;
 }
 
+static void give_back(struct shopify_walk *walk)
+{
+    if (walk->csv.next - walk->kept < CSV_TEXT_KEPT) return;
+    csv_text_forget(walk->text, walk->kept);
+    walk->kept = walk->csv.next;
+}
+
 void shopify_walk_next(struct shopify_walk *walk)
 {
+    give_back(walk);
     do {
         arena_reset(&walk->arena);
         walk->result = csv_next(&walk->csv, &walk->arena, &walk->row);
     } while (walk->result == CSV_ROW && is_blank_row(&walk->row));
+    if (walk->result == CSV_END) {
+        walk->handle = 0;
+        return;
+    }
     if (walk->result == CSV_ROW) check_width(walk);
 
     struct str handle = str_trim(shopify_walk_cell(walk, SHOPIFY_HANDLE));
@@ -163,7 +177,8 @@ static struct status walk_all(struct shopify_walk *walk, struct handles *handles
     }
 }
 
-struct status shopify_index_make(const struct csv_reader *csv, const struct shopify_header *header,
+struct status shopify_index_make(const struct csv_text *text, const struct csv_reader *csv,
+                                 const struct shopify_header *header,
                                  struct shopify_index *ret_index)
 {
     struct shopify_walk *walk = malloc(sizeof(*walk));
@@ -171,7 +186,7 @@ struct status shopify_index_make(const struct csv_reader *csv, const struct shop
     struct handles handles = {0};
 
     invariant(walk);
-    shopify_walk_init(walk, csv, header);
+    shopify_walk_init(walk, text, csv, header);
     struct status st = walk_all(walk, &handles, &index);
     shopify_walk_release(walk);
     free(walk);

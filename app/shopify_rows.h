@@ -7,6 +7,7 @@
 #ifndef APP_SHOPIFY_ROWS_H
 #define APP_SHOPIFY_ROWS_H
 
+#include "app/csv_text.h"
 #include "app/shopify_columns.h"
 
 enum {
@@ -15,6 +16,8 @@ enum {
 };
 
 struct shopify_walk {
+    const struct csv_text *text;
+    const char *kept; /* what stands before it is given back next */
     struct csv_reader csv;
     const struct shopify_header *header;
     enum csv_result result;
@@ -23,9 +26,9 @@ struct shopify_walk {
     struct arena arena; /* of the row */
 };
 
-/* Stands before the next row of `csv`. */
-void shopify_walk_init(struct shopify_walk *walk, const struct csv_reader *csv,
-                       const struct shopify_header *header);
+/* Stands before the next row of `csv`. The text and the header are borrowed for the walk's life. */
+void shopify_walk_init(struct shopify_walk *walk, const struct csv_text *text,
+                       const struct csv_reader *csv, const struct shopify_header *header);
 void shopify_walk_release(struct shopify_walk *walk);
 
 /* Reads the next row that is not blank. A row with more fields than there are columns is broken
@@ -49,7 +52,8 @@ struct shopify_index {
 };
 
 /* Walks over everything. RESOURCE_EXHAUSTED past SHOPIFY_PRODUCTS_MAX or SHOPIFY_RUNS_MAX. */
-struct status shopify_index_make(const struct csv_reader *csv, const struct shopify_header *header,
+struct status shopify_index_make(const struct csv_text *text, const struct csv_reader *csv,
+                                 const struct shopify_header *header,
                                  struct shopify_index *ret_index);
 void shopify_index_release(struct shopify_index *index);
 

@@ -290,6 +290,16 @@ TEST(a_first_line_that_names_no_columns_is_refused)
     check_header_refused("Handle,\"Title\n", 1, 8);
 }
 
+TEST(a_file_of_nothing_but_names_has_no_products)
+{
+    open_text("Handle,Title");
+    check_end();
+    close_text();
+    open_text("Handle,Title\n\n,\n");
+    check_end();
+    close_text();
+}
+
 TEST(a_column_that_is_there_twice_is_refused)
 {
     check_header_refused("Handle,Title,Price,title \na,A,1,B\n", 1, 20);

@@ -31,6 +31,15 @@ static void fill_stock(struct arena *arena, const ProductService__Variant *varia
     if (taken) cells[SHOPIFY_TAKEN] = str_of(arena_printf(arena, "%lld", (long long)taken));
 }
 
+/* A price of 0 that is not for sale may only mean that there was none yet: it is not said, so that
+ * nobody gives the product away by making it active in a file. */
+static bool is_unpriced(const ProductService__Product *product)
+{
+    for (size_t i = 0; i < product->n_variants; i++)
+        if (product->variants[i]->unit_amount != 0) return false;
+    return !str_is(str_of(product->status), "active");
+}
+
 static void fill_variant(struct arena *arena, const ProductService__Product *product,
                          const ProductService__Variant *variant, struct str cells[SHOPIFY_COLUMNS])
 {
@@ -45,8 +54,9 @@ static void fill_variant(struct arena *arena, const ProductService__Product *pro
     cells[SHOPIFY_SKU] = str_of(variant->sku);
     cells[SHOPIFY_GRAMS] = str_of(arena_printf(arena, "%d", variant->grams));
     cells[SHOPIFY_POLICY] = STR("deny");
-    cells[SHOPIFY_PRICE] = str_of(
-        shopify_amount_text(arena, variant->unit_amount, product->currency));
+    if (!is_unpriced(product))
+        cells[SHOPIFY_PRICE] = str_of(
+            shopify_amount_text(arena, variant->unit_amount, product->currency));
     if (variant->compare_at_unit_amount)
         cells[SHOPIFY_COMPARE_AT] = str_of(
             shopify_amount_text(arena, variant->compare_at_unit_amount, product->currency));
