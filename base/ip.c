@@ -58,6 +58,13 @@ bool ip_parse_node(struct str text, struct ip *ret_ip)
     return ip_parse(str_sized(text.data, end), ret_ip);
 }
 
+bool ip_is_loopback(const struct ip *ip)
+{
+    static const uint8_t v6[sizeof(ip->bytes)] = {[sizeof(ip->bytes) - 1] = 1};
+
+    return ip->v4 ? ip->bytes[MAPPED_SIZE] == 127 : memcmp(ip->bytes, v6, sizeof(v6)) == 0;
+}
+
 void ip_format(const struct ip *ip, char ret_text[IP_TEXT_SIZE])
 {
     if (ip->v4)

@@ -25,6 +25,9 @@ bool ip_parse_node(struct str text, struct ip *ret_ip);
 /* The usual text of an address; an IPv4 address inside an IPv6 one is written as IPv4. */
 void ip_format(const struct ip *ip, char ret_text[IP_TEXT_SIZE]);
 
+/* Is it this machine itself: 127.0.0.0/8 or ::1? */
+bool ip_is_loopback(const struct ip *ip);
+
 /* The text under which limits count a peer: an IPv4 address itself; for an IPv6 address its /64
  * network, because one peer usually has all of it. Text that is not an address is copied, cut to
  * fit. */

@@ -64,3 +64,19 @@ TEST(an_ipv6_network_is_one_party)
     CHECK_STR(party("::ffff:192.0.2.1"), "192.0.2.1");
     CHECK_STR(party("somebody"), "somebody");
 }
+
+static bool is_loopback(const char *text)
+{
+    struct ip ip;
+
+    CHECK(ip_parse(str_of(text), &ip));
+    return ip_is_loopback(&ip);
+}
+
+TEST(this_machines_own_addresses_are_known)
+{
+    CHECK(is_loopback("127.0.0.1") && is_loopback("127.255.0.9") && is_loopback("::1"));
+    CHECK(is_loopback("::ffff:127.0.0.1"));
+    CHECK(!is_loopback("128.0.0.1") && !is_loopback("::2") && !is_loopback("::"));
+    CHECK(!is_loopback("2001:db8::1") && !is_loopback("::ffff:192.0.2.1"));
+}

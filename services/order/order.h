@@ -177,7 +177,7 @@ struct status order_cart_is_ordered(struct arena *arena, const struct order *ord
 /* The address as one that is counted: an IPv6 address counts as its /64, which is what one customer
  * of a provider has; an IPv4 address in IPv6 form as itself. "" for one that tells nothing of the
  * client: none, or this machine's own. */
-const char *order_client_of(struct arena *arena, const char *ip);
+const char *order_client_of(struct arena *arena, const char *address);
 
 /* The unpaid orders of a customer or an address. */
 struct order_held {

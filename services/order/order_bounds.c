@@ -4,9 +4,9 @@
  * An order reserves stock from the moment when it is created, and one that is never paid reserves
  * it for nothing. So there is a limit for each customer and, since accounts cost nothing, a higher
  * one for each network address. */
-#include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "reasons.pb-c.h"
 #include "services/order/order.h"
 
@@ -45,25 +45,14 @@ struct status order_cart_is_ordered(struct arena *arena, const struct order *ord
 
 /* ---- which address counts ---- */
 
-static bool is_loopback(const struct in6_addr *address)
+const char *order_client_of(struct arena *arena, const char *address)
 {
-    return IN6_IS_ADDR_LOOPBACK(address) ||
-           (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
-}
+    char party[IP_TEXT_SIZE];
+    struct ip ip;
 
-const char *order_client_of(struct arena *arena, const char *ip)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr v6;
-    struct in_addr v4;
-
-    if (inet_pton(AF_INET, ip, &v4) == 1)
-        return ip[0] && (ntohl(v4.s_addr) >> 24) != 127 ? arena_strdup(arena, ip) : "";
-    if (inet_pton(AF_INET6, ip, &v6) != 1 || is_loopback(&v6)) return "";
-    if (IN6_IS_ADDR_V4MAPPED(&v6))
-        return arena_strdup(arena, inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text)));
-    memset(&v6.s6_addr[8], 0, 8);
-    return arena_printf(arena, "%s/64", inet_ntop(AF_INET6, &v6, text, sizeof(text)));
+    if (!ip_parse(str_of(address), &ip) || ip_is_loopback(&ip)) return "";
+    ip_party(address, party);
+    return arena_strdup(arena, party);
 }
 
 /* ---- unpaid orders ---- */
