@@ -627,3 +627,19 @@ TEST(without_the_product_and_cart_services_nothing_is_ordered)
 
     stage_run(&plan, is_alone);
 }
+
+static int64_t default_of(const char *name)
+{
+    for (const struct setting *setting = order_service.settings; setting->name; setting++)
+        if (strcmp(setting->name, name) == 0) return strtoll(setting->fallback, 0, 10);
+    return -1;
+}
+
+TEST(what_one_order_may_have_may_wait_for_its_payment)
+{
+    CHECK(default_of("ORDER_QUANTITY_MAX") > 0 && default_of("ORDER_LINES_MAX") > 0);
+    CHECK_INT(default_of("ORDER_QUANTITY_MAX"), <=, default_of("ORDER_UNPAID_PIECES_MAX"));
+    CHECK_INT(default_of("ORDER_QUANTITY_MAX"), <=, default_of("ORDER_ADDRESS_UNPAID_PIECES_MAX"));
+    CHECK_INT(default_of("ORDER_LINES_MAX"), <=, default_of("ORDER_UNPAID_LINES_MAX"));
+    CHECK_INT(default_of("ORDER_LINES_MAX"), <=, default_of("ORDER_ADDRESS_UNPAID_LINES_MAX"));
+}
