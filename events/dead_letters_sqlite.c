@@ -179,16 +179,32 @@ static struct status read_letters(const struct call *call, struct sqlite_rows *r
     return status_ok();
 }
 
+/* The rows of a group lie in the index by state; a list of all states merges those of each. */
+#define OF_GROUP(state) "SELECT letter_id FROM dead_letters WHERE consumer = ?1 AND state = " state
+const char dead_letters_of_group_statement[] = SELECT
+    "WHERE letter_id IN (" OF_GROUP("0") " UNION ALL " OF_GROUP("1") " UNION ALL " OF_GROUP(
+        "2") " ORDER BY letter_id DESC LIMIT ?2) ORDER BY letter_id DESC";
+static_assert(STATE_COUNT == 3, "OF_GROUP is asked for all states");
+const char dead_letters_by_id_statement[] = SELECT
+    "WHERE letter_id = ?1 AND (?2 = '' OR consumer = ?2)";
+
 static struct status list(struct call *call, struct dead_letters *letters, const char *group,
                           int64_t letter_id, size_t max, struct dead_letter **ret_letters,
                           size_t *ret_count)
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(call, db_of(letters), &rows,
-                                   SELECT "WHERE (?1 = '' OR consumer = ?1) AND (?2 = 0 OR "
-                                          "letter_id = ?2) ORDER BY letter_id DESC LIMIT ?3",
-                                   "tll", group, letter_id, (int64_t)max);
+    struct sqlite *db = db_of(letters);
+    struct status st;
+
+    if (letter_id)
+        st = sqlite_read(call, db, &rows, dead_letters_by_id_statement, "lt", letter_id, group);
+    else if (group[0])
+        st = sqlite_read(call, db, &rows, dead_letters_of_group_statement, "tl", group,
+                         (int64_t)max);
+    else
+        st = sqlite_read(call, db, &rows, SELECT "ORDER BY letter_id DESC LIMIT ?", "l",
+                         (int64_t)max);
     if (failed(st)) return st;
     return read_letters(call, &rows, max, ret_letters, ret_count);
 }

@@ -80,6 +80,9 @@ struct status events_sqlite_open(const struct service_context *context, const ch
 /* Adapters of the ports for an open database with this schema, in the arena; nothing to close. */
 struct events_log *events_log_sqlite(struct arena *arena, struct sqlite *db);
 struct dead_letters *dead_letters_sqlite(struct arena *arena, struct sqlite *db);
+/* What finds dead letters by their group or id, for the test that explains it. */
+extern const char dead_letters_of_group_statement[];
+extern const char dead_letters_by_id_statement[];
 struct events_sweeper *events_sweeper_sqlite(struct arena *arena, struct sqlite *db);
 /* All three. */
 struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db);

@@ -382,3 +382,37 @@ TEST(sweeping_removes_what_is_old_and_passed_and_never_dead_letters)
 {
     for_each_adapter(sweeps);
 }
+
+/* ---- the embedded adapter's lists ---- */
+
+static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    bool of_group = data == (const void *)dead_letters_of_group_statement;
+    const char *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", (const char *)data);
+    int64_t none = 0;
+    struct sqlite_rows rows;
+    int found = 0;
+
+    struct status st = of_group ? sqlite_query(tx, &rows, sql, "tl", "", none)
+                                : sqlite_query(tx, &rows, sql, "lt", none, "");
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        const char *detail = sqlite_column_text(&rows, 3);
+        EXPECT(!strstr(detail, "SCAN dead_letters"));
+        found += strstr(detail, "dead_letters_by_state (state=? AND consumer=?)") != 0;
+        if (!of_group) found += strstr(detail, "PRIMARY KEY (rowid=?)") != 0;
+    }
+    EXPECT(found == (of_group ? 3 : 1));
+    return rows.status;
+}
+
+static void explains(struct call *call, struct stage *stage)
+{
+    EXPECT_OK(sqlite_scan(call, db, explain, (void *)(uintptr_t)dead_letters_of_group_statement));
+    EXPECT_OK(sqlite_scan(call, db, explain, (void *)(uintptr_t)dead_letters_by_id_statement));
+}
+
+TEST(dead_letters_are_found_by_group_and_by_id_in_an_index)
+{
+    for_each_adapter(explains);
+}
