@@ -568,3 +568,52 @@ TEST(grpc_gateway_compares_the_path_as_it_was_sent_whatever_strip_path_says)
     edge_run(HEAD SERVICE "  routes:\n  - {name: tell, paths: ['~/tell/[^/]+']}\n", NULL,
              not_stripped);
 }
+
+/* ---- a clock that is set back ---- */
+
+static _Atomic int64_t set_back_us, ahead_us;
+
+static int64_t system_us(clockid_t clock)
+{
+    struct timespec time;
+
+    clock_gettime(clock, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000 + ahead_us;
+}
+
+static int64_t wall_us(void)
+{
+    return system_us(CLOCK_REALTIME) - set_back_us;
+}
+
+static int64_t steady_us(void)
+{
+    return system_us(CLOCK_MONOTONIC);
+}
+
+static void limited(struct call *call, struct edge *edge)
+{
+    int refused = 0;
+
+    for (int i = 0; i < 5; i++) refused += ask(call, edge, "GET", "/tell/x", "", "").status == 429;
+    EXPECT(refused >= 1); /* or two windows met */
+    while (ask(call, edge, "GET", "/tell/x", "", "").status != 429) {
+    }
+    set_back_us += INT64_C(3600000000);
+    ahead_us += 61 * INT64_C(1000000);
+    EXPECT(ask(call, edge, "GET", "/tell/x", "", "").status == 200);
+    /* Nor is a window new that is used up. */
+    while (ask(call, edge, "GET", "/tell/x", "", "").status != 429) {
+    }
+    set_back_us -= INT64_C(3600000000);
+    EXPECT(ask(call, edge, "GET", "/tell/x", "", "").status == 429);
+}
+
+TEST(a_clock_that_is_set_neither_freezes_nor_frees_a_rate_limit)
+{
+    clock_set_source(wall_us, steady_us);
+    edge_run(HEAD SERVICE "  routes:\n  - {name: tell, paths: [/tell]}\n"
+                          "plugins:\n- name: rate-limiting\n  config: {minute: 2}\n",
+             NULL, limited);
+    clock_set_source(0, 0);
+}

@@ -21,7 +21,8 @@ struct rate_table;
 struct rate_table *rate_table_new(size_t slots);
 void rate_table_free(struct rate_table *table);
 
-/* Counts one more for the key in the window of `window_s` seconds that `now_s` lies in, unless
+/* Counts one more for the key in the window of `window_s` seconds that `now_s` (of a clock that
+ * never goes back) lies in, unless
  * `limit` are counted already. *ret_left: how many are left then. Any thread; a few hundred
  * nanoseconds. */
 bool rate_table_take(struct rate_table *table, struct str key, int64_t window_s, int64_t limit,

@@ -14,6 +14,7 @@
  *     stage->outside     over a connection, unproven
  *     stage_spread(call, stage, 1000, fn)     fn on fibers of all shards
  *     stage_pass_s(60)                        a minute passes
+ *     stage_set_back_s(60)                    the wall's clock is set back, for this whole program
  *
  * All three channels run the real interceptors. On fibers use EXPECT, not CHECK. */
 #ifndef RPC_RPC_TESTING_H
@@ -70,7 +71,7 @@ struct stage {
 
 /* ---- the clock ---- */
 
-static _Atomic int64_t stage_ahead_us;
+static _Atomic int64_t stage_ahead_us, stage_set_back_us;
 
 static inline int64_t stage_read_clock(clockid_t clock)
 {
@@ -82,7 +83,7 @@ static inline int64_t stage_read_clock(clockid_t clock)
 
 static inline int64_t stage_now_us(void)
 {
-    return stage_read_clock(CLOCK_REALTIME);
+    return stage_read_clock(CLOCK_REALTIME) - stage_set_back_us;
 }
 
 static inline int64_t stage_monotonic_us(void)
@@ -93,6 +94,12 @@ static inline int64_t stage_monotonic_us(void)
 static inline void stage_pass_s(int64_t seconds)
 {
     stage_ahead_us += seconds * 1000000;
+}
+
+/* Somebody sets the wall's clock back. */
+static inline void stage_set_back_s(int64_t seconds)
+{
+    stage_set_back_us += seconds * 1000000;
 }
 
 /* ---- setting up and running ---- */

@@ -133,7 +133,9 @@ static struct status on_access(struct call *call, struct gateway_request *reques
     const int64_t limits[WINDOWS] = {config->second, config->minute, config->hour, config->day};
     struct str key = client_key(call, request, config);
     struct standing nearest = {.left = INT64_MAX};
-    int64_t now_s = clock_now_us() / 1000000;
+    /* Windows of a clock that nobody sets: a wall clock that is set back would let a window that is
+     * used up last for as long. */
+    int64_t now_s = clock_monotonic_us() / 1000000;
     bool taken = true;
 
     for (int i = 0; i < WINDOWS && taken; i++) {

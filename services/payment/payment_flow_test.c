@@ -513,3 +513,20 @@ TEST(an_authorization_is_voided_when_it_expires)
 {
     payment_play(expires);
 }
+
+/* The bank does not answer, and meanwhile somebody sets the clock back by an hour. */
+static void lives_earlier(struct call *call, struct stage *stage)
+{
+    order_validated(call, "o1", 3000, "pm_test_unavailable");
+    EXPECT_OK(fiber_sleep(call, 500000));
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
+    stage_set_back_s(3600);
+    order_cancelled(call, "o1");
+    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    EXPECT(operations_under_way(call, stage) == 0);
+}
+
+TEST(an_operation_does_not_wait_for_as_long_as_the_clock_was_set_back)
+{
+    payment_play(lives_earlier);
+}

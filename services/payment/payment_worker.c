@@ -25,6 +25,7 @@ enum {
 #define BACKOFF_WAITED_FOR_MAX_US (5 * INT64_C(1000000)) /* while a customer waits */
 #define SWEEP_EVERY_US (200 * INT64_C(1000))
 #define EXPIRE_EVERY_US (5 * INT64_C(1000000))
+#define CLOCK_SET_BACK_US (2 * INT64_C(1000000)) /* by less it only waits so much longer */
 
 /* One operation that this shard runs. */
 struct payment_run {
@@ -362,14 +363,30 @@ static struct status take_over(struct call *call, struct payment_worker *worker)
     return store->hasten(call, store, 0, clock_now_us());
 }
 
+/* An operation waits until a time of the wall's clock, which outlives the process. When that clock
+ * was set back, what should have waited for seconds would wait for hours. */
+static struct status heed_clock(struct call *call, struct payment_worker *worker,
+                                int64_t *offset_us)
+{
+    struct payment_store *store = worker->service->store;
+    int64_t before_us = *offset_us;
+
+    *offset_us = clock_now_us() - clock_monotonic_us();
+    if (*offset_us > before_us - CLOCK_SET_BACK_US) return status_ok();
+    log_warn(call->trace, "payment: the clock was set back; all operations are tried now",
+             LOG_INT("seconds", (before_us - *offset_us) / 1000000));
+    return store->hasten(call, store, 0, clock_now_us());
+}
+
 static void sweep_fiber(struct call *call, void *data)
 {
     struct payment_worker *worker = data;
-    int64_t expire_us = 0;
+    int64_t expire_us = 0, offset_us = clock_now_us() - clock_monotonic_us();
     struct status st;
 
     st = take_over(call, worker);
     for (;;) {
+        if (!failed(st)) st = heed_clock(call, worker, &offset_us);
         if (!failed(st)) st = start_due(call, worker);
         if (!failed(st) && clock_monotonic_us() >= expire_us) {
             st = void_expired(call, worker);
