@@ -11,6 +11,10 @@
 
 enum { BUCKET_SLOTS = 8, SPINS_MAX = 1000, US_PER_S = 1000000 };
 
+/* An account among the sessions, as the auth service tells of it. */
+#define ACCOUNT "account:"
+enum { ACCOUNT_SIZE = sizeof(ACCOUNT) - 1, EMAIL_MAX = 254 };
+
 struct slot {
     uint64_t key; /* 0: free */
     int64_t generation;
@@ -128,4 +132,21 @@ enum session_state ended_sessions_find(struct ended_sessions *ended, struct str 
             state = slot->generation == INT64_MAX ? SESSION_ENDED : SESSION_OUTDATED;
     unlock(bucket);
     return state;
+}
+
+enum session_state ended_sessions_find_account(struct ended_sessions *ended, struct str email,
+                                               int64_t issued_s, int64_t now_us)
+{
+    char id[ACCOUNT_SIZE + EMAIL_MAX] = ACCOUNT;
+    size_t length = ACCOUNT_SIZE;
+
+    /* No account has a longer address. */
+    if (email.length > EMAIL_MAX) return SESSION_GOOD;
+    for (size_t i = 0; i < email.length; i++) {
+        char c = email.data[i];
+        id[length++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    enum session_state state = ended_sessions_find(ended, str_sized(id, length), issued_s, issued_s,
+                                                   now_us);
+    return state == SESSION_GOOD ? state : SESSION_ENDED;
 }

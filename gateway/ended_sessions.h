@@ -37,4 +37,9 @@ enum session_state { SESSION_GOOD, SESSION_OUTDATED, SESSION_ENDED };
 enum session_state ended_sessions_find(struct ended_sessions *ended, struct str id,
                                        int64_t generation, int64_t issued_s, int64_t now_us);
 
+/* What a token is worth that names no session, as the existing system issues them: by its account
+ * and its age. */
+enum session_state ended_sessions_find_account(struct ended_sessions *ended, struct str email,
+                                               int64_t issued_s, int64_t now_us);
+
 #endif

@@ -66,3 +66,24 @@ TEST(a_full_set_forgets_nobody_and_outdates_neighbours)
     CHECK_INT(find(ended, "alive", 1, NOW_S), ==, SESSION_GOOD);
     ended_sessions_free(ended);
 }
+
+TEST(tokens_without_a_session_are_over_up_to_a_moment_of_their_account)
+{
+    struct ended_sessions *ended = ended_sessions_new(1024);
+
+    end(ended, "account:ann@example.com", NOW_S + 1);
+    CHECK_INT(ended_sessions_find_account(ended, STR("ann@example.com"), NOW_S, now_us), ==,
+              SESSION_ENDED);
+    CHECK_INT(ended_sessions_find_account(ended, STR("Ann@Example.com"), NOW_S - 9, now_us), ==,
+              SESSION_ENDED);
+    CHECK_INT(ended_sessions_find_account(ended, STR("ann@example.com"), NOW_S + 1, now_us), ==,
+              SESSION_GOOD);
+    CHECK_INT(ended_sessions_find_account(ended, STR("bob@example.com"), NOW_S, now_us), ==,
+              SESSION_GOOD);
+    /* A later moment replaces an earlier one, and not the other way round. */
+    end(ended, "account:ann@example.com", NOW_S + 10);
+    end(ended, "account:ann@example.com", NOW_S + 1);
+    CHECK_INT(ended_sessions_find_account(ended, STR("ann@example.com"), NOW_S + 9, now_us), ==,
+              SESSION_ENDED);
+    ended_sessions_free(ended);
+}

@@ -28,9 +28,14 @@ struct status request_check_session(const struct gateway_request *request)
     const struct jwt_claims *claims = &request->claims;
     struct ended_sessions *ended = request->gateway->ended;
 
-    if (request->token != TOKEN_GOOD || claims->session.length == 0 || !ended) return status_ok();
-    switch (ended_sessions_find(ended, claims->session, claims->generation, claims->issued_s,
-                                clock_monotonic_us())) {
+    if (request->token != TOKEN_GOOD || !ended) return status_ok();
+    int64_t now_us = clock_monotonic_us();
+    enum session_state state = claims->session.length == 0
+                                   ? ended_sessions_find_account(ended, claims->email,
+                                                                 claims->issued_s, now_us)
+                                   : ended_sessions_find(ended, claims->session, claims->generation,
+                                                         claims->issued_s, now_us);
+    switch (state) {
     case SESSION_ENDED:
         return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_REVOKED,
                            "this session has ended; log in again");

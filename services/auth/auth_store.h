@@ -21,8 +21,9 @@ struct session_change {
 /* The end of a session or of its older access tokens; kept until the last of these has expired. */
 struct ending {
     int64_t number;     /* increases with each ending */
-    const char *family; /* of the session */
-    int64_t generation; /* tokens of earlier generations are revoked; INT64_MAX: all tokens */
+    const char *family; /* of the session; or "account:ann@example.com", for tokens without one */
+    int64_t generation; /* tokens of earlier generations are revoked; INT64_MAX: all tokens. Of an
+                           account: tokens that were issued before this second */
     int64_t until_s;    /* when the last of them expires */
 };
 
@@ -35,7 +36,9 @@ struct account_news {
     const char *changed_on;      /* except the one on this device; "": none */
 };
 
-/* However a session ends, the same transaction writes an ending. */
+/* However a session ends, the same transaction writes an ending. Wherever somebody or an account's
+ * change ends sessions, it also writes one of the account, for access tokens that belong to no
+ * session: those that the existing system has issued. */
 struct auth_store {
     /* Stores a session in place of the device's old one. Removes the user's least recently used
      * beyond `sessions_max`, and some expired sessions of anyone. */

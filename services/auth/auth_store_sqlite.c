@@ -142,6 +142,20 @@ static struct status end_device(struct sqlite_tx *tx, const struct device *devic
                        device->key, device->id);
 }
 
+/* Access tokens of the account that belong to no session and are as old as `issued_s`, or older, are
+ * over. One that had expired anyway needs no ending. */
+static struct status leave_account_ending(struct sqlite_tx *tx, const struct device *device,
+                                          int64_t issued_s)
+{
+    int64_t until_s = issued_s + device->ttl_s + 1;
+
+    if (until_s <= now_s()) return status_ok();
+    struct status st = sqlite_exec(
+        tx, 0, "INSERT INTO endings (family, generation, until_s) VALUES ('account:' || ?, ?, ?)",
+        "tll", device->key, issued_s + 1, until_s);
+    return tell_endings(tx, st, 1);
+}
+
 /* ---- putting ---- */
 
 struct put {
@@ -229,7 +243,8 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = update->change->apply(call, &session, update->change->data);
     if (failed(st)) return st;
     if (!session.ended) return write_session(tx, update->device.key, &session);
-    return end_device(tx, &update->device, 0);
+    st = leave_account_ending(tx, &update->device, now_s());
+    return failed(st) ? st : end_device(tx, &update->device, 0);
 }
 
 static struct status update(struct call *call, struct auth_store *store, const char *email,
@@ -273,6 +288,8 @@ static struct status remove_job(const struct call *call, struct sqlite_tx *tx, v
     int changes = 0;
     struct status st;
 
+    st = leave_account_ending(tx, device, now_s());
+    if (failed(st)) return st;
     if (device->id) return end_device(tx, device, &removal->removed);
     st = sqlite_exec(tx, &changes, LEAVE_ENDINGS "key = ? AND device_id IS NOT ?", "llltt",
                      INT64_MAX, now_s(), device->ttl_s, device->key, removal->except);
@@ -340,7 +357,12 @@ static struct status follow_job(const struct call *call, struct sqlite_tx *tx, v
     st = rows.status;
     for (size_t i = 0; i < count && !failed(st); i++)
         st = follow_session(tx, follow, key, &sessions[i]);
-    return st;
+    if (failed(st)) return st;
+
+    const struct account_news *news = follow->news;
+    const struct device account = {key, 0, follow->ttl_s};
+    return leave_account_ending(tx, &account,
+                                news->gone ? now_s() : news->password_changed_us / US_PER_S);
 }
 
 static struct status follow_account(struct call *call, struct auth_store *store,

@@ -199,21 +199,35 @@ TEST(a_login_sweeps_up_what_has_expired)
     for_each_adapter(forgets_expired);
 }
 
-/* The endings after `after`: "family:generation:until" of each; "x" stands for all generations. */
-static const char *endings(struct call *call, int64_t after, int64_t now_s, int64_t *ret_last)
+/* The endings after `after`: "family:generation" of each; "x" stands for all generations. Those of
+ * accounts are counted only: *ret_accounts. */
+static const char *all_endings(struct call *call, int64_t after, int64_t now_s, int64_t *ret_last,
+                               int *ret_accounts)
 {
     struct ending *found;
-    const char *text = "";
+    const char *text = "", *separator = "";
     size_t count = 0;
 
+    *ret_accounts = 0;
     EXPECT_OK(store->endings(call, store, after, now_s, 100, &found, &count, ret_last));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        bool whole = found[i].generation == INT64_MAX;
+        bool of_account = strcmp(found[i].family, "account:ann@example.com") == 0;
+        *ret_accounts += of_account;
+        if (of_account) continue;
         text = arena_printf(
-            call->arena, "%s%s%s:%s", text, i ? " " : "", found[i].family,
-            found[i].generation == INT64_MAX
-                ? "x"
-                : arena_printf(call->arena, "%lld", (long long)found[i].generation));
+            call->arena, "%s%s%s:%s", text, separator, found[i].family,
+            whole ? "x" : arena_printf(call->arena, "%lld", (long long)found[i].generation));
+        separator = " ";
+    }
     return text;
+}
+
+static const char *endings(struct call *call, int64_t after, int64_t now_s, int64_t *ret_last)
+{
+    int accounts;
+
+    return all_endings(call, after, now_s, ret_last, &accounts);
 }
 
 static void leave(struct call *call, const char *device_id, const char *family, int64_t used_us)
@@ -249,9 +263,9 @@ static void leaves_endings(struct call *call, struct stage *stage)
     leave(call, "d", "fd", 5);
     EXPECT_OK(store->remove(call, store, "ann@example.com", 0, "d", &removed));
     EXPECT(removed == 2);
-    EXPECT(strcmp(endings(call, first, 0, &last), "fb:x fa2:x fc:x") == 0 && last == first + 3);
-    EXPECT(strcmp(endings(call, last, 0, &last), "") == 0 && last == first + 3);
-    EXPECT(strcmp(endings(call, 0, INT64_MAX, &last), "") == 0 && last == first + 3);
+    EXPECT(strcmp(endings(call, first, 0, &last), "fb:x fa2:x fc:x") == 0 && last == first + 5);
+    EXPECT(strcmp(endings(call, last, 0, &last), "") == 0 && last == first + 5);
+    EXPECT(strcmp(endings(call, 0, INT64_MAX, &last), "") == 0 && last == first + 5);
 }
 
 TEST(every_end_of_a_session_leaves_an_ending)
@@ -303,6 +317,46 @@ static void follows(struct call *call, struct stage *stage)
     EXPECT_OK(store->follow(call, store, &gone));
     EXPECT(strcmp(devices(call, "ann@example.com", NOW_S), "") == 0);
     EXPECT(strcmp(endings(call, 0, 0, &last), "fa:2 fb:2 fa:x fb:x") == 0);
+}
+
+/* The newest ending of an account: the second from which on its tokens are good; 0: there is none. */
+static int64_t good_from_s(struct call *call)
+{
+    struct ending *found;
+    int64_t from_s = 0, last;
+    size_t count = 0;
+
+    EXPECT_OK(store->endings(call, store, 0, 0, 100, &found, &count, &last));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(found[i].family, "account:ann@example.com") == 0) from_s = found[i].generation;
+    return from_s;
+}
+
+static void ends_tokens_without_session(struct call *call, struct stage *stage)
+{
+    int64_t now_s = clock_now_us() / 1000000;
+    struct account_news renamed = news_of("11", "customer", false, (now_s - 3600) * 1000000),
+                        password = news_of("12", "customer", false, (now_s - 5) * 1000000),
+                        gone = news_of("13", "customer", true, 0);
+    int removed;
+
+    store->access_ttl_s = 300;
+    leave(call, "a", "fa", 1);
+    leave(call, "a", "fb", 2); /* a login ends nothing of the account's */
+    EXPECT_OK(store->follow(call, store, &renamed));
+    EXPECT(good_from_s(call) == 0);
+    EXPECT_OK(store->follow(call, store, &password));
+    EXPECT(good_from_s(call) == now_s - 4);
+    EXPECT_OK(store->follow(call, store, &gone));
+    EXPECT(good_from_s(call) >= now_s + 1 && good_from_s(call) <= now_s + 5);
+    stage_pass_s(60);
+    EXPECT_OK(store->remove(call, store, "Ann@example.com", "other", 0, &removed));
+    EXPECT(good_from_s(call) >= now_s + 61);
+}
+
+TEST(tokens_without_a_session_end_with_logout_password_and_account)
+{
+    for_each_adapter(ends_tokens_without_session);
 }
 
 TEST(sessions_follow_their_account)

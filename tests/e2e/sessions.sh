@@ -1,8 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A session that has ended is over at once, with its access tokens too, however it has ended.
+export JWT_ACCESS_TOKEN_SECRET=5e884898da28047151d0e56f8dc6292773603d0d6aabbdd6
 . "$(dirname "$0")/shop.sh"
 start_shop
+
+# issued EMAIL: an access token as the existing system issues it now, without a session.
+issued() {
+  local now claims head signed
+  now=$(date +%s)
+  claims="{\"Email\":\"$1\",\"Role\":\"customer\",\"DeviceId\":\"old\",\"iat\":$now,\"exp\":$((now + 300))}"
+  url64() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+  head=$(printf '{"alg":"HS256","typ":"JWT"}' | url64).$(printf '%s' "$claims" | url64)
+  signed=$(printf '%s' "$head" | openssl dgst -sha256 -hmac "$JWT_ACCESS_TOKEN_SECRET" -binary | url64)
+  printf '%s.%s' "$head" "$signed"
+}
 
 token_of() { awk -v name="$1" '$6 == name {print $7}' "$jar"; }
 me() { jar='' api GET /customers/me '' -H "Authorization: Bearer $1"; }
@@ -47,6 +59,18 @@ log_in ann laptop; old=$(token_of access-token)
 log_in ann laptop; new=$(token_of access-token)
 refused "$old" TOKEN_REVOKED
 good "$new"
+
+# Tokens of the existing system belong to no session: they end with a logout of their account by their age, which has whole
+# seconds.
+sign_up eve; sleep 1.1
+old=$(issued eve@example.com); others=$(issued bob@example.com)
+good "$old"; good "$others"
+log_in eve; api POST /auth/logout '{}'; expect 200
+refused "$old" TOKEN_REVOKED
+good "$others"
+sleep 1.1
+good "$(issued eve@example.com)"
+log_in ann laptop; new=$(token_of access-token)
 
 # A stolen refresh token.
 first=$(token_of refresh-token)
