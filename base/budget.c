@@ -40,7 +40,7 @@ struct budget_peer {
 static atomic_size_t process_max = SIZE_MAX, root_count = 1;
 static atomic_size_t process_lent, process_peak;
 static atomic_size_t process_ending; /* of what is lent: held by connections that were shed */
-static atomic_ullong shed_count, refused_count;
+static atomic_ullong shed_for_peer_count, shed_for_process_count, refused_count;
 static atomic_bool trimming;
 static atomic_bool tight; /* more than half of what may be is lent */
 
@@ -150,7 +150,9 @@ void budget_stats(struct budget_stats *ret_stats)
     *ret_stats = (struct budget_stats){
         .used = atomic_load(&process_lent),
         .max = atomic_load(&process_max),
-        .shed = atomic_load(&shed_count),
+        .ending = atomic_load(&process_ending),
+        .shed_for_peer = atomic_load(&shed_for_peer_count),
+        .shed_for_process = atomic_load(&shed_for_process_count),
         .refused = atomic_load(&refused_count),
     };
 }
@@ -268,7 +270,10 @@ static void shed(struct budget_root *root, struct budget *connection)
 {
     size_t used = connection->used;
 
-    atomic_fetch_add_explicit(&shed_count, 1, memory_order_relaxed);
+    bool for_peer = connection->parent->used > part_of_process(PEER_PART);
+
+    atomic_fetch_add_explicit(for_peer ? &shed_for_peer_count : &shed_for_process_count, 1,
+                              memory_order_relaxed);
     leave_peer(root, connection);
     connection->ending = used + 1;
     atomic_fetch_add_explicit(&process_ending, connection->ending, memory_order_relaxed);

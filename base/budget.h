@@ -115,9 +115,11 @@ void budget_relieve(struct budget_root *root);
 bool budget_is_over(void);
 
 struct budget_stats {
-    size_t used; /* lent to roots; a little more than is used */
-    size_t max;  /* SIZE_MAX: no limit */
-    uint64_t shed, refused;
+    size_t used;   /* lent to roots; a little more than is used */
+    size_t max;    /* SIZE_MAX: no limit */
+    size_t ending; /* of it, held by connections that were shed and are not yet freed */
+    uint64_t shed_for_peer, shed_for_process; /* connections, by which of the two held too much */
+    uint64_t refused;
 };
 void budget_stats(struct budget_stats *ret_stats);
 

@@ -4,8 +4,9 @@
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard goes on. Callers (call->caller) take turns, however many jobs each has.
- * A full lane answers RESOURCE_EXHAUSTED (reason LANE_FULL): at once, or, for whoever has the most
+ * The fiber waits, its shard goes on. Callers (call->caller: an account, else an address, whose IPv6
+ * network of 64 bits is one) take turns, however many jobs each has. There is no second level: who
+ * has many accounts or addresses has as many turns. A full lane answers RESOURCE_EXHAUSTED (reason LANE_FULL): at once, or, for whoever has the most
  * jobs that wait, when another caller comes. In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H

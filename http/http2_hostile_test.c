@@ -274,6 +274,88 @@ TEST(ends_header_blocks_that_decode_to_much_more)
     testing_run(play_bomb);
 }
 
+/* Literals that the table does not keep, each of the same name and of `size` bytes. */
+static void put_literals(struct buffer *block, int count, size_t size)
+{
+    for (int i = 0; i < count; i++) {
+        size_t rest = size - 127;
+        buffer_append_str(block, (struct str){"\0\1x\x7f", 4});
+        for (; rest >= 128; rest >>= 7) buffer_append_byte(block, (char)(rest | 128));
+        buffer_append_byte(block, (char)rest);
+        for (size_t j = 0; j < size; j++) buffer_append_byte(block, 'v');
+    }
+}
+
+/* HEADERS and as many CONTINUATIONs as the block needs. */
+static void send_block(struct peer *peer, uint32_t stream, struct str block)
+{
+    enum { PART = 16384 };
+    uint8_t type = NGHTTP2_HEADERS, flags = NGHTTP2_FLAG_END_STREAM;
+
+    while (block.length > PART) {
+        send_frame(peer, type, flags, stream, str_sized(block.data, PART));
+        block = str_sized(block.data + PART, block.length - PART);
+        type = NGHTTP2_CONTINUATION;
+        flags = 0;
+    }
+    send_frame(peer, type, flags | NGHTTP2_FLAG_END_HEADERS, stream, block);
+}
+
+static void play_large_heads(struct call *call, struct shard *shard)
+{
+    /* GET / with x-y: kept, which goes into the dynamic table, and a head that refers to that entry and
+     * to the newer one of :authority, which the refused head in between adds. */
+    static const struct str keeping = {"\x82\x86\x84\x41\x01"
+                                       "a\x40\x03x-y\x04kept",
+                                       16};
+    static const struct str referring = {"\x82\x86\x84\xbe\xbf", 5};
+    struct http_server *server = new_server(NULL);
+    struct buffer block;
+    struct peer peer;
+
+    buffer_init(&block, 1024 * 1024);
+    /* A hundred kilobytes in many fields: only their stream is refused, and the table stays right. */
+    handled = 0;
+    open_session(&peer, shard, server);
+    send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+               keeping);
+    buffer_append_str(&block, head_root);
+    put_literals(&block, 100, 1000);
+    send_block(&peer, 3, buffer_str(&block));
+    EXPECT(!failed(fiber_sleep(call, 10000)));
+    EXPECT(handled == 1 &&
+           memmem(peer.received.data, peer.received.length, "HEADER_TOO_LARGE", 16));
+    buffer_clear(&block);
+    buffer_append_str(&block, referring);
+    send_block(&peer, 5, buffer_str(&block));
+    EXPECT(!failed(fiber_sleep(call, 10000)));
+    EXPECT(handled == 2 && !peer.ended && !find_frame(&peer, NGHTTP2_GOAWAY));
+
+    /* A field just below 64 KiB is refused likewise. */
+    buffer_clear(&block);
+    buffer_append_str(&block, head_root);
+    put_literals(&block, 1, 65000);
+    send_block(&peer, 7, buffer_str(&block));
+    EXPECT(!failed(fiber_sleep(call, 10000)));
+    EXPECT(handled == 2 && !peer.ended && !find_frame(&peer, NGHTTP2_GOAWAY));
+
+    /* One that is larger can't be decoded (NGHTTP2_HD_MAX_NV), so the table is lost (RFC 9113,
+     * section 4.3). */
+    buffer_clear(&block);
+    buffer_append_str(&block, head_root);
+    put_literals(&block, 1, 70000);
+    send_block(&peer, 9, buffer_str(&block));
+    expect_goaway(call, &peer, NGHTTP2_COMPRESSION_ERROR);
+    EXPECT(handled == 2);
+    buffer_release(&block);
+    EXPECT(testing_end_server(call, server, 3000));
+}
+
+TEST(large_heads_cost_their_stream_only_unless_they_cannot_be_decoded)
+{
+    testing_run(play_large_heads);
+}
+
 /* A client that reads nothing gets no further answers made once memory is tight, others are served,
  * and in the end its connection is closed. */
 static void play_stalled(struct call *call, struct shard *shard)

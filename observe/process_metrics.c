@@ -129,13 +129,19 @@ static void put_budget(struct buffer *out)
     put_family(out, "argosy_memory_kept_bytes", "gauge",
                "Memory that clients make the process hold.");
     buffer_printf(out, "argosy_memory_kept_bytes %zu\n", stats.used);
+    put_family(out, "argosy_memory_ending_bytes", "gauge",
+               "The part of it that belongs to connections that were ended and are not freed yet.");
+    buffer_printf(out, "argosy_memory_ending_bytes %zu\n", stats.ending);
     if (stats.max != SIZE_MAX) {
         put_family(out, "argosy_memory_kept_max_bytes", "gauge", "Its limit, MEMORY_MAX.");
         buffer_printf(out, "argosy_memory_kept_max_bytes %zu\n", stats.max);
     }
     put_family(out, "argosy_memory_connections_ended_total", "counter",
                "Connections ended because they held the most memory when there was too little.");
-    buffer_printf(out, "argosy_memory_connections_ended_total %" PRIu64 "\n", stats.shed);
+    buffer_printf(out,
+                  "argosy_memory_connections_ended_total{limit=\"peer\"} %" PRIu64 "\n"
+                  "argosy_memory_connections_ended_total{limit=\"process\"} %" PRIu64 "\n",
+                  stats.shed_for_peer, stats.shed_for_process);
     put_family(
         out, "argosy_memory_refused_total", "counter",
         "Requests and bodies refused because their connection held the most memory when there was too "

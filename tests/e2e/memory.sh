@@ -53,5 +53,5 @@ attack pipeline 200 '/products?page_size=200'
 curl -s "http://$admin/metrics" >"$work/metrics"
 check "streams were refused, and counted" \
   grep -q '^argosy_http_refused_total{.*reason="memory_stream"} [1-9]' "$work/metrics"
-check "connections were ended, and counted" grep -q '^argosy_memory_connections_ended_total [1-9]' "$work/metrics"
+check "connections were ended, and counted" grep -q '^argosy_memory_connections_ended_total{.*} [1-9]' "$work/metrics"
 check "and logged, at a bounded rate" [ "$(grep -c 'MEMORY_MAX' "$work/shop.log")" -le 30 ]
