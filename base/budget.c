@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Budgets; see base/budget.h. */
+/* Budgets: charging along the tree, shedding the largest connection, and lending the process's
+ * budget to roots. See base/budget.h. */
 #include "base/budget.h"
 
 #include <malloc.h>
@@ -13,20 +14,21 @@
 
 enum {
     PEER_PART = 2,
-    /* Of what is left of the process's and of the peer's. */
+    /* A connection's allowance: these parts of what the process and the peer have left. */
     CONNECTION_PART = 32,
     CONNECTION_PEER_PART = 16,
-    /* Of the process's, which it may hold besides while connections that were shed are freed. */
+    /* The part of the process's limit that may be held in addition while shed connections are being
+     * freed. */
     ENDING_PART = 4,
-    /* How much more one pays for what it holds without using it. */
+    /* The factor by which memory counts more when its connection does not use it. */
     STILL_WEIGHT = 8,
-    /* Ended at most for one that wants in. */
+    /* The most connections ended to admit one request. */
     SHED_AT_ONCE_MAX = 8,
-    /* Given back since the peak, so that it pays to hand free memory to the system. */
+    /* Trim once at least this much has been given back since the peak. */
     TRIM_LEAST = 16 * 1024 * 1024,
     TRIM_PAUSE_MS = 300,
-    /* From which size on an allocation is a mapping of its own: it goes back when it is freed,
-     * whatever lies around it, but costs system calls. */
+    /* Allocations from this size on get their own mapping: freeing one returns it to the system,
+     * whatever is allocated around it, but costs system calls. */
     MAPPED_TIGHT = 64 * 1024,
     MAPPED_EASY = 1024 * 1024,
 };
@@ -34,15 +36,15 @@ enum {
 struct budget_peer {
     struct budget budget;
     uint64_t owner;
-    struct budget_peer *next; /* in its slot */
+    struct budget_peer *next; /* in the same slot */
 };
 
 static atomic_size_t process_max = SIZE_MAX, root_count = 1;
 static atomic_size_t process_lent, process_peak;
-static atomic_size_t process_ending; /* of what is lent: held by connections that were shed */
+static atomic_size_t process_ending; /* the part of `lent` that is held by shed connections */
 static atomic_ullong shed_for_peer_count, shed_for_process_count, refused_count;
 static atomic_bool trimming;
-static atomic_bool tight; /* more than half of what may be is lent */
+static atomic_bool tight; /* more than half of the limit is lent */
 
 void budget_limit(size_t max, size_t roots)
 {
@@ -86,10 +88,10 @@ bool budget_is_over(void)
            atomic_load_explicit(&process_max, memory_order_relaxed);
 }
 
-/* ---- the process's part ---- */
+/* ---- the process ---- */
 
-/* glibc keeps freed memory for the next allocation; after a peak most of it would never be needed
- * again. It is looked through on a thread of its own, once those who give back are done. */
+/* glibc keeps freed memory for later allocations; after a peak most of it would never be needed
+ * again. Trimming runs on its own thread, a moment after memory was given back. */
 static void *trim(void *data)
 {
     struct timespec pause = {.tv_nsec = TRIM_PAUSE_MS * 1000000L};
@@ -214,7 +216,7 @@ static void forget_peer(struct budget_root *root, struct budget_peer *peer)
     free(peer);
 }
 
-/* Takes the connection and all that it holds out of its peer, which goes with its last one. */
+/* Removes the connection and its charges from its peer, and the peer if it was the last one. */
 static void leave_peer(struct budget_root *root, struct budget *connection)
 {
     struct budget *peer = connection->parent;
@@ -265,7 +267,7 @@ static struct budget *largest_child(const struct budget *budget)
     return largest;
 }
 
-/* It stays charged until its memory is free. */
+/* The connection stays charged until its memory is free. */
 static void shed(struct budget_root *root, struct budget *connection)
 {
     size_t used = connection->used;
@@ -284,20 +286,22 @@ static void shed(struct budget_root *root, struct budget *connection)
     trim_later();
 }
 
-/* Does this root hold more than its part of what there is, without what is being freed? */
+/* Does this root hold more than its share, not counting memory that is being freed? */
 static bool holds_its_part(const struct budget_root *root)
 {
     return left_of(root->budget.used, root->ended.used) > part_of_process(atomic_load(&root_count));
 }
 
-/* Whose largest connection is to go so that this peer may begin something; NULL: nobody's. */
+/* The budget whose largest connection must be shed so that this peer may begin new work; NULL:
+ * none. */
 static struct budget *find_heavy(const struct budget_root *root, struct budget *peer)
 {
     if (peer->used > part_of_process(PEER_PART)) return peer;
     return budget_is_over() && holds_its_part(root) ? largest_child(&root->budget) : 0;
 }
 
-/* What is being freed is limited too, so that it can't grow without end within one turn. */
+/* Memory that is being freed is limited too, so that it can't grow without bound within one
+ * turn. */
 static bool is_full(void)
 {
     size_t max = part_of_process(1);
@@ -317,7 +321,7 @@ bool budget_admits(struct budget *connection)
         if (victim == connection) break;
         shed(root, victim);
     }
-    /* Who holds next to nothing is let in all the same. */
+    /* A connection and peer that hold almost nothing are admitted anyway. */
     if (!connection->ending && connection->used < BUDGET_SLICE && !is_full()) return true;
     atomic_fetch_add_explicit(&refused_count, 1, memory_order_relaxed);
     return false;

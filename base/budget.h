@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Budgets: what peers make the process keep, counted in a tree.
+/* Budgets: the memory that peers make the process hold, counted in a tree.
  *
  *     process (budget_limit) ── a root for each shard ── a peer ── its connections
  *
- * Whatever a peer makes grow charges its connection's budget: arenas (arena_set_budget), buffers,
- * streams. Charging never fails, since what is being done must come to an end; before something new
- * is begun, budget_admits is asked. When a peer or the process holds too much it makes room, and the
- * largest pays: the connection that holds most, of the peer that holds most, is ended by its
- * `shed`. Whoever is that itself is refused instead. So those who hold little are always served.
+ * Everything that a peer makes grow is charged to its connection's budget: arenas
+ * (arena_set_budget), buffers, streams. Charging never fails, because work in progress must be able
+ * to finish; before new work, budget_admits is asked. When a peer or the process holds too much,
+ * budget_admits makes room at the cost of the largest: it calls `shed` of the connection that holds
+ * most, of the peer that holds most, which ends it. If that is the asking connection itself, it is
+ * refused instead. So connections that hold little are always served.
  *
- * A tree belongs to one thread. Roots draw on the process's budget in slices, so that the way of a
- * request takes no atomic operation. */
+ * A tree belongs to one thread. Roots borrow from the process's budget in slices, so that a request
+ * needs no atomic operation. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 
@@ -20,44 +21,48 @@
 
 struct budget {
     struct budget *parent; /* NULL: a root */
-    size_t used;           /* bytes, with those of all below */
+    size_t used;           /* bytes, including those of all descendants */
     size_t count;          /* of its children */
     struct budget *children, *next, *previous;
     void (*shed)(void *owner); /* of a connection: ends it, and frees what can be freed at once */
     void *owner;
-    size_t ending; /* of a connection that was shed: what it held then */
-    size_t still;  /* of a connection: what it held when it was found not to move; of a peer: all of
-                      its connections' */
+    size_t ending; /* of a shed connection: how much it held then */
+    size_t still;  /* of a connection: how much it held when it was last found to be still; of a
+                    * peer: the sum */
 };
 
 enum { BUDGET_SLOTS = 64 };
 
 struct budget_root {
     struct budget budget;
-    struct budget ended;                     /* connections that were shed and are not yet closed */
-    size_t lent;                             /* by the process: at least what is used */
+    struct budget ended;                     /* shed connections that are not closed yet */
+    size_t lent;                             /* by the process; at least `used` */
     struct budget_peer *peers[BUDGET_SLOTS]; /* chains, by owner */
-    int64_t told_us; /* when the others were asked to make room; for who asks them */
+    int64_t told_us; /* when the other shards were last asked to make room; for the code that asks
+                      * them */
 };
 
-/* How much all roots may hold, and how many there are; without it there is no limit. A peer may hold
- * half of it. What is on its way to be freed may come on top, a quarter of it at most. */
+/* Sets how much all roots together may hold, and how many there are; until then there is no limit.
+ * A peer may hold half of it. Memory that is being freed may be held in addition, at most a quarter
+ * of the limit. */
 void budget_limit(size_t process_max, size_t roots);
 
-/* A connection that holds more than this begins nothing more until some of what it has begun is
- * done: a 32nd of what the process has left, or a 16th of what its peer has left. So the more are
- * there, the less each of them gets, and something is always left for who comes next. */
+/* A connection that holds more than this may begin no new work until some of its work is done: a
+ * 32nd of what the process has left, or a 16th of what its peer has left. So the more connections
+ * there are, the less each may hold, and some memory is always left for the next one. */
 size_t budget_allowance(const struct budget *connection);
-/* Is more than half of what the process or its peer may hold taken? Then a connection over its
- * allowance is refused instead of waiting. */
+/* Is more than half of the process's or the peer's limit in use? Then a connection over its
+ * allowance is refused instead of having to wait. */
 bool budget_is_tight(const struct budget *connection);
 
-/* A connection of the peer (any number that stands for it, as address_owner). */
+/* Adds a connection of the peer, which is any number that identifies it, such as
+ * address_owner's. */
 void budget_open(struct budget_root *root, struct budget *connection, uint64_t peer);
-/* Says whether the connection holds its memory without using it: its peer does not read its answers
- * or does not end its requests. Such connections are the first to be shed. */
+/* Marks whether the connection is still, that is, holds memory without using it: its peer does not
+ * read the responses or does not finish its requests. Still connections are the first to be
+ * shed. */
 void budget_set_still(struct budget *connection, bool still);
-/* What is still charged is given back. */
+/* Removes the connection and gives back what is still charged. */
 void budget_close(struct budget_root *root, struct budget *connection);
 
 /* How many connections its peer has on this shard. */
@@ -68,7 +73,7 @@ void budget_give_back(struct budget_root *root);
 
 enum { BUDGET_SLICE = 256 * 1024 };
 
-/* `budget` NULL: nobody pays. */
+/* `budget` NULL: not charged. */
 static inline void budget_charge(struct budget *budget, size_t size)
 {
     if (!budget) return;
@@ -93,7 +98,7 @@ static inline void budget_refund(struct budget *budget, size_t size)
     if (root->lent - budget->used > 2 * BUDGET_SLICE) budget_give_back(root);
 }
 
-/* Changes what is charged from *charged to `size`. */
+/* Changes a charge from *charged to `size`. */
 static inline void budget_set(struct budget *budget, size_t *charged, size_t size)
 {
     if (size > *charged)
@@ -103,21 +108,21 @@ static inline void budget_set(struct budget *budget, size_t *charged, size_t siz
     *charged = size;
 }
 
-/* May something more be begun that this connection pays for? Makes room if it must, but not at the
- * cost of a root that holds less than its part: then budget_is_over stays true, and the caller has
- * budget_relieve run on the others' threads. NULL: yes. */
+/* May new work begin that is charged to this connection? Makes room if necessary, but not at the
+ * cost of a root that holds less than its share: then budget_is_over stays true, and the caller
+ * must run budget_relieve on the other roots' threads. NULL: true. */
 bool budget_admits(struct budget *connection);
 
-/* Makes room if the process holds too much and this root more than its part. */
+/* Makes room if the process holds too much and this root more than its share. */
 void budget_relieve(struct budget_root *root);
 
-/* Does the process hold too much, without what is on its way to be freed? */
+/* Does the process hold too much, not counting memory that is being freed? */
 bool budget_is_over(void);
 
 struct budget_stats {
-    size_t used;   /* lent to roots; a little more than is used */
+    size_t used;   /* lent to roots; slightly more than is used */
     size_t max;    /* SIZE_MAX: no limit */
-    size_t ending; /* of it, held by connections that were shed and are not yet freed */
+    size_t ending; /* the part held by shed connections that are not freed yet */
     uint64_t shed_for_peer, shed_for_process; /* connections, by which of the two held too much */
     uint64_t refused;
 };

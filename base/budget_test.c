@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of budgets: charging, shedding, and shares of roots. */
 #include "base/budget.h"
 
 #include "base/arena.h"
@@ -39,7 +40,7 @@ TEST(what_a_connection_holds_counts_for_its_peer_and_its_shard)
     CHECK(stats.used >= root.budget.used && stats.used < root.budget.used + 4 * BUDGET_SLICE);
     budget_refund(&b.budget, 5 * MIB);
     CHECK_INT(root.budget.used, ==, 100);
-    budget_close(&root, &a.budget); /* gives back what is left */
+    budget_close(&root, &a.budget); /* gives back the remaining charge */
     CHECK_INT(root.budget.used, ==, 0);
     budget_close(&root, &b.budget);
     CHECK(!root.budget.children);
@@ -58,11 +59,11 @@ TEST(the_connection_that_holds_most_pays_for_the_others)
     budget_charge(&small.budget, 1000);
     CHECK(budget_admits(&small.budget) && budget_admits(&large.budget));
     budget_charge(&large.budget, 2 * MIB);
-    /* More than half of it all for one peer: the other is not concerned. */
+    /* One peer holds more than half of the limit: the other one is not affected. */
     CHECK(budget_admits(&other.budget) && !large.shed);
     CHECK(!budget_admits(&large.budget) && !large.shed);
     CHECK(budget_admits(&small.budget) && large.shed);
-    /* What was shed counts until it is freed, but nobody else is shed for it. */
+    /* A shed connection counts until it is freed, but no other one is shed because of it. */
     CHECK_INT(root.budget.used, ==, 9 * MIB + 1000);
     budget_charge(&large.budget, 100);
     CHECK(!budget_admits(&large.budget) && budget_admits(&small.budget));
@@ -144,7 +145,7 @@ TEST(a_connection_may_begin_the_less_the_less_is_left)
     budget_charge(&second.budget, 16 * MIB + 1);
     CHECK_INT(budget_allowance(&first.budget), <, MIB);
     CHECK_INT(budget_allowance(&first.budget), >, 0);
-    CHECK(budget_is_tight(&first.budget)); /* half of what its peer may hold */
+    CHECK(budget_is_tight(&first.budget)); /* half of its peer's limit */
     budget_charge(&second.budget, 17 * MIB);
     CHECK_INT(budget_allowance(&first.budget), ==, 0);
     budget_close(&root, &first.budget);
@@ -193,11 +194,11 @@ TEST(arenas_charge_what_they_take_beyond_their_first_chunk)
     arena_alloc(&arena, 2 * MIB);
     arena_reset(&arena);
     CHECK_INT(root.budget.used, ==, 0);
-    arena_alloc(&arena, 2 * MIB); /* of nobody */
+    arena_alloc(&arena, 2 * MIB); /* not charged to any budget */
     CHECK_INT(root.budget.used, ==, 0);
     arena_reset(&arena);
 
-    /* What comes from another thread's arena is paid for from then on. */
+    /* Memory from another thread's arena is charged from then on. */
     struct arena filled;
     arena_init(&filled, 0);
     arena_alloc(&filled, 10);

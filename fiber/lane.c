@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lanes: queues of jobs under a lock, and threads that are made while jobs wait and none is free.
- * In a simulation a timer of the shard stands for the threads, and takes one job at a time.
+/* Lanes: queues of jobs under a lock, and threads that are created when jobs wait and no thread is
+ * idle. In a simulation a timer of the shard takes the place of the threads, and runs one job at a
+ * time.
  *
- * Each caller whose jobs wait has a queue of its own, and the threads take a job from each in turn.
- * When the lane is full, a caller with fewer jobs than the one with the most takes the place of the
- * latest of these, so that nobody fills a lane for the others.
+ * Each caller with waiting jobs has a queue of its own, and the threads take a job from each queue
+ * in turn. When the lane is full, a job of a caller with fewer waiting jobs displaces the latest
+ * job of the caller with the most, so that no caller can fill a lane for the others.
  *
- * A job of lane_run lies on the waiting fiber's stack. While it queues, the fiber may take it out
- * again; once a thread has it, the fiber stays until the thread's message comes back. */
+ * A job of lane_run lies on the waiting fiber's stack. While it is queued, the fiber may withdraw
+ * it; once a thread has it, the fiber stays until the thread's message comes back. */
 #include "fiber/lane.h"
 
 #include <pthread.h>
@@ -27,17 +28,17 @@ struct lane_job {
     void *data;
     struct lane_queue *queue;
     struct lane_job *next, *previous;
-    bool begun;     /* or displaced: it is in no queue any more */
-    bool displaced; /* by a job of a caller with fewer */
+    bool begun;     /* or displaced: it is no longer in a queue */
+    bool displaced; /* by a job of a caller with fewer jobs */
 
-    /* Of lane_run: who waits. `shard` NULL: nobody does, and the job was allocated. */
+    /* For lane_run: the waiting fiber. `shard` NULL: the job of lane_post, which is allocated. */
     struct shard *shard;
     struct shard_message message;
     struct fiber_wait wait;
-    bool finished; /* on the shard's thread */
+    bool finished; /* set on the shard's thread */
 };
 
-/* The jobs of one caller that wait. */
+/* The waiting jobs of one caller. */
 struct lane_queue {
     uint64_t caller;
     struct lane_job *first, *last;
@@ -49,17 +50,17 @@ struct lane {
     const char *name;
     int threads_max;
     size_t queue_max;
-    struct lane *next, *previous; /* among all lanes */
+    struct lane *next, *previous; /* in the list of all lanes */
 
-    pthread_mutex_t lock; /* over what follows */
+    pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t job_waits;
-    struct lane_queue *first, *last; /* the first one's turn is next; none is empty */
+    struct lane_queue *first, *last; /* the first is next in turn; none is empty */
     size_t waiting, running, idle;
     uint64_t finished, refused;
     bool ending;
     int thread_count;
     pthread_t threads[LANE_THREADS_MAX];
-    struct shard_timer simulated; /* instead of them */
+    struct shard_timer simulated; /* in the place of the threads */
 };
 
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -115,7 +116,7 @@ static struct lane_queue *find_queue(struct lane *lane, uint64_t caller)
     return queue;
 }
 
-/* There are at most as many queues as jobs that wait, so looking through them is short. */
+/* There are at most as many queues as waiting jobs, so searching them is fast. */
 static bool append(struct lane *lane, struct lane_job *job, uint64_t caller)
 {
     struct lane_queue *queue = find_queue(lane, caller);
@@ -157,7 +158,7 @@ static void remove_job(struct lane *lane, struct lane_job *job)
     free(queue);
 }
 
-/* The next job, and its caller's turn is over. */
+/* Takes the next job, after which its caller's turn is over. */
 static struct lane_job *take_first(struct lane *lane)
 {
     struct lane_queue *queue = lane->first;
@@ -172,8 +173,8 @@ static struct lane_job *take_first(struct lane *lane)
     return job;
 }
 
-/* Makes room in a full lane for a job of this caller, at the cost of whoever has the most. Jobs
- * that nobody waits for keep their places: there is nobody to tell. */
+/* Makes room in a full lane for a job of this caller, at the cost of the caller with the most. Jobs
+ * of lane_post are not displaced, because nothing waits to learn of it. */
 static bool displace(struct lane *lane, uint64_t caller)
 {
     const struct lane_queue *own = find_queue(lane, caller);
@@ -210,7 +211,7 @@ static void run_job(struct lane_job *job)
         free(job);
 }
 
-/* With the lock held, which is given back while the job runs. */
+/* With the lock held, which is released while the job runs. */
 static void run_first(struct lane *lane)
 {
     struct lane_job *job = take_first(lane);
@@ -245,7 +246,7 @@ static void *run_thread(void *data)
     return 0;
 }
 
-/* With the lock held. The threads take no signals: those are for the main thread. */
+/* With the lock held. The threads block signals, which are for the main thread. */
 static void add_thread(struct lane *lane)
 {
     pthread_t *thread = &lane->threads[lane->thread_count];
@@ -257,7 +258,7 @@ static void add_thread(struct lane *lane)
     pthread_sigmask(SIG_BLOCK, &all, &before);
     error = pthread_create(thread, 0, run_thread, lane);
     pthread_sigmask(SIG_SETMASK, &before, 0);
-    /* A lane with fewer threads is slower, one without any would never answer. */
+    /* A lane with fewer threads is slower; one without any would never finish a job. */
     invariant(!error || lane->thread_count > 0);
     if (error) return;
     lane->thread_count++;
@@ -275,7 +276,7 @@ static void run_simulated(void *data)
     pthread_mutex_unlock(&lane->lock);
 }
 
-/* Sees to it that somebody works on what was queued. With the lock held. */
+/* Makes sure that a thread works on the queued job. With the lock held. */
 static void call_worker(struct lane *lane)
 {
     if (simulation_is_on()) {
@@ -311,8 +312,8 @@ void lane_free(struct lane *lane)
     free(lane);
 }
 
-/* Queues the job, or says that the lane is full. Jobs that an idle thread is about to take do not
- * count as waiting. */
+/* Queues the job; false if the lane is full. Jobs that an idle thread is about to take do not count
+ * as waiting. */
 static bool enqueue(struct lane *lane, struct lane_job *job, uint64_t caller)
 {
     size_t threads_free;
@@ -350,7 +351,7 @@ static struct status lane_is_full(struct call *call, const struct lane *lane)
     struct status_details *details = arena_new(call->arena, struct status_details);
     struct status st = status_printf(
         call->arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__LANE_FULL,
-        "too much work waits in the lane %s; try again later", lane->name);
+        "too many jobs wait in the lane %s; try again later", lane->name);
 
     details->retry_after_ms = RETRY_AFTER_MS;
     st.details = details;

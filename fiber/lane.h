@@ -4,10 +4,11 @@
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard goes on. Callers (call->caller: an account, else an address, whose IPv6
- * network of 64 bits is one) take turns, however many jobs each has. There is no second level: who
- * has many accounts or addresses has as many turns. A full lane answers RESOURCE_EXHAUSTED (reason LANE_FULL): at once, or, for whoever has the most
- * jobs that wait, when another caller comes. In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
+ * The fiber waits, its shard continues. Callers (call->caller: an account, else an address, where an
+ * IPv6 /64 network counts as one) take turns, however many jobs each has. There is no second level:
+ * a client with many accounts or addresses has as many turns. A full lane answers RESOURCE_EXHAUSTED
+ * (reason LANE_FULL): to the new job at once, or, if another caller has more waiting jobs, to that
+ * caller's latest one. In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H
 
@@ -15,26 +16,26 @@
 
 struct lane;
 
-/* A lane of `threads` threads that are made at the first use; at most `queue_max` jobs wait. `name`
- * is static. */
+/* A lane of up to `threads` threads, created when they are first needed; at most `queue_max` jobs
+ * wait. `name` is static. */
 struct lane *lane_new(const char *name, int threads, int queue_max);
 
-/* Finishes the jobs that run or wait, ends the threads. No call may be waiting any more; the
- * shards are freed later. */
+/* Finishes the running and waiting jobs and ends the threads. No call may be waiting any more; free
+ * the shards afterwards. */
 void lane_free(struct lane *lane);
 
-/* Runs fn(data) on a thread of the lane while the fiber waits. Once fn has begun it is always
- * waited for, past deadline and cancellation, because it works on the caller's memory; while it
- * still queues, deadline and cancellation take it out of the queue. */
+/* Runs fn(data) on a thread of the lane while the fiber waits. While the job is queued, deadline
+ * and cancellation withdraw it; once fn has begun the fiber waits for it regardless of these,
+ * because it uses the caller's memory. */
 struct status lane_run(struct call *call, struct lane *lane, void (*fn)(void *data), void *data);
 
-/* The same for work that can be asked to end early: once the deadline or cancellation finds fn at
- * work, interrupt(data) is called once on the shard, and then fn is waited for. It runs beside fn
- * and must not wait. */
+/* The same for work that can be interrupted: if deadline or cancellation come while fn runs,
+ * interrupt(data) is called once on the shard, and then the fiber waits for fn. It runs
+ * concurrently with fn and must not wait. */
 struct status lane_run_interruptible(struct call *call, struct lane *lane, void (*fn)(void *data),
                                      void (*interrupt)(void *data), void *data);
 
-/* Queues fn(data) from any thread, and nobody waits for it; false if the lane is full. */
+/* Queues fn(data) from any thread without waiting for it; false if the lane is full. */
 bool lane_post(struct lane *lane, void (*fn)(void *data), void *data);
 
 struct lane_stats {
@@ -45,7 +46,7 @@ struct lane_stats {
 };
 void lane_stats(const struct lane *lane, struct lane_stats *ret_stats);
 
-/* Calls fn for every lane there is, under a lock: for metrics. */
+/* Calls fn for every lane, under a lock; for metrics. */
 void lanes_each(void (*fn)(const struct lane *lane, void *data), void *data);
 
 #endif

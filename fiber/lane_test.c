@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of lanes: fairness, limits, deadlines, cancellation, and freeing. */
 #include "fiber/lane.h"
 
 #include <pthread.h>
@@ -36,7 +37,7 @@ static void run(int threads, int queue_max, void (*fn)(struct call *call))
     shards_free(shards);
 }
 
-/* A job that runs until it is let go. */
+/* A job that runs until the test opens the gate. */
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -132,7 +133,7 @@ TEST(a_full_lane_refuses_at_once)
     run(1, 2, fill);
 }
 
-/* Somebody's job: notes when it ran among all, or why it did not. */
+/* A caller's job: records its position in the order in which all ran, or why it did not run. */
 struct turn {
     uint64_t caller;
     int place; /* from 1; 0: it did not run */
@@ -193,7 +194,8 @@ static void fill_and_share(struct call *call)
     for (int i = 0; i < 3; i++)
         EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &other[i])));
     EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &late)));
-    /* Two places each: the greedy one's latest had to go, and nobody gets a third. */
+    /* Two places each: the greedy caller's latest job was displaced, and no caller gets a third
+     * place. */
     EXPECT(late.status.reason == ARGOSY__REASON__LANE_FULL && late.place == 0);
     EXPECT(other[2].status.reason == ARGOSY__REASON__LANE_FULL);
     open_gate(&gate);
@@ -357,7 +359,7 @@ static void hammer(struct call *call, void *data)
         int done = 0;
         struct status st;
 
-        /* Some deadlines pass in the queue, some while the job runs: the result tells which. */
+        /* Some deadlines pass in the queue, some while the job runs: the result shows which. */
         call_init_child(&hasty, call, i % 4 == 0 ? 1 : 0);
         st = lane_run(&hasty, lane, add, &done);
         EXPECT(failed(st) == (done == 0));

@@ -32,7 +32,7 @@ int answer_override(const struct http_headers *metadata)
     return status >= STATUS_MIN && status <= STATUS_MAX ? (int)status : 0;
 }
 
-/* What a client may read: the text of an INTERNAL is for the log. */
+/* The message as a client may see it: the text of an INTERNAL error only goes to the log. */
 static const char *public_message(struct status st)
 {
     if (st.code == STATUS_INTERNAL || st.code == STATUS_UNKNOWN) return "internal error";
@@ -58,8 +58,8 @@ static void put_violations(struct output *out, const struct status_details *deta
     output_byte(out, ']');
 }
 
-/* The type of a detail, of those that the route's service has or, as for the standard ones, the
- * shop; NULL if it is known to neither. */
+/* The type of a detail, from the schema of the route's service or, for standard types, of the shop;
+ * NULL if neither knows it. */
 static const struct transcode_type *
 detail_type(struct arena *arena, const struct gateway_request *request, struct str type_url)
 {
@@ -74,7 +74,7 @@ detail_type(struct arena *arena, const struct gateway_request *request, struct s
     return type;
 }
 
-/* A detail as JSON has an Any; one of a type that is not known here keeps its bytes, in base64. */
+/* Writes a detail as the JSON form of Any; for an unknown type, its bytes in base64. */
 static void put_detail(struct output *out, const struct gateway_request *request,
                        const struct rpc_detail *detail)
 {
@@ -102,7 +102,7 @@ static void put_detail(struct output *out, const struct gateway_request *request
     if (members.length > 2) output_str(out, str_sized(members.data + 1, members.length - 1));
 }
 
-/* What a peer's error has besides reason and violations; nothing for most errors. */
+/* Writes the details of a peer's error other than reason and violations; most errors have none. */
 static void put_details(struct output *out, const struct gateway_request *request, struct status st)
 {
     const struct rpc_detail *details;
@@ -149,10 +149,9 @@ void answer_headers(const struct call *call, struct gateway_request *request)
             route->chain[i]->plugin->header(call, request, route->chain[i]->config);
 }
 
-/* Who may keep the answer. What depends on who asks, changes something or hands out a cookie is
- * nobody's to keep, unless the service itself has said who may. A route that may be asked with a
- * token and without gives different answers to one URL, so caches have to look at what tells them
- * apart. */
+/* May caches store the response? One that depends on the user, changes something or sets a cookie
+ * must not be stored, unless the service itself has set Cache-Control. A route with an optional
+ * token gives different responses for one URL, so it needs a Vary header. */
 static bool is_for_everybody(const struct gateway_request *request)
 {
     struct str method = request->http->method;
@@ -171,7 +170,7 @@ void answer_cache_rules(const struct call *call, struct gateway_request *request
         request_header_add(call, request, STR("vary"), STR("authorization, cookie"));
 }
 
-/* On a terminal the next prompt begins a line of its own. */
+/* Ends the body with a line feed, so that on a terminal the next prompt starts on a new line. */
 static struct str end_line(const struct call *call, struct str body)
 {
     return str_of(arena_printf(call->arena, "%.*s\n", STR_ARGS(body)));
@@ -206,8 +205,8 @@ static struct str accept_encoding(const struct gateway_request *request)
     return request_header(request, "accept-encoding");
 }
 
-/* Text that is worth it. What hands out a cookie is left alone: its length would tell of a secret
- * beside what the client has chosen. */
+/* Text of a suitable size. A response that sets a cookie is not compressed, because its length
+ * could reveal the secret next to text that the client chose. */
 static bool may_be_compressed(const struct gateway_request *request)
 {
     struct str type = request->content_type;
@@ -220,7 +219,7 @@ static bool may_be_compressed(const struct gateway_request *request)
             str_starts_with(type, STR("text/")));
 }
 
-/* A 304 has no body, and the tag of the answer that it stands for. */
+/* A 304 has no body, but the tag of the response that it replaces. */
 static void compress_answer(const struct call *call, struct gateway_request *request)
 {
     struct str tag = http_headers_get(&request->headers, "etag");
@@ -233,7 +232,7 @@ static void compress_answer(const struct call *call, struct gateway_request *req
 
 void answer_json(const struct call *call, struct gateway_request *request)
 {
-    bool may = may_be_compressed(request); /* a 304 has the tag of the body that it stands for */
+    bool may = may_be_compressed(request); /* a 304 has the tag of the body that it replaces */
     if (!failed(request->outcome)) conditions_apply(call, request);
     if (failed(request->outcome)) {
         prepare_error(call, request);

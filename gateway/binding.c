@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Builds a request message from path, query and body by one google.api.http rule, and takes the
+ * body out of the response. */
 #include "gateway/binding.h"
 
 #include "base/encode.h"
@@ -19,7 +21,8 @@ static struct status wrong(struct arena *arena, const struct schema_method *meth
                          http->pattern, method->path, what);
 }
 
-/* Follows the names of a parameter through the messages. What cannot be is said in *ret_error. */
+/* Resolves the names of a parameter through nested messages. *ret_error says why it is not
+ * possible. */
 static bool find_path(const struct transcode_type *type, struct str name,
                       struct field_path *ret_path, const char **ret_error)
 {
@@ -48,7 +51,7 @@ static struct status bind_variables(struct arena *arena, struct binding *binding
         struct field_path *path = &binding->variables[i];
         bool fine = find_path(binding->request, name, path, &error);
         if (fine && path->fields[path->count - 1]->schema->repeated) {
-            error = "is repeated, and a path has one value";
+            error = "is repeated, but a path has only one value for it";
             fine = false;
         }
         if (!fine)
@@ -63,7 +66,7 @@ static bool is_http_body(const struct transcode_type *type)
     return type && strcmp(type->schema->name, "google.api.HttpBody") == 0;
 }
 
-/* Is a rule's body of this type, or of this field's if there is one, raw bytes? */
+/* Is a body of this type, or of this field's type if there is one, raw bytes? */
 static bool is_raw(const struct transcode_type *whole, const struct transcode_field *field)
 {
     return field ? !field->schema->repeated && is_http_body(field->type) : is_http_body(whole);
@@ -112,7 +115,7 @@ struct status binding_new(struct arena *arena, struct transcode_types *types,
 
 /* ---- a request ---- */
 
-/* Fields that were given so far, to refuse a second value of one that takes one only. */
+/* Fields that were given so far, to refuse a second value of a singular one. */
 struct given {
     struct field_path *paths;
     int count, capacity;
@@ -132,7 +135,7 @@ static struct status refuse(const struct request *request, int reason, struct st
                         arena_strndup(request->arena, name.data, name.length), "%s", what);
 }
 
-/* Why the two cannot both be given; NULL: they can. */
+/* Why the two cannot both be given; NULL if they can. */
 static const char *clash(const struct field_path *a, const struct field_path *b)
 {
     int i = 0;
@@ -158,7 +161,8 @@ static struct status note_given(struct request *request, struct str name,
         if (error) return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name, error);
     }
     if (given->count == BINDING_PARAMETERS_MAX)
-        return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name, "is one parameter too many");
+        return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name,
+                      "is one parameter too many; leave some out");
     if (given->count == given->capacity) {
         int capacity = given->capacity ? given->capacity * 4 : 8;
         struct field_path *paths = arena_alloc(request->arena, (size_t)capacity * sizeof(*paths));
@@ -170,7 +174,7 @@ static struct status note_given(struct request *request, struct str name,
     return status_ok();
 }
 
-/* Adds one value, within the messages on the way to its field. */
+/* Adds one value, inside the messages that lead to its field. */
 static struct status put_value(struct request *request, const struct field_path *path,
                                struct str name, struct str text)
 {
@@ -219,12 +223,14 @@ static struct status put_query(struct request *request, struct str query)
         bool fine = percent_decode(request->arena, str_sized(pair.data, equals), true, &name);
         if (!fine || !str_is_utf8(name) || memchr(name.data, 0, name.length))
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__INVALID_FIELDS,
-                               "the query has a name that is no text");
+                               "the query has a name that is not valid UTF-8");
         if (!percent_decode(request->arena, value, true, &text))
-            return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name, "has a broken %-escape");
+            return refuse(request, ARGOSY__REASON__INVALID_FIELDS, name,
+                          "has a malformed %-escape");
         if (request->binding->body_whole)
-            return refuse(request, ARGOSY__REASON__UNKNOWN_FIELD, name,
-                          "is no query parameter here: the body holds all fields");
+            return refuse(
+                request, ARGOSY__REASON__UNKNOWN_FIELD, name,
+                "is not accepted in the query: this method takes all fields from the body");
         st = put_parameter(request, name, text);
         if (failed(st)) return st;
     }
@@ -233,7 +239,7 @@ static struct status put_query(struct request *request, struct str query)
 
 /* ---- variables of the path ---- */
 
-/* The last value of the field in the message, with its tag; data NULL if it is not there. */
+/* The last value of the field in the message, with its tag; data NULL if it is missing. */
 static struct str last_value(struct str wire, const struct field_path *path)
 {
     struct wire_field value;
@@ -262,8 +268,8 @@ static struct status put_variable(struct request *request, int index, struct str
 
     if (!router_decode(request->arena, captured, variable->several, &text))
         return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name,
-                      "has a broken %-escape in the path");
-    /* Only a body can have given it already: of query parameters that was refused. */
+                      "has a malformed %-escape in the path");
+    /* Only the body can have set it already: for a query parameter that was refused. */
     before = last_value(output_view(request->out), path);
     size_t start = request->out->length;
     st = put_value(request, path, variable->name, text);
@@ -271,7 +277,7 @@ static struct status put_variable(struct request *request, int index, struct str
     struct str added = str_sized(request->out->data + start, request->out->length - start);
     if (str_equal(last_value(added, path), before)) return st;
     return refuse(request, ARGOSY__REASON__INVALID_FIELDS, variable->name,
-                  "is one thing in the path and another in the body");
+                  "has different values in the path and in the body");
 }
 
 static void put_bytes(struct output *out, uint32_t number, struct str bytes)
@@ -289,7 +295,7 @@ static struct status put_body_raw(struct request *request, struct str content_ty
 
     if (!str_is_utf8(content_type))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
-                           "the body's media type is no text");
+                           "the body's media type is not valid UTF-8");
     if (field) {
         varint_put(request->out, field->tag);
         mark = length_open(request->out);
@@ -312,7 +318,7 @@ static struct status put_body(struct request *request, struct str content_type, 
         return transcode_field_to_wire(request->arena, binding->body, body, request->out);
     if (str_is(str_trim(body), "{}")) return status_ok();
     return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_JSON,
-                       "this route takes no body");
+                       "this route does not take a body");
 }
 
 struct status binding_request(struct arena *arena, const struct binding *binding,
@@ -358,8 +364,8 @@ struct status binding_response_raw(struct arena *arena, const struct binding *bi
         if (value.number == HTTP_BODY_DATA) data = value.bytes;
     }
     if (result == WIRE_BROKEN)
-        return status_printf(arena, STATUS_INTERNAL, 0, "%s answered no google.api.HttpBody",
-                             binding->method->path);
+        return status_printf(arena, STATUS_INTERNAL, 0,
+                             "%s did not answer with a google.api.HttpBody", binding->method->path);
     *ret_content_type = content_type;
     *ret_data = data;
     return status_ok();

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of requests and responses bound by the google.api.http rules of
+ * transcode_test.Searching. */
 #include "gateway/binding.h"
 
 #include "base/test.h"
@@ -13,7 +15,7 @@ static const struct rpc_schema *schema;
 static struct transcode_types *types;
 static struct router *router;
 
-/* Routes all of the test service's rules. */
+/* Adds all rules of the test service to a router. */
 static void start(void)
 {
     const struct schema_service *service;
@@ -60,7 +62,7 @@ static struct status request(const char *method, const char *target, const char 
     return st;
 }
 
-/* The request's JSON has this in it. */
+/* Checks that the request's JSON contains this. */
 static void check_has(const char *method, const char *target, const char *body, const char *part)
 {
     const char *json = "";

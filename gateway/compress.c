@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gzip for responses: parses Accept-Encoding, compresses, and marks the tags of compressed
+ * responses. */
 #include "gateway/compress.h"
 
 enum { QUALITY_MAX = 1000, QUALITY_DIGITS = 3 };
 
 static const struct str suffix = {"-gzip", 5};
 
-/* "0.35" in thousandths; what is no quality counts as 0: it was not asked for plainly. */
+/* "0.35" in thousandths; a malformed quality counts as 0. */
 static int parse_quality(struct str text)
 {
     int quality = 0, unit = QUALITY_MAX;
@@ -20,7 +22,7 @@ static int parse_quality(struct str text)
     return quality > QUALITY_MAX ? 0 : quality;
 }
 
-/* The quality among the parameters behind a coding; all of it without one. */
+/* The quality from the parameters of a coding; 1 if there is none. */
 static int quality_of(struct str parameters)
 {
     struct str part, name;

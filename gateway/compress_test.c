@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of Accept-Encoding and of the tags of compressed responses. */
 #include "gateway/compress.h"
 
 #include "base/test.h"
 
-TEST(gzip_is_for_who_prefers_it)
+TEST(gzip_is_used_for_clients_that_prefer_it)
 {
     static const char *const wanted[] = {
         "gzip",
@@ -46,7 +47,7 @@ static void check_text(struct str found, const char *wanted)
     CHECK(str_is(found, wanted));
 }
 
-TEST(tags_go_there_and_back)
+TEST(tags_are_marked_and_unmarked)
 {
     struct arena arena;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditional requests (RFC 9110, section 13). What is read is compared here, with the ETag that the
- * service answered. What is changed is compared by the service, between reading and writing; a
- * method takes part if its request has a field `version`. Other resources have no ETags, so no tag
- * in If-Match can be one of theirs. */
+/* Conditional requests (RFC 9110, section 13). For reads, the gateway compares the tags with the
+ * ETag in the service's response. For changes, the service compares, between reading and writing; a
+ * method supports this if its request has a field `version`. Other resources have no ETags, so no
+ * tag in If-Match can match them. */
 #include "base/entity_tag.h"
 #include "gateway/compress.h"
 #include "gateway/gateway_parts.h"
@@ -21,14 +21,15 @@ bool conditions_given(const struct gateway_request *request)
 static struct status broken(void)
 {
     return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IF_MATCH_INVALID,
-                       "If-Match must be *, or the ETags of answers with their quotes, such as "
+                       "If-Match must be *, or ETags from responses with their quotes, such as "
                        "\"7\"; several are separated by commas");
 }
 
 static struct status stale(void)
 {
-    return status_make(STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
-                       "If-Match does not have the ETag that this resource has now; read it again");
+    return status_make(
+        STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
+        "If-Match does not contain the current ETag of this resource; read it again");
 }
 
 struct status conditions_check(const struct call *call, const struct gateway_request *request,
@@ -44,8 +45,8 @@ struct status conditions_check(const struct call *call, const struct gateway_req
     return schema_field_by_name(method->request, STR("version")) ? status_ok() : stale();
 }
 
-/* A header's tags, those of compressed answers as the tags that the service gave; data NULL: it is
- * not there. */
+/* A header's tags, with those of compressed responses turned back into the service's tags; data
+ * NULL if there is no such header. */
 static struct str read_list(const struct call *call, const struct gateway_request *request,
                             const char *name)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses Set-Cookie values. */
 #include "gateway/cookies.h"
 
 struct str cookie_without_secure(struct arena *arena, struct str cookie)
@@ -8,7 +9,7 @@ struct str cookie_without_secure(struct arena *arena, struct str cookie)
     bool first = true, found = false;
 
     while (str_split(&rest, ';', &part)) {
-        /* The first part is the cookie itself, whatever it is called. */
+        /* The first part is the cookie itself, whatever its name. */
         bool secure = !first && str_equal_nocase(str_trim(part), STR("secure"));
         found = found || secure;
         if (!secure) {

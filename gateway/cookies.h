@@ -9,7 +9,7 @@
 /* The same cookie without its Secure attribute; the view itself when it has none. */
 struct str cookie_without_secure(struct arena *arena, struct str cookie);
 
-/* The name of the cookie that a Set-Cookie value sets; empty if it is none. */
+/* The name of the cookie that a Set-Cookie value sets; empty if it is malformed. */
 struct str cookie_name(struct str cookie);
 
 #endif

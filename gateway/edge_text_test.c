@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's small readers of text: cookies, addresses of proxies, times. */
+/* Tests of the gateway's small parsers: cookies, addresses of proxies, times. */
 #include "base/test.h"
 #include "gateway/cookies.h"
 #include "gateway/proxies.h"
@@ -117,7 +117,7 @@ TEST(a_trusted_proxy_says_that_the_client_speaks_https)
     arena_release(&arena);
 }
 
-TEST(what_is_no_network)
+TEST(malformed_networks_are_refused)
 {
     static const char *const texts[] = {"x",      "10.0.0.0/33", "10.0.0.0/-1",      "10.0.0.0/",
                                         "::/129", "10.0.0",      "1.1.1.1,,2.2.2.2", "/8"};

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The set of ended sessions: buckets of slots by the hash of the session's id, each bucket with one
+ * coarse rule for the sessions that no longer fit. */
 #include "gateway/ended_sessions.h"
 
 #include <sched.h>
@@ -18,21 +20,22 @@ enum { ACCOUNT_SIZE = sizeof(ACCOUNT) - 1, EMAIL_MAX = 254 };
 struct slot {
     uint64_t key; /* 0: free */
     int64_t generation;
-    int64_t until_s, until_us; /* wall's and monotonic */
+    int64_t until_s, until_us; /* of the wall clock and the monotonic clock */
 };
 
-/* All zeros is an empty one. */
+/* All zeros is an empty bucket. */
 struct bucket {
     atomic_bool busy;
     struct slot slots[BUCKET_SLOTS];
-    /* Once there was no room: tokens issued up to then are outdated, for so long. */
+    /* Set when there was no room: tokens issued up to coarse_s count as outdated until the other
+     * two. */
     int64_t coarse_s, coarse_until_s, coarse_until_us;
 };
 
 struct ended_sessions {
     uint64_t seed;
     size_t mask;
-    atomic_bool any; /* something was ever added */
+    atomic_bool any; /* an entry was ever added */
     struct bucket buckets[];
 };
 
@@ -77,7 +80,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Puts the slot that ends first under the coarse rule, and gives it away. */
+/* Covers the slot that expires first by the coarse rule, and frees it. */
 static void make_coarse(struct bucket *bucket, struct slot *slot, int64_t now_s)
 {
     bucket->coarse_s = later(bucket->coarse_s, now_s);
@@ -115,8 +118,8 @@ void ended_sessions_add(struct ended_sessions *ended, const struct ended_session
     atomic_store_explicit(&ended->any, true, memory_order_release);
 }
 
-/* A slot is found for as long as nothing else has taken its place: a token that still verifies is
- * then refused whatever the clocks say. */
+/* An expired slot still counts until it is reused: a token that still verifies is thus refused
+ * whatever the clocks say. */
 enum session_state ended_sessions_find(struct ended_sessions *ended, struct str id,
                                        int64_t generation, int64_t issued_s, int64_t now_us)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the set of ended sessions. */
 #include "gateway/ended_sessions.h"
 
 #include "base/test.h"
@@ -37,7 +38,7 @@ TEST(earlier_generations_are_outdated)
     struct ended_sessions *ended = ended_sessions_new(1024);
 
     end(ended, "a", 3);
-    end(ended, "a", 2); /* told again */
+    end(ended, "a", 2); /* added again */
     CHECK_INT(find(ended, "a", 2, NOW_S), ==, SESSION_OUTDATED);
     CHECK_INT(find(ended, "a", 3, NOW_S), ==, SESSION_GOOD);
     end(ended, "a", INT64_MAX);
@@ -45,9 +46,9 @@ TEST(earlier_generations_are_outdated)
     ended_sessions_free(ended);
 }
 
-TEST(a_full_set_forgets_nobody_and_outdates_neighbours)
+TEST(a_full_set_forgets_no_session_and_outdates_others_in_the_bucket)
 {
-    struct ended_sessions *ended = ended_sessions_new(8); /* one neighbourhood */
+    struct ended_sessions *ended = ended_sessions_new(8); /* one bucket */
     char id[16];
     int good_before = 0;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of a client's headers a service gets to see as metadata, and which of its metadata the
- * client sees as headers. Who the user is (x-user-email and the like) comes from the verified token
- * only and goes another way: what a client sends under those names is dropped here, always. */
+/* Selects which of a client's headers are passed to a service as metadata, and which of the
+ * service's metadata to the client as headers. The user's identity (x-user-email and the like)
+ * comes only from the verified token and takes another route: a client's headers with these names
+ * are always dropped here. */
 #include "gateway/compress.h"
 #include "gateway/gateway_parts.h"
 
@@ -11,7 +12,7 @@ static bool is_one_of(struct str name, const char *const *names)
     return *names != NULL;
 }
 
-/* Names that say who somebody is, or that rpc/ itself sends. */
+/* Names that carry an identity, or that rpc/ itself sends. */
 static bool is_reserved(struct str name)
 {
     static const char *const names[] = {"x-user-email",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway: its settings, and how it is made from them and Kong's configuration; `argosy
+ * routes`. */
 #include "gateway/gateway.h"
 
 #include <errno.h>
@@ -12,34 +14,34 @@ extern const size_t gateway_kong_yml_size;
 
 const struct setting gateway_settings[] = {
     {"GATEWAY_LISTEN", SETTING_ADDRESS, "127.0.0.1:8000",
-     "Where the gateway answers HTTP/1.1, HTTP/2 and gRPC.", 0, 0},
+     "Address on which the gateway serves HTTP/1.1, HTTP/2 and gRPC.", 0, 0},
     {"GATEWAY_CONFIG", SETTING_TEXT, "",
-     "A configuration in Kong's declarative format 3.0; without it the one that is built in "
+     "Configuration file in Kong's declarative format 3.0; without it the built-in one "
      "(gateway/kong.yml).",
      0, 0},
     {"GATEWAY_CORS_ORIGINS", SETTING_TEXT, "",
      "Origins whose pages may call the shop (https://shop.example,https://admin.example, or *), "
-     "for the configuration that is built in; one of GATEWAY_CONFIG has the cors plugin.",
+     "for the built-in configuration; a GATEWAY_CONFIG file uses the cors plugin instead.",
      0, 0},
     {"GATEWAY_TIMEOUT", SETTING_DURATION, "30s",
-     "How long a call may take, when its service's read_timeout and its client say nothing.", 1,
-     3600000},
+     "How long a call may take if neither its service's read_timeout nor its client sets a limit.",
+     1, 3600000},
     {"GATEWAY_KEEP_ALIVE", SETTING_DURATION, "15s",
      "How long a stream of events may be silent before its client gets a comment line.", 10,
      3600000},
     {"GATEWAY_BODY_SIZE_MAX", SETTING_SIZE, "16MiB",
-     "The largest body of a request, or message of gRPC; request-size-limiting can lower it.", 1024,
+     "Limit on a request's body or a gRPC message; request-size-limiting can lower it.", 1024,
      1 << 30},
-    {"GATEWAY_HEADER_SIZE_MAX", SETTING_SIZE, "32KiB", "The largest head of a request.", 1024,
+    {"GATEWAY_HEADER_SIZE_MAX", SETTING_SIZE, "32KiB", "Limit on the head of a request.", 1024,
      1 << 20},
     {"GATEWAY_TRUSTED_PROXIES", SETTING_TEXT, "",
      "Addresses and networks (10.0.0.0/8,::1) whose X-Forwarded-For says who the client is.", 0, 0},
     {"GATEWAY_ACCESS_LOG", SETTING_BOOLEAN, "0",
-     "Log every request; without it those that fail (5xx) and those that take over a second.", 0,
-     0},
+     "Log every request; otherwise only failed (5xx) requests and those that take over a second.",
+     0, 0},
     {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
-     "which the first signs; without it <data>/jwt-access.key, made at the first start.",
+     "which the first signs; without it <data>/jwt-access.key, created at the first start.",
      0, 0},
     {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
      "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
@@ -66,7 +68,8 @@ static struct status read_file(struct arena *arena, const char *path, struct str
     return status_ok();
 }
 
-/* "scheme://host" or "scheme://host:port", as browsers send it: no path, nothing to be quoted. */
+/* "scheme://host" or "scheme://host:port", as browsers send it: no path, and nothing that YAML
+ * would have to quote. */
 static bool is_origin(struct str origin)
 {
     static const char letters[] =
@@ -80,8 +83,8 @@ static bool is_origin(struct str origin)
     return memchr(letters, origin.data[0], 52) != NULL;
 }
 
-/* The built-in configuration with the cors plugin for everything, before its other plugins. Whoever
- * may come with cookies is named: "*" takes no credentials. */
+/* Adds the cors plugin for all routes to the built-in configuration, before its other plugins. Only
+ * named origins may send cookies: "*" does not allow credentials. */
 static struct status open_to_origins(struct arena *arena, struct str origins, struct str *text)
 {
     static const char place[] = "\nplugins:\n";
@@ -94,11 +97,11 @@ static struct status open_to_origins(struct arena *arena, struct str origins, st
         part = str_trim(part);
         everyone = everyone || str_is(part, "*");
         if (!str_is(part, "*") && !is_origin(part))
-            return status_printf(
-                arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                "GATEWAY_CORS_ORIGINS: \"%.*s\" is no origin; one is https://shop.example, without "
-                "a path or a slash at its end",
-                STR_ARGS(part));
+            return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                                 "GATEWAY_CORS_ORIGINS: \"%.*s\" is not an origin; write it like "
+                                 "https://shop.example, without "
+                                 "a path or a slash at the end",
+                                 STR_ARGS(part));
         list = arena_printf(arena, "%s%s\"%.*s\"", list, list[0] ? ", " : "", STR_ARGS(part));
     }
     size_t head = text->length - strlen(found) + strlen(place);
@@ -125,7 +128,7 @@ struct status gateway_read_text(struct arena *arena, const struct config *config
 
     if (path[0] && origins.length > 0)
         return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                             "GATEWAY_CORS_ORIGINS is for the configuration that is built in; put "
+                             "GATEWAY_CORS_ORIGINS only applies to the built-in configuration; put "
                              "the cors plugin into %s instead",
                              path);
     if (path[0]) return read_file(arena, path, ret_text);
@@ -154,7 +157,7 @@ struct status gateway_print_configuration(struct arena *arena, const struct conf
     return st;
 }
 
-/* Calls fn for each plugin that is enabled, wherever it stands, until one fails. */
+/* Calls fn for each enabled plugin, at every level of the configuration, until one fails. */
 static struct status each_plugin(const struct kong *kong,
                                  struct status (*fn)(struct kong_plugin *plugin, void *data),
                                  void *data)
@@ -250,11 +253,11 @@ static struct status read_settings(const struct service_context *context, struct
                        &bad))
         return status_printf(
             context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-            "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is no address or network", STR_ARGS(bad));
+            "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is not an address or network", STR_ARGS(bad));
     return status_ok();
 }
 
-/* The services whose methods are passed on, each once; ended by NULL. */
+/* The services whose methods the gateway passes on, each once; ended by NULL. */
 static const char *const *passed_services(struct arena *arena, const struct route_table *table)
 {
     const char **names = arena_array(arena, const char *, table->method_count + 1);
@@ -330,7 +333,7 @@ void gateway_free(struct gateway *gateway)
 {
     struct status stopped = each_plugin(gateway->kong, stop_plugin, NULL);
 
-    (void)stopped; /* stopping does not fail */
+    (void)stopped; /* stopping cannot fail */
     for (size_t i = 0; i < gateway->channel_count; i++) rpc_channel_free(gateway->channels[i]);
     gateway->channel_count = 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP edge of the shop: JSON over HTTP for browsers and programs, gRPC passed through, by
- * Kong's declarative configuration (the one compiled in from gateway/kong.yml, or GATEWAY_CONFIG).
+/* The HTTP edge of the shop: serves JSON over HTTP to browsers and programs and passes gRPC
+ * through, as Kong's declarative configuration says (the built-in gateway/kong.yml, or
+ * GATEWAY_CONFIG).
  *
  *     config_declare(config, gateway_settings);
  *     st = gateway_new(&context, ended, &gateway);                   before the shards start
@@ -18,29 +19,30 @@
 struct ended_sessions;
 struct gateway;
 
-/* GATEWAY_*, and JWT_ACCESS_TOKEN_SECRET, which the auth service has too. */
+/* GATEWAY_*, and JWT_ACCESS_TOKEN_SECRET, which the auth service shares. */
 extern const struct setting gateway_settings[];
 
 /* Reads the configuration and starts its plugins; blocks. An error names file and line. The context
- * is borrowed for this call, what it points to for the gateway's life, and so are the sessions whose
- * access tokens are refused (NULL: none). */
+ * is borrowed for this call; what it points to, and the set of ended sessions (NULL: none), are
+ * borrowed for the gateway's life. */
 struct status gateway_new(const struct service_context *context, struct ended_sessions *ended,
                           struct gateway **ret_gateway);
 
-/* For http_server_new; `data` is the gateway. See gateway_door.h for one that can be changed. */
+/* For http_server_new; `data` is the gateway. See gateway_door.h for a gateway whose configuration
+ * can change. */
 http_handler gateway_handle;
 
-/* Has the plugins open their files anew, while it serves. */
+/* Makes the plugins reopen their files, while it serves. */
 struct status gateway_reopen(struct arena *arena, struct gateway *gateway);
 
-/* Has it routes whose access tokens it verifies? */
+/* Does it have routes on which it verifies access tokens? */
 bool gateway_verifies_tokens(const struct gateway *gateway);
 
-/* Has it connections of its own, to services that are not the shop's? */
+/* Does it have its own connections, to services outside the shop? */
 bool gateway_has_channels(const struct gateway *gateway);
 
-/* Prints what is served by what: a line for each HTTP rule, with its rpc, service and plugins.
- * Starts nothing but the reading of protos. */
+/* Prints a line for each HTTP rule, with its rpc, service and plugins. Reads protos, but starts
+ * nothing. */
 struct status gateway_print_routes(struct arena *arena, const struct config *config,
                                    const struct rpc_schema *schema, FILE *out);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Generations of gateways, of which each shard has a current one. */
+/* Generations of gateways: each shard has a current one, and old ones are freed when all shards
+ * have left them. */
 #include "gateway/gateway_door.h"
 
 #include <stdatomic.h>
@@ -17,18 +18,19 @@ struct generation {
     char *text; /* of the configuration; owned */
     size_t text_size;
     const struct config *config;
-    struct config *owned;      /* the same, if it came by a change */
-    _Atomic int left;          /* shards that have left it for good */
-    bool freed;                /* set by the last of these, read after they have been joined */
-    size_t inside[SHARDS_MAX]; /* requests; each is its shard's own */
+    struct config *owned;      /* the same, if it came with a change */
+    _Atomic int left;          /* shards that no longer use it */
+    bool freed;                /* set by the last of these shards, read after they have been
+                                * joined */
+    size_t inside[SHARDS_MAX]; /* requests; each entry is used only by its shard */
 };
 
 struct gateway_door {
     struct service_context context;
-    struct ended_sessions *ended; /* of all generations */
-    struct session_watch *watch;  /* tells `ended`; NULL: no generation has verified tokens yet */
-    struct generation *newest;    /* shard 0's own */
-    struct generation *current[SHARDS_MAX]; /* each is its shard's own */
+    struct ended_sessions *ended; /* shared by all generations */
+    struct session_watch *watch;  /* fills `ended`; NULL: no generation has verified tokens yet */
+    struct generation *newest;    /* used by shard 0 only */
+    struct generation *current[SHARDS_MAX]; /* each entry is used only by its shard */
 };
 
 /* ---- generations ---- */
@@ -71,15 +73,15 @@ static struct status make(const struct gateway_door *door, const struct config *
     return st;
 }
 
-/* The sessions that end are heard of from the first generation on that verifies tokens, to the end
- * of the process: a change of the configuration forgets none. */
+/* Watches ended sessions from the first generation that verifies tokens to the end of the process,
+ * so that a change of the configuration forgets none. */
 static void watch_sessions(struct gateway_door *door, const struct generation *generation)
 {
     if (!door->watch && gateway_verifies_tokens(generation->gateway))
         door->watch = session_watch_start(&door->context, door->ended);
 }
 
-/* The shard has nothing to do with it any more. */
+/* The shard no longer uses this generation. */
 static void leave(const struct gateway_door *door, struct generation *generation)
 {
     int count = shards_count(door->context.shards);
@@ -131,7 +133,7 @@ static void take_over_everywhere(struct gateway_door *door, struct generation *g
     }
 }
 
-/* Is everything that a gateway is made of as it was? */
+/* Are all inputs from which the gateway was made unchanged? */
 static bool is_as_before(const struct generation *generation, const struct config *config,
                          struct str text)
 {

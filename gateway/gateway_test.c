@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the gateway from its HTTP side: routing, conditions, errors, streams, raw bodies,
+ * headers, and refused configurations. */
 #include "gateway/gateway_testing.h"
 
 #define HEAD "_format_version: \"3.0\"\n"
@@ -41,8 +43,8 @@ TEST(json_requests_become_calls)
     edge_run(PLAIN, NULL, calls);
 }
 
-/* A path is the same however its unreserved characters are spelt; a slash that is encoded is not one
- * of the path's. */
+/* Percent-encoding unreserved characters does not change a path; an encoded slash does not separate
+ * segments. */
 static void spellings(struct call *call, struct edge *edge)
 {
     struct reply reply = ask(call, edge, "GET", "/%74ell/%61%2Fb%7e", "", "");
@@ -70,7 +72,7 @@ TEST(spellings_of_paths_and_bodies)
     edge_run(PLAIN, NULL, spellings);
 }
 
-/* Sends a byte every 20 ms, and never all of them. */
+/* Sends a byte every 20 ms, and never completes. */
 static void drip(struct call *call, struct edge *edge)
 {
     const char *address = http_server_address(edge->http);
@@ -97,7 +99,7 @@ static void drip(struct call *call, struct edge *edge)
     http_client_free(client);
 }
 
-TEST(a_body_that_drips_is_given_up)
+TEST(a_body_that_arrives_too_slowly_is_refused)
 {
     static const char *const settings[] = {"GATEWAY_TIMEOUT=200ms", NULL};
 
@@ -141,7 +143,7 @@ static void conditions(struct call *call, struct edge *edge)
         {"GET", "if-none-match: \"v6,\"\"v7\"", 200},
         {"GET", "if-none-match: v7", 200},
         {"HEAD", "if-none-match: *", 304},
-        {"PUT", "if-match: \"v7\"", 412}, /* its rpc has no versions */
+        {"PUT", "if-match: \"v7\"", 412}, /* its rpc does not support versions */
         {"PUT", "if-match: *", 200},
         {"PUT", "if-match: 7", 400},
     };
@@ -168,7 +170,7 @@ TEST(head_and_etag)
     edge_run(PLAIN, NULL, heads);
 }
 
-/* The envelope of an error, as the contract has it. */
+/* Checks the error envelope that the contract defines. */
 static void expect_error(const struct reply *reply, int status, const char *code,
                          const char *reason)
 {
@@ -196,7 +198,7 @@ static void errors(struct call *call, struct edge *edge)
     reply = ask(call, edge, "POST", "/things", "{\"nam\":\"a\"}", "");
     expect_error(&reply, 400, "INVALID_ARGUMENT", "UNKNOWN_FIELD");
     EXPECT(has(reply.body,
-               "[{\"field\":\"nam\",\"description\":\"is no field of edge.MakeRequest\"}]"));
+               "[{\"field\":\"nam\",\"description\":\"is not a field of edge.MakeRequest\"}]"));
     reply = ask(call, edge, "POST", "/things", "{\"name\":", "");
     expect_error(&reply, 400, "INVALID_ARGUMENT", "MALFORMED_JSON");
     reply = ask(call, edge, "GET", "/tell/a?nope=1", "", "");
@@ -220,7 +222,7 @@ TEST(errors_are_as_the_contract_has_them)
     edge_run(PLAIN, NULL, errors);
 }
 
-/* A store's own words name its file. */
+/* The message of a store's error names its file and must not reach clients. */
 static void store_errors(struct call *call, struct edge *edge)
 {
     static const struct {
@@ -242,7 +244,7 @@ static void store_errors(struct call *call, struct edge *edge)
     }
 }
 
-TEST(what_a_store_says_of_itself_is_not_for_clients)
+TEST(messages_of_a_store_do_not_reach_clients)
 {
     edge_run(PLAIN, NULL, store_errors);
 }
@@ -342,7 +344,7 @@ static void head_of_stream(struct call *call, struct edge *edge)
     EXPECT(reply.status == 409);
 }
 
-TEST(a_head_of_a_stream_does_not_wait_for_its_end)
+TEST(a_head_request_to_a_stream_does_not_wait_for_its_end)
 {
     edge_run(PLAIN, NULL, head_of_stream);
 }
@@ -367,7 +369,7 @@ TEST(a_route_may_make_its_streams_events)
              NULL, event_streams);
 }
 
-/* How often the text has the part. */
+/* Counts how often the text contains the part. */
 static int count_of(const char *text, const char *part)
 {
     int count = 0;
@@ -386,7 +388,7 @@ static void silent_streams(struct call *call, struct edge *edge)
     EXPECT(strncmp(reply.body, ": keep-alive\n\n", 14) == 0);
     EXPECT(count_of(reply.body, ": keep-alive\n\n") >= 4);
     EXPECT(count_of(reply.body, "data: {") == 2);
-    /* What fails after the first of them can only say so in the stream. */
+    /* A failure after the first message can only be reported in the stream. */
     reply = ask(call, edge, "GET", "/watch/2?pause_ms=120&fail_after=2", "",
                 "accept: text/event-stream");
     EXPECT(reply.status == 200 && count_of(reply.body, "event: error\ndata: {") == 1);
@@ -401,7 +403,7 @@ TEST(silent_streams_of_events_are_kept_alive)
     edge_run(PLAIN, settings, silent_streams);
 }
 
-/* ---- bodies that are no JSON ---- */
+/* ---- bodies that are not JSON ---- */
 
 static void raw_bodies(struct call *call, struct edge *edge)
 {
@@ -430,7 +432,7 @@ static void raw_bodies(struct call *call, struct edge *edge)
     expect_error(&reply, 413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE");
 }
 
-TEST(a_http_body_goes_through_as_it_is)
+TEST(an_http_body_passes_through_unchanged)
 {
     static const char *const settings[] = {"GATEWAY_BODY_SIZE_MAX=4KiB", NULL};
 
@@ -455,7 +457,7 @@ TEST(a_stream_of_http_bodies_is_one_body)
     edge_run(PLAIN, NULL, raw_streams);
 }
 
-/* ---- what goes to the service ---- */
+/* ---- headers passed to the service ---- */
 
 static void metadata(struct call *call, struct edge *edge)
 {
@@ -495,14 +497,14 @@ static void forwarded(struct call *call, struct edge *edge)
     EXPECT(has(reply.body, "\"client_ip\":\"127.0.0.1\""));
 }
 
-TEST(trusted_proxies_say_who_the_client_is)
+TEST(trusted_proxies_name_the_client)
 {
     static const char *const settings[] = {"GATEWAY_TRUSTED_PROXIES=127.0.0.1, 10.0.0.0/8", NULL};
 
     edge_run(PLAIN, settings, forwarded);
 }
 
-/* ---- making one ---- */
+/* ---- refused configurations ---- */
 
 TEST(bad_configurations_stop_the_start)
 {
@@ -525,7 +527,7 @@ TEST(bad_configurations_stop_the_start)
     CHECK(has(edge_refusal(HEAD "plugins:\n- name: file-log\n  config: {path: /nowhere/x}\n", NULL),
               "kong.yml:3: plugin file-log: /nowhere/x cannot be written"));
     CHECK(has(edge_refusal(PLAIN, proxies),
-              "GATEWAY_TRUSTED_PROXIES: \"10.0.0.0/99\" is no address or network"));
+              "GATEWAY_TRUSTED_PROXIES: \"10.0.0.0/99\" is not an address or network"));
     CHECK(has(edge_refusal(PLAIN, file), "GATEWAY_CONFIG=/nowhere/kong.yml cannot be read"));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of the gateway: a gateway with a configuration of the test's, the service edge.Edge
+/* For the tests of the gateway: a gateway with the test's configuration, the service edge.Edge
  * behind it in the same process, and a client over HTTP/2. Included by test programs only.
  *
  *     edge_run(configuration, settings, fn);       fn(call, edge) on a fiber; inside it use EXPECT
@@ -89,8 +89,8 @@ static struct status make(struct call *call, const Edge__MakeRequest *request,
     return status_ok();
 }
 
-/* A google.rpc.Status of some other system: ErrorInfo {TOO_FAR, maps.example, {km: 7}}, a
- * maps.Place, which nobody here knows, and a DebugInfo. */
+/* A google.rpc.Status of another system: ErrorInfo {TOO_FAR, maps.example, {km: 7}}, a maps.Place,
+ * whose type is unknown here, and a DebugInfo. */
 static const char foreign_status[] =
     "\x08\x0b\x12\x03"
     "far"
@@ -260,7 +260,7 @@ static void edge_set(struct edge *edge, const char *assignment)
     invariant(set);
 }
 
-/* Everything but the gateway, whose making may be what is tested. */
+/* Prepares everything but the gateway, because creating it may be the thing to test. */
 static struct service_context edge_prepare(struct edge *edge, const char *configuration,
                                            const char *const *settings)
 {
@@ -343,7 +343,7 @@ __attribute__((unused)) static void edge_run(const char *configuration, const ch
     edge_release(&edge);
 }
 
-/* What gateway_new says to a configuration that it refuses. */
+/* The message of gateway_new for a configuration that it refuses. */
 __attribute__((unused)) static const char *edge_refusal(const char *configuration,
                                                         const char *const *settings)
 {
@@ -417,7 +417,7 @@ static struct reply ask(struct call *call, struct edge *edge, const char *method
     return ask_bytes(call, edge, method, target, str_of(body), headers);
 }
 
-/* A header of the reply, "" if it is not there. */
+/* A header of the reply, "" if it is missing. */
 __attribute__((unused)) static const char *header_of(struct call *call, const struct reply *reply,
                                                      const char *name)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request, from its head to its answer:
+/* One request, from its head to its response:
  *
  *     route ─► rule ─► plugins' access ─► the call ─► plugins' header ─► answer ─► plugins' log
  *
- * A request without a rule still goes through the plugins up to cors, so that its 404 or 405 can be
- * read by a page and has its id, and is not asked for a token first. */
+ * A request without a rule still passes through the plugins up to cors, so that its 404 or 405 can
+ * be read by a page and has a request id, and does not require a token. */
 #include <ctype.h>
 
 #include "base/clock.h"
@@ -15,17 +15,17 @@
 
 enum {
     SLOW_US = 1000 * 1000,
-    /* How much of a refused request's body is waited for, and how long. */
+    /* How much of a refused request's body is read, and for how long. */
     REFUSED_BODY_MAX = 64 * 1024,
     REFUSED_BODY_WITHIN_MS = 2000,
 };
 
-/* What a request turned out to be. */
+/* How a request is to be served. */
 struct plan {
     struct json_target json;
     const struct schema_method *method; /* of gRPC, if it is known */
     bool grpc;
-    bool own; /* answered here */
+    bool own; /* served by the gateway itself */
 };
 
 static bool is_grpc(const struct gateway_request *request)
@@ -59,13 +59,13 @@ static struct status no_method(const struct call *call, struct gateway_request *
 {
     request_header_set(call, request, STR("allow"), str_of(arena_strdup(call->arena, allow)));
     return status_printf(call->arena, STATUS_UNIMPLEMENTED, ARGOSY__REASON__METHOD_NOT_ALLOWED,
-                         "%.*s is not among the methods of this path: %s",
+                         "%.*s is not one of the methods of this path: %s",
                          STR_ARGS(request->http->method), allow);
 }
 
-/* ---- where it leads ---- */
+/* ---- finding route and rule ---- */
 
-/* A path that only gRPC has, asked for in another way. */
+/* The error for a request that is not gRPC to a path that only gRPC has. */
 static struct status grpc_only(const struct call *call, struct gateway_request *request)
 {
     request->plain_errors = true;
@@ -79,7 +79,7 @@ static bool is_grpc_method(const struct gateway_request *request)
     return name_table_get(&request->gateway->table.methods, request->http->path) != NULL;
 }
 
-/* Is there a route for gRPC, for what may have been meant to be gRPC? */
+/* Is there a gRPC route for a request that may have been meant as gRPC? */
 static bool has_grpc_route(const struct gateway_request *request)
 {
     struct route_question question = ask(request, true);
@@ -130,8 +130,8 @@ static struct status find_json(const struct call *call, struct gateway_request *
     return no_method(call, request, allow);
 }
 
-/* A method of the shop without an HTTP rule is for the shop's own services, who believe the gateway
- * to be one of them. Whatever the configuration says, it is not passed on. */
+/* A method of the shop without an HTTP rule is for the shop's own services, and these trust the
+ * gateway as one of them. So it is never passed on, whatever the configuration says. */
 static bool is_internal(const struct gateway_request *request)
 {
     const struct schema_method *method = schema_method_by_path(request->gateway->schema,
@@ -140,7 +140,7 @@ static bool is_internal(const struct gateway_request *request)
     return method && method->http_count == 0;
 }
 
-/* Health and reflection are the gateway's own, where no route is made for them. */
+/* The gateway serves health and reflection itself, unless there is a route for them. */
 static bool is_own(const struct gateway_request *request)
 {
     static const char *const services[] = {"/grpc.health.v1.Health/",
@@ -155,7 +155,7 @@ static bool is_own(const struct gateway_request *request)
     return false;
 }
 
-/* A method that a route's proto knows is passed only if it has an HTTP rule there. */
+/* A method in a route's proto is passed on only if it has an HTTP rule there. */
 static struct status find_grpc(const struct call *call, struct gateway_request *request,
                                struct plan *plan)
 {
@@ -167,7 +167,7 @@ static struct status find_grpc(const struct call *call, struct gateway_request *
 
     if (rpc_media_of(request_header(request, "content-type")) != RPC_MEDIA_PROTO)
         return status_make(STATUS_UNIMPLEMENTED, 0,
-                           "only application/grpc and application/grpc+proto are known here");
+                           "only application/grpc and application/grpc+proto are supported");
     request->route = route_table_find(table, &question, &other_method);
     if (is_own(request)) {
         request->route = NULL;
@@ -236,9 +236,9 @@ static void log_request(const struct call *call, const struct gateway_request *r
                                    : ""));
 }
 
-/* ---- all of it ---- */
+/* ---- the whole request ---- */
 
-/* The byte that two hexadecimal digits at the front stand for, or -1. */
+/* The byte given by the first two hexadecimal digits, or -1. */
 static int hex_byte(struct str text)
 {
     int value = 0;
@@ -256,9 +256,9 @@ static int hex_byte(struct str text)
     return value;
 }
 
-/* Sees percent-encoded unreserved characters as what they stand for (RFC 3986, section 6.2.2.2), so
- * that no rule of a route is passed by another spelling of its path. All else stays encoded, above
- * all the slash. */
+/* Decodes percent-encoded unreserved characters (RFC 3986, section 6.2.2.2), so that another
+ * spelling of a path cannot bypass the rules of its route. Everything else stays encoded, above all
+ * the slash. */
 static void normalize_path(struct call *call, struct gateway_request *request)
 {
     struct str path = request->http->path;
@@ -329,7 +329,8 @@ static struct status serve(struct call *call, struct gateway_request *request, s
 
 /* Reads the rest of a request that was refused before its body was read. A stream that is answered
  * before its end must be reset, and clients that are still sending may report that instead of the
- * answer. HTTP/1.1 waits in its connection; gRPC clients expect an answer at any time. */
+ * response. HTTP/1.1 drains the body in its connection; gRPC clients expect a response at any
+ * time. */
 static void drop_body(struct call *call, const struct gateway_request *request)
 {
     struct call limited;

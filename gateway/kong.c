@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads Kong's declarative configuration from its YAML tree: services, routes and plugins, at the
+ * top level and nested. */
 #include "gateway/kong.h"
 
 #include <stdarg.h>
@@ -8,7 +10,7 @@ struct kong_reader {
     struct kong *kong;
 };
 
-/* FILE:LINE: and what is wrong. */
+/* An error "FILE:LINE: message". */
 __attribute__((format(printf, 3, 4))) static struct status wrong(const struct kong_reader *reader,
                                                                  int line, const char *format, ...)
 {
@@ -53,7 +55,7 @@ static struct status unknown_plugin(const struct kong_reader *reader,
     for (const struct plugin *const *plugin = plugins; *plugin; plugin++)
         known = arena_printf(reader->source.arena, "%s%s%s", known, known[0] ? ", " : "",
                              (*plugin)->name);
-    return wrong(reader, value->line, "there is no plugin \"%s\"; known are %s", name, known);
+    return wrong(reader, value->line, "there is no plugin \"%s\"; the plugins are %s", name, known);
 }
 
 static struct status make_plugin(const struct kong_reader *reader, const struct yaml_value *value,
@@ -83,7 +85,7 @@ static struct status attach(const struct kong_reader *reader, struct kong_plugin
 {
     for (; *list; list = &(*list)->next) {
         if ((*list)->plugin != plugin->plugin) continue;
-        return wrong(reader, plugin->line, "plugin %s stands here already, in line %d",
+        return wrong(reader, plugin->line, "plugin %s is here already, in line %d",
                      plugin->plugin->name, (*list)->line);
     }
     *list = plugin;
@@ -106,13 +108,13 @@ static struct kong_service *find_service(const struct kong *kong, const char *na
     return service;
 }
 
-/* A plugin of the top level may name the route or service that it is for. */
+/* A plugin at the top level may name the route or service that it applies to. */
 static struct status attach_named(const struct kong_reader *reader, struct kong_plugin *plugin,
                                   const struct plugin_entry *entry)
 {
     if (entry->route && entry->service)
         return wrong(reader, plugin->line,
-                     "plugin %s names a route and a service; name one of them",
+                     "plugin %s names a route and a service; name only one of them",
                      plugin->plugin->name);
     if (entry->route) {
         struct kong_route *route = find_route(reader->kong, entry->route);
@@ -135,7 +137,7 @@ static struct status check_list(const struct kong_reader *reader, const struct y
     return wrong(reader, list->line, "%s must be a list", what);
 }
 
-/* Plugins that stand below a service or route (`list`), or on the top level (NULL). */
+/* Reads the plugins below a service or route (`list`), or at the top level (NULL). */
 static struct status read_plugins(const struct kong_reader *reader, const struct yaml_value *values,
                                   struct kong_plugin **list)
 {
@@ -150,7 +152,7 @@ static struct status read_plugins(const struct kong_reader *reader, const struct
         if (failed(st)) return st;
         if (list && (entry.route || entry.service))
             return wrong(reader, value->line,
-                         "plugin %s stands at its place already and cannot name another",
+                         "plugin %s is inside a service or route and cannot name another one",
                          entry.name);
         st = list ? attach(reader, plugin, list) : attach_named(reader, plugin, &entry);
     }
@@ -215,7 +217,7 @@ static struct status check_methods(const struct kong_reader *reader, const struc
         for (const char *byte = methods->items[i].text; *byte; byte++)
             if (*byte < 'A' || *byte > 'Z')
                 return wrong(reader, methods->items[i].line,
-                             "the method %s is not in capital letters", methods->items[i].text);
+                             "the method %s must be in capital letters", methods->items[i].text);
     return status_ok();
 }
 
@@ -238,7 +240,7 @@ static struct status make_route(const struct kong_reader *reader, const struct y
     route->line = value->line;
     read_protocols(&entry->protocols, route);
     if (find_route(reader->kong, entry->name))
-        return wrong(reader, value->line, "there are two routes \"%s\"", entry->name);
+        return wrong(reader, value->line, "there are two routes named \"%s\"", entry->name);
     if (entry->paths.count + entry->methods.count + entry->hosts.count == 0)
         return wrong(reader, value->line, "route %s needs paths, methods or hosts", entry->name);
     struct status st = check_methods(reader, &entry->methods);
@@ -247,7 +249,7 @@ static struct status make_route(const struct kong_reader *reader, const struct y
     return st;
 }
 
-/* Routes below a service, or on the top level (NULL), where they name theirs. */
+/* Reads the routes below a service, or at the top level (NULL), where they name their service. */
 static struct status read_routes(const struct kong_reader *reader, const struct yaml_value *values,
                                  struct kong_service *service)
 {
@@ -262,7 +264,7 @@ static struct status read_routes(const struct kong_reader *reader, const struct 
         if (failed(st)) return st;
         if (service && entry.service)
             return wrong(reader, value->line,
-                         "route %s stands below its service and cannot name another", entry.name);
+                         "route %s is inside its service and cannot name another one", entry.name);
         route->service = service;
         if (!service && entry.service) route->service = find_service(reader->kong, entry.service);
         if (!route->service)
@@ -307,8 +309,8 @@ static const struct option service_options[] = {
 };
 #undef ENTRY
 
-/* A host's name or address, and for a URL its port: what could not be one is refused before anybody
- * tries to connect. */
+/* A host's name or address, and for a URL its port. Checked here, so that mistakes show at the
+ * start rather than at the first connection. */
 static bool is_authority(const char *text)
 {
     for (const char *byte = text; *byte; byte++) {
@@ -332,7 +334,7 @@ static struct status read_address(const struct kong_reader *reader, int line,
 
     if (url && (entry->protocol || entry->host || entry->port > 0))
         return wrong(reader, line,
-                     "service %s has a url and parts of one besides; say it in one way",
+                     "service %s has both a url and parts of one; use only one of them",
                      entry->name);
     if (!url && entry->host && entry->port > 0 && entry->protocol)
         url = arena_printf(reader->source.arena, "grpc://%s:%lld", entry->host,
@@ -346,8 +348,7 @@ static struct status read_address(const struct kong_reader *reader, int line,
         service->address = url;
     else
         return wrong(reader, line,
-                     "the url %s cannot be used; known are argosy://SERVICE and grpc://HOST:PORT",
-                     url);
+                     "the url %s cannot be used; write argosy://SERVICE or grpc://HOST:PORT", url);
     return status_ok();
 }
 
@@ -360,7 +361,7 @@ static struct status read_service(const struct kong_reader *reader, const struct
 
     if (failed(st)) return st;
     if (find_service(reader->kong, entry.name))
-        return wrong(reader, value->line, "there are two services \"%s\"", entry.name);
+        return wrong(reader, value->line, "there are two services named \"%s\"", entry.name);
     service->name = entry.name;
     service->timeout_ms = entry.read_timeout;
     service->enabled = entry.enabled;

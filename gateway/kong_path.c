@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three forms of a route's path. */
+/* Parses and matches the three forms of a route's path. */
 #include "gateway/kong.h"
 
 static bool is_name(char byte)
@@ -8,8 +8,8 @@ static bool is_name(char byte)
            (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/* Kong's regular expressions name their groups; what is captured is of no use here, so `(?<name>`
- * and `(?P<name>` become `(?:`. NULL if a name does not end. */
+/* Kong's regular expressions name their groups. Captures are not used here, so `(?<name>` and
+ * `(?P<name>` become `(?:`. NULL if a name does not end. */
 static const char *drop_group_names(struct arena *arena, struct str pattern)
 {
     char *text = arena_alloc(arena, pattern.length + 1), *to = text;
@@ -37,7 +37,7 @@ static const char *drop_group_names(struct arena *arena, struct str pattern)
     return text;
 }
 
-/* The plain text that the pattern begins with. Most paths do not begin so, and are then turned away
+/* The literal text that the pattern begins with. Most paths do not begin with it, and are rejected
  * without running the expression. */
 static struct str literal_start(struct str pattern)
 {
@@ -46,7 +46,7 @@ static struct str literal_start(struct str pattern)
 
     if (memchr(pattern.data, '|', pattern.length)) return STR("");
     while (length < pattern.length && !strchr(special, pattern.data[length])) length++;
-    /* The last one may be repeated, or not be there at all. */
+    /* The last character may be repeated or optional. */
     bool repeated = length < pattern.length && strchr("?*+{", pattern.data[length]);
     return str_sized(pattern.data, length - (repeated && length > 0));
 }
@@ -56,9 +56,9 @@ static bool parse_regex(struct arena *arena, struct str text, struct kong_path *
 {
     const char *plain = drop_group_names(arena, text);
 
-    *ret_error = "a group's name is made of letters, digits and _ and ends with >";
+    *ret_error = "a group's name must consist of letters, digits and _ and end with >";
     if (!plain) return false;
-    /* A regex matches from the start of the path, whether it says so or not. */
+    /* A regex matches from the start of the path, even without ^. */
     const char *anchored = arena_printf(arena, "^(?:%s)", plain + (plain[0] == '^'));
     path->kind = KONG_REGEX;
     path->literal = literal_start(str_of(plain + (plain[0] == '^')));
@@ -70,7 +70,7 @@ bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret
 {
     struct kong_path path = {.kind = KONG_PREFIX, .text = text};
 
-    *ret_error = "a path begins with / (or with ~ if it is a regular expression)";
+    *ret_error = "a path must begin with / (or with ~ if it is a regular expression)";
     if (text.length > 0 && text.data[0] == '~') {
         path.text = str_sized(text.data + 1, text.length - 1);
         if (!parse_regex(arena, path.text, &path, ret_error)) return false;
@@ -85,7 +85,7 @@ bool kong_path_parse(struct arena *arena, struct str text, struct kong_path *ret
     return true;
 }
 
-/* Whole segments, `:name` for any one that is not empty. */
+/* Compares whole segments; `:name` matches any one that is not empty. */
 static bool match_segments(struct str pattern, struct str request)
 {
     struct str pattern_rest = str_sized(pattern.data + 1, pattern.length - 1), part, segment;

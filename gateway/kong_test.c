@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of Kong's configuration: what is read, what is refused with which message, and which route
+ * is chosen. */
 #include "gateway/kong.h"
 
 #include "base/test.h"
@@ -25,7 +27,7 @@ static struct status read_text(const char *text, const struct kong **ret_kong)
 #define SERVICE HEAD "services:\n- name: s\n  url: argosy://cart\n"
 #define ROUTE SERVICE "  routes:\n  - name: r\n    strip_path: false\n"
 
-TEST(reads_what_kong_has)
+TEST(reads_kongs_format)
 {
     const struct kong *kong;
 
@@ -92,38 +94,39 @@ TEST(the_built_in_configuration_is_one)
     CHECK(kong->services != NULL && kong->routes != NULL);
 }
 
-/* A text and what its refusal begins with. */
-TEST(refuses_with_line_and_what_is_known)
+/* Each text must be refused with a message that begins like this. */
+TEST(refuses_with_the_line_and_the_alternatives)
 {
     static const struct {
         const char *text, *error;
     } bad[] = {
         {"", "k.yml:1: it is empty"},
         {"[]", "k.yml:1: the configuration must be a map"},
-        {"a: [", "k.yml:2: this is no YAML"},
-        {"\xff", "k.yml:1: this is no YAML"},
+        {"a: [", "k.yml:2: this is not valid YAML"},
+        {"\xff", "k.yml:1: this is not valid YAML"},
         {"services: []\n", "k.yml:1: the configuration needs _format_version"},
         {"_format_version: '1.1'\n",
          "k.yml:1: _format_version of the configuration must be one of 3.0"},
-        {HEAD "consumers: []\n", "k.yml:2: the configuration has no option \"consumers\"; known "
-                                 "are _format_version, services"},
+        {HEAD "consumers: []\n",
+         "k.yml:2: the configuration has no option \"consumers\"; its options "
+         "are _format_version, services"},
         {HEAD "a: &x b\n", "k.yml:2: anchors"},
         {HEAD "a: *x\n", "k.yml:2: anchors"},
         {HEAD "a: !!str b\n", "k.yml:2: anchors"},
         {HEAD "services: []\nservices: []\n",
-         "k.yml:3: \"services\" is there twice, first in line 2"},
+         "k.yml:3: \"services\" occurs twice, first in line 2"},
         {HEAD "---\na: b\n", "k.yml:2: a second document"},
         {HEAD "services: {}\n", "k.yml:2: services must be a list"},
         {HEAD "services:\n- x\n", "k.yml:3: a service must be a map"},
         {HEAD "services:\n- url: argosy://cart\n", "k.yml:3: a service needs name"},
         {HEAD "services:\n- name: s\n", "k.yml:3: service s needs a url"},
         {HEAD "services:\n- name: s\n  url: http://x:80\n",
-         "k.yml:3: the url http://x:80 cannot be used; known are argosy://"},
+         "k.yml:3: the url http://x:80 cannot be used; write argosy://"},
         {HEAD "services:\n- name: s\n  url: grpc://x\n", "k.yml:3: the url"},
         {HEAD "services:\n- name: s\n  url: grpc://x y:1\n", "k.yml:3: the url"},
         {HEAD "services:\n- name: s\n  url: argosy://Cart!\n", "k.yml:3: the url"},
         {HEAD "services:\n- name: s\n  url: argosy://cart\n  port: 5\n",
-         "k.yml:3: service s has a url and parts"},
+         "k.yml:3: service s has both a url and parts"},
         {HEAD "services:\n- name: s\n  protocol: http\n",
          "k.yml:4: protocol of a service must be one of grpc"},
         {HEAD "services:\n- name: s\n  port: 70000\n",
@@ -131,12 +134,14 @@ TEST(refuses_with_line_and_what_is_known)
         {HEAD "services:\n- name: s\n  enabled: yes\n",
          "k.yml:4: enabled of a service must be true or false"},
         {HEAD "services:\n- name: [s]\n", "k.yml:3: name of a service must be one value"},
-        {SERVICE "- name: s\n  url: argosy://cart\n", "k.yml:5: there are two services \"s\""},
-        {SERVICE "  nope: 1\n", "k.yml:5: a service has no option \"nope\"; known are name, url"},
+        {SERVICE "- name: s\n  url: argosy://cart\n",
+         "k.yml:5: there are two services named \"s\""},
+        {SERVICE "  nope: 1\n",
+         "k.yml:5: a service has no option \"nope\"; its options are name, url"},
         {SERVICE "  routes:\n  - paths: [/x]\n", "k.yml:6: a route needs name"},
         {SERVICE "  routes:\n  - name: r\n", "k.yml:6: route r needs paths, methods or hosts"},
         {SERVICE "  routes:\n  - name: r\n    paths: [x]\n",
-         "k.yml:7: the path x cannot be used: a path begins with /"},
+         "k.yml:7: the path x cannot be used: a path must begin with /"},
         {ROUTE "    paths: ['~/(a']\n", "k.yml:8: the path ~/(a cannot be used"},
         {ROUTE "    paths: ['~/a(?=b)']\n", "k.yml:8: the path"},
         {ROUTE "    paths: ['~/(?<a-b>x)']\n",
@@ -145,36 +150,36 @@ TEST(refuses_with_line_and_what_is_known)
         {ROUTE "    paths: ['~/a+?']\n", "k.yml:8: the path"},
         {ROUTE "    paths: {a: b}\n", "k.yml:8: paths of a route must be a list"},
         {ROUTE "    paths: [[/a]]\n", "k.yml:8: paths of a route must be a list"},
-        {ROUTE "    methods: [get]\n", "k.yml:8: the method get is not in capital letters"},
+        {ROUTE "    methods: [get]\n", "k.yml:8: the method get must be in capital letters"},
         {ROUTE "    paths: [/a]\n    protocols: [tcp]\n",
          "k.yml:9: protocols of a route must be one of http, https, grpc, grpcs"},
         {ROUTE "    paths: [/a]\n    snis: [a]\n",
-         "k.yml:9: a route has no option \"snis\"; known are name, service, paths"},
-        {ROUTE "    paths: [/a]\n    service: s\n", "k.yml:6: route r stands below its service"},
+         "k.yml:9: a route has no option \"snis\"; its options are name, service, paths"},
+        {ROUTE "    paths: [/a]\n    service: s\n", "k.yml:6: route r is inside its service"},
         {ROUTE "    paths: [/a]\n  - name: r\n    paths: [/b]\n",
-         "k.yml:9: there are two routes \"r\""},
+         "k.yml:9: there are two routes named \"r\""},
         {HEAD "routes:\n- name: r\n  paths: [/a]\n  service: nope\n",
          "k.yml:3: there is no service \"nope\" for route r"},
         {HEAD "plugins:\n- name: nope\n",
-         "k.yml:3: there is no plugin \"nope\"; known are correlation-id, prometheus"},
+         "k.yml:3: there is no plugin \"nope\"; the plugins are correlation-id, prometheus"},
         {HEAD "plugins:\n- config: {}\n", "k.yml:3: a plugin needs name"},
         {HEAD "plugins:\n- name: cors\n  consumer: c\n",
          "k.yml:4: a plugin has no option \"consumer\""},
         {HEAD "plugins:\n- name: cors\n- name: cors\n",
-         "k.yml:4: plugin cors stands here already, in line 3"},
+         "k.yml:4: plugin cors is here already, in line 3"},
         {HEAD "plugins:\n- name: cors\n  route: r\n", "k.yml:3: there is no route \"r\""},
         {HEAD "plugins:\n- name: cors\n  service: r\n", "k.yml:3: there is no service \"r\""},
         {HEAD "plugins:\n- name: cors\n  service: r\n  route: s\n",
          "k.yml:3: plugin cors names a route and a service"},
         {HEAD "plugins:\n- name: cors\n  config: [a]\n", "k.yml:4: plugin cors must be a map"},
         {HEAD "plugins:\n- name: cors\n  config:\n    origin: '*'\n",
-         "k.yml:5: plugin cors has no option \"origin\"; known are origins, methods"},
+         "k.yml:5: plugin cors has no option \"origin\"; its options are origins, methods"},
         {HEAD "plugins:\n- name: cors\n  config:\n    credentials: true\n",
          "k.yml:3: plugin cors: credentials for the origin *"},
         {HEAD "plugins:\n- name: cors\n  config:\n    origins: ['http://(a']\n",
          "k.yml:3: plugin cors: the origin http://(a"},
         {HEAD "plugins:\n- name: rate-limiting\n",
-         "k.yml:3: plugin rate-limiting: one of second, minute, hour and day"},
+         "k.yml:3: plugin rate-limiting: set at least one of second, minute, hour and day"},
         {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 0}\n",
          "k.yml:4: minute of plugin rate-limiting must be a whole number"},
         {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, limit_by: header}\n",
@@ -182,7 +187,7 @@ TEST(refuses_with_line_and_what_is_known)
         {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, policy: redis}\n",
          "k.yml:4: policy of plugin rate-limiting must be one of local"},
         {HEAD "plugins:\n- name: rate-limiting\n  config: {minute: 5, minut: 6}\n",
-         "k.yml:4: plugin rate-limiting has no option \"minut\"; known are second"},
+         "k.yml:4: plugin rate-limiting has no option \"minut\"; its options are second"},
         {HEAD "plugins:\n- name: grpc-gateway\n", "k.yml:3: plugin grpc-gateway needs proto"},
         {HEAD "plugins:\n- name: file-log\n", "k.yml:3: plugin file-log needs path"},
         {HEAD "plugins:\n- name: correlation-id\n  config: {header_name: 'a b'}\n",
@@ -190,7 +195,7 @@ TEST(refuses_with_line_and_what_is_known)
         {HEAD "plugins:\n- name: auth-cookie-clearer\n  config: {x: 1}\n",
          "k.yml:4: plugin auth-cookie-clearer has no option \"x\""},
         {SERVICE "  plugins:\n  - name: cors\n    service: s\n",
-         "k.yml:6: plugin cors stands at its place already"},
+         "k.yml:6: plugin cors is inside a service or route"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -250,7 +255,7 @@ TEST(paths_match)
     CHECK(!matches("~/p/\\d+$", "/p/x"));
 }
 
-/* ---- which route is taken ---- */
+/* ---- which route is chosen ---- */
 
 static struct route_table table;
 
@@ -302,7 +307,7 @@ TEST(routes_are_tried_in_kongs_order)
     CHECK_STR(route_of("PUT", "h", "/e"), "none");
 }
 
-TEST(plugins_of_the_nearer_place_win_and_run_in_order)
+TEST(the_most_specific_plugins_win_and_run_in_order)
 {
     load(HEAD
          "plugins:\n- name: rate-limiting\n  config: {minute: 1}\n- name: correlation-id\n"

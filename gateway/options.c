@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the members of a YAML map by a table of options. */
 #include "gateway/options.h"
 
-/* Reading one option. */
+/* One option that is being read. */
 struct reading_option {
     const struct option_source *source;
     const char *what;
@@ -15,10 +16,10 @@ static struct status refuse(const struct reading_option *reading, int line, cons
                       reading->option->name, reading->what, expected);
 }
 
-/* "known: a, b, c" */
+/* "its options are a, b, c" */
 static const char *known_names(struct arena *arena, const struct option *table)
 {
-    const char *names = "known are";
+    const char *names = "its options are";
 
     for (const struct option *option = table; option->name; option++)
         names = arena_printf(arena, "%s%s %s", names, option == table ? "" : ",", option->name);
@@ -130,7 +131,7 @@ static void set_fallback(const struct reading_option *reading)
     if (!option->fallback) return;
     if (option->kind != OPTION_TEXTS) {
         struct status st = read_scalar(reading, rest, 0);
-        invariant(!failed(st)); /* the table is wrong */
+        invariant(!failed(st)); /* a mistake in the table */
         return;
     }
     items = arena_array(reading->source->arena, struct text, rest.length + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of a YAML map, declared in a table and read into a struct: what is not declared is
- * refused with its line and with what is known.
+/* Members of a YAML map, declared in a table and read into a struct: an undeclared member is
+ * refused with its line and a list of the known ones.
  *
  *     static const struct option options[] = {
  *         {"minute", OPTION_INTEGER, offsetof(struct limits, minute), .min = 1, .max = INT_MAX},
@@ -18,9 +18,9 @@ enum option_kind {
     OPTION_TEXT,    /* const char *; NULL when it is not given */
     OPTION_INTEGER, /* int64_t; -1 when it is not given and has no fallback */
     OPTION_BOOLEAN, /* bool */
-    OPTION_TEXTS,   /* struct texts; one text stands for a list of one */
+    OPTION_TEXTS,   /* struct texts; a single text counts as a list of one */
     OPTION_TREE,    /* const struct yaml_value *, for the caller to read */
-    OPTION_IGNORED, /* is known, and says nothing to us */
+    OPTION_IGNORED, /* accepted and ignored */
 };
 
 struct text {
@@ -38,19 +38,19 @@ struct option {
     enum option_kind kind;
     size_t offset;              /* in the struct that is filled */
     const char *fallback;       /* of TEXT, INTEGER, BOOLEAN; for TEXTS with commas; NULL: none */
-    const char *const *choices; /* the texts that are allowed, ended by NULL; NULL: any */
+    const char *const *choices; /* the allowed texts, ended by NULL; NULL: any */
     int64_t min, max;           /* of INTEGER */
     bool required;
 };
 
-/* Where it is read from, for messages. */
+/* Where options are read from, for messages. */
 struct option_source {
     struct arena *arena;
     const char *file;
 };
 
-/* Fills `into`, which is all zeros, from the map's members; `map` may be NULL or null: nothing is
- * given. `what` names the thing in messages. INVALID_ARGUMENT with file and line. */
+/* Fills `into`, which is all zeros, from the map's members; `map` may be NULL or null if there are
+ * none. `what` names the map in messages. INVALID_ARGUMENT with file and line. */
 struct status options_read(const struct option_source *source, const struct yaml_value *map,
                            const char *what, const struct option *table, void *into);
 

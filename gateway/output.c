@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Grows the output: each larger block is a new allocation in the arena. */
 #include "gateway/output.h"
 
 #include "base/status.h"

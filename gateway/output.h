@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that grow in an arena: what the transcoder writes to. Nothing is freed by itself; a block
- * that became too small stays in the arena until that is reset, so start with a good guess. Private
- * to gateway/. */
+/* A growing byte buffer in an arena, which the transcoder writes to. A block that has become too
+ * small stays in the arena until that is reset, so start with a good guess. Private to gateway/. */
 #ifndef GATEWAY_OUTPUT_H
 #define GATEWAY_OUTPUT_H
 
@@ -27,7 +26,8 @@ static inline void output_init(struct output *out, struct arena *arena, size_t c
 
 void output_grow(struct output *out, size_t size);
 
-/* Room for `size` more bytes, behind what is there; the caller adds to `length` what it wrote. */
+/* Room for `size` more bytes at the end; the caller adds the number of bytes that it wrote to
+ * `length`. */
 static inline char *output_reserve(struct output *out, size_t size)
 {
     if (out->capacity - out->length < size) output_grow(out, size);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses path templates by recursive descent. */
 #include "gateway/path_template.h"
 
 struct parser {
@@ -20,8 +21,8 @@ static bool take(struct parser *parser, char byte)
     return true;
 }
 
-/* What a segment may be made of as it stands: RFC 3986's pchar without the colon, which begins the
- * verb, and without the star. */
+/* Characters that a segment may contain unencoded: RFC 3986's pchar without the colon, which begins
+ * the verb, and without the star. */
 static bool is_literal(char byte)
 {
     bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -45,7 +46,7 @@ static bool add_segment(struct parser *parser, struct template_segment segment)
 
     if (count == TEMPLATE_SEGMENTS_MAX) return fail(parser, "it has too many segments");
     if (count > 0 && template->segments[count - 1].kind == SEGMENT_REST)
-        return fail(parser, "nothing but a verb may follow **");
+        return fail(parser, "only a verb may follow **");
     template->segments[template->segment_count++] = segment;
     return true;
 }
@@ -60,7 +61,7 @@ static bool parse_plain(struct parser *parser)
     }
     struct str literal = take_literal(parser);
     if (literal.length == 0)
-        return fail(parser, "a segment is empty or has a character that cannot stand there");
+        return fail(parser, "a segment is empty or has a character that is not allowed there");
     return add_segment(parser,
                        (struct template_segment){.kind = SEGMENT_LITERAL, .literal = literal});
 }
@@ -86,7 +87,7 @@ static bool take_field_path(struct parser *parser, struct str *ret_path)
     return true;
 }
 
-/* Behind the "{". */
+/* Parses a variable; the "{" has been read. */
 static bool parse_variable(struct parser *parser)
 {
     struct path_template *template = parser->template;
@@ -97,7 +98,7 @@ static bool parse_variable(struct parser *parser)
     if (!take_field_path(parser, &variable.name)) return false;
     for (int i = 0; i < template->variable_count; i++)
         if (str_equal(template->variables[i].name, variable.name))
-            return fail(parser, "a variable is there twice");
+            return fail(parser, "a variable occurs twice");
     if (take(parser, '=')) {
         do {
             if (!parse_plain(parser)) return false;
@@ -141,7 +142,7 @@ bool path_template_parse(struct str text, struct path_template *ret_template,
             fine = fail(&parser, "the verb behind the colon is empty");
     }
     if (fine && parser.next != parser.end)
-        fine = fail(&parser, "it has a character that cannot stand there");
+        fine = fail(&parser, "it has a character that is not allowed there");
     *ret_error = parser.error;
     return fine;
 }

@@ -4,8 +4,8 @@
  *     Template = "/" Segments [ ":" LITERAL ]        Segment  = "*" | "**" | LITERAL | Variable
  *     Segments = Segment { "/" Segment }             Variable = "{" FieldPath [ "=" Segments ] "}"
  *
- * `*` stands for one segment, `**` for any number of them, none too, and only at the end. `{a}` is
- * `{a=*}`. Pure. */
+ * `*` matches one segment, `**` any number of segments including none, and only at the end. `{a}`
+ * is short for `{a=*}`. Pure. */
 #ifndef GATEWAY_PATH_TEMPLATE_H
 #define GATEWAY_PATH_TEMPLATE_H
 
@@ -25,8 +25,8 @@ struct template_segment {
 
 struct template_variable {
     struct str name; /* the path of a field: "product.id" */
-    int first, end;  /* its segments: from, and one past the last */
-    bool several;    /* its pattern can take several segments: then %2F stays encoded in it */
+    int first, end;  /* its segments: the first, and one past the last */
+    bool several;    /* its pattern can match several segments, so %2F stays encoded in it */
 };
 
 struct path_template {
@@ -38,7 +38,7 @@ struct path_template {
     struct str verb; /* without its colon; empty if none */
 };
 
-/* False with a static message for what is no template. The text is borrowed for the template's
+/* False with a static message for an invalid template. The text is borrowed for the template's
  * life. */
 bool path_template_parse(struct str text, struct path_template *ret_template,
                          const char **ret_error);

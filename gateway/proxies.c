@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Trusted proxies: parses their list, and finds the client of a request from X-Forwarded-For and
+ * X-Forwarded-Proto. */
 #include "gateway/proxies.h"
 
 #include "base/ip.h"
@@ -59,7 +61,7 @@ struct list_from_end {
     const struct http_headers *headers;
     const char *name;
     size_t line;     /* lines before this one are still to be read */
-    struct str left; /* what is left of the line that is being read */
+    struct str left; /* the rest of the line that is being read */
 };
 
 static bool list_previous(struct list_from_end *list, struct str *ret_element)
@@ -78,8 +80,8 @@ static bool list_previous(struct list_from_end *list, struct str *ret_element)
     }
 }
 
-/* The scheme that was told to the proxy that the client itself spoke to: each of `hops` proxies has
- * added one, or the nearest has set the only one. */
+/* The scheme between the client and its first proxy: each of `hops` proxies has added one, or the
+ * nearest has set the only one. */
 static bool is_https(const struct http_headers *headers, int hops)
 {
     struct list_from_end list = {headers, "x-forwarded-proto", headers->count, {0}};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of counts: buckets of slots by a keyed hash, each guarded by a spin flag. */
 #include "gateway/rate_table.h"
 
 #include <sched.h>
@@ -13,11 +14,11 @@ enum { BUCKET_SLOTS = 8, SPINS_MAX = 1000 };
 
 struct slot {
     uint64_t key;  /* the hash of key and window's length; 0: never used */
-    int64_t end_s; /* of the window */
+    int64_t end_s; /* when the window ends */
     int64_t count;
 };
 
-/* All zeros is a valid one, so that a table takes memory only as it fills. */
+/* All zeros is an empty bucket, so that a table uses memory only as it fills. */
 struct bucket {
     atomic_bool busy;
     struct slot slots[BUCKET_SLOTS];
@@ -55,7 +56,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Two numbers that nobody outside can foresee: where the key lies, and what it is known by there.
+/* Hashes the key with the secret seed, so that clients cannot predict its bucket or slot.
  */
 static uint64_t hash_key(const struct rate_table *table, struct str key, int64_t window_s,
                          size_t *ret_bucket)
@@ -79,7 +80,7 @@ static void enter(struct bucket *bucket)
 {
     for (int spins = 0; atomic_exchange_explicit(&bucket->busy, true, memory_order_acquire);
          spins++)
-        if (spins > SPINS_MAX) sched_yield(); /* its holder was taken off the processor */
+        if (spins > SPINS_MAX) sched_yield(); /* its holder was preempted */
 }
 
 static void leave(struct bucket *bucket)
@@ -87,23 +88,24 @@ static void leave(struct bucket *bucket)
     atomic_store_explicit(&bucket->busy, false, memory_order_release);
 }
 
-/* The slot of the key; or else the one that is best given up, made the key's. */
+/* The slot of the key; if it has none, the best one to replace is given to the key. */
 static struct slot *find_slot(struct bucket *bucket, uint64_t key, int64_t end_s, int64_t now_s)
 {
     struct slot *victim = &bucket->slots[0];
 
     for (int i = 0; i < BUCKET_SLOTS; i++) {
         struct slot *slot = &bucket->slots[i];
-        /* Another thread's clock may be in the next window already. */
+        /* Another thread's clock may have reached the next window already. */
         if (slot->key == key && slot->end_s >= end_s) return slot;
         if (slot->end_s < victim->end_s) victim = slot;
-        /* The same key's last window is the first to go. */
+        /* An earlier window of the same key is the first to be replaced. */
         if (slot->key == key && slot->end_s <= now_s) {
             victim = slot;
             break;
         }
     }
-    /* Nothing behind a break can be the key's slot of this window: it would have been reused then.
+    /* Stopping early misses no slot of the key for this window: making that one would have reused
+     * the old slot.
      */
     *victim = (struct slot){.key = key, .end_s = end_s};
     return victim;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts per key in fixed windows of time, exact over all threads, in bounded memory.
+/* Counts per key in fixed time windows, exact over all threads, in bounded memory.
  *
- * The table has buckets of eight slots. A key lies in the one bucket that its hash (keyed by a
- * random seed) names. Each bucket is guarded by a flag that is held for a walk over its slots and
- * never over anything that waits: a compare and swap on the count alone would be exact only as long
- * as no slot changes hands. Slots whose window has ended are free. When all eight are in use, the
- * one whose window ends first makes room: a flood of keys can make others be counted anew, but not
- * make the table grow. */
+ * The table has buckets of eight slots. The hash of a key (keyed by a random seed) selects its
+ * bucket. Each bucket is guarded by a spin flag that is held while its slots are searched and never
+ * during a wait: a compare-and-swap on the count alone would be wrong when a slot passes to another
+ * key. Slots whose window has ended are free. When all eight are in use, the one whose window ends
+ * first is replaced: a flood of keys can reset other counts, but cannot make the table grow. */
 #ifndef GATEWAY_RATE_TABLE_H
 #define GATEWAY_RATE_TABLE_H
 
@@ -17,7 +16,7 @@
 
 struct rate_table;
 
-/* `slots`: how many keys at once; rounded up to a power of two. Owned. */
+/* `slots`: the number of keys at a time; rounded up to a power of two. Owned. */
 struct rate_table *rate_table_new(size_t slots);
 void rate_table_free(struct rate_table *table);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the table of counts. */
 #include "gateway/rate_table.h"
 
 #include <pthread.h>
@@ -21,10 +22,10 @@ TEST(takes_up_to_the_limit_and_again_in_the_next_window)
     CHECK_INT(left, ==, 0);
     CHECK(rate_table_take(table, STR("b"), 60, 3, NOW, &left));
     CHECK(rate_table_take(table, STR("a"), 3600, 3, NOW,
-                          &left)); /* another window's length counts for itself */
+                          &left)); /* another window length has its own count */
     CHECK(rate_table_take(table, STR("a"), 60, 3, NOW + 60, &left));
     CHECK_INT(left, ==, 2);
-    /* A thread whose clock is a moment behind does not begin the old window anew. */
+    /* A thread whose clock is slightly behind must not restart the old window. */
     CHECK(rate_table_take(table, STR("a"), 60, 3, NOW, &left));
     CHECK_INT(left, ==, 1);
     rate_table_free(table);
@@ -43,7 +44,7 @@ TEST(a_flood_of_keys_ends_in_bounded_memory)
     rate_table_free(table);
 }
 
-TEST(many_keys_do_not_meet)
+TEST(many_keys_do_not_collide)
 {
     struct rate_table *table = rate_table_new(64 * 1024);
     char key[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access token of a request, and what else plugins do with requests. */
+/* Verifies the access token of a request; headers and metadata for plugins. */
 #include "base/clock.h"
 #include "gateway/gateway_parts.h"
 
@@ -12,15 +12,15 @@ static struct str find_token(const struct gateway_request *request)
     return http_cookie(&request->http->headers, "access-token");
 }
 
-/* Clocks of several machines differ by so much. A token from later than that was issued before the
- * clock was set back: it would be good again, or longer than it was meant to be. */
+/* The clocks of several machines may differ by this much. A token from further in the future was
+ * issued before the clock was set back: it would be valid again, or for longer than intended. */
 enum { CLOCKS_DIFFER_S = 60 };
 
 static struct status check_issued(const struct jwt_claims *claims, int64_t now_s)
 {
     if (claims->issued_s <= now_s + CLOCKS_DIFFER_S) return status_ok();
     return status_make(STATUS_UNAUTHENTICATED, ARGOSY__REASON__TOKEN_EXPIRED,
-                       "the token is of a time that has not come; refresh it");
+                       "the token was issued in the future; refresh it");
 }
 
 struct status request_check_session(const struct gateway_request *request)
@@ -93,8 +93,8 @@ struct str request_header_list(const struct call *call, const struct gateway_req
     return list;
 }
 
-/* Headers are chosen by us and their values by services, so that one which cannot be sent is better
- * left out than made the request's failure. */
+/* Our code chooses the names and services the values, so a header that cannot be sent is dropped
+ * rather than failing the request. */
 void request_header_add(const struct call *call, struct gateway_request *request, struct str name,
                         struct str value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP request on its way through the gateway: what the plugins see and change. Private to
+/* One HTTP request on its way through the gateway, which the plugins read and change. Private to
  * gateway/. */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H
@@ -24,18 +24,19 @@ struct gateway_request {
     int64_t started_us; /* monotonic */
     size_t body_max;    /* bytes */
     bool preflight;     /* of CORS */
-    bool plain_errors;  /* errors are text: whoever asks here speaks gRPC, and no JSON of ours */
+    bool plain_errors;  /* errors are plain text: clients of this path use gRPC and do not know our
+                         * JSON */
 
-    /* Who asks. */
+    /* The user. */
     enum token_state token;
-    struct status token_status; /* of BAD: why */
+    struct status token_status; /* of BAD: the reason */
     struct jwt_claims claims;   /* of GOOD */
 
-    /* What the service is told. */
+    /* What is passed to the service. */
     struct user user;
     struct http_headers metadata;
 
-    /* The answer; `reply` is what the service said besides its message. */
+    /* The response; `reply` is the service's metadata. */
     struct http_headers reply;
     struct http_headers headers;
     struct status outcome;
@@ -43,29 +44,29 @@ struct gateway_request {
     struct str body;
     struct str content_type; /* of the body; empty: JSON */
     bool answered;           /* by a plugin */
-    bool streams;            /* lasts for as long as somebody listens */
+    bool streams;            /* lasts for as long as the client listens */
     size_t received, sent;   /* bytes of the bodies */
-    int64_t upstream_us;     /* in the service and on the way there; -1: it was not called */
-    struct traffic *traffic; /* what it is counted as */
+    int64_t upstream_us;     /* time in the service and on the way there; -1: it was not called */
+    struct traffic *traffic; /* the series that count it */
 };
 
-/* Sets a header of the answer; what HTTP does not allow, or what is too much, is left out. */
+/* Sets a header of the response; one that HTTP does not allow, or for which there is no room, is
+ * dropped. */
 void request_header_set(const struct call *call, struct gateway_request *request, struct str name,
                         struct str value);
 void request_header_add(const struct call *call, struct gateway_request *request, struct str name,
                         struct str value);
 
-/* A header of the request; empty if it is not there. */
+/* A header of the request; empty if it is missing. */
 struct str request_header(const struct gateway_request *request, const char *name);
 
 /* All lines of a header whose value is a list, with commas between them (RFC 9110, section 5.3);
- * data NULL if it is not there. */
+ * data NULL if it is missing. */
 struct str request_header_list(const struct call *call, const struct gateway_request *request,
                                const char *name);
 
-/* Did it come by plain HTTP, also to the proxies before us, on a listener that is bound to
- * loopback? There curl and browsers would
- * not send a Secure cookie back. */
+/* Did it come over plain HTTP, also to the proxies in front of us, on a listener that is bound to
+ * loopback? There curl and browsers would not send a Secure cookie back. */
 bool request_is_plain_loopback(const struct gateway_request *request);
 
 /* Adds metadata for the service. */
@@ -73,11 +74,12 @@ void request_metadata_add(const struct call *call, struct gateway_request *reque
                           struct str value);
 
 /* Verifies the access token (of `Authorization: Bearer`, or the cookie `access-token`) with the
- * keys of the route's auth-token-validator, once a request. Without that plugin the token counts as
- * absent. */
+ * keys of the route's auth-token-validator, once per request. Without that plugin the token counts
+ * as absent. */
 enum token_state request_token(const struct call *call, struct gateway_request *request);
 
-/* UNAUTHENTICATED if the session of a token that was good has ended since: for what lasts. */
+/* UNAUTHENTICATED if the session of a valid token has ended since it was verified; for long-lived
+ * requests. */
 struct status request_check_session(const struct gateway_request *request);
 
 #endif

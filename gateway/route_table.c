@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The route table: sorts Kong's routes by precedence, matches requests, and finds the HTTP rules
+ * that each route serves. */
 #include "gateway/route_table.h"
 
 #include <stdlib.h>
@@ -6,7 +8,7 @@
 #include "gateway/token_keys.h"
 #include "gateway/traffic.h"
 
-/* A route by one of its paths (NULL: it has none). */
+/* A route with one of its paths (NULL: it has none). */
 struct route_entry {
     const struct gateway_route *route;
     const struct kong_path *path;
@@ -21,7 +23,7 @@ static void add_plugins(struct gateway_route *route, struct kong_plugin *list)
         size_t at = 0;
         while (at < route->chain_count && route->chain[at]->plugin != plugin->plugin) at++;
         if (!plugin->enabled || at < route->chain_count)
-            continue; /* the nearer one is there already */
+            continue; /* a more specific one is in the list already */
         for (at = route->chain_count; at > 0; at--) {
             if (plugin_place(route->chain[at - 1]->plugin) < plugin_place(plugin->plugin)) break;
             route->chain[at] = route->chain[at - 1];
@@ -118,7 +120,7 @@ void route_table_init(struct arena *arena, const struct kong *kong, struct route
 
 /* ---- matching ---- */
 
-/* "*.example.com" and "example.*" stand for any part. */
+/* In "*.example.com" and "example.*" the star matches any text. */
 static bool host_fits(const char *pattern, struct str host)
 {
     struct str text = str_of(pattern);
@@ -160,7 +162,7 @@ static bool takes_method(const struct kong_route *route, const struct route_ques
     return question->preflight_for.length > 0 && has_method(route, question->preflight_for);
 }
 
-/* Does it fit in all but the method? */
+/* Does everything but the method match? */
 static bool takes_place(const struct route_entry *entry, const struct route_question *question)
 {
     const struct kong_route *route = entry->route->kong;
@@ -200,7 +202,7 @@ void route_table_allow(const struct route_table *table, const struct route_quest
 
 /* ---- which rules are served where ---- */
 
-/* The template with something in the place of its variables: a path that it takes. */
+/* A path that the template matches: the template with sample values for its variables. */
 static struct str sample_path(struct arena *arena, const struct path_template *template)
 {
     const char *path = "";

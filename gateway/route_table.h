@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kong's routes, ready to be matched: each with the plugins that it goes through, in the order they
- * run.
+/* Kong's routes, ready to be matched: each with its plugins, in the order in which they run.
  *
- * Which route takes a request is decided as Kong does it: routes that state more of hosts, methods
- * and paths come first, then those with a regular expression by regex_priority, then longer paths,
- * then the order of the file. A route for GET takes HEAD too, and a preflight of CORS is taken by
- * the route of the method that it asks about.
+ * The route of a request is chosen as in Kong: routes that specify more of hosts, methods and paths
+ * come first, then those with a regular expression by regex_priority, then longer paths, then the
+ * order in the file. A route for GET also accepts HEAD, and a CORS preflight goes to the route of
+ * the method that it asks about.
  *
- * gRPC requests go to a route whose protocols have grpc; else, if a route's grpc-gateway knows the
- * method and its HTTP rule leads to that route, they go through its plugins as the JSON request
+ * gRPC requests go to a route whose protocols have grpc; else, if a route's grpc-gateway has the
+ * method and its HTTP rule belongs to that route, they pass through its plugins as the JSON request
  * would. */
 #ifndef GATEWAY_ROUTE_TABLE_H
 #define GATEWAY_ROUTE_TABLE_H
@@ -22,13 +21,13 @@ struct kong_traffic;
 struct rpc_channel;
 
 struct gateway_route {
-    const struct kong_route *kong; /* NULL: of requests that no route takes */
+    const struct kong_route *kong; /* NULL: for requests that match no route */
     struct kong_plugin **chain;    /* in the order they run */
     size_t chain_count;
-    const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it takes gRPC only */
+    const struct transcoding *transcoding; /* of its grpc-gateway; NULL: it serves gRPC only */
     bool events;                           /* likewise: streams are Server-Sent Events */
     const struct jwt_keys *token_keys;     /* of its auth-token-validator; NULL: none */
-    struct kong_traffic *traffic;          /* what its requests are counted as; NULL: nothing */
+    struct kong_traffic *traffic;          /* the series that count its requests; NULL: none */
     struct rpc_channel *channel;
     int64_t timeout_ms; /* 0: the gateway's */
 };
@@ -45,7 +44,7 @@ struct route_entry;
 struct route_table {
     struct gateway_route *routes; /* in the order of the file */
     size_t count;
-    struct route_entry *entries; /* in the order they are tried */
+    struct route_entry *entries; /* in the order in which they are tried */
     size_t entry_count;
     struct gateway_route unmatched;
     struct name_table methods; /* struct grpc_method by path */
@@ -56,12 +55,13 @@ struct route_table {
 /* Makes the routes and their chains; starts nothing. */
 void route_table_init(struct arena *arena, const struct kong *kong, struct route_table *table);
 
-/* Once the plugins have been started: what the routes take from them, and the gRPC methods. */
+/* Call it once the plugins have been started: fills in the members that come from them, and the
+ * gRPC methods. */
 void route_table_finish(struct arena *arena, struct route_table *table);
 
 struct route_question {
     struct str host, path, method;
-    struct str preflight_for; /* the method that a preflight asks about; empty: it is none */
+    struct str preflight_for; /* the method that a preflight asks about; empty: not a preflight */
     bool grpc;
 };
 
@@ -70,11 +70,11 @@ const struct gateway_route *route_table_find(const struct route_table *table,
                                              const struct route_question *question,
                                              bool *ret_other_method);
 
-/* The methods of the routes that take the path otherwise: "GET, HEAD". */
+/* The methods of the routes that match the path: "GET, HEAD". */
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE]);
 
-/* Does a request for the rule go by this route? */
+/* Would a request for the rule be routed here? */
 bool route_serves(struct arena *arena, const struct route_table *table,
                   const struct gateway_route *route, const struct binding *binding);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The router: a tree of path segments, searched depth first with the most specific child first. */
 #include "gateway/router.h"
 
 #include <stdio.h>
 
 #include "base/encode.h"
 
-/* What a whole path leads to, for one method and verb. */
+/* The target of a complete path, for one method and verb. */
 struct leaf {
     const char *method;
     const struct path_template *template;
@@ -14,12 +15,12 @@ struct leaf {
 };
 
 struct node {
-    struct str literal; /* as a child of another by literal */
+    struct str literal; /* if it is a literal child of another node */
     struct node *sibling;
     struct node *literals; /* children */
     struct node *any;      /* the child behind `*` */
     struct leaf *leaves;   /* of paths that end here */
-    struct leaf *rests;    /* of paths that go on here with `**` */
+    struct leaf *rests;    /* of paths that continue here with `**` */
 };
 
 struct router {
@@ -97,7 +98,8 @@ struct search {
     char *allow;     /* collects methods instead of looking for one; NULL: look */
 };
 
-/* Cuts the path (which starts with /) into segments; false if there are too many. "/" has none. */
+/* Splits the path (which starts with /) into segments; false if there are too many. "/" has
+ * none. */
 static bool split_path(struct str path, struct search *search)
 {
     const char *next = path.data + 1, *end = path.data + path.length;
@@ -130,7 +132,7 @@ void router_allow_add(char allow[ROUTER_ALLOW_SIZE], const char *method)
     if (strcmp(method, "GET") == 0) add_name(allow, "HEAD");
 }
 
-/* Looks for the method among the leaves; notes the others. */
+/* Looks for the method among the leaves; records the others. */
 static bool try_leaves(struct search *search, const struct leaf *leaf)
 {
     const struct leaf *get = NULL;
@@ -153,7 +155,7 @@ static bool try_leaves(struct search *search, const struct leaf *leaf)
     return true;
 }
 
-/* Each node of the tree is visited once at most, so the time is bounded by the templates, not by
+/* Each node of the tree is visited at most once, so the time is bounded by the templates, not by
  * the path. */
 static bool walk(struct search *search, const struct node *node, int at)
 {
@@ -166,7 +168,7 @@ static bool walk(struct search *search, const struct node *node, int at)
     return node->rests && try_leaves(search, node->rests);
 }
 
-/* First with the last segment's ":verb" taken as such, then with the segment as a whole. */
+/* First with a ":verb" split off the last segment, then with the segment as a whole. */
 static bool search_tree(const struct router *router, struct search *search)
 {
     struct str *last = search->count > 0 ? &search->segments[search->count - 1] : NULL;
@@ -185,7 +187,7 @@ static bool search_tree(const struct router *router, struct search *search)
     return walk(search, &router->root, 0);
 }
 
-/* A variable whose `**` stands for no segment catches the empty end of the path. */
+/* A variable whose `**` matches no segment captures the empty end of the path. */
 static void capture(const struct search *search, struct str path, struct router_match *match)
 {
     const struct path_template *template = search->found->template;
@@ -239,7 +241,7 @@ bool router_decode(struct arena *arena, struct str capture_text, bool several, s
     }
     if (!several) return percent_decode(arena, capture_text, false, ret_text);
 
-    /* What stands between two %2F is decoded by itself; decoding never makes text longer. */
+    /* The parts between two %2F are decoded separately; decoding never makes text longer. */
     text = next = arena_alloc(arena, capture_text.length);
     for (size_t i = 0; i <= rest.length;) {
         bool slash = i + 2 < rest.length && rest.data[i] == '%' && rest.data[i + 1] == '2' &&

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the router. */
 #include "gateway/router.h"
 
 #include "base/test.h"
@@ -25,7 +26,7 @@ static void add(const char *method, const char *pattern)
     CHECK(router_add(router, method, template, pattern, &other));
 }
 
-/* The pattern that the path leads to, with what it captured: "/a/{b} b=x". */
+/* The template that the path matches, with its captures: "/a/{b} b=x". */
 static const char *find(const char *method, const char *path)
 {
     struct router_match match;
@@ -43,7 +44,7 @@ static const char *find(const char *method, const char *path)
     return text;
 }
 
-TEST(templates_that_are_none)
+TEST(invalid_templates_are_refused)
 {
     static const char *const bad[] = {
         "",      "a",      "//",     "/a/",     "/a//b",    "/{a",      "/{}",   "/{a}}",
@@ -144,7 +145,7 @@ TEST(patterns_within_variables_and_verbs)
     CHECK_STR(find("GET", "/sessions/a:end"), "/sessions/{id} id=a:end");
 }
 
-TEST(two_ways_to_one_path_are_refused)
+TEST(two_targets_for_one_path_are_refused)
 {
     struct path_template first, second;
     const char *error;
@@ -176,7 +177,7 @@ TEST(allowed_methods)
     CHECK_STR(allow, "");
 }
 
-TEST(long_paths_lead_nowhere)
+TEST(long_paths_have_no_target)
 {
     static char path[4096];
 

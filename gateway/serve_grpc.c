@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC requests at the gateway's port: the same plugins, then message by message to the service and
- * back, without a look into them. A unary method is one call; of a stream one fiber sends and
- * another receives. */
+/* gRPC requests at the gateway's port: they pass through the same plugins, then their messages are
+ * copied to the service and back without decoding them. A unary method is one call; for a stream
+ * one fiber sends and another receives. */
 #include "fiber/fiber.h"
 #include "gateway/gateway_parts.h"
 #include "rpc/rpc_body.h"
@@ -10,13 +10,13 @@
 
 struct grpc_pass {
     struct gateway_request *request;
-    struct arena *arena; /* of the whole request, which both fibers may use */
+    struct arena *arena; /* of the whole request; both fibers may use it */
     struct rpc_body body;
     struct rpc_stream *stream;
     struct http_headers trailers; /* of the service */
     struct status upload;         /* why the client's messages could not be read */
     bool begun;
-    bool ended; /* by the service */
+    bool ended; /* the service has ended the call */
 };
 
 static struct status prepare(struct call *call, struct grpc_pass *pass)
@@ -28,7 +28,7 @@ static struct status prepare(struct call *call, struct grpc_pass *pass)
     if (timeout.data) {
         if (!rpc_timeout_parse(timeout, &timeout_us))
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
-                               "grpc-timeout is up to 8 digits and one of H M S m u n");
+                               "grpc-timeout must be up to 8 digits and one of H M S m u n");
         call_limit(call, timeout_us / 1000 + 1);
     }
     pass->body.exchange = pass->request->exchange;
@@ -39,7 +39,7 @@ static struct status prepare(struct call *call, struct grpc_pass *pass)
                               &pass->body.deframer.gzip);
 }
 
-/* Metadata that are not gRPC's own. */
+/* Copies the metadata that are not gRPC's own. */
 static void copy_metadata(const struct call *call, struct http_headers *to,
                           const struct http_headers *from)
 {
@@ -72,7 +72,7 @@ static const struct http_headers *trailers_of(const struct call *call, struct st
     return trailers;
 }
 
-/* Metadata go as they are; plugins that make headers of them find none left. */
+/* Metadata are passed on unchanged; plugins that turn metadata into headers find none. */
 static void set_head(const struct call *call, struct gateway_request *request)
 {
     request->http_status = 200;
@@ -90,8 +90,8 @@ static void begin(const struct call *call, struct grpc_pass *pass)
     http_begin(call, pass->request->exchange, 200, &pass->request->headers);
 }
 
-/* Ends the answer. A failure without a head of its own stays unanswered here: its metadata become
- * headers, for the gateway then answers with trailers only. */
+/* Ends the response. A failure before the head was sent is not answered here: its metadata become
+ * headers, and the gateway then sends a trailers-only response. */
 static void finish(const struct call *call, struct grpc_pass *pass, struct status st)
 {
     struct gateway_request *request = pass->request;
@@ -135,8 +135,8 @@ static struct status pass_unary(struct call *call, struct grpc_pass *pass,
 
 /* ---- streams ---- */
 
-/* On a fiber of its own: the client's messages, to the end. When the service takes no more, its
- * status says why. */
+/* On its own fiber: forwards the client's messages until their end. When the service accepts no
+ * more, its status says why. */
 static void send_upstream(struct call *call, void *data)
 {
     struct grpc_pass *pass = data;
@@ -178,7 +178,7 @@ static struct status send_downstream(struct call *call, struct grpc_pass *pass)
     for (;;) {
         st = rpc_receive_raw(call, pass->stream, &message);
         if (failed(st) || !message.data) break;
-        st = request_check_session(request); /* it may have ended since the stream began */
+        st = request_check_session(request); /* the session may have ended since the stream began */
         if (failed(st)) break;
         begin(call, pass);
         arena_reset(&arena);
@@ -202,7 +202,7 @@ static struct status pass_stream(struct call *call, struct grpc_pass *pass, cons
     if (failed(st)) return st;
     st = fiber_group_start(call, &group, send_upstream, pass);
     if (!failed(st)) st = send_downstream(call, pass);
-    /* The service may end before the client has: what is still sent then goes nowhere. */
+    /* The service may end before the client does; messages that still come are then dropped. */
     pass->ended = true;
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);

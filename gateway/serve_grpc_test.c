@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC requests that the gateway passes through, and what of a service's errors reaches JSON. */
+/* Tests of gRPC requests that the gateway passes through, and of a service's error details in
+ * JSON. */
 #include "gateway/gateway_testing.h"
 
 #include "base/encode.h"
@@ -125,7 +126,7 @@ TEST(grpc_goes_through_the_plugins_of_its_rule)
              NULL, under_plugins);
 }
 
-/* ---- what the gateway does not know itself ---- */
+/* ---- methods and details unknown to the gateway ---- */
 
 static void foreign_details(struct call *call, struct edge *edge)
 {
@@ -226,7 +227,7 @@ static void large_messages(struct call *call, struct edge *edge)
     free((void *)(uintptr_t)frame.data);
 }
 
-/* A method that is not known here is passed through as a stream. */
+/* An unknown method is passed through as a stream. */
 static void large_stream(struct call *call, struct edge *edge)
 {
     struct str frame = large_frame();
@@ -252,7 +253,7 @@ TEST(large_messages_pass_where_the_limit_lets_them)
              settings, large_stream);
 }
 
-/* ---- what the gateway answers itself ---- */
+/* ---- services of the gateway itself ---- */
 
 static struct reply own(struct call *call, struct edge *edge, const char *path, struct str frame)
 {

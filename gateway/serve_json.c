@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A JSON request as a call: path, query and body become the request message's bytes, the answer's
- * bytes become JSON. What streams is sent as it comes, a line of JSON for each message, or as
- * Server-Sent Events to who asks for these. Bodies that are no JSON (google.api.HttpBody) go
- * through as they are. */
+/* Serves a JSON request as a call: path, query and body become the bytes of the request message,
+ * and the bytes of the response become JSON. A stream is sent as it comes, with a line of JSON for
+ * each message, or as Server-Sent Events to clients that ask for these. Bodies that are not JSON
+ * (google.api.HttpBody) pass through unchanged. */
 #include "base/clock.h"
 #include "fiber/fiber.h"
 #include "gateway/gateway_parts.h"
@@ -19,7 +19,7 @@ static bool is_json(struct str content_type)
     return str_equal_nocase(type, STR("application/json"));
 }
 
-/* A body that is compressed, or coded otherwise, is not decoded here. */
+/* Does the body have a content coding? None is supported. */
 static bool is_coded(const struct call *call, const struct gateway_request *request)
 {
     struct str list = request_header_list(call, request, "content-encoding"), coding;
@@ -31,8 +31,8 @@ static bool is_coded(const struct call *call, const struct gateway_request *requ
     return false;
 }
 
-/* The body comes whole within the call's time, or not at all; what takes longer is the client's
- * fault, however it spreads its bytes. */
+/* The whole body must arrive before the call's deadline; a later one is the client's fault, however
+ * it spreads its bytes. */
 static struct status read_body(struct call *call, struct gateway_request *request, bool raw,
                                struct str *ret_body)
 {
@@ -41,12 +41,12 @@ static struct status read_body(struct call *call, struct gateway_request *reques
     if (is_coded(call, request)) {
         request_header_set(call, request, STR("accept-encoding"), STR("identity"));
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
-                           "the body must come as it is, without a Content-Encoding");
+                           "the body must be sent without a Content-Encoding");
     }
     st = http_read_body(call, request->exchange, request->body_max, ret_body);
     if (st.code == STATUS_DEADLINE_EXCEEDED)
         return status_make(STATUS_DEADLINE_EXCEEDED, ARGOSY__REASON__REQUEST_TOO_SLOW,
-                           "the request's body came too slowly");
+                           "the request's body arrived too slowly; send it again");
     if (failed(st) || ret_body->length == 0 || raw) return st;
     if (!is_json(request_header(request, "content-type")))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
@@ -54,7 +54,7 @@ static struct status read_body(struct call *call, struct gateway_request *reques
     return st;
 }
 
-/* What the client allows, if it says so as gRPC clients do. */
+/* Applies the client's own time limit, if it sends grpc-timeout. */
 static struct status limit(struct call *call, const struct gateway_request *request, bool streams)
 {
     struct str text = http_headers_get(&request->http->headers, "grpc-timeout");
@@ -63,7 +63,7 @@ static struct status limit(struct call *call, const struct gateway_request *requ
     if (text.data) {
         if (!rpc_timeout_parse(text, &timeout_us))
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
-                               "grpc-timeout is up to 8 digits and one of H M S m u n");
+                               "grpc-timeout must be up to 8 digits and one of H M S m u n");
         call_limit(call, timeout_us / 1000 + 1);
     }
     if (streams) return status_ok();
@@ -72,7 +72,7 @@ static struct status limit(struct call *call, const struct gateway_request *requ
     return status_ok();
 }
 
-/* The request message's bytes. */
+/* Makes the bytes of the request message. */
 static struct status make_message(struct call *call, struct gateway_request *request,
                                   const struct json_target *target, struct str *ret_message)
 {
@@ -91,12 +91,12 @@ static struct status make_message(struct call *call, struct gateway_request *req
     st = binding_request(call->arena, binding, &parameters, body, &wire);
     if (!failed(st) && call->arena->exhausted)
         st = status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,
-                         "the request takes too much memory");
+                         "the request needs too much memory");
     *ret_message = output_view(&wire);
     return st;
 }
 
-/* The envelope's own status_code; 0 when it has none. */
+/* The status_code of the response's envelope; 0 when it has none. */
 static int find_status(const struct transcoding_route *rule, struct str message)
 {
     struct wire_field field;
@@ -118,7 +118,7 @@ static struct status write_json(struct arena *arena, const struct binding *bindi
     return transcode_to_json(arena, binding->response, message, out);
 }
 
-/* The body that a response message holds, as it is. */
+/* Takes a raw body out of a response message. */
 static struct status take_body(struct arena *arena, const struct binding *binding,
                                struct str message, struct str *ret_content_type,
                                struct str *ret_body)
@@ -130,7 +130,7 @@ static struct status take_body(struct arena *arena, const struct binding *bindin
     return st;
 }
 
-/* The answer's body of a response message. */
+/* Makes the response's body from a response message. */
 static struct status make_body(const struct call *call, struct gateway_request *request,
                                const struct binding *binding, struct str message)
 {
@@ -147,7 +147,7 @@ static struct status make_body(const struct call *call, struct gateway_request *
     return st;
 }
 
-/* A failure's metadata may come as trailers; for an answer in JSON it is all the same. */
+/* A failure's metadata may come as trailers; in a JSON response both become headers. */
 static void join_trailers(const struct call *call, struct http_headers *reply,
                           const struct http_headers *trailers)
 {
@@ -174,7 +174,7 @@ static struct status serve_unary(struct call *call, struct gateway_request *requ
     if (failed(st)) return st;
     if (call->arena->exhausted)
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__RESPONSE_TOO_LARGE,
-                           "the answer takes too much memory");
+                           "the response needs too much memory");
     request->http_status = answer_override(&request->reply);
     if (request->http_status == 0) request->http_status = find_status(target->rule, response);
     if (request->http_status == 0) request->http_status = 200;
@@ -190,9 +190,9 @@ struct json_stream {
     struct arena arena; /* of one message at a time */
     bool events;        /* Server-Sent Events */
     bool begun;
-    int64_t spoke_us;          /* when something was sent last */
-    bool writing;              /* one of the two fibers is */
-    struct fiber_wait written; /* the other waits for its end */
+    int64_t spoke_us;          /* when data was last sent */
+    bool writing;              /* one of the two fibers is writing */
+    struct fiber_wait written; /* the other waits here for its end */
 };
 
 static void begin_stream(const struct call *call, struct json_stream *json)
@@ -225,8 +225,8 @@ static struct status write_stream(struct call *call, struct json_stream *json, s
     return st;
 }
 
-/* On a fiber of its own: breaks the silence with comment lines, so that no proxy thinks the stream
- * dead, and a client that is gone is noticed. */
+/* On its own fiber: sends comment lines when there is nothing else to send, so that proxies do not
+ * consider the stream dead, and a client that has gone is noticed. */
 static void keep_alive(struct call *call, void *data)
 {
     struct json_stream *json = data;
@@ -248,7 +248,7 @@ static void keep_alive(struct call *call, void *data)
     }
 }
 
-/* Sends one message, or an error once there are messages before it. */
+/* Sends one message, or an error that follows messages. */
 static struct status send_event(struct call *call, struct json_stream *json, bool error,
                                 struct str text)
 {
@@ -261,7 +261,7 @@ static struct status send_event(struct call *call, struct json_stream *json, boo
     return write_stream(call, json, output_view(&out));
 }
 
-/* Sends the body in a message, with nothing between it and the next. */
+/* Sends the raw body in a message; nothing separates it from the next one. */
 static struct status send_raw(struct call *call, struct json_stream *json, struct str message)
 {
     struct str content_type, body;
@@ -292,8 +292,8 @@ static bool is_head(const struct gateway_request *request)
     return str_is(request->http->method, "HEAD");
 }
 
-/* Sends what comes, until there is no more; for a HEAD the first of it, which says what a GET would
- * begin with, is enough. */
+/* Sends the messages until the stream ends; a HEAD request needs only the first one, which
+ * determines the headers. */
 static struct status send_messages(struct call *call, struct json_stream *json)
 {
     const struct http_headers *metadata;
@@ -305,7 +305,8 @@ static struct status send_messages(struct call *call, struct json_stream *json)
     for (;;) {
         st = rpc_receive_raw(call, json->stream, &message);
         if (failed(st) || !message.data) return st;
-        st = request_check_session(json->request); /* it may have ended since the stream began */
+        st = request_check_session(json->request); /* the session may have ended since the stream
+                                                    * began */
         if (failed(st)) return st;
         arena_reset(&json->arena);
         st = json->binding->response_raw ? send_raw(call, json, message)
@@ -317,13 +318,14 @@ static struct status send_messages(struct call *call, struct json_stream *json)
 static void end_stream(struct call *call, struct json_stream *json, struct status st)
 {
     if (failed(st) && json->binding->response_raw) {
-        http_abort(json->request->exchange, H2_INTERNAL_ERROR); /* no client takes it for whole */
+        http_abort(json->request->exchange, H2_INTERNAL_ERROR); /* so that no client takes it for
+                                                                 * complete */
         return;
     }
     if (failed(st) && !failed(call_check(call))) {
         struct str body = answer_error_body(call, json->request, st, answer_status(st));
         struct status sent = send_event(call, json, true, body);
-        (void)sent; /* who does not take it is gone */
+        (void)sent; /* a failure means that the client has gone */
     }
     http_finish(call, json->request->exchange, NULL);
 }
@@ -368,7 +370,7 @@ static struct status serve_stream(struct call *call, struct gateway_request *req
     fiber_group_cancel(&group);
     fiber_group_wait(call, &group);
     finished = rpc_stream_finish(call, json.stream);
-    if (!failed(st) && !(json.begun && is_head(request))) st = finished; /* or cut short */
+    if (!failed(st) && !(json.begun && is_head(request))) st = finished; /* or was cut short */
     if (!json.begun && !failed(st)) {
         if (binding->response_raw) request->content_type = STR("application/octet-stream");
         begin_stream(call, &json);

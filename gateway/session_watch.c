@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Long-polls the auth service for ended sessions, on a fiber of shard 0. */
 #include "gateway/session_watch.h"
 
 #include "auth.rpc.h"
@@ -16,7 +17,7 @@ enum {
 };
 
 static struct metric heard_total = METRIC_COUNTER("argosy_gateway_ended_sessions_total",
-                                                  "Ended sessions that the gateway has heard of.");
+                                                  "Ended sessions that the gateway knows.");
 
 struct session_watch {
     struct rpc_channel *auth;
@@ -35,7 +36,7 @@ static struct status ask(struct call *call, struct session_watch *watch)
     int64_t began_us = clock_monotonic_us();
 
     request.after = watch->after;
-    /* After a failure the first answer comes at once, to be sure of the connection. */
+    /* After a failure the first request does not wait, to test the connection. */
     request.wait_ms = watch->failures ? 0 : WAIT_MS;
     struct status st = auth_service_watch_ended_sessions_with(call, watch->auth, &request, &options,
                                                               &response);
@@ -48,7 +49,7 @@ static struct status ask(struct call *call, struct session_watch *watch)
     }
     metric_add(watch->heard, response->n_sessions);
     watch->after = response->after;
-    /* A service that is about to stop answers without waiting, however often it is asked. */
+    /* A service that is shutting down answers without waiting, so pause before asking again. */
     if (response->n_sessions == 0 && clock_monotonic_us() - began_us < PAUSE_FIRST_US)
         return fiber_sleep(call, PAUSE_FIRST_US);
     return st;
@@ -62,7 +63,7 @@ static struct status pause_after(struct call *call, struct session_watch *watch,
     if (watch->failures++ == 0)
         log_warn(call->trace,
                  "gateway: the auth service cannot be asked which sessions have ended; their "
-                 "access tokens are good until they expire",
+                 "access tokens are valid until they expire",
                  LOG_STR("code", status_code_name(st.code)),
                  LOG_STR("error", st.message ? st.message : ""));
     return fiber_sleep(call, pause_us);
@@ -76,15 +77,15 @@ static void run(struct call *call, void *data)
     while (!failed(st) && !failed(call_check(call))) {
         st = ask(call, watch);
         if (st.code == STATUS_UNIMPLEMENTED) {
-            log_warn(call->trace, "gateway: this auth service does not tell of ended sessions; "
-                                  "access tokens are good until they expire");
+            log_warn(call->trace, "gateway: this auth service does not report ended sessions; "
+                                  "access tokens are valid until they expire");
             return;
         }
         if (failed(st)) {
             if (!failed(call_check(call))) st = pause_after(call, watch, st);
         } else if (watch->failures) {
             watch->failures = 0;
-            log_info(call->trace, "gateway: hears of ended sessions again");
+            log_info(call->trace, "gateway: the auth service reports ended sessions again");
         }
         arena_reset(call->arena);
     }

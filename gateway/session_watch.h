@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hears of ended sessions from the auth service, wherever it is, for as long as the shards run.
+/* Keeps the set of ended sessions up to date from the auth service, in process or remote, for as
+ * long as the shards run.
  *
- * The first answer has all that still matter, so a gateway that starts, or was cut off, knows them
- * within one call. While the auth service cannot be reached, what is known stays known; nothing new
- * is heard, and the log says so. An auth service of another make does not have the call: then
- * tokens live as long as they say. */
+ * The first response has all sessions that still matter, so a gateway that starts, or was
+ * disconnected, knows them after one call. While the auth service cannot be reached the known
+ * sessions stay in the set, no new ones are added, and the log says so. The auth service of another
+ * system does not have the call: then tokens are valid until they expire. */
 #ifndef GATEWAY_SESSION_WATCH_H
 #define GATEWAY_SESSION_WATCH_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Formats and parses Timestamp and Duration. */
 #include "gateway/time_text.h"
 
 #include "base/number.h"
@@ -119,7 +120,7 @@ size_t duration_format(int64_t seconds, int64_t nanos, char ret_text[TIME_TEXT_S
 
 /* ---- reading ---- */
 
-/* Takes exactly `count` digits off the front. */
+/* Removes exactly `count` digits from the front. */
 static bool take_digits(struct str *rest, int count, int64_t *ret_value)
 {
     int64_t value = 0;

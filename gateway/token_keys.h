@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of a route's auth-token-validator, for whoever needs to know the user before it runs. */
+/* The keys of a route's auth-token-validator, for plugins that need to know the user before it
+ * runs. */
 #ifndef GATEWAY_TOKEN_KEYS_H
 #define GATEWAY_TOKEN_KEYS_H
 
@@ -8,7 +9,7 @@
 
 extern const struct plugin plugin_auth_token_validator;
 
-/* `config` is that plugin's. Borrowed. */
+/* `config` is the plugin's. Borrowed. */
 const struct jwt_keys *auth_token_keys(const void *config);
 
 #endif

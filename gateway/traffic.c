@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counting requests. */
+/* Counts requests. */
 #include "gateway/traffic.h"
 
 #include "base/arena.h"
@@ -9,28 +9,29 @@ static struct metric requests_total = METRIC_COUNTER("argosy_gateway_requests_to
                                                      "Requests answered by the gateway.", "route",
                                                      "method", "status");
 static struct metric request_seconds = METRIC_DURATION(
-    "argosy_gateway_request_duration_seconds", "From a request's head to the end of its answer.",
-    "route", "method");
+    "argosy_gateway_request_duration_seconds",
+    "Time from a request's head to the end of its response.", "route", "method");
 
 static struct metric kong_requests = METRIC_COUNTER(
     "kong_http_requests_total",
-    "Requests by service and route of the configuration; source is service, or exit for answers "
-    "that the gateway gave by itself.",
+    "Requests by service and route of the configuration; source is service, or exit for responses "
+    "of the gateway itself.",
     "service", "route", "code", "source");
 static struct metric kong_request_ms = METRIC_DURATION_MS(
-    "kong_request_latency_ms", "From a request's head to the end of its answer.", "service",
+    "kong_request_latency_ms", "Time from a request's head to the end of its response.", "service",
     "route");
 static struct metric kong_upstream_ms = METRIC_DURATION_MS(
-    "kong_upstream_latency_ms", "Of that, the time in the service and on the way there.", "service",
-    "route");
+    "kong_upstream_latency_ms",
+    "The part of kong_request_latency_ms in the service and on the way there.", "service", "route");
 static struct metric kong_kong_ms = METRIC_DURATION_MS(
-    "kong_kong_latency_ms", "Of that, the time in the gateway itself.", "service", "route");
+    "kong_kong_latency_ms", "The part of kong_request_latency_ms in the gateway itself.", "service",
+    "route");
 static struct metric kong_bytes = METRIC_COUNTER(
     "kong_bandwidth_bytes",
-    "Bytes of requests' (ingress) and answers' (egress) bodies, where bandwidth_metrics is on.",
+    "Bytes of requests' (ingress) and responses' (egress) bodies, where bandwidth_metrics is on.",
     "service", "route", "direction");
 
-/* Statuses with a place of their own; the last place is everything else's. */
+/* Statuses with a slot of their own; the last slot is for all others. */
 static const int16_t statuses[TRAFFIC_STATUSES - 1] = {
     200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405,
     408, 409, 410, 411, 412, 413, 415, 422, 429, 499, 500, 501, 502, 503, 504,
@@ -44,7 +45,7 @@ static int place_of(int http_status)
     return place;
 }
 
-/* Looking a series up takes a lock; it is the same one however often and by whomever. */
+/* Looking a series up takes a lock, so the result is cached; every lookup finds the same series. */
 static struct metric_series *series_at(lazy_series *slot, struct metric *metric,
                                        const char *const *labels)
 {
@@ -56,8 +57,8 @@ static struct metric_series *series_at(lazy_series *slot, struct metric *metric,
     return series;
 }
 
-/* The series of a status, whose text is the label `at`. Statuses without a place of their own are
- * looked up each time. */
+/* The series of a status, whose text is the label `at`. Statuses without a slot are looked up each
+ * time. */
 static struct metric_series *status_series_at(lazy_series slots[TRAFFIC_STATUSES], int http_status,
                                               struct metric *metric, const char **labels, int at)
 {
@@ -70,7 +71,7 @@ static struct metric_series *status_series_at(lazy_series slots[TRAFFIC_STATUSES
     labels[at] = text;
     series = place == TRAFFIC_STATUSES - 1 ? metric_series_of(metric, labels)
                                            : series_at(&slots[place], metric, labels);
-    labels[at] = ""; /* the text ends here */
+    labels[at] = ""; /* the labels end here */
     return series;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What requests are counted as, with the metric series at hand: under our own names by the template
- * of the rule, and under Kong's names by the service and route of the configuration. */
+/* The metric series that count requests: under our own names by the template of the rule, and under
+ * Kong's names by the service and route of the configuration. */
 #ifndef GATEWAY_TRAFFIC_H
 #define GATEWAY_TRAFFIC_H
 
@@ -12,7 +12,7 @@
 
 enum { TRAFFIC_STATUSES = 32 };
 
-/* A series is made when it is first counted; every thread gets the same one. */
+/* A series is created when it is first counted; every thread gets the same one. */
 typedef _Atomic(struct metric_series *) lazy_series;
 
 struct traffic {
@@ -37,7 +37,7 @@ struct kong_traffic {
 struct kong_count {
     int http_status;
     int64_t duration_us;
-    int64_t upstream_us;   /* of it, in the service and on the way there; -1: it was not called */
+    int64_t upstream_us;   /* the part in the service and on the way there; -1: it was not called */
     size_t received, sent; /* bytes of the bodies */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transcoder: JSON text to protobuf wire bytes and back, straight, without structs between (the
- * proto3 JSON mapping, protobuf.dev/programming-guides/json).
+/* The transcoder: converts JSON text to protobuf wire bytes and back directly, without structs in
+ * between (the proto3 JSON mapping, protobuf.dev/programming-guides/json).
  *
  *     types = transcode_types_new(arena, schema);           at start, once
  *     type = transcode_type(types, method->request);        at start; makes the plan of it and of
@@ -8,11 +8,11 @@
  *     st = transcode_to_wire(arena, type, json, &out);      any thread, on the request path
  *     st = transcode_to_json(arena, type, wire, &out);
  *
- * Reading: both names of a field are taken, unknown fields and fields given twice are refused, so
- * are two members of a oneof, numbers out of range, NUL and what is not UTF-8 in strings; every
- * refusal names the field by its path. Writing: proto names, in the order of the proto; fields
- * without presence are always there, unset messages and members of oneofs never. Nothing here
- * allocates but from the given arena; nesting is bounded. */
+ * Reading: both names of a field are accepted; unknown fields, duplicate fields, two members of a
+ * oneof, numbers out of range, and NUL and invalid UTF-8 in strings are refused; every error names
+ * the field by its path. Writing: proto names, in the order of the proto; fields without presence
+ * are always written, unset messages and members of oneofs never. All allocations come from the
+ * given arena; nesting is bounded. */
 #ifndef GATEWAY_TRANSCODE_H
 #define GATEWAY_TRANSCODE_H
 
@@ -24,15 +24,15 @@
 struct transcode_types;
 struct transcode_type;
 
-/* One field's plan: everything that is the same for each message. */
+/* The plan of a field: everything that is the same for each message. */
 struct transcode_field {
     const struct schema_field *schema;
     const struct transcode_type *type; /* of messages; else NULL */
     struct str key;                    /* `"name":` */
     struct str
-        blank;    /* `"name":0,`: what stands for a field that the wire has not; empty: nothing */
+        blank;    /* `"name":0,`: written when the field is not on the wire; empty: nothing is */
     uint32_t tag; /* of one value: number and wire type */
-    uint32_t tag_packed; /* of many values in one: number and wire type 2 */
+    uint32_t tag_packed; /* of packed values: number and wire type 2 */
 };
 
 struct transcode_type {
@@ -41,10 +41,10 @@ struct transcode_type {
     struct transcode_field *fields; /* as schema->fields */
 };
 
-/* In the arena, and as all types of it lives as long as it. `schema` is borrowed for that long. */
+/* In the arena, like all types made from it. `schema` is borrowed for as long. */
 struct transcode_types *transcode_types_new(struct arena *arena, const struct rpc_schema *schema);
 
-/* The type of a message; made when it is asked for the first time, so on one thread, before
+/* The type of a message; made at the first request for it, so call this on one thread, before
  * serving. */
 const struct transcode_type *transcode_type(struct transcode_types *types,
                                             const struct schema_message *message);
@@ -53,8 +53,8 @@ const struct transcode_type *transcode_type(struct transcode_types *types,
 const struct transcode_field *transcode_field(const struct transcode_type *type, struct str name);
 
 /* Adds the message that the JSON text describes to `out`. INVALID_ARGUMENT with a violation that
- * names the field; reason MALFORMED_JSON for what is no JSON or not of the message's shape,
- * UNKNOWN_FIELD, or INVALID_FIELDS for bad values. */
+ * names the field; reason MALFORMED_JSON for text that is not JSON or does not have the message's
+ * structure, UNKNOWN_FIELD, or INVALID_FIELDS for bad values. */
 struct status transcode_to_wire(struct arena *arena, const struct transcode_type *type,
                                 struct str json, struct output *out);
 
@@ -62,18 +62,19 @@ struct status transcode_to_wire(struct arena *arena, const struct transcode_type
 struct status transcode_field_to_wire(struct arena *arena, const struct transcode_field *field,
                                       struct str json, struct output *out);
 
-/* Adds one value of a field that is given as plain text, as a path or query parameter is: scalars,
- * enums, bytes, and messages whose JSON form is a string or a scalar (Timestamp, wrappers, ...).
- * `name` is the parameter's, for errors. */
+/* Adds one value of a field given as plain text, like a path or query parameter: scalars, enums,
+ * bytes, and messages whose JSON form is a string or a scalar (Timestamp, wrappers, ...). `name` is
+ * the parameter's, for errors. */
 struct status transcode_text_to_wire(struct arena *arena, const struct transcode_field *field,
                                      struct str name, struct str text, struct output *out);
 
-/* Adds the JSON text of an encoded message to `out`. INTERNAL when the bytes are no such message.
+/* Adds the JSON text of an encoded message to `out`. INTERNAL when the bytes are not such a
+ * message.
  */
 struct status transcode_to_json(struct arena *arena, const struct transcode_type *type,
                                 struct str wire, struct output *out);
 
-/* The same for one field of the message only, as response_body asks. */
+/* The same for one field of the message only, for response_body. */
 struct status transcode_field_to_json(struct arena *arena, const struct transcode_type *type,
                                       const struct transcode_field *field, struct str wire,
                                       struct output *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the transcoder share. Private to gateway/transcode*.c. */
+/* Declarations shared by the files of the transcoder. Private to gateway/transcode*.c. */
 #ifndef GATEWAY_TRANSCODE_PARTS_H
 #define GATEWAY_TRANSCODE_PARTS_H
 
@@ -16,7 +16,7 @@ struct transcode_types {
     size_t capacity, count;
 };
 
-/* The type that a type URL names, made in the arena of a request; NULL if there is none. */
+/* The type that a type URL names, made in the request's arena; NULL if it is unknown. */
 const struct transcode_type *
 transcode_any_type(struct arena *arena, const struct transcode_types *types, struct str url);
 
@@ -35,31 +35,31 @@ enum {
     ANY_VALUE = 2,
 };
 
-/* Can it be the path of a field in a FieldMask, in lowerCamelCase or in snake_case but not in both?
- * Both are one path on the wire then. */
+/* Is it a valid path of a field in a FieldMask, in lowerCamelCase or in snake_case, but not mixed?
+ * Both give the same path on the wire. */
 bool is_mask_path(struct str path);
 
 /* ---- numbers and other scalars (transcode_scalar.c) ---- */
 
 enum number_result { NUMBER_FINE, NUMBER_MALFORMED, NUMBER_FRACTION, NUMBER_RANGE };
 
-/* The whole number that the text stands for, exponents and zero fractions included ("1e3", "20.0").
+/* Parses a whole number, exponents and zero fractions included ("1e3", "20.0").
  */
 enum number_result number_parse_integer(struct str text, bool *ret_negative,
                                         uint64_t *ret_magnitude);
 
-/* The bits of one scalar given as text, ready for the wire: of every type but strings, bytes,
+/* The bits of one scalar given as text, ready for the wire: any type but strings, bytes and
  * messages. On failure *ret_error says what was expected. */
 bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *ret_bits,
                   const char **ret_error);
 
-/* Adds bits as the field's type has them on the wire, without a tag. */
+/* Adds bits in the wire format of the field's type, without a tag. */
 void scalar_put(struct output *out, enum schema_type type, uint64_t bits);
 
 void varint_put(struct output *out, uint64_t value);
 
-/* A length-delimited part whose length is not known yet: what follows `open` is its content,
- * `close` puts the length before it. */
+/* A length-delimited part whose length is not known yet: its content is written after `open`, and
+ * `close` puts the length in front of it. */
 size_t length_open(struct output *out);
 void length_close(struct output *out, size_t mark);
 
@@ -69,7 +69,7 @@ void length_close(struct output *out, size_t mark);
 struct place {
     const struct place *up;
     struct str name;
-    int64_t index; /* of an element; -1: it is a name */
+    int64_t index; /* of an element; -1: the place has a name */
     bool key;      /* the name is a map's key */
 };
 
@@ -78,46 +78,46 @@ struct reading {
     struct json_reader json;
     struct output *out;
     const struct place *place;
-    struct status status; /* once a function has answered false */
+    struct status status; /* valid once a function has returned false */
 };
 
-/* Answers false, having noted the failure at the current place. */
+/* Records a failure at the current place and returns false. */
 bool reading_fail(struct reading *reading, int reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same, that the JSON itself is broken. */
+/* The same for malformed JSON. */
 bool reading_fail_json(struct reading *reading);
 
 /* The next token; false on an error. */
 bool reading_next(struct reading *reading, enum json_token *ret_token);
 
-/* The string just read, decoded, without NUL. */
+/* The string just read, decoded; fails if it contains NUL. */
 bool reading_string(struct reading *reading, struct str *ret_text);
 
-/* Keys that were given already, to refuse the second. All zeros is empty. */
+/* The keys seen so far, to refuse duplicates. All zeros is empty. */
 struct key_set {
     struct str *slots;
     size_t capacity, count;
     uint64_t seed[2];
 };
-/* False if it is there already. `key` is borrowed for the set's life. */
+/* False if it is in the set already. `key` is borrowed for the set's life. */
 bool key_set_add(struct arena *arena, struct key_set *set, struct str key);
 
-/* The content of a message whose first token is `token`, without tag and length. */
+/* Reads the content of a message whose first token is `token`, without tag and length. */
 bool read_message(struct reading *reading, const struct transcode_type *type,
                   enum json_token token);
-/* The members of an object up to its end; an `any`'s "@type" is passed over. */
+/* Reads the members of an object up to its end; the "@type" of an `any` is skipped. */
 bool read_members(struct reading *reading, const struct transcode_type *type, bool any);
-/* One value of a field, with its tag, whatever the field's label. */
+/* Reads one value of a field and writes it with its tag, whatever the field's label. */
 bool read_single(struct reading *reading, const struct transcode_field *field,
                  enum json_token token);
-/* A repeated field, a map. */
+/* Reads a repeated field or a map. */
 bool read_array(struct reading *reading, const struct transcode_field *field,
                 enum json_token token);
 bool read_map(struct reading *reading, const struct transcode_field *field, enum json_token token);
-/* A message of a well-known type other than SCHEMA_ORDINARY and SCHEMA_EMPTY
+/* Reads a message of a well-known type other than SCHEMA_ORDINARY and SCHEMA_EMPTY
  * (transcode_read_known.c). */
 bool read_known(struct reading *reading, const struct transcode_type *type, enum json_token token);
-/* The string form of a Timestamp, Duration or FieldMask. */
+/* Reads the string form of a Timestamp, Duration or FieldMask. */
 bool read_known_text(struct reading *reading, enum schema_well_known kind, struct str text);
 
 /* ---- writing JSON (transcode_write.c) ---- */
@@ -131,21 +131,21 @@ struct writing {
 
 bool writing_fail(struct writing *writing, const struct schema_message *message, const char *what);
 void write_string(struct output *out, struct str text);
-/* A message without what stands around it. */
+/* Writes a message without key and comma. */
 bool write_message(struct writing *writing, const struct transcode_type *type, struct str wire);
-/* Its members, each with a comma behind it, without brackets. */
+/* Writes its members, each followed by a comma, without brackets. */
 bool write_members(struct writing *writing, const struct transcode_type *type, struct str wire);
 bool write_value(struct writing *writing, const struct transcode_field *field,
                  const struct wire_field *value);
-/* A repeated field or a map from all its occurrences in `wire`, with brackets. */
+/* Writes a repeated field or a map from all its occurrences in `wire`, with brackets. */
 bool write_repeated(struct writing *writing, const struct transcode_field *field, struct str wire);
-/* Does the wire type fit the field? What does not fit counts as unknown. */
+/* Does the wire type fit the field? A field that does not fit counts as unknown. */
 bool wire_fits(const struct transcode_field *field, enum wire_type type);
-/* A message of a well-known type (transcode_write_known.c). */
+/* Writes a message of a well-known type (transcode_write_known.c). */
 bool write_known(struct writing *writing, const struct transcode_type *type, struct str wire);
 
-/* Replaces the comma behind the last member by a bracket; without members it follows the opening
- * one. */
+/* Replaces the comma behind the last member by the closing bracket; without members it just adds
+ * the bracket. */
 static inline void output_close(struct output *out, char bracket)
 {
     if (out->data[out->length - 1] == ',')

@@ -8,7 +8,7 @@
 
 /* ---- errors ---- */
 
-/* The path of a place, from the outside in: `items[2].labels["a"]`. Only on the way to an error. */
+/* The path of a place, such as `items[2].labels["a"]`. Only made for errors. */
 static const char *place_path(struct arena *arena, const struct place *place)
 {
     if (!place) return "";
@@ -50,7 +50,7 @@ bool reading_next(struct reading *reading, enum json_token *ret_token)
 bool reading_string(struct reading *reading, struct str *ret_text)
 {
     *ret_text = json_string(&reading->json, reading->arena);
-    /* The text of JSON itself has no NUL, so that only an escape can make one. */
+    /* JSON text itself has no NUL, so only an escape can produce one. */
     if (reading->json.escaped && memchr(ret_text->data, 0, ret_text->length))
         return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must not contain NUL");
     return true;
@@ -61,11 +61,11 @@ static bool fail_shape(struct reading *reading, const char *expected)
     return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be %s", expected);
 }
 
-/* ---- keys that were seen ---- */
+/* ---- the set of keys ---- */
 
 __extension__ typedef unsigned __int128 wide;
 
-/* Keyed by the set's own random seed, so that nobody can choose keys that fall on one slot. */
+/* Keyed by the set's random seed, so that an attacker cannot choose colliding keys. */
 static uint64_t hash_key(const struct key_set *set, struct str key)
 {
     uint64_t hash = set->seed[0] ^ key.length;
@@ -110,8 +110,8 @@ bool key_set_add(struct arena *arena, struct key_set *set, struct str key)
 
 /* ---- scalars ---- */
 
-/* A field without presence that has its default is not written: the bytes are then the same as
- * protobuf's own. */
+/* A field without presence that has its default value is not written, so that the bytes are those
+ * of other protobuf encoders. */
 static bool is_omitted(const struct transcode_field *field)
 {
     return !field->schema->presence && !field->schema->repeated;
@@ -135,7 +135,7 @@ static bool read_text(struct reading *reading, const struct transcode_field *fie
     return true;
 }
 
-/* The bits of the scalar at `token`. */
+/* Reads the bits of the scalar at `token`. */
 static bool read_bits(struct reading *reading, const struct schema_field *field,
                       enum json_token token, uint64_t *ret_bits)
 {
@@ -197,7 +197,7 @@ bool read_single(struct reading *reading, const struct transcode_field *field,
 
 /* ---- repeated fields and maps ---- */
 
-/* Does null stand for a value of this field, rather than for none? */
+/* Is null a value of this field, rather than the absence of one? */
 static bool takes_null(const struct transcode_field *field)
 {
     if (field->type) return field->type->schema->well_known == SCHEMA_VALUE;
@@ -246,13 +246,13 @@ bool read_array(struct reading *reading, const struct transcode_field *field, en
     size_t mark = length_open(out);
     if (!read_elements(reading, field, true)) return false;
     if (out->length == mark)
-        out->length = start; /* no element: no field */
+        out->length = start; /* without elements there is no field */
     else
         length_close(out, mark);
     return true;
 }
 
-/* Adds a map's key, with its tag, and notes it as seen. */
+/* Adds a map's key with its tag, and adds it to the set of keys. */
 static bool read_map_key(struct reading *reading, const struct transcode_field *field,
                          struct str text, struct key_set *seen)
 {
@@ -274,7 +274,7 @@ static bool read_map_key(struct reading *reading, const struct transcode_field *
     return true;
 }
 
-/* Maps' values are always written, and protobuf does so too. */
+/* Values of maps are always written, as in other protobuf encoders. */
 static bool read_map_value(struct reading *reading, const struct transcode_field *field,
                            enum json_token token)
 {
@@ -328,7 +328,7 @@ static bool read_field(struct reading *reading, const struct transcode_field *fi
                        enum json_token token)
 {
     if (token == JSON_NULL && (field->schema->repeated || !takes_null(field)))
-        return true; /* as if it were not there */
+        return true; /* treated as absent */
     if (field->schema->map) return read_map(reading, field, token);
     if (field->schema->repeated) return read_array(reading, field, token);
     return read_single(reading, field, token);
@@ -338,7 +338,7 @@ static bool read_field(struct reading *reading, const struct transcode_field *fi
 
 enum { SEEN_WORDS = 2 };
 
-/* Which fields and oneofs of a message were given: a bit each, fields first. */
+/* Which fields and oneofs of a message were given: one bit each, fields first. */
 struct seen {
     uint64_t small[SEEN_WORDS];
     uint64_t *bits;
@@ -352,7 +352,7 @@ static void seen_init(struct seen *seen, struct arena *arena, const struct schem
     seen->bits = words <= SEEN_WORDS ? seen->small : arena_array(arena, uint64_t, words);
 }
 
-/* Was it seen before? Now it is. */
+/* Marks it as seen; true if it was seen before. */
 static bool seen_set(struct seen *seen, size_t index)
 {
     uint64_t bit = UINT64_C(1) << (index & 63), *word = &seen->bits[index >> 6];
@@ -374,9 +374,10 @@ static bool read_member(struct reading *reading, const struct transcode_type *ty
     int oneof = field->schema->oneof;
     bool set = oneof >= 0 && (token != JSON_NULL || takes_null(field));
     if (set && seen_set(seen, message->field_count + (size_t)oneof))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                            "excludes another field that is given: `%s` can be one only",
-                            message->oneofs[oneof]);
+        return reading_fail(
+            reading, ARGOSY__REASON__INVALID_FIELDS,
+            "excludes another field that is given: only one member of `%s` can be set",
+            message->oneofs[oneof]);
     return read_field(reading, field, token);
 }
 
@@ -398,7 +399,7 @@ bool read_members(struct reading *reading, const struct transcode_type *type, bo
         reading->place = &place;
         const struct transcode_field *field = transcode_field(type, place.name);
         if (!field)
-            return reading_fail(reading, ARGOSY__REASON__UNKNOWN_FIELD, "is no field of %s",
+            return reading_fail(reading, ARGOSY__REASON__UNKNOWN_FIELD, "is not a field of %s",
                                 type->schema->name);
         if (!read_member(reading, type, field, &seen)) return false;
         reading->place = place.up;
@@ -423,7 +424,7 @@ static void reading_init(struct reading *reading, struct arena *arena, struct st
     json_reader_init(&reading->json, json, JSON_DEPTH_MAX);
 }
 
-/* Nothing may follow the value. */
+/* Checks that nothing follows the value. */
 static struct status reading_end(struct reading *reading, bool fine)
 {
     enum json_token token;

@@ -38,8 +38,8 @@ bool is_mask_path(struct str path)
     return path.length > 0 && before != '.' && before != '_' && !(capitals && underscores);
 }
 
-/* Field masks have lowerCamelCase in JSON and snake_case on the wire; snake_case is taken too, as
- * our JSON has it. */
+/* Field masks have lowerCamelCase in JSON and snake_case on the wire; snake_case is accepted too,
+ * because our JSON uses it. */
 static bool put_mask_path(struct reading *reading, struct str path)
 {
     struct output *out = reading->out;
@@ -89,7 +89,7 @@ bool read_known_text(struct reading *reading, enum schema_well_known kind, struc
 
 /* ---- Struct, Value, ListValue ---- */
 
-/* A member of Value that is a message; `number` is its place in the type. */
+/* Reads a member of Value that is a message; `number` is its field number. */
 static bool read_value_part(struct reading *reading, const struct transcode_type *type,
                             uint32_t number, enum json_token token)
 {
@@ -138,8 +138,8 @@ static bool read_any_value(struct reading *reading, const struct transcode_type 
 
 /* ---- Any ---- */
 
-/* Finds the "@type" of the object that the reader has just entered, wherever it stands; the reader
- * stays. */
+/* Finds the "@type" of the object that the reader has just entered, at any position; does not move
+ * the reader. */
 static bool find_type_url(struct reading *reading, struct str *ret_url)
 {
     struct reading ahead = *reading;
@@ -152,7 +152,7 @@ static bool find_type_url(struct reading *reading, struct str *ret_url)
         if (token == JSON_OBJECT_END) {
             if (ret_url->data) return true;
             return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                                "must say its type as \"@type\"");
+                                "must have its type in \"@type\"");
         }
         if (!reading_string(&ahead, &key) || !reading_next(&ahead, &token)) break;
         if (!str_is(key, "@type")) {
@@ -162,14 +162,14 @@ static bool find_type_url(struct reading *reading, struct str *ret_url)
         }
         if (token != JSON_STRING || ret_url->data)
             return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON,
-                                "must have one string \"@type\"");
+                                "must have exactly one \"@type\", which is a string");
         if (!reading_string(&ahead, ret_url)) break;
     }
     reading->status = ahead.status;
     return false;
 }
 
-/* The members "@type" and "value" of an Any that holds a well-known type. */
+/* Reads the members "@type" and "value" of an Any that holds a well-known type. */
 static bool read_any_known(struct reading *reading, const struct transcode_type *type)
 {
     struct place place = {.up = reading->place, .name = STR("value"), .index = -1};
@@ -184,7 +184,7 @@ static bool read_any_known(struct reading *reading, const struct transcode_type 
         if (str_is(key, "@type")) continue;
         if (!str_is(key, "value") || seen)
             return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON,
-                                "must have \"@type\" and \"value\" and nothing else, once");
+                                "must have \"@type\" and \"value\" once each, and nothing else");
         seen = true;
         reading->place = &place;
         if (!read_message(reading, type, token)) return false;
@@ -201,15 +201,15 @@ static bool read_any(struct reading *reading, const struct transcode_type *type,
     if (token != JSON_OBJECT)
         return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be an object");
     struct json_reader start = reading->json;
-    if (json_next(&start) == JSON_OBJECT_END) { /* {} is an Any without anything */
+    if (json_next(&start) == JSON_OBJECT_END) { /* {} is an empty Any */
         reading->json = start;
         return true;
     }
     if (!find_type_url(reading, &url)) return false;
     const struct transcode_type *content = transcode_any_type(reading->arena, type->types, url);
     if (!content)
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                            "has a type that is not known here: %.*s", STR_ARGS(url));
+        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "has an unknown type: %.*s",
+                            STR_ARGS(url));
 
     put_bytes_field(reading->out, ANY_URL, url);
     varint_put(reading->out, ANY_VALUE << 3 | WIRE_BYTES);

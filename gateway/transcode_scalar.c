@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers, booleans and enums: from text to what the wire has. */
+/* Converts numbers, booleans and enums from text to their wire format. */
 #include <float.h>
 #include <math.h>
 
@@ -7,9 +7,9 @@
 
 enum { EXPONENT_MAX = 100000 };
 
-/* Digits of a number without its point, and where that would stand. */
+/* The digits of a number, and the position of its decimal point. */
 struct decimal {
-    const char *digits; /* with a point among them, perhaps */
+    const char *digits; /* possibly with a point among them */
     const char *end;
     int64_t scale; /* the value is digits × 10^scale */
 };
@@ -47,7 +47,7 @@ static bool split_decimal(struct str text, struct decimal *ret_decimal)
     return next == end;
 }
 
-/* The digits' value, cut where the scale says; what is cut must be zeros. */
+/* The value of the digits, truncated at the scale; truncated digits must be zeros. */
 static enum number_result decimal_value(const struct decimal *decimal, uint64_t *ret_value)
 {
     int64_t scale = decimal->scale;
@@ -168,8 +168,8 @@ static bool parse_enum(const struct schema_enum *enumeration, struct str text, u
         return true;
     }
     bool number = text.length > 0 && (text.data[0] == '-' || is_digit(text.data[0]));
-    *ret_error = "is not a name that this enum has";
-    return number && parse_signed(text, INT32_MAX, "must be within 32 bits", ret_bits, ret_error);
+    *ret_error = "is not a name of this enum";
+    return number && parse_signed(text, INT32_MAX, "must fit into 32 bits", ret_bits, ret_error);
 }
 
 static bool parse_bool(struct str text, uint64_t *ret_bits, const char **ret_error)
@@ -193,15 +193,15 @@ bool scalar_parse(const struct schema_field *field, struct str text, uint64_t *r
     case SCHEMA_INT64:
     case SCHEMA_SINT64:
     case SCHEMA_SFIXED64:
-        return parse_signed(text, INT64_MAX, "must be within 64 bits", ret_bits, ret_error);
+        return parse_signed(text, INT64_MAX, "must fit into 64 bits", ret_bits, ret_error);
     case SCHEMA_UINT32:
     case SCHEMA_FIXED32:
         return parse_unsigned(text, UINT32_MAX, "must be a number from 0 to 4294967295", ret_bits,
                               ret_error);
     case SCHEMA_UINT64:
     case SCHEMA_FIXED64:
-        return parse_unsigned(text, UINT64_MAX, "must be a number from 0, within 64 bits", ret_bits,
-                              ret_error);
+        return parse_unsigned(text, UINT64_MAX, "must be a number from 0 that fits into 64 bits",
+                              ret_bits, ret_error);
     case SCHEMA_BOOL: return parse_bool(text, ret_bits, ret_error);
     case SCHEMA_ENUM: return parse_enum(field->enumeration, text, ret_bits, ret_error);
     default: *ret_error = "is no scalar"; return false;
@@ -254,7 +254,8 @@ size_t length_open(struct output *out)
     return out->length;
 }
 
-/* Most parts are shorter than 128 bytes, so one byte was kept for the length; a longer part moves.
+/* Most parts are shorter than 128 bytes, so one byte was reserved for the length; a longer part is
+ * moved.
  */
 void length_close(struct output *out, size_t mark)
 {

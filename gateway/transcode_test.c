@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the transcoder in both directions, against protoc where it is installed, and with random
+ * and damaged input. */
 #include "gateway/transcode.h"
 
 #include <stdlib.h>
@@ -53,7 +55,7 @@ static const char *to_json(const struct transcode_type *type, struct str wire)
     return out.data;
 }
 
-/* What the JSON text becomes when it is read and written again. */
+/* The JSON text after it was read and written again. */
 static const char *reread(const char *name, const char *json)
 {
     const struct transcode_type *type = type_of(name);
@@ -198,7 +200,7 @@ TEST(refuses_bad_scalars_by_name)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
 }
 
-TEST(refuses_unknown_and_double_and_broken)
+TEST(refuses_unknown_duplicate_and_malformed_fields)
 {
     static const struct refusal refusals[] = {
         {"Small", "{\"nam\":\"x\"}", ARGOSY__REASON__UNKNOWN_FIELD, "nam"},
@@ -310,7 +312,7 @@ TEST(refuses_bad_well_known)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) check_refusal(&refusals[i]);
 }
 
-TEST(nesting_has_an_end)
+TEST(nesting_is_bounded)
 {
     const struct transcode_type *type = type_of("Deep");
     struct output text, wire;
@@ -380,14 +382,14 @@ TEST(wire_in_any_order)
                                   "2002")),
               "{\"third\":\"c\",\"second\":[\"b\",\"d\"],\"first\":{\"name\":\"a\",\"number\":5},"
               "\"fourth\":2}");
-    /* Known, in order, but with something unknown within a run. */
+    /* Known fields in order, but with an unknown one inside a run. */
     CHECK_STR(to_json(type_of("Lists"), bytes("320161"
                                               "980601"
                                               "320162")),
               "{\"doubles\":[],\"numbers\":[],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
               "\"strings\":[\"a\",\"b\"],\"blobs\":[],"
               "\"colours\":[],\"parts\":[],\"loose\":[]}");
-    /* Unknown groups, one in the other and within a run, are passed over. */
+    /* Unknown groups, nested and inside a run, are skipped. */
     CHECK_STR(to_json(type_of("Lists"), bytes("320161"
                                               "a306"
                                               "0801"
@@ -411,22 +413,22 @@ TEST(wire_in_any_order)
     CHECK_STR(to_json(type_of("Small"), bytes("0805"
                                               "1007")),
               "{\"name\":\"\",\"number\":7}");
-    /* Packed and not, whatever the proto says. */
+    /* Packed and unpacked, whatever the proto says. */
     CHECK_STR(to_json(type_of("Lists"), bytes("1001"
                                               "12020203"
                                               "520104")),
               "{\"doubles\":[],\"numbers\":[1,2,3],\"zigzags\":[],\"fixeds\":[],\"bools\":[],"
               "\"strings\":[],\"blobs\":[],"
               "\"colours\":[],\"parts\":[],\"loose\":[4]}");
-    /* A key twice: the last counts. */
+    /* A duplicate key: the last value counts. */
     CHECK_STR(to_json(type_of("Maps"), bytes("0a060a01611201620a060a0161120163")),
               "{\"texts\":{\"a\":\"c\"},\"numbers\":{},\"parts\":{},\"colours\":{},\"values\":{}}");
-    /* Strings of a peer that are not UTF-8 stay JSON. */
+    /* Invalid UTF-8 in a peer's strings still gives valid JSON. */
     CHECK_STR(to_json(type_of("Small"), bytes("0a02ff61")), "{\"name\":\"\xef\xbf\xbd"
                                                             "a\",\"number\":0}");
 }
 
-TEST(paths_that_json_cannot_name_are_internal)
+TEST(paths_that_json_cannot_express_are_internal)
 {
     static const char *const masks[] = {"1a080a06666f6f426172",       /* fooBar */
                                         "1a0a0a08666f6f5f5f626172",   /* foo__bar */
@@ -503,7 +505,7 @@ TEST(one_field_of_a_message)
 
 /* ---- against protoc ---- */
 
-/* The wire bytes that protoc makes of a message in text format. */
+/* The wire bytes that protoc makes from a message in text format. */
 static struct str protoc_encode(const char *text)
 {
     static char wire[65536];
@@ -646,7 +648,8 @@ static void put_random_message(struct output *out, const struct schema_message *
         put_random_value(out, &message->fields[roll(message->field_count)], depth);
 }
 
-/* Whatever order, repetition and values: JSON of wire, read and written again, is the same JSON. */
+/* For any order, repetition and values of fields: JSON made from wire bytes, read and written
+ * again, is the same JSON. */
 TEST(random_messages_come_back)
 {
     static const char *const names[] = {"Scalars", "Lists", "Maps", "Choice",
@@ -666,7 +669,7 @@ TEST(random_messages_come_back)
     }
 }
 
-/* Bytes cut and changed at random: an answer or an error, and nothing else. */
+/* Bytes truncated and changed at random must give a result or an error, and no crash. */
 TEST(damaged_input_is_only_refused)
 {
     const char *json = "{\"scalars\":{\"f_string\":\"a\\u00e9\",\"f_int32\":-1},\"lists\":{"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plans of the transcoder: made once, read by every request. */
+/* Makes the plans of the transcoder, once; every request reads them. */
 #include "gateway/transcode_parts.h"
 
 struct transcode_types *transcode_types_new(struct arena *arena, const struct rpc_schema *schema)
@@ -51,7 +51,7 @@ static uint32_t wire_type(enum schema_type type)
     }
 }
 
-/* What JSON has for a field that is not on the wire; NULL: nothing. */
+/* The JSON for a field that is not on the wire; NULL: nothing. */
 static const char *blank_value(struct arena *arena, const struct schema_field *field)
 {
     if (field->map) return "{}";
@@ -95,7 +95,7 @@ const struct transcode_type *transcode_type(struct transcode_types *types,
     struct transcode_type **slot = find_slot(types, message);
     if (*slot) return *slot;
 
-    /* It is in the table before its fields are planned, because these may hold it again. */
+    /* It is in the table before its fields are planned, because these may contain the same type. */
     struct transcode_type *type = arena_new(types->arena, struct transcode_type);
     type->schema = message;
     type->types = types;
@@ -125,6 +125,6 @@ const struct transcode_type *transcode_any_type(struct arena *arena,
         types->schema, str_sized(url.data + slash, url.length - slash));
     if (!message) return NULL;
 
-    /* The types of the process only grow before it serves, so these go to the request's arena. */
+    /* The process's types must not change while it serves, so these go to the request's arena. */
     return transcode_type(transcode_types_new(arena, types->schema), message);
 }

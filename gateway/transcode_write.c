@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wire bytes to JSON.
  *
- * A message is looked through once without going into its parts. Mostly its fields stand in the
- * order of the proto, as every encoder writes them: then it is printed in a second pass from front
- * to back, with the blanks of the fields that are left out between. Else each field's last
- * occurrence is noted, and they are printed in the proto's order. Either way each level's bytes are
- * read twice, however deep it lies. */
+ * A first pass scans a message without descending into nested ones. Usually its fields are in the
+ * order of the proto, because encoders write them so: then a second pass prints it from front to
+ * back, with the defaults of missing fields in between. Otherwise the last occurrence of each field
+ * is recorded, and they are printed in the proto's order. Either way the bytes of each level are
+ * read twice, however deep it is nested. */
 #include <math.h>
 
 #include "base/json_scan.h"
@@ -22,7 +22,7 @@ bool writing_fail(struct writing *writing, const struct schema_message *message,
 
 /* ---- scalars ---- */
 
-/* The character at `next` that JSON cannot have as it is; answers what follows it. */
+/* Writes the character at `next`, which JSON must escape; returns the position behind it. */
 static const char *write_odd(struct output *out, const char *next, const char *end)
 {
     static const char letters[32] = {
@@ -79,7 +79,7 @@ static void write_unsigned(struct output *out, uint64_t value, bool quoted)
     out->length += (size_t)(next - to);
 }
 
-/* True when the number is none that has digits, and is written. */
+/* Writes NaN or an infinity; false if the number is finite. */
 static bool write_not_finite(struct output *out, double value)
 {
     if (isfinite(value)) return false;
@@ -177,7 +177,7 @@ static bool write_packed(struct writing *writing, const struct transcode_field *
     return true;
 }
 
-/* A map's key and value with a comma behind; what is missing has its default. */
+/* Writes a map's key and value followed by a comma; a missing one has its default value. */
 static bool write_entry(struct writing *writing, const struct transcode_type *entry,
                         struct str wire)
 {
@@ -193,7 +193,7 @@ static bool write_entry(struct writing *writing, const struct transcode_type *en
     if (!quoted) output_byte(out, '"');
     size_t start = out->length;
     if (!write_value(writing, key, &found[0])) return false;
-    /* Numbers of 64 bits brought their own quotes. */
+    /* 64-bit numbers are quoted already. */
     if (!quoted && out->data[start] == '"') {
         memmove(out->data + start, out->data + start + 1, out->length - start - 2);
         out->length -= 2;
@@ -205,7 +205,7 @@ static bool write_entry(struct writing *writing, const struct transcode_type *en
     return true;
 }
 
-/* The bytes of an entry's key, which tell two keys apart. */
+/* The bytes of an entry's key, which identify it. */
 static struct str entry_key(struct arena *arena, const struct transcode_type *entry,
                             struct str wire)
 {
@@ -217,7 +217,7 @@ static struct str entry_key(struct arena *arena, const struct transcode_type *en
     return str_sized(arena_memdup(arena, &found.value, sizeof(found.value)), sizeof(found.value));
 }
 
-/* Of entries with one key the last counts, so the entries are walked from behind to find it. */
+/* Of several entries with one key the last counts, so the entries are searched backwards. */
 static bool write_map(struct writing *writing, const struct transcode_field *field, struct str wire)
 {
     struct str rest = wire, *entries;
@@ -268,7 +268,7 @@ enum order { ORDER_BROKEN, ORDER_KEPT, ORDER_MIXED };
 
 enum { ONEOFS_FAST_MAX = 64 };
 
-/* The field of a number, looked for at `next` first; NULL if it is unknown or of another type. */
+/* The field with a number, searched from `next` first; NULL if it is unknown or of another type. */
 static const struct transcode_field *expect_field(const struct transcode_type *type, size_t next,
                                                   const struct wire_field *value)
 {
@@ -284,8 +284,8 @@ static const struct transcode_field *expect_field(const struct transcode_type *t
     return wire_fits(field, value->type) ? field : NULL;
 }
 
-/* Do the known fields stand in the proto's order, each once (repeated ones in one run), of each
- * oneof one at most? */
+/* Are the known fields in the proto's order, each once (repeated ones in one run), with at most one
+ * of each oneof? */
 static enum order look_through(const struct transcode_type *type, struct str wire)
 {
     const struct transcode_field *field, *last = NULL;
@@ -297,7 +297,7 @@ static enum order look_through(const struct transcode_type *type, struct str wir
     while ((result = wire_next(&wire, &value)) == WIRE_FIELD) {
         field = expect_field(type, last ? (size_t)(last - type->fields) + 1 : 0, &value);
         if (!field) {
-            kept = false; /* it may stand within a run */
+            kept = false; /* it may be inside a run */
             continue;
         }
         if (last && (field < last || (field == last && !field->schema->repeated))) kept = false;
@@ -313,14 +313,15 @@ static enum order look_through(const struct transcode_type *type, struct str wir
     return kept ? ORDER_KEPT : ORDER_MIXED;
 }
 
-/* The fields from `next` up to `end`, which the wire does not have. */
+/* Writes the defaults of the fields from `next` up to `end`, which are not on the wire. */
 static void write_blanks(struct output *out, const struct transcode_field *next,
                          const struct transcode_field *end)
 {
     for (; next < end; next++) output_str(out, next->blank);
 }
 
-/* Takes the run of a repeated field off *rest; its first value was read already, from `start`. */
+/* Removes the run of a repeated field from *rest; its first value was read already, from
+ * `start`. */
 static struct str take_run(struct str *rest, const char *start, uint32_t number)
 {
     struct str ahead = *rest;
@@ -355,9 +356,9 @@ static bool write_in_order(struct writing *writing, const struct transcode_type 
     return true;
 }
 
-/* ---- and of all others ---- */
+/* ---- messages whose fields are not in order ---- */
 
-/* A field's occurrences in one message. */
+/* The occurrences of a field in one message. */
 struct occurrence {
     struct wire_field last;
     size_t count;

@@ -5,7 +5,7 @@
 #include "gateway/time_text.h"
 #include "gateway/transcode_parts.h"
 
-/* The last value of a field of these types, which are read by number; false if it is not there. */
+/* The last value of a field of one of these types, found by number; false if it is missing. */
 static bool find_value(struct str wire, uint32_t number, enum wire_type type,
                        struct wire_field *ret_value)
 {
@@ -37,8 +37,9 @@ static bool write_time(struct writing *writing, const struct transcode_type *typ
     return true;
 }
 
-/* snake_case to lowerCamelCase, comma behind. False for a path that would not come back as it was:
- * with capitals, with underscores that no small letter follows, or with what no name has. */
+/* Writes snake_case as lowerCamelCase, followed by a comma. False for a path that could not be
+ * converted back: with capitals, with underscores that are not followed by a lower-case letter, or
+ * with characters that names cannot contain. */
 static bool write_mask_path(struct output *out, struct str path)
 {
     if (!is_mask_path(path)) return false;
@@ -61,7 +62,7 @@ static bool write_mask(struct writing *writing, const struct transcode_type *typ
     while (wire_next(&wire, &value) == WIRE_FIELD)
         if (value.number == FIELD_MASK_PATHS && value.type == WIRE_BYTES &&
             !write_mask_path(&paths, value.bytes))
-            return writing_fail(writing, type->schema, "a path that JSON cannot name");
+            return writing_fail(writing, type->schema, "a path cannot be written as JSON");
     if (paths.length > 0) paths.length--;
     write_string(writing->out, output_view(&paths));
     return true;
@@ -84,7 +85,7 @@ static bool write_any_value(struct writing *writing, const struct transcode_type
     }
     memcpy(&number, &last.value, sizeof(number));
     if (last.number == VALUE_NUMBER && !isfinite(number))
-        return writing_fail(writing, type->schema, "a number that JSON does not have");
+        return writing_fail(writing, type->schema, "a number cannot be written as JSON");
     const struct schema_field *schema = schema_field_by_number(type->schema, last.number);
     return write_value(writing, &type->fields[schema - type->schema->fields], &last);
 }
@@ -111,7 +112,7 @@ static bool write_any(struct writing *writing, const struct transcode_type *type
     find_value(wire, ANY_URL, WIRE_BYTES, &url);
     find_value(wire, ANY_VALUE, WIRE_BYTES, &content);
     const struct transcode_type *held = transcode_any_type(writing->arena, type->types, url.bytes);
-    if (!held) return writing_fail(writing, type->schema, "it holds a type that is not known here");
+    if (!held) return writing_fail(writing, type->schema, "it holds an unknown type");
 
     output_str(out, STR("{\"@type\":"));
     write_string(out, url.bytes);

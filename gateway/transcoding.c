@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Collects the HTTP rules of a proto's services, and reads descriptor sets from files. */
 #include "gateway/transcoding.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static struct status read_file(const struct plugin_context *context, const char 
     buffer_release(&content);
     if (broken || overflow)
         return plugin_error(context, &plugin_grpc_gateway,
-                            "%s cannot be read whole, or is too large", path);
+                            "%s cannot be read completely, or is too large", path);
     return status_ok();
 }
 
@@ -90,7 +91,7 @@ struct build {
     const struct plugin_context *context;
     struct transcoding *transcoding;
     struct transcode_types *types;
-    struct str file; /* take services of this file only; data NULL: of all */
+    struct str file; /* only services of this file; data NULL: of all files */
 };
 
 static bool is_wanted(const struct build *build, const struct schema_service *service)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All HTTP rules of the services that a proto declares, ready to be served: what a `grpc-gateway`
- * plugin stands for. */
+/* All HTTP rules of the services that a proto declares, ready to be served by a `grpc-gateway`
+ * plugin. */
 #ifndef GATEWAY_TRANSCODING_H
 #define GATEWAY_TRANSCODING_H
 
@@ -25,14 +25,14 @@ struct transcoding {
     size_t count;
 };
 
-/* `proto` is a proto that is compiled in, by its file's name whatever the folder, or a descriptor
- * set *.binpb, which is read. In the context's arena. */
+/* `proto` is the file name (in any folder) of a compiled-in proto, or a descriptor set *.binpb,
+ * which is read. In the context's arena. */
 struct status transcoding_new(const struct plugin_context *context, const char *proto,
                               const struct transcoding **ret_transcoding);
 
-/* What the grpc-gateway plugin with this config serves. */
+/* The rules that the grpc-gateway plugin with this config serves. */
 const struct transcoding *grpc_gateway_transcoding(const void *config);
-/* Are its streams Server-Sent Events also to who does not say so? */
+/* Does it send streams as Server-Sent Events even to clients that do not ask for them? */
 bool grpc_gateway_events(const void *config);
 
 #endif

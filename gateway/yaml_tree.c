@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Loads a YAML document from libyaml's events into a tree. */
 #include "gateway/yaml_tree.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static struct status next_event(struct loading *loading, yaml_event_t *event)
     if (yaml_parser_parse(&loading->parser, event)) return status_ok();
     const char *problem = loading->parser.problem ? loading->parser.problem : "it cannot be read";
     return yaml_error(loading->arena, loading->file, (int)loading->parser.problem_mark.line + 1,
-                      "this is no YAML: %s", problem);
+                      "this is not valid YAML: %s", problem);
 }
 
 static bool is_decorated(const yaml_event_t *event)
@@ -69,12 +70,12 @@ static struct status check_key(struct loading *loading, const struct yaml_value 
     for (const struct yaml_value *value = map->first; value; value = value->next)
         if (str_equal(value->key, key->text))
             return yaml_error(loading->arena, loading->file, key->line,
-                              "\"%.*s\" is there twice, first in line %d", STR_ARGS(key->text),
+                              "\"%.*s\" occurs twice, first in line %d", STR_ARGS(key->text),
                               value->line);
     return status_ok();
 }
 
-/* The members of a map or list, up to its end. */
+/* Loads the members of a map or list, up to its end. */
 static struct status load_members(struct loading *loading, struct yaml_value *parent)
 {
     struct yaml_value **end = &parent->first, *key = NULL, *value;
@@ -114,10 +115,10 @@ static struct status load_value(struct loading *loading, yaml_event_t *event,
     *ret_value = value;
     if (is_decorated(event))
         return yaml_error(loading->arena, loading->file, value->line,
-                          "anchors, aliases and tags are not taken here");
+                          "anchors, aliases and tags are not supported");
     if (loading->count++ == YAML_VALUES_MAX || loading->depth == YAML_DEPTH_MAX)
         return yaml_error(loading->arena, loading->file, value->line,
-                          "there is too much, or it nests too deeply");
+                          "it has too many values, or nests too deeply");
     if (event->type == YAML_SCALAR_EVENT) {
         set_text(loading, value, event);
         return status_ok();
@@ -129,7 +130,7 @@ static struct status load_value(struct loading *loading, yaml_event_t *event,
     return st;
 }
 
-/* Events up to the root's, which the caller deletes. */
+/* Reads events up to the root's, which the caller deletes. */
 static struct status find_root(struct loading *loading, yaml_event_t *event)
 {
     for (;;) {
@@ -145,7 +146,7 @@ static struct status find_root(struct loading *loading, yaml_event_t *event)
     }
 }
 
-/* Nothing but the ends of document and stream may follow. */
+/* Checks that only the ends of document and stream follow. */
 static struct status check_end(struct loading *loading)
 {
     yaml_event_t event;
@@ -159,7 +160,8 @@ static struct status check_end(struct loading *loading)
         at_end = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
         if (more)
-            return yaml_error(loading->arena, loading->file, line, "a second document begins");
+            return yaml_error(loading->arena, loading->file, line,
+                              "a second document begins; only one is allowed");
     }
     return status_ok();
 }

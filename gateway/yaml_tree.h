@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A YAML document as a tree that knows its lines. What Kong's declarative format needs of YAML and
- * no more: one document of maps, lists and text; anchors, aliases and tags are refused. Bounded in
- * size, depth and count. */
+/* A YAML document as a tree whose values know their lines. Supports only the part of YAML that
+ * Kong's declarative format needs: one document of maps, lists and text; anchors, aliases and tags
+ * are refused. Bounded in size, depth and count. */
 #ifndef GATEWAY_YAML_TREE_H
 #define GATEWAY_YAML_TREE_H
 
@@ -14,7 +14,7 @@ enum yaml_kind { YAML_IS_TEXT, YAML_IS_LIST, YAML_IS_MAP };
 struct yaml_value {
     enum yaml_kind kind;
     int line;                 /* from 1 */
-    bool null;                /* nothing, ~ or null without quotes */
+    bool null;                /* empty, ~ or null without quotes */
     struct str key;           /* as a member of a map */
     struct str text;          /* of TEXT */
     struct yaml_value *first; /* of LIST and MAP */
@@ -23,7 +23,7 @@ struct yaml_value {
 
 enum { YAML_SIZE_MAX = 1024 * 1024, YAML_DEPTH_MAX = 16, YAML_VALUES_MAX = 100 * 1000 };
 
-/* INVALID_ARGUMENT "FILE:LINE: what is wrong"; the tree is in the arena. */
+/* INVALID_ARGUMENT "FILE:LINE: message"; the tree is in the arena. */
 struct status yaml_tree_read(struct arena *arena, const char *file, struct str text,
                              const struct yaml_value **ret_root);
 

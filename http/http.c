@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Header lists and cookies; see http/http.h. */
+/* Header lists and cookies. See http/http.h. */
 #include "http/http.h"
 
 #include "http/http_message.h"
@@ -8,8 +8,8 @@
 
 enum { HEADERS_CAPACITY_FIRST = 8 };
 
-/* A value may have spaces inside, never at its ends: HTTP/2 forbids them and HTTP/1.1 would drop
- * them. */
+/* A value may contain spaces, but not at its ends: HTTP/2 forbids them there and HTTP/1.1 would
+ * drop them. */
 static bool value_is_valid(struct str value)
 {
     if (value.length == 0) return true;
@@ -91,7 +91,8 @@ bool http_header_is_ours(struct str name)
     }
 }
 
-/* A cookie's value may stand in double quotes (RFC 6265, section 4.1.1), which are not part of it.
+/* A cookie's value may be enclosed in double quotes (RFC 6265, section 4.1.1), which are not part
+ * of it.
  */
 static struct str unquote(struct str value)
 {

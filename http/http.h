@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP messages, whichever version carries them, and the exchange: one request and its response.
  *
- * An exchange reads and writes alike on both sides. A server's handler reads the request and writes
- * the response; a client writes the request and reads the response.
+ * Reading and writing work the same way on both sides. A server's handler reads the request and
+ * writes the response; a client writes the request and reads the response.
  *
  *     server:  http_read_body | http_read*
  *              then http_respond | (http_begin, http_write*, http_finish)
  *     client:  http_client_open, http_write*, http_finish, http_read_head, http_read*,
  *              http_trailers
  *
- * Header names are in lower case, as HTTP/2 has them; HTTP/1.1 names are lowered when read.
- * Everything read lives in the call's arena. Header values never hold CR, LF or NUL: what would
- * inject one is refused when it is set. */
+ * Header names are in lower case, as in HTTP/2; names from HTTP/1.1 are converted. Everything read
+ * lives in the call's arena. Header values never contain CR, LF or NUL: setting such a value is
+ * refused. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -59,7 +59,7 @@ struct http_request {
         path; /* still percent-encoded, without the query; starts with / (or is * for OPTIONS) */
     struct str query;     /* without the ?; empty if none */
     struct str authority; /* Host or :authority */
-    struct str scheme;    /* http or https: as HTTP/2 says, else how it came here */
+    struct str scheme;    /* http or https: as HTTP/2 says, else how it arrived */
     struct http_headers headers;
     enum http_version version;
     const char *peer;       /* IP address as text */
@@ -73,7 +73,7 @@ const struct http_request *http_request(const struct http_exchange *exchange);
 /* ---- reading the peer's message ---- */
 
 /* The whole body, at most `max` bytes: RESOURCE_EXHAUSTED (reason BODY_TOO_LARGE) past it,
- * CANCELLED when the peer went away, DEADLINE_EXCEEDED when it sends too slowly. */
+ * CANCELLED when the peer has gone away, DEADLINE_EXCEEDED when it sends too slowly. */
 struct status http_read_body(struct call *call, struct http_exchange *exchange, size_t max,
                              struct str *ret_body);
 
@@ -81,18 +81,18 @@ struct status http_read_body(struct call *call, struct http_exchange *exchange, 
  * is its end. */
 struct status http_read(struct call *call, struct http_exchange *exchange, struct str *ret_piece);
 
-/* Trailers, after http_read gave the end; NULL if none. */
+/* Trailers, once http_read has reached the end; NULL if there are none. */
 const struct http_headers *http_trailers(const struct http_exchange *exchange);
 
 /* ---- writing our message ---- */
 
-/* A whole response. Body and headers are borrowed until the exchange ends (arena memory of the
- * exchange's call is right); content-length is set here. Never suspends. Once only. */
+/* A whole response. Body and headers are borrowed until the exchange ends (memory of the call's
+ * arena is suitable); content-length is set here. Never suspends. Call it only once. */
 void http_respond(const struct call *call, struct http_exchange *exchange, int status,
                   const struct http_headers *headers, struct str body);
 
-/* The same with trailers in an HTTP/2 trailing HEADERS frame (HTTP/1.1: chunked): what a unary gRPC
- * answer is. */
+/* The same with trailers in an HTTP/2 trailing HEADERS frame (HTTP/1.1: chunked): the form of a
+ * unary gRPC response. */
 void http_respond_trailers(const struct call *call, struct http_exchange *exchange, int status,
                            const struct http_headers *headers, struct str body,
                            const struct http_headers *trailers);
@@ -101,8 +101,8 @@ void http_respond_trailers(const struct call *call, struct http_exchange *exchan
 void http_begin(const struct call *call, struct http_exchange *exchange, int status,
                 const struct http_headers *headers);
 
-/* Sends bytes (copied); suspends while the peer or the flow control window takes no more (64 KiB
- * wait at most). */
+/* Sends bytes (copied); suspends while the peer or the flow control window accepts no more (at most
+ * 64 KiB are buffered). */
 struct status http_write(struct call *call, struct http_exchange *exchange, struct str data);
 
 /* Ends our message, with trailers or without (NULL). Never suspends. */

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 on a server's connection (RFC 9112): one request after the other, each with its body,
- * handler and answer.
+/* HTTP/1.1 on a server's connection (RFC 9112): one request after another, each with its body,
+ * handler and response.
  *
- * `take` turns bytes into steps: a head, pieces of its body, and, when the body is complete or no
- * more of it is here, the start of its handler. The next request is begun when the handler has
- * ended; until then its bytes wait. */
+ * `take` consumes the bytes step by step: a head, pieces of its body, and, when the body is
+ * complete or no more of it has arrived, the start of its handler. The next request begins when the
+ * handler has ended; until then its bytes wait. */
 #include "base/trace.h"
 #include "http/http1_response.h"
 #include "http/http_connection.h"
 #include "reasons.pb-c.h"
 
 enum {
-    /* Unread bytes of a body at which the socket is not read any more. */
+    /* When this many bytes of a body are unread, reading from the socket pauses. */
     INBOX_MAX = 256 * 1024,
-    /* The rest of a body that its handler did not want is read over up to this size; past it the
-       connection ends. */
+    /* If the handler did not read the whole body, up to this many remaining bytes are discarded; a
+     * longer rest ends the connection. */
     DISCARD_MAX = 64 * 1024,
     TRAILER_SIZE_MAX = 8 * 1024,
     CHUNK_FLUSH_SIZE = 16 * 1024,
@@ -55,8 +55,8 @@ static void put_envelope(struct http_connection *connection, enum http_refusal r
     buffer_append_str(out, body);
 }
 
-/* A request that is refused before its handler runs is forgotten; a handler that runs reads of an
- * error. */
+/* Drops a request that is refused before its handler runs; a running handler gets an error from its
+ * next read. */
 static void stop_exchange(struct http_connection *connection, struct http_exchange *exchange)
 {
     exchange->responded = true;
@@ -69,7 +69,7 @@ static void stop_exchange(struct http_connection *connection, struct http_exchan
     }
 }
 
-/* Answers for the handler, or before there is one; the connection ends with it. */
+/* Sends an error in the handler's place, or before there is one, and ends the connection. */
 static void refuse(struct http_connection *connection, enum http_refusal refusal)
 {
     struct http_exchange *exchange = connection->exchange;
@@ -179,15 +179,15 @@ static enum http_refusal read_head(struct http_connection *connection, struct st
     return refusal;
 }
 
-/* Why a head over the limit is refused: for its target, if most of it is the request line. */
+/* The refusal for a head over the limit: the target is too long if most of the head is the request
+ * line. */
 static enum http_refusal oversized(struct str data, size_t size_max)
 {
     return str_find(data, '\n') > size_max / 2 ? HTTP_REFUSED_TARGET_SIZE
                                                : HTTP_REFUSED_HEADER_SIZE;
 }
 
-/* Takes a head if all of it is here. An empty line before it is passed over (RFC 9112,
- * section 2.2). */
+/* Takes a head if it is complete. An empty line before it is skipped (RFC 9112, section 2.2). */
 static size_t take_head(struct http_connection *connection, struct str data)
 {
     size_t size_max = connection->home->options->header_size_max;
@@ -247,7 +247,7 @@ static size_t take_body(struct http_connection *connection, struct str data)
     return used;
 }
 
-/* Sets what is waited for now that `left` bytes could not be taken. */
+/* Sets the deadline for the peer's next bytes, when `left` bytes could not be consumed. */
 static void settle(struct http_connection *connection, size_t left)
 {
     const struct http_server_options *options = connection->home->options;
@@ -271,7 +271,7 @@ static void settle(struct http_connection *connection, size_t left)
         connection->head_begun = true;
     }
     http_connection_pause(connection, blocked);
-    /* The peer ended its side, and what it had sent before has been answered. */
+    /* The peer has ended its side, and all its requests have been answered. */
     if (connection->peer_ended && !exchange && !blocked) http_connection_linger(connection);
 }
 
@@ -309,9 +309,9 @@ static void lose_exchange(struct http_connection *connection)
     if (exchange->call) call_cancel(exchange->call);
 }
 
-/* A client that ends its side while it waits for an answer has nearly always gone away; nobody
- * should work for it. What its handler answers all the same is sent. Without a request `settle`
- * ends the connection. */
+/* A client that ends its side while it waits for a response has nearly always gone away, so its
+ * call is cancelled. If the handler responds nevertheless, the response is sent. Without a request
+ * `settle` ends the connection. */
 static void peer_end(struct http_connection *connection)
 {
     if (!connection->exchange) return;
@@ -365,7 +365,7 @@ static void consumed(struct http_exchange *exchange, size_t size)
     if (exchange->connection->paused) http_connection_schedule(exchange->connection);
 }
 
-/* The client waits to be told that we want its body (RFC 9110, section 10.1.1). */
+/* The client waits for 100 Continue before it sends its body (RFC 9110, section 10.1.1). */
 static void expect(struct http_exchange *exchange)
 {
     struct http_connection *connection = exchange->connection;
@@ -374,7 +374,8 @@ static void expect(struct http_exchange *exchange)
     buffer_append_str(http_connection_output(connection), STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
-/* Can the connection go on after an answer that is given before all of the body has come? */
+/* Decides whether the connection can continue after a response that was given before the whole body
+ * had arrived. */
 static void settle_keep_alive(struct http_connection *connection)
 {
     if (connection->ending) connection->keep_alive = false;

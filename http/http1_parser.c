@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A strict parser of HTTP/1.1; see http/http1_parser.h. */
+/* A strict parser for HTTP/1.1. See http/http1_parser.h. */
 #include "http/http1_parser.h"
 
 #include "http/http_message.h"
@@ -22,8 +22,8 @@ enum http1_scanned http1_scan(struct http1_scan *scan, const char *data, size_t 
 
 /* ---- the request line ---- */
 
-/* The next line without its CR LF, of text in which every line has both. A CR inside the line
- * stays, and fails where the line is read: no part of one may hold it. */
+/* The next line without its CR LF; every line of the text must end with both. A CR inside the line
+ * is kept, and the line's parser then fails, because no part of a line may contain it. */
 static struct str next_line(char **position, const char *end)
 {
     char *line = *position;
@@ -118,8 +118,8 @@ static struct str trim_blanks(const char *start, const char *end)
     return str_sized(start, (size_t)(end - start));
 }
 
-/* `name: value`, the name lowered in place. White space before the name (a folded line) or the
- * colon makes it no token. */
+/* `name: value`, the name lowered in place. With white space before the name (a folded line) or
+ * before the colon, the name is not a token. */
 static bool parse_field(struct str line, struct http_header *ret_header)
 {
     char *start = (char *)(uintptr_t)line.data;
@@ -159,7 +159,7 @@ static void parse_connection(struct str value, struct http1_framing *framing, bo
     }
 }
 
-/* What the fields say about framing, gathered while they are read. */
+/* The framing information in the fields, collected while they are parsed. */
 struct framing_fields {
     unsigned lengths, codings, hosts;
     bool close;
@@ -202,8 +202,8 @@ static enum http_refusal read_framing_field(const struct http_header *header,
     return HTTP_ACCEPTED;
 }
 
-/* RFC 9112, sections 3.2, 6.1 and 9.3. A target in absolute form overrides Host, so the two are one
- * for handlers. */
+/* RFC 9112, sections 3.2, 6.1 and 9.3. A target in absolute form overrides Host, so handlers see
+ * only one of them. */
 static enum http_refusal settle_head(struct http_request *request, struct http1_framing *framing,
                                      const struct framing_fields *fields)
 {
@@ -276,7 +276,7 @@ static int hex_digit(char byte)
 }
 
 /* chunk-size [ chunk-ext ] CR LF (RFC 9112, section 7.1.1). Extensions, which may have white space
- * before their semicolon, must be printable and are otherwise passed over. */
+ * before their semicolon, must be printable and are otherwise ignored. */
 static enum http_refusal decode_chunk_size(struct http1_decoder *decoder, struct str data,
                                            size_t *ret_used)
 {
@@ -315,7 +315,7 @@ static enum http_refusal decode_chunk_end(struct http1_decoder *decoder, struct 
     return HTTP_ACCEPTED;
 }
 
-/* Fields that decide about framing or routing mean nothing so late (RFC 9110, section 6.5.1):
+/* Fields that affect framing or routing must not be in trailers (RFC 9110, section 6.5.1) and are
  * refused. */
 static bool is_forbidden_trailer(struct str name)
 {

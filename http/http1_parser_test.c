@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP/1.1 parser and the header list, on bytes alone. */
+/* Tests of the HTTP/1.1 parser and of header lists, without connections. */
 #include "base/test.h"
 #include "http/http1_parser.h"
 #include "http/http1_response.h"
@@ -13,7 +13,7 @@ static enum http_refusal parse(struct arena *arena, const char *text, struct htt
     return http1_parse_head(arena, arena_memdup(arena, text, size), &scan, request, framing);
 }
 
-TEST(finds_the_head_however_it_is_cut)
+TEST(finds_the_head_however_it_is_split)
 {
     static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nrest";
     for (size_t cut = 0; cut < sizeof(text) - 5; cut++) {
@@ -67,7 +67,7 @@ TEST(an_absolute_target_overrides_host)
     arena_release(&arena);
 }
 
-TEST(decodes_chunks_however_they_are_cut)
+TEST(decodes_chunks_however_they_are_split)
 {
     static const char text[] =
         "A;name=\"v\"\r\n0123456789\r\n00001\r\n!\r\n0\r\nX-Sum: 7\r\n\r\nNEXT";
@@ -100,7 +100,7 @@ TEST(decodes_chunks_however_they_are_cut)
     }
 }
 
-TEST(headers_take_nothing_that_would_inject)
+TEST(headers_refuse_values_that_would_inject)
 {
     struct arena arena;
     struct http_headers headers = {0};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 responses as text; see http/http1_response.h. */
+/* Formats HTTP/1.1 responses. See http/http1_response.h. */
 #include "http/http1_response.h"
 
 /* "date: " + 29 + "content-length: " + digits + "connection: keep-alive" and their line ends fit in
  * here. */
 enum { FIXED_SIZE_MAX = 192, REASON_SIZE_MAX = 40, DIGITS_MAX = 20 };
 
-/* Reason phrases of RFC 9110, section 15; clients ignore them, people read them. */
+/* Reason phrases of RFC 9110, section 15. Clients ignore them; they are for people. */
 static const char *reason_of(int status)
 {
     switch (status) {
@@ -61,7 +61,7 @@ bool http1_status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-/* The writers below fill reserved memory; each answers where the next byte goes. */
+/* The functions below write to reserved memory; each returns the position of the next byte. */
 static char *put(char *next, const char *text, size_t length)
 {
     memcpy(next, text, length);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing HTTP/1.1 responses as text (RFC 9112). Private to http/; it knows no connection. */
+/* Formats HTTP/1.1 responses (RFC 9112); knows no connection. Private to http/. */
 #ifndef HTTP_HTTP1_RESPONSE_H
 #define HTTP_HTTP1_RESPONSE_H
 

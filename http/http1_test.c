@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 through the server, over a pipe in memory: what a client may send, and what it may not.
+/* Tests of HTTP/1.1 through the server, over a pipe in memory: valid and invalid requests, limits,
+ * and deadlines.
  */
 #include "http/http_testing.h"
 #include "observe/metrics.h"
 
-/* Answers by path: what each test needs. */
+/* The handler: its response depends on the path. */
 static void handle(struct call *call, struct http_exchange *exchange, void *data)
 {
     const struct http_request *request = http_request(exchange);
@@ -59,8 +60,7 @@ static struct http_server *new_server(const struct http_server_options *limits)
     return http_server_new(&options);
 }
 
-/* Sends `request` on a connection of its own; the answer must begin with `expected` (or contain
- * it). */
+/* Sends `request` on a new connection; the response must begin with `expected` (or contain it). */
 static void exchange_once(struct call *call, struct http_server *server, const char *request,
                           const char *expected)
 {
@@ -69,7 +69,8 @@ static void exchange_once(struct call *call, struct http_server *server, const c
     peer_send_text(&peer, request);
     bool came = peer_await(call, &peer, expected);
     if (!came)
-        printf("  request: %s\n  expected: %s\n  came: %s\n", request, expected, peer_text(&peer));
+        printf("  request: %s\n  expected: %s\n  received: %s\n", request, expected,
+               peer_text(&peer));
     EXPECT(came);
     peer_close(call, &peer);
 }
@@ -113,7 +114,7 @@ static void play_basics(struct call *call, struct shard *shard)
                   "HTTP/1.1 204 No Content\r\n");
     exchange_once(call, server, "GET /silent HTTP/1.1\r\nHost: s\r\n\r\n", "HTTP/1.1 500 ");
 
-    struct peer peer; /* an aborted exchange says nothing */
+    struct peer peer; /* an aborted exchange sends nothing */
     peer_open(&peer, call->shard, server);
     peer_send_text(&peer, "GET /abort HTTP/1.1\r\nHost: s\r\n\r\n");
     EXPECT(peer_await_end(call, &peer) && peer.received.length == 0);
@@ -121,12 +122,12 @@ static void play_basics(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 2000));
 }
 
-TEST(answers_what_the_grammar_has)
+TEST(answers_valid_requests)
 {
     testing_run(play_basics);
 }
 
-/* Each of these could be read in two ways, and is not read at all. */
+/* Each of these is malformed or ambiguous, and must be refused. */
 static const char *const refused[][2] = {
     {"GET / HTTP/1.1\nHost: a\n\n", "400"},
     {"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "400"},
@@ -239,7 +240,7 @@ static void play_refused(struct call *call, struct shard *shard)
         bool right = closed && strncmp(text, status, strlen(status)) == 0 &&
                      strstr(text, "connection: close\r\n") && strstr(text, "{\"success\":false,") &&
                      peer_count(&peer, "date: ") == 1;
-        if (!right) printf("  request %zu: %s\n  came: %s\n", i, refused[i][0], text);
+        if (!right) printf("  request %zu: %s\n  received: %s\n", i, refused[i][0], text);
         EXPECT(right);
         peer_close(call, &peer);
     }
@@ -263,7 +264,7 @@ static void play_pipelining(struct call *call, struct shard *shard)
                                  "GET /%s HTTP/1.1\r\nHost: a\r\n\r\n",
                                  i % 16 == 3 ? "sleep" : "x");
     peer_open(&peer, shard, server);
-    /* However the bytes are cut, the answers are the same. */
+    /* However the bytes are split, the responses are the same. */
     for (size_t sent = 0; sent < size; sent += 97) {
         peer_send(&peer, requests + sent, size - sent < 97 ? size - sent : 97);
         EXPECT(!failed(fiber_sleep(call, 1000)));
@@ -283,7 +284,7 @@ static void play_pipelining(struct call *call, struct shard *shard)
     EXPECT(peer_await_end(call, &peer));
     peer_close(call, &peer);
 
-    /* HEAD has the length and no body, and what follows is read right. */
+    /* HEAD gets the length but no body, and the next request is read correctly. */
     peer_open(&peer, shard, server);
     peer_send_text(&peer, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: "
                           "a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -323,7 +324,7 @@ static void play_bodies(struct call *call, struct shard *shard)
     EXPECT(peer_count(&peer, "100 Continue") == 0 && peer_count(&peer, "connection: close") == 1);
     peer_close(call, &peer);
 
-    /* A small body that nobody read is read over; the connection goes on. */
+    /* A small body that the handler has not read is discarded; the connection continues. */
     peer_open(&peer, shard, server);
     peer_send_text(&peer, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
     EXPECT(peer_await(call, &peer, "HTTP/1.1 401"));
@@ -368,7 +369,7 @@ static void play_limits(struct call *call, struct shard *shard)
 
     snprintf(long_request, sizeof(long_request), "GET /%0600d HTTP/1.1\r\nHost: a\r\n\r\n", 1);
     exchange_once(call, server, long_request, "HTTP/1.1 414 ");
-    long_request[590] = 0; /* without an end */
+    long_request[590] = 0; /* without an end of the head */
     exchange_once(call, server, long_request, "HTTP/1.1 414 ");
     snprintf(long_request, sizeof(long_request), "GET / HTTP/1.1\r\nHost: a\r\nX: %0600d\r\n\r\n",
              1);
@@ -385,7 +386,7 @@ static void play_limits(struct call *call, struct shard *shard)
     exchange_once(call, server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
                   "HTTP/1.1 408 ");
 
-    /* Idle: closed without a word. */
+    /* Idle: closed without a response. */
     peer_open(&peer, shard, server);
     EXPECT(peer_await_end(call, &peer));
     EXPECT(peer.received.length == 0);
@@ -412,7 +413,7 @@ static bool exported(const char *line)
     return found;
 }
 
-TEST(holds_its_limits_and_deadlines)
+TEST(enforces_limits_and_deadlines)
 {
     testing_run(play_limits);
     CHECK(exported("argosy_http_refused_total{server=\"test\",reason=\"header_too_large\"} 1\n"));

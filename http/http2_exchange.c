@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An exchange's operations over HTTP/2, for server and client; see http/http2_session.h. */
+/* An exchange's operations over HTTP/2, for server and client. See http/http2_session.h. */
 #include "http/http2_session.h"
 
 #include "base/number.h"
@@ -20,7 +20,7 @@ static size_t streamed_left(const struct http_outbox *out)
     return out->streamed ? out->streamed->length - out->streamed_sent : 0;
 }
 
-/* The next bytes to send, and forgets them. */
+/* Takes the next bytes to send out of the outbox. */
 static struct str take_output(struct http_exchange *exchange, size_t size)
 {
     struct http_outbox *out = &exchange->out;
@@ -43,7 +43,7 @@ static int submit_trailers(struct http2_session *session, struct http_exchange *
     return nghttp2_submit_trailer(session->ng, exchange->h2.id, nva, count);
 }
 
-/* Says how much can be sent now; http2_send_data then moves it without a copy in between. */
+/* Returns how much can be sent now; http2_send_data then moves it without an intermediate copy. */
 static ssize_t read_output(nghttp2_session *ng, int32_t id, uint8_t *data, size_t size,
                            uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
@@ -125,15 +125,15 @@ size_t http2_put_headers(nghttp2_nv *nva, const struct http_headers *headers)
     return count;
 }
 
-/* Of the shard's thread, as everything here. */
+/* The date cache of the shard's thread. */
 static struct str date_of(void)
 {
     static _Thread_local struct http_date date;
     return http_date_now(&date);
 }
 
-/* :status, date, content-length if `length` is known, then the handler's. `provider` NULL ends the
- * stream. */
+/* Sends :status, date, content-length if `length` is known, then the handler's headers. `provider`
+ * NULL ends the stream. */
 static void submit_head(struct http_exchange *exchange, int status,
                         const struct http_headers *headers, const size_t *length,
                         const nghttp2_data_provider *provider)
@@ -245,7 +245,9 @@ static void finish(const struct call *call, struct http_exchange *exchange,
 static void consumed(struct http_exchange *exchange, size_t size)
 {
     struct http2_session *session = exchange->h2.session;
-    if (!exchange->h2.open) return; /* the connection's window was opened when the stream closed */
+    if (!exchange->h2.open)
+        return; /* closing the stream has opened the connection's window
+                                     * already */
     (void)nghttp2_session_consume(session->ng, exchange->h2.id, size);
     http2_session_wants_work(session);
 }

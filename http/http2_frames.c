@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames' heads; see http/http2_frames.h. */
+/* Reads frames' headers. See http/http2_frames.h. */
 #include "http/http2_frames.h"
 
 #include <nghttp2/nghttp2.h>
 #include <string.h>
 
-/* A part of a header block that is smaller than this and not its last carries nothing. */
+/* A smaller part of a header block counts as empty unless it is the last. */
 enum { CONTINUATION_SMALL = 32 };
 
 static size_t at_most(size_t size, struct str data)
@@ -47,7 +47,7 @@ bool http2_frames_next(struct http2_frames *frames, struct str *data,
     return true;
 }
 
-/* Only padding; its length is the payload's first byte. */
+/* Does it consist of padding only? The payload's first byte is the padding's length. */
 static bool is_padding(const struct http2_frame_seen *seen)
 {
     return seen->flags & NGHTTP2_FLAG_PADDED && seen->payload.length > 0 &&
@@ -66,6 +66,6 @@ bool http2_frame_is_empty(const struct http2_frame_seen *seen)
     case NGHTTP2_CONTINUATION:
         return seen->length < CONTINUATION_SMALL && !(seen->flags & NGHTTP2_FLAG_END_HEADERS);
     case NGHTTP2_SETTINGS: return !(seen->flags & NGHTTP2_FLAG_ACK);
-    default: return true; /* PRIORITY, WINDOW_UPDATE, GOAWAY, types that nobody knows */
+    default: return true; /* PRIORITY, WINDOW_UPDATE, GOAWAY, unknown types */
     }
 }

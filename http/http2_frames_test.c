@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of reading frames' headers. */
 #include "http/http2_frames.h"
 
 #include <nghttp2/nghttp2.h>
 
 #include "base/test.h"
 
-/* However the bytes are cut. */
+/* However the bytes are split. */
 TEST(heads_of_frames_are_found)
 {
     static const char bytes[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -40,7 +41,7 @@ static bool is_empty(uint8_t type, uint8_t flags, struct str payload)
     return http2_frame_is_empty(&seen);
 }
 
-TEST(frames_that_carry_nothing_are_told_from_the_others)
+TEST(useless_frames_are_distinguished_from_others)
 {
     CHECK(is_empty(NGHTTP2_DATA, 0, STR("")));
     CHECK(!is_empty(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, STR("")));

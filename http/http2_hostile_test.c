@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/2 frames made by hand, as only an attacker sends them; and random bytes that look like both
- * versions. */
+/* Tests with handmade HTTP/2 frames that only an attacker sends, and with random bytes that
+ * resemble both versions. */
 #include <nghttp2/nghttp2.h>
 
 #include "base/budget.h"
@@ -64,8 +64,8 @@ static void open_session(struct peer *peer, struct shard *shard, struct http_ser
     send_frame(peer, NGHTTP2_SETTINGS, 0, 0, STR(""));
 }
 
-/* GET http://a/sleep, and GET http://a/ : method, scheme and path from HPACK's static table where
- * it has them. */
+/* GET http://a/sleep, and GET http://a/, with method, scheme and path from HPACK's static table
+ * where possible. */
 static const struct str head_sleep = {"\x82\x86\x44\x06/sleep\x41\x01"
                                       "a",
                                       13};
@@ -79,7 +79,7 @@ static const struct str head_post = {"\x83\x86\x84\x41\x01"
                                      "a",
                                      6};
 
-/* What the server sent: the last frame of a type, or NULL. */
+/* The last frame of a type that the server has sent, or NULL. */
 static const uint8_t *find_frame(struct peer *peer, uint8_t type)
 {
     const uint8_t *data = (const uint8_t *)peer_text(peer), *found = NULL;
@@ -98,7 +98,7 @@ static unsigned error_of(const uint8_t *frame, size_t offset)
     return frame ? (unsigned)frame[9 + offset + 3] : 999;
 }
 
-/* The server must say GOAWAY with this error and end the connection. */
+/* The server must send GOAWAY with this error and end the connection. */
 static void expect_goaway(struct call *call, struct peer *peer, unsigned error)
 {
     EXPECT(peer_await_end(call, peer));
@@ -147,7 +147,7 @@ static void play_floods(struct call *call, struct shard *shard)
     for (int i = 0; i < 10000 && peer.stream; i++) send_frame(&peer, NGHTTP2_DATA, 0, 1, STR(""));
     expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
 
-    /* CONTINUATION without an end. */
+    /* Endless CONTINUATION frames. */
     open_session(&peer, shard, server);
     send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, head_root);
     for (int i = 0; i < 1000 && peer.stream; i++)
@@ -163,7 +163,7 @@ TEST(ends_floods_calmly)
     testing_run(play_floods);
 }
 
-/* Frames of one kind without end, over one stream that is open, or one that has ended. */
+/* An endless flood of frames of one kind, on an open stream or on one that has ended. */
 static void expect_flood_ends(struct call *call, struct peer *peer, uint8_t type, uint8_t flags,
                               struct str payload)
 {
@@ -183,7 +183,7 @@ static void play_empty_frames(struct call *call, struct shard *shard)
         {NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, {"\3\0\0\0", 4}},
         {NGHTTP2_WINDOW_UPDATE, 0, {"\0\0\0\1", 4}},
         {NGHTTP2_PRIORITY, 0, {"\0\0\0\0\1", 5}},
-        {0x42, 0, {"", 0}}, /* a type that nobody knows */
+        {0x42, 0, {"", 0}}, /* an unknown type */
     };
     struct http_server *server = new_server(NULL);
     struct peer peer;
@@ -196,7 +196,7 @@ static void play_empty_frames(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 3000));
 }
 
-TEST(ends_floods_of_frames_that_carry_nothing)
+TEST(ends_floods_of_useless_frames)
 {
     testing_run(play_empty_frames);
 }
@@ -215,7 +215,7 @@ static void play_pings(struct call *call, struct shard *shard)
     EXPECT(memmem(peer.received.data, peer.received.length, "too_many_pings", 14) != NULL);
     peer_close(call, &peer);
 
-    /* A client that measures its link with each answer is right to. */
+    /* A client may measure its link with a PING for each response. */
     open_session(&peer, shard, server);
     for (uint32_t i = 0; i < 100 && peer.stream; i++) {
         send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
@@ -233,8 +233,8 @@ TEST(calms_clients_that_ping_too_often)
     testing_run(play_pings);
 }
 
-/* A header of 3.9 kB goes into the table, and blocks of 60,000 bytes then name it again and again:
- * 234 MB decoded. */
+/* A header of 3.9 kB is put into the table, and then blocks of 60,000 bytes refer to it: 234 MB
+ * when decoded. */
 static void play_bomb(struct call *call, struct shard *shard)
 {
     enum { ENTRY = 3900, REFERENCES = 60000, PART = 16000 };
@@ -247,7 +247,7 @@ static void play_bomb(struct call *call, struct shard *shard)
     memcpy(entry, head_root.data, head_root.length);
     memcpy(entry + head_root.length, "\x40\1x\x7f\xbd\x1d", 6); /* 3900 = 127 + 61 + 29 * 128 */
     memset(entry + head_root.length + 6, 'v', ENTRY);
-    memset(references, 0xbe, REFERENCES); /* 62: the newest of the table */
+    memset(references, 0xbe, REFERENCES); /* 62: the newest in the table */
     open_session(&peer, shard, server);
     send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
                str_sized(entry, head_root.length + 6 + ENTRY));
@@ -264,7 +264,7 @@ static void play_bomb(struct call *call, struct shard *shard)
         EXPECT(!failed(fiber_sleep(call, 100)));
     }
     expect_goaway(call, &peer, NGHTTP2_ENHANCE_YOUR_CALM);
-    /* 200 blocks, each looked at whole, take ten seconds. */
+    /* Decoding 200 blocks completely would take ten seconds. */
     EXPECT(clock_monotonic_us() - before_us < 3000000);
     EXPECT(testing_end_server(call, server, 3000));
 }
@@ -402,7 +402,7 @@ TEST(ends_connections_that_keep_memory_and_read_nothing)
 static void play_malformed(struct call *call, struct shard *shard)
 {
     struct http_server *server = new_server(NULL);
-    /* Heads that HPACK decodes well, and that are no request of ours. */
+    /* Heads that HPACK decodes correctly but that are not valid requests. */
     static const struct str heads[] = {
         {"\x82\x86\x84", 3}, /* no authority */
         {"\x82\x86\x84\x41\x02"
@@ -457,7 +457,7 @@ static void play_malformed(struct call *call, struct shard *shard)
         if (!answered || handled)
             printf("  head %zu: answered %d, handled %d\n", i, answered, handled);
         EXPECT(answered && handled == 0);
-        /* The connection serves on. */
+        /* The connection continues to serve. */
         send_frame(&peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3,
                    head_root);
         EXPECT(!failed(fiber_sleep(call, 10000)));
@@ -477,7 +477,7 @@ static void play_malformed(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 3000));
 }
 
-TEST(refuses_heads_that_are_no_request)
+TEST(refuses_heads_that_are_not_requests)
 {
     testing_run(play_malformed);
 }
@@ -493,7 +493,7 @@ static void play_slow(struct call *call, struct shard *shard)
     char long_head[1024] = "\x82\x86\x84\x41\x01"
                            "a";
 
-    /* Nothing after the preface; a head without its end; a body that does not come. */
+    /* Nothing after the preface; an incomplete head; a body that does not arrive. */
     open_session(&peer, shard, server);
     expect_goaway(call, &peer, NGHTTP2_NO_ERROR);
     open_session(&peer, shard, server);
@@ -504,12 +504,12 @@ static void play_slow(struct call *call, struct shard *shard)
     EXPECT(peer_await(call, &peer, ""));
     EXPECT(!failed(fiber_sleep(call, 90000)));
     EXPECT(peer_count(&peer, "REQUEST_TOO_SLOW") ==
-           0); /* DATA after binary frames: look at its bytes */
+           0); /* compares bytes, because frames contain NUL */
     EXPECT(memmem(peer.received.data, peer.received.length, "REQUEST_TOO_SLOW", 16) != NULL);
     peer_close(call, &peer);
 
-    /* A window that never opens: a small answer whose handler has ended, and a large one that its
-     * handler waits for. */
+    /* A window that never opens, with a small response whose handler has ended and a large one
+     * whose handler waits. */
     const struct str heads[2] = {head_root, head_large};
     for (int i = 0; i < 2; i++) {
         peer_open(&peer, shard, server);
@@ -521,7 +521,7 @@ static void play_slow(struct call *call, struct shard *shard)
         peer_close(call, &peer);
     }
 
-    /* Headers over the limit: 431, and the connection goes on. */
+    /* Headers over the limit: 431, and the connection continues. */
     size_t length = 6;
     for (int i = 0; i < 20; i++, length += 5) memcpy(long_head + length, "\x00\x01x\x01y", 5);
     open_session(&peer, shard, server);
@@ -538,8 +538,8 @@ TEST(bounds_slow_clients)
     testing_run(play_slow);
 }
 
-/* Well-formed beginnings, then noise: cut anywhere, mutated anywhere. The server must stand and go
- * on. */
+/* Well-formed beginnings, then noise, truncated and mutated anywhere. The server must survive and
+ * continue to serve. */
 enum { HEAD_ENDS = NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM };
 
 static bool await_frame(struct call *call, struct peer *peer, uint8_t type)
@@ -572,7 +572,8 @@ static void play_closed_streams(struct call *call, struct shard *shard)
     send_frame(&peer, NGHTTP2_HEADERS, HEAD_ENDS, 1, head_post);
     expect_goaway(call, &peer, NGHTTP2_STREAM_CLOSED);
 
-    /* What was under way when the server answered early is no fault: /large reads no body. */
+    /* Frames in transit when the server responds early are not an error: /large does not read the
+     * body. */
     open_session(&peer, shard, server);
     send_frame(&peer, NGHTTP2_WINDOW_UPDATE, 0, 0, (struct str){"\0\x10\0\0", 4});
     send_frame(&peer, NGHTTP2_SETTINGS, 0, 0, (struct str){"\0\4\0\x10\0\0", 6});
@@ -587,7 +588,7 @@ static void play_closed_streams(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 3000));
 }
 
-TEST(frames_of_streams_that_are_no_more_end_the_connection)
+TEST(frames_on_closed_streams_end_the_connection)
 {
     testing_run(play_closed_streams);
 }
@@ -635,7 +636,7 @@ static void play_noise(struct call *call, struct shard *shard)
     EXPECT(testing_end_server(call, server, 3000));
 }
 
-TEST(stands_random_bytes)
+TEST(survives_random_bytes)
 {
     testing_run(play_noise);
 }

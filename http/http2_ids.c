@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which stream identifiers a peer has used. */
+/* Remembers which stream identifiers a peer has used. */
 #include "http/http2_ids.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static bool get(const uint64_t *bits, int32_t id)
     return bits[slot_of(id) / 64] >> slot_of(id) % 64 & 1;
 }
 
-/* Is it among those that are remembered? */
+/* Is it one of those that are remembered? */
 static bool is_kept(const struct http2_ids *ids, int32_t id)
 {
     return id > 0 && id <= ids->last && (ids->last - id) / 2 < HTTP2_IDS_KEPT;

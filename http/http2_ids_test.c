@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of remembered stream identifiers. */
 #include "base/test.h"
 #include "http/http2_ids.h"
 
@@ -13,10 +14,10 @@ TEST(an_identifier_that_was_skipped_is_not_used_later)
     CHECK_INT(http2_ids_check(&ids, 7), ==, HTTP2_ID_FINE);
     http2_ids_open(&ids, INT32_MAX);
     CHECK_INT(http2_ids_check(&ids, INT32_MAX - 2), ==, HTTP2_ID_SKIPPED);
-    CHECK_INT(http2_ids_check(&ids, 5), ==, HTTP2_ID_FINE); /* too long ago to say */
+    CHECK_INT(http2_ids_check(&ids, 5), ==, HTTP2_ID_FINE); /* too long ago to be remembered */
 }
 
-TEST(who_closed_a_stream_decides_what_may_follow)
+TEST(the_side_that_closed_a_stream_decides_what_may_follow)
 {
     struct http2_ids ids = {0};
 
@@ -28,7 +29,7 @@ TEST(who_closed_a_stream_decides_what_may_follow)
     CHECK_INT(http2_ids_check(&ids, 3), ==, HTTP2_ID_ENDED);
 }
 
-TEST(places_are_used_again)
+TEST(slots_are_reused)
 {
     struct http2_ids ids = {0};
 

@@ -7,7 +7,8 @@
 
 enum {
     OUTPUT_SIZE = 64 * 1024,
-    /* How long after the warning of a graceful end requests are still taken: they were under way.
+    /* How long after the first GOAWAY of a graceful end requests are still accepted, because they
+     * may have been in transit.
      */
     DRAIN_NOTICE_MS = 100,
 };
@@ -19,15 +20,15 @@ static int64_t after_ms(const struct http_connection *connection, int64_t ms)
 
 /* ---- requests ---- */
 
-/* Must what it has begun end before it may begin more? The peer frees the way by reading its
- * answers. One request is always let through. */
+/* Must the connection finish some requests before it may begin another one? The peer makes room by
+ * reading its responses. One request is always admitted. */
 static bool is_over_allowance(const struct http_connection *connection)
 {
     return connection->session->exchanges > 0 &&
            connection->budget.used > budget_allowance(&connection->budget);
 }
 
-/* Exchanges outlive their streams when a client resets them and their handlers run on: those count
+/* Exchanges outlive their streams when a client resets these while the handlers run, so they count
  * too. */
 static struct http_exchange *on_open(void *owner)
 {
@@ -78,7 +79,7 @@ static void on_header(struct http_exchange *exchange, struct str name, struct st
         refuse_later(exchange, HTTP_REFUSED_HEADER_SIZE);
 }
 
-/* :authority and Host must agree (RFC 9113, section 8.3.1); one of them must be there. */
+/* :authority and Host must agree (RFC 9113, section 8.3.1); one of them is required. */
 static void settle_authority(struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
@@ -111,7 +112,7 @@ static void on_head(struct http_exchange *exchange)
         refuse_later(exchange, HTTP_REFUSED_BODY_SIZE);
 }
 
-/* Answers in the handler's place. */
+/* Sends an error in the handler's place. */
 static void refuse(struct http_exchange *exchange, enum http_refusal refusal)
 {
     http_count_refusal(exchange->connection->home, refusal);
@@ -215,7 +216,7 @@ static void on_event(struct http_exchange *exchange, unsigned events)
         if (failed(exchange->in.error) || !exchange->finished) call_cancel(exchange->call);
     } else if (!exchange->started) {
         if (exchange->h2.waiting) stop_waiting(exchange);
-        /* Reset before its head was complete: nobody else will leave it. */
+        /* Reset before its head was complete: no handler will release it. */
         exchange->started = true;
         http2_exchange_leave(exchange);
     }
@@ -283,7 +284,7 @@ static void end_connection(struct http_connection *connection)
 
 static void start_waiting(struct http_connection *connection)
 {
-    /* The first one counts itself among those that wait. */
+    /* The first waiting request counts itself as waiting. */
     while (connection->waiting) {
         struct http_exchange *exchange = connection->waiting;
         bool alone = connection->session->exchanges <= connection->waiting_count;
@@ -293,7 +294,7 @@ static void start_waiting(struct http_connection *connection)
     }
 }
 
-/* Acts on events and writes, until nothing is left to do or the peer takes no more. */
+/* Handles events and writes until there is nothing left to do or the peer accepts no more. */
 static void work(struct http_connection *connection)
 {
     struct http2_session *session = connection->session;
@@ -310,7 +311,7 @@ static void work(struct http_connection *connection)
     http2_session_dispatch(session);
 }
 
-/* A connection without streams is idle; an unfinished header block has less time. */
+/* A connection without streams is idle; an unfinished header block has a shorter deadline. */
 static void settle(struct http_connection *connection)
 {
     const struct http_server_options *options = connection->home->options;
@@ -364,11 +365,11 @@ static bool is_unused(struct http_connection *connection)
 
 static void writable(struct http_connection *connection)
 {
-    (void)connection; /* take runs next, and works */
+    (void)connection; /* `take` runs next and does the work */
 }
 
-/* Nothing is left but answers that are complete for us and wait for a window that the peer does not
- * open, and none of them has moved since the last look. */
+/* Only complete responses are left, which wait for the peer to open its window, and none has made
+ * progress since the last check. */
 static bool is_stuck(struct http_connection *connection)
 {
     const struct http2_session *session = connection->session;
@@ -403,7 +404,7 @@ static void overdue(struct http_connection *connection)
     take(connection, STR(""));
 }
 
-/* GOAWAY in two steps (RFC 9113, section 6.8): first a warning, so that requests under way are not
+/* GOAWAY in two steps (RFC 9113, section 6.8): first a warning, so that requests in transit are not
  * lost. */
 static void drain(struct http_connection *connection)
 {

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nghttp2 with exchanges; see http/http2_session.h. */
+/* Drives nghttp2 and maps its streams to exchanges. See http/http2_session.h. */
 #include "http/http2_session.h"
 
 #include "reasons.pb-c.h"
 
 enum {
-    /* Resets of streams, by either side, that a client may cause: it is cheaper to open and reset a
-     * stream than to serve it (CVE-2023-44487, CVE-2025-8671). */
+    /* Limit on the stream resets, by either side, that a client causes: opening and resetting a
+     * stream is cheaper than serving it (CVE-2023-44487, CVE-2025-8671). */
     RESETS_BURST = 1000,
     RESETS_PER_SECOND = 200,
-    /* Frames that carry nothing: SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and CONTINUATION,
-     * types that nobody knows. A frame of data that we send pays for EMPTIES_EARNED, since it is
-     * right to open the window for it. */
+    /* Limit on useless frames: SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and CONTINUATION,
+     * unknown types. Each DATA frame that we send allows EMPTIES_EARNED more, because the client
+     * may open the window for it. */
     EMPTIES_BURST = 2000,
     EMPTIES_PER_SECOND = 500,
     EMPTIES_EARNED = 4,
-    /* PING: keepalive comes every ten seconds or so; measuring the link comes with data, and each
-     * frame of ours that answers somebody pays for one. */
+    /* Limit on PING frames: keepalive pings come every ten seconds or so; pings that measure the
+     * link come with data, so each frame of a response allows one more. */
     PINGS_BURST = 20,
     PINGS_PER_SECOND = 1,
-    /* Decoded bytes of a header block at which it is not even looked at any more: a block of small
-     * references to one large entry of the table is cheap to send. It counts as many resets. */
+    /* Decoded bytes of a header block at which decoding stops: a block of small references to one
+     * large table entry is cheap to send. Such a block counts as many resets. */
     HEADER_BLOCK_MAX = 1024 * 1024,
     HEADER_BLOCK_RESETS = 100,
-    /* nghttp2's own limit of resets must not strike first: it says INTERNAL_ERROR. */
+    /* nghttp2's own limit on resets must not be reached first, because it sends INTERNAL_ERROR. */
     LIBRARY_RESETS = 100000,
-    HEADER_OVERHEAD = 32, /* of each header, as SETTINGS_MAX_HEADER_LIST_SIZE counts it */
+    HEADER_OVERHEAD = 32, /* per header, as SETTINGS_MAX_HEADER_LIST_SIZE counts it */
 };
 
 /* ---- exchanges and their events ---- */
@@ -74,8 +74,8 @@ void http2_exchange_bind(struct http2_session *session, struct http_exchange *ex
     session->streams++;
 }
 
-/* The stream is no more. What its reader has not read yet no longer counts against the connection's
- * window. */
+/* The stream is closed. Bytes that its reader has not read yet no longer count against the
+ * connection's window. */
 static void close_exchange(struct http_exchange *exchange, struct status reason)
 {
     struct http2_session *session = exchange->h2.session;
@@ -126,7 +126,7 @@ void http2_exchange_leave(struct http_exchange *exchange)
     exchange->running = false;
     http_exchange_charge(exchange);
     if (!session->server) {
-        /* Who pays for a client's exchange may be gone before the stream is. */
+        /* The budget of a client's exchange may no longer exist when the stream closes. */
         budget_set(exchange->budget, &exchange->charged, 0);
         exchange->budget = NULL;
     }
@@ -192,7 +192,7 @@ static void count_empty(struct http2_session *session)
         calm(session, HTTP_REFUSED_FLOOD);
 }
 
-/* gRPC's clients know this text and ping less often afterwards. */
+/* gRPC clients recognize this text and ping less often afterwards. */
 static void count_ping(struct http2_session *session)
 {
     static const char text[] = "too_many_pings";
@@ -205,14 +205,14 @@ static void count_ping(struct http2_session *session)
     calm(session, HTTP_REFUSED_PINGS);
 }
 
-/* We have sent a frame of an answer. */
+/* Called for each frame of a response that we have sent. */
 static void earn(struct http2_session *session, bool data)
 {
     if (data && session->empties.tokens < EMPTIES_BURST) session->empties.tokens += EMPTIES_EARNED;
     if (session->pings.tokens < PINGS_BURST) session->pings.tokens++;
 }
 
-/* Counts what carries nothing, whether the library takes notice of it or not. */
+/* Counts useless frames, including those that the library ignores. */
 static void count_frame(struct http2_session *session, const struct http2_frame_seen *seen)
 {
     if (seen->type == NGHTTP2_PING && !(seen->flags & NGHTTP2_FLAG_ACK))
@@ -228,8 +228,8 @@ static struct http_exchange *exchange_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* Ends the connection over a frame of a stream that the client may not use any more. nghttp2
- * forgets closed streams and passes over such frames. */
+/* Ends the connection because of a frame on a stream that the client must no longer use. nghttp2
+ * forgets closed streams and ignores such frames. */
 static bool check_stream(struct http2_session *session, int32_t id)
 {
     enum http2_id_fault fault;
@@ -366,13 +366,13 @@ static int on_data_chunk_recv(nghttp2_session *ng, uint8_t flags, int32_t id, co
     return 0;
 }
 
-/* HTTP/2 errors as gRPC has them (doc/PROTOCOL-HTTP2.md, "Errors"). */
+/* Maps HTTP/2 errors as gRPC does (doc/PROTOCOL-HTTP2.md, "Errors"). */
 static struct status reset_status(uint32_t error)
 {
     switch (error) {
     case NGHTTP2_REFUSED_STREAM:
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
-                           "the peer refused the stream before it did anything");
+                           "the peer refused the stream before processing it");
     case NGHTTP2_CANCEL: return status_make(STATUS_CANCELLED, 0, "the peer cancelled the stream");
     case NGHTTP2_ENHANCE_YOUR_CALM:
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__RATE_LIMITED,
@@ -411,7 +411,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
     if (!exchange) return 0;
     exchange->h2.end_sent = true;
-    /* Our answer is complete and nobody reads the rest of the request (RFC 9113, section 8.1). */
+    /* Our response is complete and the rest of the request is not needed (RFC 9113, section
+     * 8.1). */
     if (session->server && exchange->h2.left && !exchange->in.ended)
         (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, exchange->h2.id, NGHTTP2_NO_ERROR);
     return 0;
@@ -501,7 +502,7 @@ static bool feed(struct http2_session *session, struct str data)
     ssize_t used = nghttp2_session_mem_recv(session->ng, (const uint8_t *)data.data, data.length);
     session->busy = false;
     if (used == (ssize_t)data.length) return true;
-    /* The library gives up without a word; the peer is told all the same. */
+    /* The library fails without a GOAWAY; send one to the peer anyway. */
     if (used == NGHTTP2_ERR_FLOODED)
         calm(session, HTTP_REFUSED_FLOOD);
     else
@@ -509,8 +510,9 @@ static bool feed(struct http2_session *session, struct str data)
     return false;
 }
 
-/* Looks at the frames' heads before the library does. It says nothing of DATA frames whose stream is
- * closed, so those are checked once what stands before them has been taken. */
+/* Reads the frames' headers before the library does. The library does not report DATA frames on
+ * closed streams, so those are checked here, once the bytes in front of them have been
+ * processed. */
 static bool check_frames(struct http2_session *session, struct str *data)
 {
     struct str rest = *data, before;
@@ -523,7 +525,7 @@ static bool check_frames(struct http2_session *session, struct str *data)
         if (seen.type != NGHTTP2_DATA) continue;
         if (!resets &&
             (nghttp2_session_find_stream(session->ng, seen.id) || seen.id > session->ids.last))
-            continue; /* open, or opened by what stands before */
+            continue; /* open, or opened by the bytes in front of it */
         before = str_sized(data->data, (size_t)(rest.data - data->data));
         before.length -= before.length < HTTP2_FRAME_HEAD_SIZE ? before.length
                                                                : HTTP2_FRAME_HEAD_SIZE;

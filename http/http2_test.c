@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/2: our client against our server, over pipes in memory and over TCP, and hostile frames by
- * hand. */
+/* Tests of HTTP/2 with our client and our server, over pipes in memory and over TCP. */
 #include "http/http_testing.h"
 
 enum { BIG = 5 * 1024 * 1024 };
@@ -89,7 +88,7 @@ static struct status open_get(struct call *call, struct http_client *client, con
     return http_client_open(call, client, &request, end, ret_exchange);
 }
 
-/* A whole request and its answer's body; the status, or 0 when it failed. */
+/* Makes a whole request and returns the response's status and body; status 0 when it failed. */
 static int ask(struct call *call, struct http_client *client, const char *path, struct str body,
                struct str *ret_body)
 {
@@ -158,7 +157,7 @@ static void play_streaming(struct call *call, struct shard *shard)
            str_is(http_headers_get(http_trailers(exchange), "grpc-status"), "0"));
     http_client_close(exchange);
 
-    /* Without a reader the window shuts, and the writer waits. */
+    /* Without a reader the window closes, and the writer waits. */
     EXPECT(!failed(open_get(call, client, "/echo", false, &exchange)));
     char *chunk = arena_alloc(call->arena, 65536);
     memset(chunk, 'c', 65536);
@@ -204,7 +203,7 @@ static void play_concurrency(struct call *call, struct shard *shard)
     struct str body;
 
     running = running_most = 0;
-    EXPECT(ask(call, asker.client, "/a", STR(""), &body) == 200); /* SETTINGS have come */
+    EXPECT(ask(call, asker.client, "/a", STR(""), &body) == 200); /* SETTINGS have arrived */
     for (int i = 0; i < 100; i++) EXPECT(!failed(fiber_group_start(call, &group, ask_one, &asker)));
     fiber_group_wait(call, &group);
     EXPECT(asker.good == 100);
@@ -230,13 +229,13 @@ static void play_lost_turn(struct call *call, struct shard *shard)
     struct str body;
     int http_status = 0;
 
-    EXPECT(ask(call, client, "/a", STR(""), &body) == 200); /* SETTINGS have come */
+    EXPECT(ask(call, client, "/a", STR(""), &body) == 200); /* SETTINGS have arrived */
     call_init_child(&patience, call, 3000);
     EXPECT(!failed(open_get(call, client, "/sleep", true, &exchange)));
     EXPECT(!failed(fiber_group_start(&patience, &cancelled, ask_one, &first)));
     EXPECT(!failed(fiber_group_start(&patience, &next, ask_one, &second)));
     EXPECT(!failed(http_read_head(call, exchange, &http_status, &headers)));
-    /* The free stream is offered later in this turn, to the first in the line. */
+    /* Later in this turn the free stream is offered to the first waiter in the line. */
     fiber_group_cancel(&cancelled);
     fiber_group_wait(call, &next);
     fiber_group_wait(call, &cancelled);
@@ -367,13 +366,13 @@ static void play_outlive(struct call *call, struct shard *shard)
     EXPECT(running == 0);
 }
 
-/* The log line of a call named its peer after the connection, and with it the name, was gone. */
+/* The log line of a call used the peer's name after it had been freed with the connection. */
 TEST(a_handler_that_outlives_its_connection_knows_its_peer)
 {
     testing_run(play_outlive);
 }
 
-/* Whoever is woken with bad news may free the client at once. */
+/* A caller that is woken with an error may free the client at once. */
 static void play_free_when_refused(struct call *call, struct shard *shard)
 {
     struct http_server *server = new_server(NULL);

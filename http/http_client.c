@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP/2 client: requests over whatever link there is; see http/http_client.h and
- * http/http_client_link.h. */
+/* The HTTP/2 client: opens requests on the current link and makes links as needed. See
+ * http/http_client.h and http/http_client_link.h. */
 #include "http/http_client.h"
 
 #include "base/random.h"
@@ -14,7 +14,7 @@ enum {
     EXCHANGES_KEPT_MAX = 256,
 };
 
-/* A call that waits for a link or for a free stream on it; on its fiber's stack. */
+/* A call that waits for a link or for a free stream on it; lies on its fiber's stack. */
 struct client_waiter {
     struct fiber_wait wait;
     struct client_waiter *next, *previous;
@@ -23,13 +23,14 @@ struct client_waiter {
 
 struct http_client {
     struct shard *shard;
-    char *address;             /* NULL: over one given stream */
+    char *address;             /* NULL: uses one given stream */
     struct client_link *link;  /* for new requests; NULL: none */
-    struct client_link *links; /* with those that end */
+    struct client_link *links; /* includes those that are ending */
     struct stream_connect *attempt;
     struct client_waiter *waiters, *waiters_last; /* the line */
-    size_t waiting; /* calls in the line, or woken and not running yet, and who wakes them */
-    int failures;   /* connections in a row that could not be made or said nothing */
+    size_t waiting; /* calls in the line, those woken but not yet running, and running wake-ups */
+    int failures;   /* consecutive connections that could not be made or on which the peer sent
+                     * nothing */
     int64_t backoff_until_us;
     struct http_pool pool;
     struct http_exchange *unused;
@@ -59,12 +60,13 @@ static void remove_waiter(struct http_client *client, struct client_waiter *wait
         client->waiters_last = waiter->previous;
 }
 
-/* Wakes the first ones, which leave the line before they run: what they do may change it. Who joins
- * it again meanwhile is not woken twice. */
+/* Wakes the first waiters, which leave the line before they run, because they may change it. A call
+ * that joins the line again meanwhile is not woken twice. */
 static void wake_waiters(struct http_client *client, size_t count)
 {
     if (count > client->waiting) count = client->waiting;
-    client->waiting++; /* a woken call may free the client: not before the caller is done with it */
+    client->waiting++; /* a woken call may free the client: keep it until the caller is done with
+                        * it */
     while (client->waiters && count-- > 0) {
         struct client_waiter *waiter = client->waiters;
         remove_waiter(client, waiter);
@@ -84,8 +86,8 @@ static struct status wait_in_line(struct call *call, struct http_client *client)
     client->waiting++;
     struct status st = fiber_suspend(call, &waiter.wait);
     client->waiting--;
-    /* A call that was woken, and cancelled or late before it ran, is told of the wake alone. It
-     * cannot use its turn, so the next in the line gets it. */
+    /* A call that was cancelled, or whose deadline passed, between its wake-up and its turn only
+     * sees the wake-up. It cannot use the turn, so the next in the line gets it. */
     if (!failed(st)) st = call_check(call);
     if (failed(st) && !waiter.linked) wake_waiters(client, 1);
     remove_waiter(client, &waiter);
@@ -113,7 +115,7 @@ static void back_off(struct http_client *client)
     for (int i = 0; i < client->failures && delay_ms < BACKOFF_MAX_MS; i++) delay_ms *= 2;
     if (delay_ms > BACKOFF_MAX_MS) delay_ms = BACKOFF_MAX_MS;
     client->failures++;
-    /* Spread over 80 to 120 %, so that many clients do not come back at the same moment. */
+    /* A jitter of 80 to 120 %, so that many clients do not reconnect at the same moment. */
     delay_ms = delay_ms * (80 + (int64_t)random_below(41)) / 100;
     client->backoff_until_us = shard_now_us(client->shard) + delay_ms * 1000;
 }
@@ -191,7 +193,7 @@ static void on_connected(void *data, struct stream *stream, int error)
     release_client(client);
 }
 
-/* Has a connection made, unless one is being made, or the last attempt failed a moment ago. */
+/* Starts a connection, unless one is being made or the last attempt failed a moment ago. */
 static struct status start_connecting(struct http_client *client)
 {
     if (client->freed || !client->address) return unreachable();
@@ -300,7 +302,8 @@ struct status http_client_open(struct call *call, struct http_client *client,
     st = client_link_open(client->link, exchange, request, authority, end);
     if (failed(st)) {
         on_link_unused(client, exchange);
-        drop_link(client, client->link); /* its identifiers are used up: the next call connects */
+        drop_link(client, client->link); /* its stream identifiers are used up: the next call
+                                          * reconnects */
         return st;
     }
     *exchange->h2.guard = exchange;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's connection; see http/http_client_link.h. */
+/* A client's connection: its session, events and keepalive. See http/http_client_link.h. */
 #include "http/http_client_link.h"
 
 #include "reasons.pb-c.h"
@@ -9,8 +9,9 @@ enum {
     OUTPUT_WAITING_MAX = 256 * 1024,
     HEADER_SIZE_MAX = 64 * 1024,
     LOOK_MS = 5 * 1000,
-    /* Silence with requests open before a PING, and how long it may go unanswered. Servers take
-     * frequent PINGs for an attack (gRPC's: one in five minutes), so there are not more. */
+    /* How long the peer may be silent with requests open before we send a PING, and how long that
+     * may go unanswered. Servers treat frequent PINGs as an attack (gRPC servers: more than one in
+     * five minutes), so these are rare. */
     SILENCE_MS = 30 * 1000,
     PING_ANSWER_MS = 10 * 1000,
     PING_INTERVAL_MS = 5 * 60 * 1000,
@@ -42,7 +43,7 @@ static void on_head(struct http_exchange *exchange)
         http2_exchange_reset(exchange, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
-    if (exchange->h2.status < 200) { /* interim responses say nothing that we ask for */
+    if (exchange->h2.status < 200) { /* interim responses are ignored */
         headers->count = 0;
         return;
     }
@@ -87,8 +88,8 @@ static const struct http2_role client_role = {.on_header = on_header,
 
 /* ---- events ---- */
 
-/* Acts on events and writes, until nothing is left to do or the peer takes no more. Whoever waited
- * for a free stream is woken in between, so that what it sends goes along. */
+/* Handles events and writes until there is nothing left to do or the peer accepts no more. Calls
+ * that wait for a free stream are woken in between, so that their requests are sent too. */
 static void work_off(struct client_link *link)
 {
     bool more = true;
@@ -113,7 +114,7 @@ static void free_link(struct client_link *link)
     free(link);
 }
 
-/* Ends an event; the link may be freed here. */
+/* Does the work at the end of an event; the link may be freed here. */
 static void work(struct client_link *link)
 {
     work_off(link);
@@ -142,7 +143,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     link->heard = true;
     link->heard_us = shard_now_us(link->shard);
     if (!http2_session_receive(link->session, str_sized(data, size))) {
-        work_off(link); /* GOAWAY says why */
+        work_off(link); /* sends GOAWAY with the reason */
         stream_close(link->stream);
     }
     work(link);
@@ -220,8 +221,8 @@ size_t client_link_room(const struct client_link *link)
     if (!link->stream || session->going_away) return 0;
     size_t max = nghttp2_session_get_remote_settings(session->ng,
                                                      NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    /* Before the peer's SETTINGS nghttp2 knows of no limit; RFC 9113 recommends not to offer less
-     * than this. */
+    /* Before the peer's SETTINGS arrive nghttp2 has no limit; RFC 9113 recommends that servers
+     * allow at least this many. */
     if (!link->heard || max > HTTP2_STREAMS_MAX * 4)
         max = link->heard ? HTTP2_STREAMS_MAX * 4 : 100;
     return max > session->streams ? max - session->streams : 0;
@@ -254,7 +255,7 @@ struct status client_link_open(struct client_link *link, struct http_exchange *e
         link->session->going_away = true;
         schedule(link);
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
-                           "the connection takes no more requests");
+                           "the connection accepts no more requests");
     }
     http2_exchange_bind(link->session, exchange, id);
     exchange->responded = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection of an HTTP/2 client. It takes no new requests once the peer says GOAWAY, and ends
- * when its last exchange has. A peer that is silent while requests are open is asked by PING
- * whether it is still there. Private to http/. */
+/* One connection of an HTTP/2 client. It accepts no new requests once the peer has sent GOAWAY, and
+ * ends with its last exchange. A peer that is silent while requests are open gets a PING. Private
+ * to http/. */
 #ifndef HTTP_HTTP_CLIENT_LINK_H
 #define HTTP_HTTP_CLIENT_LINK_H
 
@@ -9,9 +9,9 @@
 
 struct client_link;
 
-/* What the link tells its client. */
+/* Events that the link reports to its client. */
 struct client_link_events {
-    /* A stream may have become free, or the link takes no new ones any more. */
+    /* A stream may have become free, or the link no longer accepts new ones. */
     void (*on_change)(void *client, struct client_link *link);
     /* The link is about to be freed. */
     void (*on_gone)(void *client, struct client_link *link);
@@ -28,9 +28,9 @@ struct client_link {
     struct client_link *next, *previous; /* the client's list */
     struct shard_task turn;
     struct shard_timer timer;
-    int64_t heard_us;  /* when the peer last said anything */
-    int64_t pinged_us; /* when it was last asked; 0: never */
-    bool heard;        /* it has said something */
+    int64_t heard_us;  /* when the peer last sent anything */
+    int64_t pinged_us; /* when it was last sent a PING; 0: never */
+    bool heard;        /* it has sent something */
     bool busy;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server's connections: sniffing, output, deadlines, the end; see http/http_connection.h. */
+/* A server's connections: detecting the protocol, output, deadlines, memory, closing. See
+ * http/http_connection.h. */
 #include "http/http_connection.h"
 
 #include "fiber/address.h"
@@ -12,7 +13,7 @@ enum {
     RELIEF_EVERY_US = 10 * 1000,
 };
 
-/* What an HTTP/2 client with prior knowledge sends first (RFC 9113, section 3.4). */
+/* The first bytes of an HTTP/2 client with prior knowledge (RFC 9113, section 3.4). */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE_LENGTH = sizeof(preface) - 1 };
 
@@ -59,7 +60,7 @@ static void watch_output(struct http_connection *connection, size_t queued)
     }
 }
 
-/* The peer took nothing since the mark: it is gone or does not mean well. */
+/* The peer has read nothing since the mark: it has gone away or is hostile. */
 static bool output_is_stuck(struct http_connection *connection)
 {
     size_t queued = stream_queued(connection->stream);
@@ -122,7 +123,7 @@ static size_t take(struct http_connection *connection, struct str data)
     return events_of(connection)->take(connection, data);
 }
 
-/* Takes what waits in the input and then `data`, and keeps what is left. */
+/* Processes the waiting input and then `data`, and keeps the rest. */
 static void take_all(struct http_connection *connection, struct str data)
 {
     struct http_pool *pool = &connection->home->pool;
@@ -173,7 +174,7 @@ void http_connection_end(struct http_connection *connection)
     charge(connection);
 }
 
-/* Ends it, because it holds most of what is too much. */
+/* Ends the connection because it holds the most while there is too little memory. */
 static void shed(void *owner)
 {
     struct http_connection *connection = owner;
@@ -183,11 +184,12 @@ static void shed(void *owner)
     http_count_refusal(home, HTTP_REFUSED_SHED);
     if (!home->shed_logged_us || now_us - home->shed_logged_us > SHED_LOGGED_EVERY_US) {
         home->shed_logged_us = now_us;
-        log_warn(0,
-                 "clients make the process keep too much (MEMORY_MAX): the connection that holds "
-                 "most is ended",
-                 LOG_STR("server", home->options->name),
-                 LOG_INT("connection_bytes", (int64_t)connection->budget.used));
+        log_warn(
+            0,
+            "clients make the process hold too much memory (MEMORY_MAX): the connection that holds "
+            "most is ended",
+            LOG_STR("server", home->options->name),
+            LOG_INT("connection_bytes", (int64_t)connection->budget.used));
     }
     http_connection_end(connection);
 }
@@ -229,9 +231,9 @@ bool http_connection_admits(struct http_connection *connection)
     return admitted;
 }
 
-/* ---- the events' frame: nothing is freed while `busy` ---- */
+/* ---- entering and leaving events: nothing is freed while `busy` ---- */
 
-/* Ends an event: writes, and frees the connection when it is gone and nothing refers to it. */
+/* Leaves an event: writes, and frees the connection when it is closed and nothing refers to it. */
 static void end_event(struct http_connection *connection)
 {
     struct http_home *home = connection->home;
@@ -331,7 +333,7 @@ static void on_timer(void *data)
 static const struct stream_events stream_events = {
     .on_data = on_data, .on_end = on_end, .on_drain = on_drain, .on_close = on_close};
 
-/* ---- from begin to end ---- */
+/* ---- opening and closing ---- */
 
 void http_connection_accept(struct http_home *home, struct stream *stream)
 {

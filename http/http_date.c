@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Date header; see http/http_message.h. */
+/* Formats the Date header once per second. See http/http_message.h. */
 #include <time.h>
 
 #include "base/clock.h"

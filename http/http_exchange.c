@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The exchange's public calls, each handed to its kind; see http/http.h and http/http_exchange.h.
+/* The exchange's public functions, which pass each call to its kind. See http/http.h and
+ * http/http_exchange.h.
  */
 #include "http/http_exchange.h"
 
 #include "reasons.pb-c.h"
 
-/* Bytes that a body's Content-Length may reserve before any of them has come. */
+/* Bytes that a body's Content-Length may reserve before any of them has arrived. */
 enum { BODY_RESERVED_MAX = 1024 * 1024, BODY_CAPACITY_FIRST = 4096 };
 
 const struct http_request *http_request(const struct http_exchange *exchange)
@@ -65,7 +66,7 @@ struct status http_exchange_admit(struct http_exchange *exchange)
 {
     if (budget_admits(exchange->budget)) return status_ok();
     return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_FULL,
-                       "the server holds too much for its clients, and most of it for this "
+                       "the server holds too much data for its clients, and most of it for this "
                        "connection; try again later");
 }
 
@@ -92,7 +93,7 @@ void http_exchange_trace(const struct http_exchange *exchange, struct trace *ret
 
 /* ---- reading ---- */
 
-/* Waits for the next event of the inbox, for `timeout_ms` at most. */
+/* Waits for the next event of the inbox, at most for `timeout_ms`. */
 static struct status wait_for_peer(struct call *call, struct http_exchange *exchange,
                                    int64_t timeout_ms)
 {
@@ -107,7 +108,7 @@ static struct status wait_for_peer(struct call *call, struct http_exchange *exch
     if (st.code != STATUS_DEADLINE_EXCEEDED || failed(call_check(call))) return st;
     exchange->ops->refuse(exchange, HTTP_REFUSED_BODY_TIMEOUT);
     return status_make(STATUS_DEADLINE_EXCEEDED, ARGOSY__REASON__REQUEST_TOO_SLOW,
-                       "the request's body comes too slowly");
+                       "the request's body arrives too slowly");
 }
 
 static struct status read_piece(struct call *call, struct http_exchange *exchange,
@@ -148,7 +149,8 @@ static struct status body_too_large(void)
                        "the body is too large");
 }
 
-/* Room for `size` more bytes behind `length`: doubled, or at once what the head promised. */
+/* Room for `size` more bytes behind `length`: doubles the memory, or allocates the announced length
+ * at once. */
 static char *grow_body(struct call *call, const struct http_exchange *exchange, struct str body,
                        size_t *capacity, size_t size)
 {
@@ -232,7 +234,7 @@ void http_begin(const struct call *call, struct http_exchange *exchange, int sta
 struct status http_write(struct call *call, struct http_exchange *exchange, struct str data)
 {
     if (exchange->finished)
-        return status_make(STATUS_CANCELLED, 0, "the message has been ended already");
+        return status_make(STATUS_CANCELLED, 0, "the message has already been ended");
     struct status st = call_check(call);
     if (failed(st)) return st;
     if (data.length == 0) return st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool of buffers; see http/http_pool.h. */
+/* Keeps unused buffers in an array, up to the limits in http/http_pool.h. */
 #include "http/http_pool.h"
 
 #include "base/status.h"

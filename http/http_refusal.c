@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of refusals; see http/http_refusal.h. */
+/* The table of refusals. See http/http_refusal.h. */
 #include "http/http_refusal.h"
 
 #include "base/status.h"
@@ -22,7 +22,7 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSED_TARGET] = {"target", 400,
                              ENVELOPE(400, "INVALID_ARGUMENT", "MALFORMED_HTTP",
                                       "the request target is not a path or URL; percent-encode "
-                                      "what is not printable ASCII")},
+                                      "everything that is not printable ASCII")},
     [HTTP_REFUSED_TARGET_SIZE] = {"target_too_long", 414,
                                   ENVELOPE(414, "INVALID_ARGUMENT", "HEADER_TOO_LARGE",
                                            "the request target is too long; shorten the path or "
@@ -36,16 +36,16 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                                        "never both")},
     [HTTP_REFUSED_CODING] = {"transfer_coding", 501,
                              ENVELOPE(501, "UNIMPLEMENTED", "MALFORMED_HTTP",
-                                      "the only transfer coding understood is chunked")},
+                                      "the only supported transfer coding is chunked")},
     [HTTP_REFUSED_METHOD] = {"method", 501,
                              ENVELOPE(501, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED",
-                                      "CONNECT is not served here")},
+                                      "CONNECT is not supported")},
     [HTTP_REFUSED_VERSION] = {"version", 505,
                               ENVELOPE(505, "UNIMPLEMENTED", "MALFORMED_HTTP",
                                        "use HTTP/1.0, HTTP/1.1 or HTTP/2")},
     [HTTP_REFUSED_EXPECTATION] = {"expectation", 417,
                                   ENVELOPE(417, "INVALID_ARGUMENT", "MALFORMED_HTTP",
-                                           "the only expectation understood is 100-continue")},
+                                           "the only supported expectation is 100-continue")},
     [HTTP_REFUSED_HEADER_SIZE] = {"header_too_large", 431,
                                   ENVELOPE(431, "RESOURCE_EXHAUSTED", "HEADER_TOO_LARGE",
                                            "the request's header is too large")},
@@ -53,19 +53,23 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                                 ENVELOPE(413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE",
                                          "the request's body is too large")},
     [HTTP_REFUSED_HEADER_TIMEOUT] = {"header_timeout", 408,
-                                     ENVELOPE(408, "DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW",
-                                              "the request's header came too slowly")},
+                                     ENVELOPE(
+                                         408, "DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW",
+                                         "the request's header arrived too slowly; send it again")},
     [HTTP_REFUSED_BODY_TIMEOUT] = {"body_timeout", 408,
-                                   ENVELOPE(408, "DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW",
-                                            "the request's body came too slowly")},
+                                   ENVELOPE(
+                                       408, "DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW",
+                                       "the request's body arrived too slowly; send it again")},
     [HTTP_REFUSED_OVERLOAD] = {"overload", 503,
                                ENVELOPE(503, "UNAVAILABLE", "FIBERS_FULL",
                                         "too many requests are running; try again later")},
     [HTTP_REFUSED_MEMORY] = {"memory", 503,
-                             ENVELOPE(503, "RESOURCE_EXHAUSTED", "MEMORY_FULL",
-                                      "the server holds too much for its clients, and most of it "
-                                      "for this connection; read your answers, and try again "
-                                      "later")},
+                             ENVELOPE(
+                                 503,
+                                 "RESOURCE_EXHAUSTED", "MEMORY_FULL",
+                                 "the server holds too much data for its clients, and most of it "
+                                 "for this connection; read the responses, and try again "
+                                 "later")},
     [HTTP_REFUSED_UNANSWERED] = {"unanswered", 500,
                                  ENVELOPE(500, "INTERNAL", "REASON_UNSPECIFIED",
                                           "the request was not answered")},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server: listening, its part on each shard, draining, counters; see http/http_server.h.
+/* The HTTP server: listening, its state on each shard, draining, counters. See http/http_server.h.
  */
 #include "http/http_server.h"
 
@@ -19,8 +19,8 @@ static struct metric requests_total = METRIC_COUNTER(
     "server", "version");
 static struct metric connections_open = METRIC_GAUGE("argosy_http_connections", "Open connections.",
                                                      "server");
-static struct metric requests_running = METRIC_GAUGE("argosy_http_requests_running",
-                                                     "Requests whose handler runs.", "server");
+static struct metric requests_running = METRIC_GAUGE(
+    "argosy_http_requests_running", "Requests whose handlers are running.", "server");
 
 struct http_server {
     struct http_server_options options;
@@ -119,8 +119,8 @@ static void on_accept(void *owner, struct stream *stream)
     http_server_accept(owner, stream);
 }
 
-/* Closes some connections that are idle, first those of the peers that have most, so that whoever
- * connects gets in. */
+/* Closes some idle connections, first those of the peers that have the most, so that new
+ * connections can be accepted. */
 static void close_idle(struct http_home *home)
 {
     for (int i = 0; i < IDLE_CLOSED_MAX; i++) {
@@ -137,7 +137,7 @@ static void close_idle(struct http_home *home)
     }
 }
 
-/* The shard has run out of descriptors for connections; said once in a while only. */
+/* The shard has run out of descriptors for connections; logged at most once in a while. */
 static void on_full(void *owner, struct shard *shard)
 {
     struct http_server *server = owner;
@@ -165,7 +165,7 @@ struct status http_server_listen(struct http_server *server, struct arena *arena
 
     if (server->listener_count == LISTENERS_MAX)
         return status_printf(arena, STATUS_RESOURCE_EXHAUSTED, 0,
-                             "%s: an HTTP server listens on at most %d addresses",
+                             "%s: an HTTP server listens on at most %d addresses; name fewer",
                              server->options.name, LISTENERS_MAX);
     const struct listener_events events = {
         .on_accept = on_accept, .on_full = on_full, .reserved = server->options.reserved};
@@ -187,7 +187,7 @@ void http_count_refusal(const struct http_home *home, enum http_refusal refusal)
     metric_add(home->counters->refused[refusal], 1);
 }
 
-/* ---- a shard's part ---- */
+/* ---- the server on one shard ---- */
 
 bool http_home_is_full(const struct http_home *home)
 {
@@ -209,7 +209,8 @@ static void end_drain(struct http_home *home)
     if (!home->draining || home->drained) return;
     home->drained = true;
     shard_timer_stop(&home->drain_timer);
-    /* Only the last one may still touch the server: its owner frees it from on_drained on. */
+    /* Only the last shard may still use the server, because its owner may free it after
+     * on_drained. */
     if (atomic_fetch_sub(&server->homes_draining, 1) == 1) server->on_drained(server->drained_data);
 }
 
@@ -277,7 +278,7 @@ bool http_exchange_start(struct http_exchange *exchange, void (*fn)(struct call 
 
 /* ---- draining ---- */
 
-/* Time is up: what is left is closed. */
+/* Time is up: closes the remaining connections. */
 static void on_drain_timeout(void *data)
 {
     struct http_home *home = data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of http/: one shard, a fiber that plays the test, and a raw peer that sends bytes
- * and collects what comes back. Included by test programs only. */
+/* For the tests of http/: one shard, a fiber that runs the test, and a raw peer that sends bytes
+ * and collects the response. Included by test programs only. */
 #ifndef HTTP_HTTP_TESTING_H
 #define HTTP_HTTP_TESTING_H
 
@@ -108,7 +108,7 @@ static const char *peer_text(struct peer *peer)
     return peer->received.data;
 }
 
-/* Waits until `text` has come; false after two seconds or at the end. */
+/* Waits until `text` has been received; false after two seconds or at the end. */
 __attribute__((unused)) static bool peer_await(struct call *call, struct peer *peer,
                                                const char *text)
 {
@@ -121,7 +121,7 @@ __attribute__((unused)) static bool peer_await(struct call *call, struct peer *p
     return true;
 }
 
-/* Waits until the server ended its side. */
+/* Waits until the server has ended its side. */
 __attribute__((unused)) static bool peer_await_end(struct call *call, struct peer *peer)
 {
     struct call patience;
@@ -138,7 +138,7 @@ __attribute__((unused)) static void peer_close(struct call *call, struct peer *p
     buffer_release(&peer->received);
 }
 
-/* How often `text` occurs in what has come. */
+/* Counts how often `text` occurs in the received bytes. */
 __attribute__((unused)) static int peer_count(struct peer *peer, const char *text)
 {
     int count = 0;
@@ -159,7 +159,7 @@ static void drain_is_done(void *data)
     fiber_wake(drain->shard, &drain->wait);
 }
 
-/* Drains and frees the server; true when that was done before the time was up. */
+/* Drains and frees the server; true when that was done in time. */
 __attribute__((unused)) static bool
 testing_end_server(struct call *call, struct http_server *server, int64_t timeout_ms)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Character classes of HTTP; see http/http_text.h. */
+/* Tables and checks of HTTP's character classes. See http/http_text.h. */
 #include "http/http_text.h"
 
 /* tchar of RFC 9110, section 5.6.2, each mapped to its lower-case form. */

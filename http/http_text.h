@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The character classes of HTTP (RFC 9110, section 5.6; RFC 3986) as tests on text. Private to
+/* Checks of text against HTTP's character classes (RFC 9110, section 5.6; RFC 3986). Private to
  * http/; pure. */
 #ifndef HTTP_HTTP_TEXT_H
 #define HTTP_HTTP_TEXT_H
@@ -23,7 +23,7 @@ bool http_text_is_target(struct str text);
 
 /* host or host:port as Host and :authority carry it (RFC 3986, section 3.2): a name or address with
  * well-formed percent-encoding, or an IP literal in brackets; no user information, not empty; the
- * port up to 65535 or left out. */
+ * port at most 65535 or absent. */
 bool http_text_is_authority(struct str text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server on two shards with threads, over TCP, asked by other people's clients: curl, nghttp
- * and h2load. */
+/* Tests of the server on two shards with threads, over TCP, with curl, nghttp and h2load as
+ * clients. */
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "http/http_server.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTPS client: turns a request into a libcurl transfer, with limits and certificate checks,
+ * and its result into a status. */
 #include "http/https_client.h"
 
 #include "fiber/fiber.h"
@@ -9,19 +11,19 @@
 
 struct https_client {
     const struct https_library *library;
-    const char *ca_file; /* NULL: the system's */
+    const char *ca_file; /* NULL: the system's certificates */
     int link_count;
-    struct https_link links[]; /* of each shard */
+    struct https_link links[]; /* one per shard */
 };
 
-/* A call under way. */
+/* A running call. */
 struct exchange {
     struct https_transfer transfer;
     const struct https_library *library;
     struct arena *arena;
     struct curl_slist *lines;    /* headers of the request */
     struct curl_slist *resolved; /* the host's addresses */
-    struct buffer body;          /* of the answer */
+    struct buffer body;          /* of the response */
     struct http_headers headers;
     size_t headers_size;
     char error[CURL_ERROR_SIZE];
@@ -57,7 +59,7 @@ struct status https_url_check(struct arena *arena, const char *url)
     return https_target_parse(arena, url, &target);
 }
 
-/* ---- what comes ---- */
+/* ---- receiving ---- */
 
 static size_t on_body(char *data, size_t one, size_t size, void *owner)
 {
@@ -68,7 +70,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *owner)
     return exchange->body.overflow ? 0 : size;
 }
 
-/* A line of the answer's head. A later head (after 100 Continue) takes the place of the former. */
+/* Receives a line of the response's head. A later head (after 100 Continue) replaces the earlier
+ * one. */
 static size_t on_header(char *data, size_t one, size_t size, void *owner)
 {
     struct exchange *exchange = owner;
@@ -84,11 +87,11 @@ static size_t on_header(char *data, size_t one, size_t size, void *owner)
     struct status st = http_headers_add(exchange->arena, &exchange->headers,
                                         str_of(str_lower(exchange->arena, str_sized(data, colon))),
                                         str_sized(str_dup(exchange->arena, value), value.length));
-    (void)st; /* one that HTTP does not allow, or that is too many, is left out */
+    (void)st; /* one that HTTP does not allow, or that is too many, is dropped */
     return size;
 }
 
-/* ---- what goes ---- */
+/* ---- sending ---- */
 
 static void add_lines(struct exchange *exchange, const struct https_request *request)
 {
@@ -104,7 +107,7 @@ static void add_lines(struct exchange *exchange, const struct https_request *req
     exchange->lines = library->slist_append(exchange->lines, "Expect:"); /* no 100 Continue */
 }
 
-/* How far we trust the other side. */
+/* Sets limits, timeouts and the verification of certificates. */
 static void set_limits(const struct https_client *client, CURL *easy)
 {
     __typeof__(client->library->easy_setopt) set = client->library->easy_setopt;
@@ -146,20 +149,20 @@ static void set_request(struct exchange *exchange, const struct https_request *r
     set(easy, CURLOPT_ERRORBUFFER, exchange->error);
 }
 
-/* ---- what came of it ---- */
+/* ---- the result ---- */
 
-/* The library's texts name hosts and addresses: they are for the log. What is answered may reach a
+/* The library's texts name hosts and addresses, so they only go to the log: the status may reach a
  * client of the shop. */
 static struct status unreachable(const struct exchange *exchange, const struct https_target *target,
                                  const char *text, bool late)
 {
-    log_warn(0, "http: another's service cannot be reached", LOG_STR("host", target->host),
+    log_warn(0, "http: an external service cannot be reached", LOG_STR("host", target->host),
              LOG_STR("error", text));
     if (late)
         return status_make(STATUS_DEADLINE_EXCEEDED, 0,
-                           "another's service did not answer in time; try again later");
+                           "an external service did not answer in time; try again later");
     return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
-                       "another's service cannot be reached now; try again later");
+                       "an external service cannot be reached now; try again later");
 }
 
 static struct status translate(const struct exchange *exchange, const struct https_target *target)
@@ -173,7 +176,7 @@ static struct status translate(const struct exchange *exchange, const struct htt
     case CURLE_OPERATION_TIMEDOUT: return unreachable(exchange, target, text, true);
     case CURLE_WRITE_ERROR:
         return status_printf(exchange->arena, STATUS_RESOURCE_EXHAUSTED,
-                             ARGOSY__REASON__RESPONSE_TOO_LARGE, "%s answers too much",
+                             ARGOSY__REASON__RESPONSE_TOO_LARGE, "the response of %s is too large",
                              target->host);
     case CURLE_OUT_OF_MEMORY:
         return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__MEMORY_LIMIT,

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTPS client for servers that are not ours (payment providers): whole requests, whole answers,
- * over TLS 1.2 or newer with the certificate verified. The fiber waits, its shard goes on;
- * connections are kept and reused on each shard.
+/* An HTTPS client for external servers (payment providers): whole requests and responses over TLS
+ * 1.2 or newer, with certificates verified. The fiber waits while its shard continues; connections
+ * are kept and reused on each shard.
  *
  *     st = https_client_new(arena, shards, NULL, &client);           before the shards start
  *     st = https_call(call, client, &request, &answer);
  *     https_client_free(client);                                     after they have been joined
  *
- * Redirects are not followed and no proxy is asked, whatever the environment says. http:// URLs are
- * taken for loopback addresses only. */
+ * Redirects are not followed and no proxy is used, whatever the environment says. http:// URLs are
+ * accepted for loopback addresses only. */
 #ifndef HTTP_HTTPS_CLIENT_H
 #define HTTP_HTTPS_CLIENT_H
 
@@ -30,12 +30,12 @@ void https_client_free(struct https_client *client);
 struct status https_url_check(struct arena *arena, const char *url);
 
 struct https_request {
-    const char *method; /* "GET", "POST"; only the latter sends a body */
+    const char *method; /* "GET", "POST"; only POST sends a body */
     const char *url;
     const struct http_headers *headers; /* NULL: none */
     struct str body;
-    size_t answer_max;  /* bytes of the answer's body */
-    int64_t timeout_ms; /* of all of it; 0: HTTPS_TIMEOUT_MS */
+    size_t answer_max;  /* bytes of the response's body */
+    int64_t timeout_ms; /* for the whole call; 0: HTTPS_TIMEOUT_MS */
 };
 
 struct https_answer {
@@ -44,10 +44,10 @@ struct https_answer {
     struct str body;             /* arena */
 };
 
-/* Any HTTP status is OK. DEADLINE_EXCEEDED when it takes too long, CANCELLED, UNAVAILABLE
- * (SERVICE_UNREACHABLE) when there is no connection, it breaks, or its certificate is not trusted;
- * RESOURCE_EXHAUSTED (RESPONSE_TOO_LARGE). After each of them nobody knows whether the server has
- * acted. INVALID_ARGUMENT as https_url_check. */
+/* Any HTTP status is OK. DEADLINE_EXCEEDED when it takes too long; CANCELLED; UNAVAILABLE
+ * (SERVICE_UNREACHABLE) when there is no connection, it is lost, or its certificate is not trusted;
+ * RESOURCE_EXHAUSTED (RESPONSE_TOO_LARGE). After any of these it is unknown whether the server has
+ * acted. INVALID_ARGUMENT like https_url_check. */
 struct status https_call(struct call *call, struct https_client *client,
                          const struct https_request *request, struct https_answer *ret_answer);
 

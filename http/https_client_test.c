@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client against our own server, over http to loopback. What only TLS has is tested against
- * other people's servers, in tests/engines/stripe.sh. */
+/* Tests of the client with our own server, over http on loopback. TLS is tested with an external
+ * server, in tests/engines/stripe.sh. */
 #include "http/https_client.h"
 
 #include <arpa/inet.h>
@@ -13,7 +13,8 @@
 #include "http/http_server.h"
 #include "reasons.pb-c.h"
 
-/* libcurl sees that a connection has ended when it wants it again: the server waits in vain. */
+/* libcurl notices only at the next use that a connection should end, so the server's drain times
+ * out. */
 enum { LARGE = 300 * 1024, DRAIN_MS = 50 };
 
 struct world {
@@ -22,7 +23,7 @@ struct world {
     struct listener *listener;
     struct https_client *client;
     int connections;
-    bool gone; /* a caller of /never was seen to leave */
+    bool gone; /* the handler of /never has seen its caller leave */
 };
 
 static struct world world;
@@ -122,7 +123,7 @@ static bool fails(struct status st, enum status_code code, int reason)
     return false;
 }
 
-/* ---- what it is for ---- */
+/* ---- requests and responses ---- */
 
 static void requests(struct call *call)
 {
@@ -184,7 +185,7 @@ TEST(many_calls_share_a_few_connections)
     run(many);
 }
 
-/* ---- what can go wrong ---- */
+/* ---- failures ---- */
 
 static void limits(struct call *call)
 {
@@ -220,7 +221,7 @@ static void timeouts(struct call *call)
     EXPECT(
         fails(https_call(&hurried, world.client, &request, &answer), STATUS_DEADLINE_EXCEEDED, 0));
     EXPECT(clock_monotonic_us() - start_us < 5000000);
-    /* The connection goes with the call, and others go on. */
+    /* The connection ends with the call, and others continue. */
     EXPECT(!failed(fiber_sleep(call, 50 * 1000)) && world.gone);
     request = to(call, "/");
     EXPECT(!failed(https_call(call, world.client, &request, &answer)));
@@ -285,7 +286,7 @@ static void unreachable(struct call *call)
     struct https_request request = to(call, "/");
     struct https_answer answer;
 
-    /* A port that is taken and that nobody listens at. */
+    /* A port that is in use but not listening. */
     EXPECT(bind(fd, (struct sockaddr *)&address, size) == 0);
     EXPECT(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
     request.url = arena_printf(call->arena, "http://127.0.0.1:%d/", ntohs(address.sin_port));
@@ -295,13 +296,13 @@ static void unreachable(struct call *call)
     request.url = "https://nowhere.invalid/";
     EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_UNAVAILABLE,
                  ARGOSY__REASON__SERVICE_UNREACHABLE));
-    /* Our server speaks no TLS. */
+    /* Our server does not support TLS. */
     request.url = arena_printf(call->arena, "https://%s/", listener_address(world.listener));
     EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_UNAVAILABLE,
                  ARGOSY__REASON__SERVICE_UNREACHABLE));
 }
 
-TEST(who_cannot_be_reached_is_unavailable)
+TEST(an_unreachable_server_is_unavailable)
 {
     run(unreachable);
 }
@@ -334,7 +335,7 @@ TEST(http_is_for_loopback_only)
         CHECK_OK(https_url_check(&arena, taken[i]));
     for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
         struct status st = https_url_check(&arena, refused[i]);
-        if (!failed(st)) printf("  %s was taken\n", refused[i]);
+        if (!failed(st)) printf("  %s was accepted\n", refused[i]);
         CHECK_INT(st.code, ==, STATUS_INVALID_ARGUMENT);
         CHECK_INT(st.reason, ==, ARGOSY__REASON__SETTING_INVALID);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Loads libcurl with dlopen and looks up its functions. */
 #include "http/https_library.h"
 
 #include <dlfcn.h>
@@ -8,7 +9,7 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct https_library library;
-static char problem[256]; /* "" : it is loaded */
+static char problem[256]; /* "": it is loaded */
 
 static void *find(void *handle, const char *name)
 {
@@ -18,7 +19,7 @@ static void *find(void *handle, const char *name)
     return function;
 }
 
-/* POSIX lets dlsym's answer be a function; ISO C has no cast for it. */
+/* POSIX allows dlsym to return a function; ISO C has no cast for that. */
 #define FIND(member) (*(void **)&library.member = find(handle, "curl_" #member))
 
 static void load(void)
@@ -27,7 +28,7 @@ static void load(void)
 
     if (!handle) {
         const char *error = dlerror();
-        snprintf(problem, sizeof(problem), "%s", error ? error : "it is not there");
+        snprintf(problem, sizeof(problem), "%s", error ? error : "it is not installed");
         return;
     }
     FIND(global_init);
@@ -47,7 +48,7 @@ static void load(void)
     FIND(multi_assign);
     FIND(multi_cleanup);
     if (!problem[0] && library.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        snprintf(problem, sizeof(problem), "it does not start");
+        snprintf(problem, sizeof(problem), "it cannot be initialized");
 }
 
 struct status https_library_load(struct arena *arena, const struct https_library **ret_library)

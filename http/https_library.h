@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcurl, loaded when the first client of it is made. A shop that calls nobody else's servers does
- * without it: linked, it and the thirty libraries behind it would cost every process 4 MB. Private
+/* libcurl, loaded when the first client is made. A shop that calls no external servers does not
+ * load it: linked, it and the thirty libraries that it needs would cost every process 4 MB. Private
  * to http/https_*.c. */
 #ifndef HTTP_HTTPS_LIBRARY_H
 #define HTTP_HTTPS_LIBRARY_H
@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* Its functions, under their names without `curl_`. */
+/* Its functions, named without `curl_`. */
 struct https_library {
     __typeof__(curl_global_init) *global_init;
     __typeof__(curl_easy_init) *easy_init;
@@ -30,8 +30,8 @@ struct https_library {
     __typeof__(curl_multi_cleanup) *multi_cleanup;
 };
 
-/* Any thread; blocks. The library stays to the end of the process. FAILED_PRECONDITION when it is
- * not installed. */
+/* Any thread; blocks. The library stays loaded until the process ends. FAILED_PRECONDITION when it
+ * is not installed. */
 struct status https_library_load(struct arena *arena, const struct https_library **ret_library);
 
 #endif

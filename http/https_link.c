@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcurl's multi interface on a libuv loop. libcurl says which sockets and which time it waits for
- * (on_socket, on_timer); the loop tells it when something has happened (act), and what is done then
- * wakes its fiber. */
+/* libcurl's multi interface on a libuv loop. libcurl reports which sockets and which time it waits
+ * for (on_socket, on_timer); the loop tells it when something has happened (act), and a finished
+ * transfer wakes its fiber. */
 #include "http/https_link.h"
 
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "reasons.pb-c.h"
 
-/* Connections of a shard: those that are kept idle, those to one host, all of them. What finds none
- * waits for one. */
+/* Connections of a shard: kept idle, to one host, in all. A transfer without a connection waits for
+ * one. */
 enum { CONNECTIONS_KEPT = 16, CONNECTIONS_HOST_MAX = 16, CONNECTIONS_MAX = 64 };
 
 struct socket {
@@ -19,7 +19,7 @@ struct socket {
     curl_socket_t fd;
 };
 
-/* Lets libcurl do what can be done now. Never inside one of its callbacks. */
+/* Lets libcurl make progress. Never call it inside one of libcurl's callbacks. */
 static void act(struct https_link *link, curl_socket_t fd, int events)
 {
     struct https_transfer *transfer;
@@ -27,7 +27,7 @@ static void act(struct https_link *link, curl_socket_t fd, int events)
     int count;
 
     link->library->multi_socket_action(link->multi, fd, events, &count);
-    /* A fiber that wakes may be the last one of a shard that stops, and close the link. */
+    /* A woken fiber may be the last one of a stopping shard, and close the link. */
     while (link->multi && (message = link->library->multi_info_read(link->multi, &count))) {
         if (message->msg != CURLMSG_DONE) continue;
         link->library->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
@@ -107,7 +107,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
     return 0;
 }
 
-/* ---- from the first use to the end ---- */
+/* ---- opening and closing ---- */
 
 static void close_link(struct https_link *link)
 {
@@ -156,7 +156,7 @@ struct status https_link_run(struct call *call, struct https_link *link,
     link->running++;
     link->library->easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
     if (link->library->multi_add_handle(link->multi, transfer->easy) != CURLM_OK)
-        st = status_make(STATUS_INTERNAL, 0, "libcurl does not take the transfer");
+        st = status_make(STATUS_INTERNAL, 0, "libcurl does not accept the transfer");
     while (!failed(st) && !transfer->done) st = fiber_suspend(call, &transfer->wait);
     link->library->multi_remove_handle(link->multi, transfer->easy);
     if (--link->running == 0 && shard_is_stopping(link->shard)) close_link(link);

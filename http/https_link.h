@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a shard has of an HTTPS client: libcurl's connections, driven by the shard's loop. Made at
- * the first use, closed when the shard stops. Private to http/https_*.c. */
+/* An HTTPS client's part on one shard: libcurl's connections, driven by the shard's loop. Opened at
+ * first use, closed when the shard stops. Private to http/https_*.c. */
 #ifndef HTTP_HTTPS_LINK_H
 #define HTTP_HTTPS_LINK_H
 
 #include "fiber/fiber.h"
 #include "http/https_library.h"
 
-/* A transfer that runs: on the stack of the fiber that waits for it. */
+/* A running transfer, on the stack of the fiber that waits for it. */
 struct https_transfer {
     CURL *easy;
     struct fiber_wait wait;
@@ -18,13 +18,14 @@ struct https_transfer {
 struct https_link {
     const struct https_library *library;
     struct shard *shard;
-    CURLM *multi; /* NULL: not made yet, or closed */
+    CURLM *multi; /* NULL: not opened yet, or closed */
     struct shard_timer timer;
     struct shard_hook hook;
     size_t running;
 };
 
-/* Runs the transfer of `easy` until it is done; on a failure (deadline, cancellation) it is gone.
+/* Runs the transfer of `easy` until it is done; on a failure (deadline, cancellation) it has been
+ * removed.
  */
 struct status https_link_run(struct call *call, struct https_link *link,
                              struct https_transfer *transfer);

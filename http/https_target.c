@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses and checks the URLs of external servers, and resolves their hosts. */
 #include "http/https_target.h"
 
 #include <netdb.h>
@@ -19,7 +20,8 @@ static struct status refuse(struct arena *arena, const char *url, const char *wh
                          "\"%s\" %s", url, what);
 }
 
-/* A DNS name or an address, without anything that libcurl or a resolver may read in its own way. */
+/* A DNS name or an address, without characters that libcurl or a resolver might interpret
+ * differently. */
 static bool is_host(const char *host)
 {
     return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") ==
@@ -30,7 +32,7 @@ static bool is_host(const char *host)
 static bool split_authority(struct arena *arena, struct str authority, uint16_t port,
                             struct https_target *target)
 {
-    struct str end = authority; /* what may hold the port's colon */
+    struct str end = authority; /* the part that may contain the port's colon */
     size_t bracket = str_find(authority, ']');
 
     if (!http_text_is_authority(authority)) return false;
@@ -50,13 +52,13 @@ struct status https_target_parse(struct arena *arena, const char *url,
     struct sockaddr_storage address;
 
     if (!plain && !str_starts_with(str_of(url), STR("https://")))
-        return refuse(arena, url, "is no https:// URL");
+        return refuse(arena, url, "is not an https:// URL");
     const char *start = strstr(url, "://") + 3;
     struct str authority = str_sized(start, strcspn(start, "/?#"));
     struct str rest = str_of(authority.data + authority.length);
     if ((rest.length > 0 && !http_text_is_target(rest)) ||
         !split_authority(arena, authority, plain ? PORT_HTTP : PORT_HTTPS, &target))
-        return refuse(arena, url, "is no URL of a server");
+        return refuse(arena, url, "is not the URL of a server");
     target.literal = address_from_ip(target.host, target.port, &address);
     if (plain && !(target.literal && address_is_loopback(&address)))
         return refuse(arena, url, "must be https: http is for this machine's own addresses only");
@@ -71,7 +73,7 @@ struct lookup {
     struct shard *shard;
     struct fiber_wait wait;
     bool done;
-    bool left; /* nobody waits any more */
+    bool left; /* the caller has stopped waiting */
     int error;
     struct addrinfo *found;
 };
@@ -95,7 +97,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int error, struct addrinfo *f
         fiber_wake(lookup->shard, &lookup->wait);
 }
 
-/* "+host:port:address,address": the plus lets the entry grow old. NULL without an address. */
+/* "+host:port:address,address": the plus lets the entry expire. NULL without an address. */
 static const char *format(struct arena *arena, const struct https_target *target,
                           const struct addrinfo *found)
 {
@@ -121,7 +123,7 @@ static struct status unreachable(struct arena *arena, const struct https_target 
 {
     return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
                          "%s has no address: %s", target->host,
-                         error ? uv_strerror(error) : "none that is known");
+                         error ? uv_strerror(error) : "unknown host");
 }
 
 struct status https_target_resolve(struct call *call, const struct https_target *target,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a URL of the outside leads: its host, and that host's addresses. Private to http/. */
+/* The target of an external URL: its host, and that host's addresses. Private to http/. */
 #ifndef HTTP_HTTPS_TARGET_H
 #define HTTP_HTTPS_TARGET_H
 
@@ -12,12 +12,13 @@ struct https_target {
     bool literal; /* an IP address, or localhost */
 };
 
-/* INVALID_ARGUMENT (SETTING_INVALID) for what is no URL of https, and for http beyond loopback. */
+/* INVALID_ARGUMENT (SETTING_INVALID) for anything but an https URL, or an http URL of a loopback
+ * address. */
 struct status https_target_parse(struct arena *arena, const char *url,
                                  struct https_target *ret_target);
 
-/* Looks the host up on libuv's threads, so that no slow name server ever holds up a shard. The
- * answer is what CURLOPT_RESOLVE takes, in the arena; NULL for a literal. UNAVAILABLE
+/* Looks the host up on libuv's threads, so that a slow name server never blocks a shard. The result
+ * is in CURLOPT_RESOLVE's format, in the arena; NULL for a literal. UNAVAILABLE
  * (SERVICE_UNREACHABLE). */
 struct status https_target_resolve(struct call *call, const struct https_target *target,
                                    const char **ret_resolved);

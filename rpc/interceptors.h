@@ -2,7 +2,7 @@
 /* The interceptors: what every call passes through on its way to the handler and back, whether it
  * came over the network or in process. Private to rpc/.
  *
- *     rpc_run_begin(&run, call, route, &scope); counted as started
+ *     rpc_run_begin(&run, call, route, &scope);           counted as started
  *     rpc_run_limit(&run, ...);                           deadline
  *     st = rpc_validate(call, route, encoded);            the rules of the fields
  *     st = rpc_invoke(call, route, request, response, stream);

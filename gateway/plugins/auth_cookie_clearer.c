@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-cookie-clearer: takes both token cookies back when its route has succeeded (logout), unless
- * the answer hands out new ones (refresh), and when a token was refused as bad (of any route that
- * has the plugin), so that a browser does not go on sending it. */
+/* auth-cookie-clearer: deletes both token cookies when its route has succeeded (logout), unless the
+ * response sets new ones (refresh), and when a token was refused as invalid (on any route with the
+ * plugin), so that a browser stops sending it. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 
 static const struct option options[] = {{0}};
 
-/* Cookies that were set on the way are the clearer's to replace. */
+/* Is it one of the two cookies that this plugin replaces? */
 static bool is_token_cookie(struct str cookie)
 {
     struct str name = cookie_name(cookie);

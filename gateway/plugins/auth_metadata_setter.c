@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-metadata-setter: tells the service the refresh token that the browser keeps in its cookie.
+/* auth-metadata-setter: passes the refresh token from the browser's cookie to the service.
  */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth-token-validator: lets through only who has a good access token, from `Authorization: Bearer`
- * or the cookie `access-token`; with `optional` also who has none at all; with `roles` only who has
- * one of them. The services check roles again: this one is for turning away early.
+/* auth-token-validator: requires a valid access token, from `Authorization: Bearer` or the cookie
+ * `access-token`; with `optional`, requests without a token pass too; with `roles`, the user must
+ * have one of them. The services check roles again; this check only refuses earlier.
  *
- * Tokens are verified with `jwt_secret`, as the existing system's configuration has it, or else with
- * the keys of JWT_ACCESS_TOKEN_SECRET. */
+ * Tokens are verified with `jwt_secret`, which the existing system's configuration uses, or else
+ * with the keys of JWT_ACCESS_TOKEN_SECRET. */
 #include "base/secret.h"
 #include "gateway/token_keys.h"
 #include "gateway/request.h"
@@ -13,7 +13,7 @@
 struct auth_token_validator {
     bool optional;
     struct texts roles;
-    const char *jwt_secret; /* NULL: the setting's */
+    const char *jwt_secret; /* NULL: that of the setting */
     struct jwt_keys keys;
 };
 
@@ -44,7 +44,7 @@ static struct status read_setting(const struct plugin_context *context, struct j
     return status_ok();
 }
 
-/* Does the setting for refresh tokens, if this process has it, name one of the keys? */
+/* Does the setting for refresh tokens, if this process has it, contain one of the keys? */
 static bool sign_refresh_tokens(const struct config *settings, const struct jwt_keys *keys)
 {
     const char *text = config_text(settings, "JWT_REFRESH_TOKEN_SECRET"), *error;
@@ -70,8 +70,8 @@ static struct status start(const struct plugin_context *context, void *data)
     config->keys.shared = sign_refresh_tokens(context->settings, &config->keys);
     if (jwt_keys_are_short(&config->keys))
         log_warn(0,
-                 "the secret that access tokens are verified with is shorter than 32 bytes and may "
-                 "be guessed; `openssl rand -hex 32` makes a better one",
+                 "the secret that verifies access tokens is shorter than 32 bytes and could "
+                 "be guessed; make a better one with `openssl rand -hex 32`",
                  LOG_STR("setting", config->jwt_secret ? "jwt_secret of auth-token-validator"
                                                        : "JWT_ACCESS_TOKEN_SECRET"),
                  LOG_INT("line", context->line));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* correlation-id: gives every request an id, tells it to the service, and with echo_downstream to
- * the client.
+/* correlation-id: gives every request an id, which it passes to the service and, with
+ * echo_downstream, to the client.
  *
- * x-request-id is what the whole shop knows a request by: it is taken over, told and echoed whether
- * this plugin is there or not. Under another name the plugin's own id goes besides. */
+ * The whole shop identifies a request by x-request-id, which is accepted, passed on and echoed with
+ * or without this plugin. With another header name the plugin's id is sent in addition. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ struct correlation_id {
     const char *generator;
     bool echo_downstream;
     _Atomic uint64_t counter;
-    char prefix[UUID_TEXT_SIZE]; /* of the generator uuid#counter */
+    char prefix[UUID_TEXT_SIZE]; /* for the generator uuid#counter */
     struct str name;             /* header_name in lower case */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cors: which other sites' pages may call (the Fetch standard's CORS protocol). Answers preflights
- * by itself, unless preflight_continue. An origin is given plainly, as a regular expression of the
- * whole origin, or as * for all. */
+/* cors: which other sites' pages may call the shop (the Fetch standard's CORS protocol). Answers
+ * preflight requests itself, unless preflight_continue is set. An origin is given literally, as a
+ * regular expression for the whole origin, or as * for all. */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 #include "rpc/schema_pattern.h"
@@ -10,7 +10,7 @@ struct cors {
     struct texts origins, methods, headers, exposed_headers;
     bool credentials, preflight_continue, private_network;
     int64_t max_age;
-    const struct schema_pattern **patterns; /* as origins; NULL: it is plain */
+    const struct schema_pattern **patterns; /* one for each origin; NULL: it is literal */
     bool everyone;
     const char *methods_list, *headers_list, *exposed_list, *max_age_text;
 };
@@ -37,7 +37,8 @@ static const char *join(struct arena *arena, const struct texts *texts)
     return list;
 }
 
-/* What stands in a scheme, host and port; anything else makes it a regular expression. */
+/* Does it contain only characters of a scheme, host and port? Anything else makes it a regular
+ * expression. */
 static bool is_plain_origin(const char *text)
 {
     return text[strspn(text,

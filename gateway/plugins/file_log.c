@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file-log: a JSON line for each request, appended to a file by a lane of its own. When the lane is
- * full, lines are dropped rather than requests held up; they are counted. */
+/* file-log: appends a JSON line for each request to a file, in a lane of its own. When the lane is
+ * full, lines are dropped and counted rather than delaying requests. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -20,12 +20,12 @@ enum { LINE_MAX_SIZE = 16 * 1024, QUEUE_MAX = 4096, FILE_MODE = 0640, US_PER_MS 
 
 struct file_log {
     const char *path;
-    bool reopen; /* opens the file for each line, so that it may be moved away */
+    bool reopen; /* opens the file for each line, so that it can be rotated */
     int fd;
     struct lane *lane;
 };
 
-/* One line on its way; owned by the lane's job. */
+/* A line to be written; owned by the lane's job. */
 struct line {
     struct file_log *log;
     struct buffer text;
@@ -57,7 +57,8 @@ static struct status start(const struct plugin_context *context, void *data)
     return status_ok();
 }
 
-/* The descriptor keeps its number, so a line that is being written goes to one file or the other. */
+/* Replaces the file under the same descriptor number, so a line that is being written goes to one
+ * file or the other. */
 static struct status reopen(struct arena *arena, void *data)
 {
     struct file_log *log = data;
@@ -101,7 +102,7 @@ static void member_i64(struct json_writer *writer, const char *name, int64_t val
     json_value_i64(writer, value);
 }
 
-/* The query may hold what is nobody's business, and so may most headers: they stay out. */
+/* The query and most headers may contain secrets or personal data, so they are not logged. */
 static void format_request(const struct call *call, const struct gateway_request *request,
                            struct json_writer *writer)
 {
@@ -119,7 +120,7 @@ static void format_request(const struct call *call, const struct gateway_request
     json_object_end(writer);
 }
 
-/* In milliseconds, as Kong has them: of the request, `proxy` is the service's part (-1: it was not
+/* In milliseconds, as in Kong: `request` is the total, `proxy` the service's part (-1: it was not
  * called) and `kong` the gateway's. */
 static void format_latencies(const struct gateway_request *request, struct json_writer *writer)
 {
@@ -142,8 +143,8 @@ static void format_name(struct json_writer *writer, const char *what, const char
     json_object_end(writer);
 }
 
-/* The members are those of Kong's own lines, as far as there is something to say; `rule`,
- * `duration_us` and `user` are ours. */
+/* The members are those of Kong's lines that apply here; `rule`, `duration_us` and `user` are our
+ * own. */
 static void format_line(const struct call *call, const struct gateway_request *request,
                         struct buffer *text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc-cookie-transformer: `set-cookie` in the answer's metadata becomes Set-Cookie headers.
- * `Secure` is left out only when the request came by plain HTTP on loopback. */
+/* grpc-cookie-transformer: turns `set-cookie` in the response's metadata into Set-Cookie headers.
+ * `Secure` is left out only when the request came over plain HTTP on loopback. */
 #include "gateway/cookies.h"
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc-gateway: makes JSON requests calls of a gRPC service, by the google.api.http rules of its
- * proto. The work is done by gateway/serve.c; here is which rules there are. */
+/* grpc-gateway: turns JSON requests into calls of a gRPC service, by the google.api.http rules of
+ * its proto. This file only loads the rules; gateway/serve_json.c does the work. */
 #include "gateway/transcoding.h"
 
 struct grpc_gateway {

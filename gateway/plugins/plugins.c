@@ -2,16 +2,16 @@
 /* The list of plugins, in the order in which they run, whatever the order in the configuration:
  *
  *     correlation-id          first, so that every answer and every log line has the id
- *     prometheus, file-log    count and log whatever comes of the request, refusals below too
- *     cors                    answers preflights, which carry no token and no body
+ *     prometheus, file-log    count and log every request, also those refused below
+ *     cors                    answers preflights, which carry neither token nor body
  *     request-size-limiting   before anything reads the body
- *     rate-limiting           before work is done for the caller, checking of signatures too
- *     auth-token-validator    who asks
- *     auth-metadata-setter    what else the service is told: the refresh token
- *     user-context-injector   who asks, for the service
+ *     rate-limiting           before any work for the caller, including checking signatures
+ *     auth-token-validator    identifies the user
+ *     auth-metadata-setter    passes the refresh token to the service
+ *     user-context-injector   passes the user's identity to the service
  *     grpc-gateway            makes the call
- *     grpc-cookie-transformer on the way back: cookies that the service sets,
- *     auth-cookie-clearer     and those that are to go; last, so that the clearing counts */
+ *     grpc-cookie-transformer on the way back: sets the service's cookies,
+ *     auth-cookie-clearer     and deletes others; last, so that the deletion counts */
 #include "gateway/plugins/plugins.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each plugin, as a client sees it. */
+/* Tests of each plugin, as a client sees it. */
 #include "base/jwt.h"
 #include "gateway/gateway_testing.h"
 #include "observe/metrics.h"
@@ -78,7 +78,7 @@ static void tokens(struct call *call, struct edge *edge)
     reply = tell_with(call, edge, "authorization: Bearer %s",
                       token_as(call, EDGE_SECRET, "access", -1));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_EXPIRED"));
-    /* As after a clock was set back, by which it would be good again. */
+    /* As after the clock was set back, which would make the token valid again. */
     reply = tell_with(call, edge, "authorization: Bearer %s",
                       token_issued(call, EDGE_SECRET, "access", VALID_S, -3600));
     EXPECT(reply.status == 401 && has(reply.body, "TOKEN_EXPIRED"));
@@ -112,7 +112,7 @@ static void old_tokens(struct call *call, struct edge *edge)
     struct reply reply = tell_with(call, edge, "cookie: access-token=%s",
                                    token_as(call, "x:" OLD_SECRET, "", VALID_S));
 
-    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* of a key with an id */
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* its key has an id */
     struct jwt_keys keys;
     const char *error;
     EXPECT(jwt_keys_of_secret(STR(OLD_SECRET), &keys, &error));
@@ -123,7 +123,8 @@ static void old_tokens(struct call *call, struct edge *edge)
     reply = tell_with(call, edge, "cookie: access-token=%s", str_dup(call->arena, token));
     EXPECT(reply.status == 200 && has(reply.body, "\"email\":\"ann@example.com\""));
     reply = tell_with(call, edge, "cookie: access-token=%s", good_token(call));
-    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* of the setting's key */
+    EXPECT(reply.status == 401 && has(reply.body, "TOKEN_FORGED")); /* signed with the setting's
+                                                                     * key */
 }
 
 TEST(tokens_are_verified_with_the_secret_in_the_configuration)
@@ -175,12 +176,12 @@ static void kept(struct call *call, struct edge *edge)
     EXPECT(reply.status == 404 && is(header_of(call, &reply, "cache-control"), "no-store"));
 }
 
-TEST(what_depends_on_who_asks_is_not_stored)
+TEST(responses_that_depend_on_the_user_are_not_stored)
 {
     edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n"), NULL, kept);
 }
 
-TEST(an_optional_token_must_be_good_if_it_is_there)
+TEST(an_optional_token_must_be_valid_if_given)
 {
     edge_run(WITH("- name: auth-token-validator\n  config: {optional: true}\n- name: "
                   "user-context-injector\n"),
@@ -201,7 +202,7 @@ static void right_role(struct call *call, struct edge *edge)
     EXPECT(tell_with(call, edge, "cookie: access-token=%s", good_token(call)).status == 200);
 }
 
-TEST(roles_are_asked_for)
+TEST(roles_are_required)
 {
     edge_run(WITH("- name: auth-token-validator\n  config: {roles: [admin, superAdmin]}\n"), NULL,
              roles);
@@ -267,7 +268,7 @@ static void cleared(struct call *call, struct edge *edge)
     struct reply reply = ask(call, edge, "POST", "/login", "{}", "");
     struct str set[4];
 
-    EXPECT(cookies_of(&reply, set) == 2); /* a refresh hands out new ones: these stay */
+    EXPECT(cookies_of(&reply, set) == 2); /* a refresh sets new ones, which stay */
     EXPECT(str_is(set[0], "access-token=a; Path=/; HttpOnly"));
     reply = ask(call, edge, "POST", "/things", "{\"name\":\"ab\"}", "");
     EXPECT(cookies_of(&reply, set) == 2);
@@ -282,7 +283,7 @@ static void cleared(struct call *call, struct edge *edge)
     EXPECT(reply.status == 404 && cookies_of(&reply, set) == 0);
 }
 
-TEST(auth_cookie_clearer_takes_cookies_back)
+TEST(auth_cookie_clearer_deletes_cookies)
 {
     edge_run(WITH("- name: auth-cookie-clearer\n- name: grpc-cookie-transformer\n"
                   "- name: auth-token-validator\n  config: {optional: true}\n"),
@@ -310,7 +311,7 @@ static void limited(struct call *call, struct edge *edge)
     EXPECT(refused == 2);
 }
 
-TEST(rate_limiting_counts_and_tells)
+TEST(rate_limiting_counts_and_reports)
 {
     edge_run(WITH("- name: rate-limiting\n  config: {day: 3}\n"), NULL, limited);
 }
@@ -346,7 +347,7 @@ static void by_header(struct call *call, struct edge *edge)
     struct reply reply = ask(call, edge, "GET", "/tell/a", "", "");
     EXPECT(reply.status == 200 && is(header_of(call, &reply, "ratelimit-limit"), ""));
     EXPECT(ask(call, edge, "GET", "/tell/a", "", "").status ==
-           429); /* without the header by address */
+           429); /* without the header, by address */
 }
 
 TEST(rate_limiting_by_header)
@@ -492,7 +493,7 @@ static void ids(struct call *call, struct edge *edge)
     EXPECT(has(reply.body, "[\"x-mine: theirs\"]"));
 }
 
-TEST(correlation_id_makes_takes_and_echoes_ids)
+TEST(correlation_id_makes_accepts_and_echoes_ids)
 {
     edge_run(
         WITH("- name: correlation-id\n  config: {header_name: X-Mine, echo_downstream: true}\n"),
@@ -525,7 +526,7 @@ TEST(file_log_writes_a_line_for_each_request)
     fclose(file);
     unlink(log_path);
     text[size] = '\0';
-    /* The members that shippers made for Kong's lines read. */
+    /* The members that log shippers for Kong read. */
     CHECK(has(text, "\"client_ip\":\""));
     CHECK(has(text, "\"method\":\"GET\",\"uri\":\"/tell/a\","));
     CHECK(has(text, "\"user-agent\":\"t\\\"est\"}},\"response\":{\"status\":400,"));
@@ -544,7 +545,7 @@ static void counted(struct call *call, struct edge *edge)
     EXPECT(ask(call, edge, "GET", "/tell/a", "", "").status == 200);
     EXPECT(ask(call, edge, "GET", "/tell/b", "", "").status == 200);
     EXPECT(ask(call, edge, "GET", "/nope", "", "").status == 404);
-    EXPECT(fiber_sleep(call, 10000).code == STATUS_OK); /* what is counted, is after its answer */
+    EXPECT(fiber_sleep(call, 10000).code == STATUS_OK); /* counting happens after the response */
     buffer_init(&text, 1 << 20);
     metrics_export(&text);
     buffer_append_byte(&text, '\0');
@@ -558,7 +559,7 @@ static void counted(struct call *call, struct edge *edge)
         "argosy_gateway_request_duration_seconds_count{route=\"/tell/{name}\",method=\"GET\"}"));
     EXPECT(
         has(text.data, "argosy_gateway_answer_bytes_total{route=\"/tell/{name}\",method=\"GET\"}"));
-    /* Under Kong's names, for dashboards that were made for it. */
+    /* Under Kong's names, for dashboards made for Kong. */
     EXPECT(has(text.data, "kong_http_requests_total{service=\"edge\",route=\"all\",code=\"200\","
                           "source=\"service\"}"));
     EXPECT(has(text.data,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* prometheus: counts requests and their durations for the admin port's /metrics, by the rules'
- * templates under our names and by the configuration's routes under Kong's, so that dashboards made
- * for Kong show something. Kong's switches are known; statuses and latencies are always counted,
+ * templates under our own names and by the configuration's routes under Kong's, so that dashboards
+ * made for Kong work. Kong's options are accepted; statuses and latencies are always counted,
  * consumers and the health of upstreams never. */
 #include "base/clock.h"
 #include "gateway/plugins/plugins.h"
@@ -14,8 +14,8 @@ struct prometheus {
 };
 
 static struct metric bytes_total = METRIC_COUNTER(
-    "argosy_gateway_answer_bytes_total", "Bytes of answers' bodies, where bandwidth_metrics is on.",
-    "route", "method");
+    "argosy_gateway_answer_bytes_total",
+    "Bytes of responses' bodies, where bandwidth_metrics is on.", "route", "method");
 
 static const struct option options[] = {
     {"bandwidth_metrics", OPTION_BOOLEAN, offsetof(struct prometheus, bandwidth_metrics), "false"},

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate-limiting: so many requests a second, minute, hour or day of each client, who is told apart
- * by ip (of IPv6 the network of 64 bits), credential (the user's e-mail address; without one by ip) or a header. Counted in fixed
- * windows over all threads of the process, exact also under bursts; each place in the configuration
- * counts for itself.
+/* rate-limiting: limits requests per second, minute, hour or day for each client, identified by ip
+ * (for IPv6 its /64 network), credential (the user's e-mail address; without one the ip) or a
+ * header. Counted in fixed windows over all threads of the process, exactly, also under bursts;
+ * each place in the configuration has its own counts.
  *
- * Answers say what is left: RateLimit-Limit, -Remaining and -Reset of the window that is nearest to
- * its end of the limit, and past it 429 with Retry-After. */
+ * Responses report what is left: RateLimit-Limit, -Remaining and -Reset of the window that is
+ * nearest to its limit; past the limit, 429 with Retry-After. */
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/number.h"
@@ -47,11 +47,11 @@ static struct status check(const struct plugin_context *context, void *data)
 
     if (config->second < 0 && config->minute < 0 && config->hour < 0 && config->day < 0)
         return plugin_error(context, &plugin_rate_limiting,
-                            "one of second, minute, hour and day must be given");
+                            "set at least one of second, minute, hour and day");
     bool by_header = strcmp(config->limit_by, "header") == 0;
     if (by_header != (config->header_name != NULL))
         return plugin_error(context, &plugin_rate_limiting,
-                            "header_name goes with limit_by: header, and it with that");
+                            "header_name and limit_by: header must be used together");
     config->header = by_header ? str_lower(context->arena, str_of(config->header_name)) : NULL;
     return status_ok();
 }
@@ -72,8 +72,8 @@ static void stop(void *data)
     config->table = NULL;
 }
 
-/* Who it is, with the manner of telling before it, so that an address and a header's value never
- * meet. */
+/* The client's key, prefixed with its kind, so that an address and a header's value are never
+ * confused. */
 static struct str client_key(const struct call *call, struct gateway_request *request,
                              const struct rate_limiting *config)
 {
@@ -95,7 +95,7 @@ static struct str client_key(const struct call *call, struct gateway_request *re
     return str_of(arena_printf(call->arena, "%s%.*s", manner, STR_ARGS(value)));
 }
 
-/* How the nearest window stands. */
+/* The state of the window that is nearest to its limit. */
 struct standing {
     int64_t limit, left, reset_s;
 };

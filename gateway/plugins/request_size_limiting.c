@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request-size-limiting: the largest body that is read; past it 413. What is announced too large is
- * refused before a byte of it is read, what turns out so while it is read. */
+/* request-size-limiting: limits the size of bodies; larger ones get 413. A body announced as too
+ * large is refused before it is read, others while they are read. */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 

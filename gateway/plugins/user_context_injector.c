@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* user-context-injector: tells the service who the verified token belongs to (x-user-email,
- * x-user-role, x-device-id). What a client itself sends under these names never gets to a service,
- * with or without this plugin. */
+/* user-context-injector: passes the owner of the verified token to the service (x-user-email,
+ * x-user-role, x-device-id). A client's own headers with these names never reach a service, with or
+ * without this plugin. */
 #include "gateway/plugins/plugins.h"
 #include "gateway/request.h"
 
