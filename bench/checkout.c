@@ -6,16 +6,16 @@
  *              ADDRESS TOKENS PRODUCTS
  *
  * TOKENS and PRODUCTS are files: an access token, and "category product_id", a line each. Each
- * connection has shoppers of its own, who take turns: while one's cart is being emptied, the next
- * comes. -1 sells the first product only. -r begins so many checkouts a second, whether those
- * before are done or not; without it each connection begins the next when it is done with one. -w
- * poll asks GET /orders/{id} on the same connection every POLL_MS, -w sse opens a second one to
- * /orders/{id}/events and closes it when it has seen enough.
+ * connection has its own shoppers, who take turns: while the cart of one is being emptied, the next
+ * one buys. -1 sells the first product only. -r starts this many checkouts per second, whether
+ * earlier ones are done or not; without it each connection starts the next one when it has finished
+ * one. -w poll sends GET /orders/{id} on the same connection every POLL_MS, -w sse opens a second
+ * connection to /orders/{id}/events and closes it when it has seen CONFIRMED.
  *
- * Prints "RESULT checkouts, a second, p50 ms, p99 ms, errors": of the whole checkouts that were
+ * Prints "RESULT checkouts, per second, p50 ms, p99 ms, errors" for the whole checkouts that were
  * done in time. Then "CONFIRMED p50 ms, p99 ms": from sending POST /order to seeing CONFIRMED. Then
- * "ORDERS" and how many were confirmed in all. One thread and little work a request, since it
- * shares the processors with what it measures. */
+ * "ORDERS" and how many were confirmed in all. It uses one thread and little work per request,
+ * since it shares the processors with the server. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -36,16 +36,16 @@ enum {
     ID_SIZE = 64,
     EVENTS_MAX = 256,
     SAMPLES_MAX = 4 * 1024 * 1024,
-    WHEEL_SLOTS = 4096 /* milliseconds that a poll can wait at most */
+    WHEEL_SLOTS = 4096 /* the longest wait of a poll in milliseconds */
 };
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
-/* How long the last checkouts may take when the time is up. */
+/* How long the last checkouts may take after the time is up. */
 #define GRACE_NS (10 * NS_PER_S)
 
 enum step { IDLE, ADDING, ORDERING, ASKING, PAUSING, WATCHING };
 
-/* One end of a TCP connection with what has come in. */
+/* One end of a TCP connection with the received bytes. */
 struct line {
     int fd;
     size_t size;
@@ -73,7 +73,7 @@ static char *tokens[LINES_MAX], *products[LINES_MAX];
 static int token_count, product_count, product_turn;
 static struct shopper *shoppers, *idle, **idle_end = &idle;
 static struct shopper *wheel[WHEEL_SLOTS];
-static int64_t wheel_at; /* the millisecond that is worked off next */
+static int64_t wheel_at; /* the next millisecond to process */
 static int poller, running;
 static int64_t now, begin_ns, end_ns;
 static long backlog, errors, confirmed, keys;
@@ -131,7 +131,7 @@ static void close_line(struct line *line)
     line->fd = -1;
 }
 
-/* Small enough for an empty socket buffer, so it is never cut. */
+/* Small enough for an empty socket buffer, so it is never written in parts. */
 static void send_request(struct line *line, const char *request, int size)
 {
     if (line->fd < 0) connect_line(line);
@@ -200,9 +200,9 @@ static void ask_later(struct shopper *shopper)
     *slot = shopper;
 }
 
-/* ---- one checkout after the other ---- */
+/* ---- one checkout after another ---- */
 
-/* Whoever was here last comes last again, when their cart has been emptied. */
+/* Puts the shopper at the end of the line, until the cart has been emptied. */
 static void put_idle(struct shopper *shopper)
 {
     shopper->next = 0;
@@ -303,7 +303,7 @@ static void answered(struct shopper *shopper, int status, const char *body)
 
 /* ---- receiving ---- */
 
-/* The whole answer is in: its status, and where its body is; 0 while it is not. */
+/* If the whole response has arrived, its status and body; else 0. */
 static int whole_answer(struct line *line, char **ret_body)
 {
     char *body = strstr(line->in, "\r\n\r\n");
@@ -364,7 +364,7 @@ static void turn_wheel(void)
     }
 }
 
-/* Those that are due by the rate; who finds no connection free waits for one. */
+/* Starts the checkouts that are due by the rate; without a free connection they wait for one. */
 static void let_in(long *begun)
 {
     long due = (long)((double)(now - begin_ns) / (double)NS_PER_S * options.rate);
@@ -436,7 +436,7 @@ static void read_address(char *text)
     options.address = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(colon ? (uint16_t)strtoul(colon + 1, 0, 10) : 0)};
     if (!colon || inet_pton(AF_INET, text, &options.address.sin_addr) != 1) {
-        fprintf(stderr, "checkout: '%s' is no address like 127.0.0.1:8000\n", text);
+        fprintf(stderr, "checkout: '%s' is not an address; write it like 127.0.0.1:8000\n", text);
         exit(2);
     }
 }

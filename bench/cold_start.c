@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cold_start RUNS PATH PROGRAM ARGUMENT...: how long from starting a server to its first answer 200
- * to GET PATH. An argument's {port} is replaced with a free port, at which the server is to listen.
- * It is asked every 200 microseconds.
+/* cold_start RUNS PATH PROGRAM ARGUMENT...: measures the time from starting a server to its first
+ * 200 response to GET PATH. {port} in an argument is replaced by a free port, on which the server
+ * must listen. It is polled every 200 microseconds.
  *
  * Prints the milliseconds of each run, smallest first, on one line. Ends each server with SIGTERM.
  */
@@ -42,8 +42,8 @@ static struct sockaddr_in loopback(int port)
 }
 
 /* The server gets a port that was free a moment ago; nothing keeps it free until the server has it.
- * It is below those that the system gives to clients, since one of them that asks for its own port,
- * where nobody listens yet, reaches itself. */
+ * It is below the range of ephemeral ports, since a client that connects to its own port, where
+ * nothing listens yet, would reach itself. */
 static int free_port(void)
 {
     static int used;
@@ -60,7 +60,7 @@ static int free_port(void)
     exit(1);
 }
 
-/* Whether the server answers 200 now. */
+/* Does the server answer 200 now? */
 static int answers(int port, const char *path)
 {
     static const char ok[] = "HTTP/1.1 200";
@@ -98,7 +98,7 @@ static pid_t start(char **template, int port)
     _exit(127);
 }
 
-/* Milliseconds from fork to the first answer; exits with a word when there is none. */
+/* Milliseconds from fork to the first response; exits with a message when there is none. */
 static double run_once(const char *path, char **template)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};

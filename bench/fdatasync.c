@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fdatasync FILE SECONDS: how often a second this disk takes 4 KiB and says that they are safe. The
- * floor under anything durable that writes once a change: a program that commits each change by
- * itself cannot be faster.
+/* fdatasync FILE SECONDS: how often per second this disk can durably write 4 KiB. This bounds every
+ * durable store that writes once per change: a program that commits each change separately cannot
+ * be faster.
  *
  * Overwrites a file of 1 MiB in place, as a write-ahead log does once it has grown. Prints the
  * rate, and the 50th and 99th percentile of one write in milliseconds. */

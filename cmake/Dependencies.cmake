@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every library that Argosy stands on. All of them are Debian packages (bookworm or newer), found by pkg-config;
-# tools/packages lists the packages' names for ./run and ./test.
+# Every library that Argosy uses. All of them are Debian packages (bookworm or newer), found by
+# pkg-config; tools/packages lists the packages' names for ./run and ./test.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
@@ -13,8 +13,8 @@ pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 
-# libcurl's headers only: http/https_library.c loads the library itself, in processes that call other people's servers. To
-# link it would cost every process 4 MB.
+# Only libcurl's headers: http/https_library.c loads the library at run time, in processes that call
+# external servers. Linking it would cost every process 4 MB.
 pkg_check_modules(CURL REQUIRED libcurl>=7.85)
 
 # bcrypt hashes of the existing system are verified by libcrypt (libxcrypt).

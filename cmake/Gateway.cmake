@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the gateway has compiled in: its configuration, and for its tests a descriptor set and a service of their own.
+# Data that is compiled into the gateway: its configuration, and for its tests a descriptor set and
+# a service of their own.
 
 # Embeds INPUT into a target as `const unsigned char NAME[]`.
 function(argosy_embed target input name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Does tests/include_rule.cmake see what it must? One small tree for each case.
+# Tests tests/include_rule.cmake with one small tree for each case.
 #
 #     cmake -DRULE=<include_rule.cmake> -DSCRATCH=<an empty folder> -P tests/include_rule_test.cmake
 cmake_minimum_required(VERSION 3.25)

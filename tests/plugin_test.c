@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What protoc-gen-argosy makes of tests/proto/odd_names.proto: it compiles under the project's own
- * warnings with what protobuf-c makes, handlers are reached through the description, and clients
- * call the right methods. The runtime that clients call is this file's own, so that nothing else is
- * tested. */
+/* Tests of protoc-gen-argosy's output for tests/proto/odd_names.proto: it compiles with the
+ * project's warnings together with protobuf-c's output, handlers are reached through the
+ * description, and clients call the right methods. The runtime that clients call is a fake in this
+ * file, so that nothing else is tested. */
 #include "base/test.h"
 #include "odd_names.rpc.h"
 #include "rules.rpc.h"
 
-/* ---- a runtime that only writes down what it was asked ---- */
+/* ---- a runtime that only records its calls ---- */
 
 static const struct rpc_method *called;
 static const ProtobufCMessage *sent;
@@ -195,7 +195,7 @@ TEST(a_server_stream_that_cannot_be_opened_is_finished)
     CHECK_INT(odd_httpservice_get_urlmap2_open(NULL, NULL, &item, NULL, &stream).code, ==,
               STATUS_UNAVAILABLE);
     finish_result.code =
-        STATUS_PERMISSION_DENIED; /* what the peer said matters more than that sending failed */
+        STATUS_PERMISSION_DENIED; /* the peer's status matters more than the failure to send */
     CHECK_INT(odd_httpservice_get_urlmap2_open(NULL, NULL, &item, NULL, &stream).code, ==,
               STATUS_PERMISSION_DENIED);
     CHECK(!stream && opened == 2 && finished == 2);

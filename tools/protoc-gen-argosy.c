@@ -4,11 +4,11 @@
  *
  * For each service it writes a table of handlers, a description (struct rpc_service of rpc/rpc.h),
  * and client functions; rpc/rpc.h and rpc/channel.h say how they are used. The client functions are
- * inline, so the generated code is of use without the rpc library to link with. A file without
- * services still gets both files, nearly empty.
+ * inline, so the generated code can be used without linking the rpc library. A file without
+ * services gets both files too, nearly empty.
  *
- * Both files are made of the CodeGeneratorRequest on the standard input alone, and names of C types
- * are made as protobuf-c makes them. */
+ * The only input is the CodeGeneratorRequest on standard input, and names of C types are formed as
+ * protobuf-c does. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # connectrpc's conformance suite for gRPC servers, twice: against the suite's own grpc-go server, and against the same
 # server behind our gateway. A proxy that keeps everything passes what its backend passes. Both runs share one list of
 # known failures, known-failing.txt, and a case that is on it and passes fails the run. Builds the suite's programs into

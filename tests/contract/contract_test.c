@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fixed part of the wire contract, written down a second time: packages, services, rpcs, HTTP
- * mappings, field names, numbers and types, as existing clients know them. Whoever changes a proto
- * in a way that they would notice fails here. */
+ * mappings, field names, numbers and types, as existing clients know them. A change to a proto that
+ * they would notice fails here. */
 #include <string.h>
 
 #include "base/test.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks the consistency of orders, charges and stock by SQL queries over all databases, attached
+ * read-only to one connection. */
 #include "tests/crash/checkout_books.h"
 
 #include <stdio.h>
@@ -8,7 +10,7 @@
  * Facts of an order: 1 its stock is committed, 4 its fulfilment is requested.
  * Charges: 1 authorized, 2 requires_action, 3 declined, 4 captured, 5 voided. */
 static const struct rule {
-    const char *broken; /* what a number other than 0 means */
+    const char *broken; /* the meaning of a number other than 0 */
     const char *query;
 } rules[] = {
     {"orders that are neither final nor paid", "SELECT count(*) FROM orders WHERE state IN (1, 2)"},
@@ -97,7 +99,7 @@ int books_state_of(struct books *books, const char *order_id)
     return state;
 }
 
-/* -1 if it cannot be asked. */
+/* -1 if the query fails. */
 static long number_of(struct books *books, const char *query)
 {
     sqlite3_stmt *statement = 0;
@@ -140,7 +142,8 @@ void books_print(struct books *books)
     printf("\n");
 }
 
-/* What was sold by the orders, and not refunded before it left, is what is missing on the shelves.
+/* The pieces sold by orders, and not refunded before they were sent, must be those missing from the
+ * stock.
  */
 static bool shelves_agree(struct books *books, long pieces_received, bool aloud)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books of all services held against one another, in their databases: what no service can see
- * by itself. Whoever runs the shop may go on meanwhile. */
+/* Checks across the databases of all services, which no service can do by itself. The shop may run
+ * meanwhile. */
 #ifndef TESTS_CRASH_CHECKOUT_BOOKS_H
 #define TESTS_CRASH_CHECKOUT_BOOKS_H
 
 #include <sqlite3.h>
 #include <stdbool.h>
 
-/* Everything costs so much, so that pieces can be told from money. */
+/* The price of everything, chosen so that numbers of pieces and amounts of money differ. */
 enum { BOOKS_PRICE_MINOR = 1000 };
 
 struct books {
@@ -15,20 +15,20 @@ struct books {
     sqlite3_stmt *state_of;
 };
 
-/* Of the databases in a data directory, read only. */
+/* Opens the databases in a data directory, read-only. */
 bool books_open(struct books *books, const char *directory);
 void books_close(struct books *books);
 
 /* As services/order/order.h numbers them; 0: there is no such order. */
 int books_state_of(struct books *books, const char *order_id);
-/* Orders in all; -1: cannot tell. */
+/* The number of orders; -1 on an error. */
 long books_order_count(struct books *books);
 
-/* Prints how many orders have come to which end, and charges likewise. */
+/* Prints how many orders and charges are in each state. */
 void books_print(struct books *books);
 
-/* How many of the rules are broken; said by name if `aloud`. `pieces_received` is what all variants
- * of the catalogue got at first. True only when everything has come to an end. */
+/* How many rules are broken; each is printed if `aloud`. `pieces_received` is the initial stock of
+ * all variants. The result is only meaningful when all orders are final. */
 int books_check(struct books *books, long pieces_received, bool aloud);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kills the shop with SIGKILL again and again while people order, pay, cancel, fulfil and refund,
- * and looks whether orders, stock and money are what was acknowledged. The bank is a process of its
- * own and lives on, as a real one would.
+ * and checks that orders, stock and money are as acknowledged. The bank is a separate process that
+ * is not killed, like a real one.
  *
  *     checkout_crash ARGOSY ROUNDS [SEED]
  *
- * Each round: load, kill after a random while, check every database, start again; then every POST
- * of an order is made once more with its key: what was acknowledged answers the same order, and
- * what was not becomes one at most. At the end everything must come to an end within a minute, and
- * all the books must agree. */
+ * Each round: load, kill after a random time, check every database, start again; then every POST of
+ * an order is repeated with its key: an acknowledged one must return the same order, another one
+ * makes at most one order. At the end all orders must become final within a minute, and all checks
+ * must pass. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,19 +23,19 @@
 enum {
     BUYERS = 6,
     PRODUCTS = 4,
-    ORDERS_MAX = 100000, /* of one buyer */
+    ORDERS_MAX = 100000, /* per buyer */
     REFUNDS_MAX = 100000,
-    RECENT = 20, /* orders that a buyer still thinks of */
+    RECENT = 20, /* orders on which a buyer still acts */
     ROUND_MS_MIN = 20,
     ROUND_MS_MAX = 300,
-    PAUSE_US = 4000, /* of a buyer between two requests, at most: not the amount is tested */
+    PAUSE_US = 4000, /* at most, between two requests of a buyer: throughput is not tested */
     END_S = 60,
     ID_SIZE = 40
 };
-/* So many pieces there are of the first product, which runs out, and of the others. */
+/* Pieces of the first product, which runs out, and of the others. */
 enum { SCARCE = 300, PLENTY = 1000000 };
 
-/* An order as its buyer knows it. Body and key stay, for the repeat. */
+/* An order as its buyer knows it. Body and key are kept for the repetition. */
 struct placed {
     char order_id[ID_SIZE]; /* "" until it is acknowledged */
     char body[160];
@@ -99,7 +99,7 @@ static void set_key(struct http_peer *peer, const char *what, int buyer, long nu
     snprintf(peer->key, sizeof(peer->key), "%s-%d-%ld", what, buyer, number);
 }
 
-/* The body is one of the cart, or names what is wanted. */
+/* The order is of the cart or names a product. */
 static void compose(struct buyer *buyer, struct placed *placed)
 {
     const char *method = some_method(buyer);
@@ -115,14 +115,14 @@ static void compose(struct buyer *buyer, struct placed *placed)
     snprintf(item, sizeof(item), "{\"category\":\"crash\",\"product_id\":\"%s\",\"quantity\":1}",
              some_product(buyer));
     buyer->peer.key[0] = 0;
-    /* Once something is sold out, a cart that has it is good for nothing. */
+    /* A cart with a product that is sold out cannot be ordered. */
     if (rand_r(&buyer->random) % 4 == 0)
         http_peer_call(&buyer->peer, "DELETE", "/cart/clear", "{}");
     http_peer_call(&buyer->peer, "POST", "/cart/add", item);
     snprintf(placed->body, sizeof(placed->body), "{\"payment_method\":\"%s\"}", method);
 }
 
-/* Posts an order, for the first time or once more; the answer's status. */
+/* Posts an order, for the first time or again; returns the response's status. */
 static int post_order(struct buyer *buyer, int index, char ret_id[ID_SIZE])
 {
     set_key(&buyer->peer, "order", buyer->number, index);
@@ -152,7 +152,7 @@ static void cancel(struct buyer *buyer, int index)
         buyer->orders[index].cancelled = true;
 }
 
-/* Pays what waits for a method, or confirms what waits for that. */
+/* Pays an order that waits for a method, or confirms a payment that waits for confirmation. */
 static void pay(struct buyer *buyer, int index)
 {
     const char *order_id = buyer->orders[index].order_id;
@@ -193,7 +193,7 @@ static void *buy(void *data)
 
 /* ---- what the seller does ---- */
 
-/* Posts with a key of its own. */
+/* Posts with a new key. */
 static int seller_post(const char *path, const char *body)
 {
     set_key(&seller, "seller", 0, seller_keys++);
@@ -260,8 +260,8 @@ static void load_and_kill(int milliseconds)
     http_peer_close(&seller);
 }
 
-/* Makes a POST once more. What was acknowledged answers the same; what was not is decided now, and
- * then stays so. */
+/* Repeats a POST. An acknowledged one must return the same response; another one is decided now and
+ * must then stay so. */
 static void repeat(struct buyer *buyer, int index)
 {
     struct placed *placed = &buyer->orders[index];
@@ -274,8 +274,8 @@ static void repeat(struct buyer *buyer, int index)
             fail("an acknowledged order", placed->order_id, buyer->peer.body);
         return;
     }
-    /* An empty cart, or one that is ordered already with another method, are refusals; anything else
-     * leaves a key in the dark. */
+    /* An empty cart, or one that was ordered already with another method, is refused; after any
+     * other status the key's outcome is unknown. */
     if (status == 400 || (status == 409 && strstr(buyer->peer.body, "CART_ORDERED"))) return;
     if (status != 201) {
         fail("an order whose answer was lost", placed->body, buyer->peer.body);
@@ -295,7 +295,7 @@ static void repeat_orders(void)
 
 /* ---- the end ---- */
 
-/* Nobody does anything any more: what is under way must come to an end. */
+/* Without further requests all orders must become final. */
 static void check_books(struct books *books)
 {
     const long received = SCARCE + (PRODUCTS - 1) * (long)PLENTY;
@@ -305,7 +305,7 @@ static void check_books(struct books *books)
     failures += books_check(books, received, true);
 }
 
-/* A cart that was ordered once more, as it was, is answered with the first order. */
+/* Ordering an unchanged cart again returns the first order. */
 static bool is_repeated(const struct buyer *buyer, int index)
 {
     for (int i = 0; i < index; i++)
@@ -350,7 +350,7 @@ static void check_refunds(void)
     }
 }
 
-/* The shop's own programs, beside the running shop. */
+/* Runs the shop's own commands while it runs. */
 static void check_by_command(void)
 {
     char url[64];
@@ -381,7 +381,7 @@ static long check_end(void)
     return known;
 }
 
-/* ---- the beginning ---- */
+/* ---- setting up ---- */
 
 static void make_products(void)
 {
@@ -403,10 +403,10 @@ static void set_up(const char *program)
     char text[64];
 
     shop_init(program);
-    /* Whoever does not pay is out before the end of the test, some while the shop is down. */
+    /* Unpaid orders expire before the end of the test, some of them while the shop is down. */
     setenv("ORDER_PAYMENT_TIMEOUT", "3s", 1);
     setenv("ORDER_VALIDATION_TIMEOUT", "20s", 1);
-    /* Buyers press faster than anybody pays, and are refused nothing for that. */
+    /* Buyers order faster than they pay, and must not be refused for that. */
     setenv("ORDER_UNPAID_MAX", "10000", 1);
     setenv("ORDER_UNPAID_LINES_MAX", "10000", 1);
     setenv("ORDER_UNPAID_PIECES_MAX", "1000000", 1);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills the shop with SIGKILL again and again, at random moments under load, and looks whether
- * anything that it acknowledged is missing afterwards.
+/* Kills the shop with SIGKILL again and again, at random moments under load, and checks that
+ * nothing that it acknowledged is missing afterwards.
  *
  *     crash ARGOSY ROUNDS [SEED]
  *
  * Each round: start, let buyers add to their carts and a seller make products, kill after a random
- * while, open every database and check it, start again, compare. A request without an answer may or
- * may not have taken effect; one with an answer must have. */
+ * time, open every database and check it, start again, compare. A request without a response may or
+ * may not have taken effect; one with a response must have. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@ enum { BUYERS = 8, PRODUCTS_MAX = 200000, ROUND_MS_MIN = 20, ROUND_MS_MAX = 300 
 struct buyer {
     int number;
     pthread_t thread;
-    long acknowledged; /* pieces in the cart, as answered */
-    long unanswered;   /* at most so many more */
+    long acknowledged; /* pieces in the cart, as acknowledged */
+    long unanswered;   /* at most this many more */
     struct http_peer peer;
 };
 
@@ -94,7 +94,7 @@ static void load_and_kill(int milliseconds)
     http_peer_close(&seller);
 }
 
-/* ---- looking ---- */
+/* ---- checking ---- */
 
 static void check_carts(void)
 {
@@ -107,7 +107,7 @@ static void check_carts(void)
         if (found < buyer->acknowledged) fail("pieces in a cart", buyer->acknowledged, found);
         if (found > buyer->acknowledged + buyer->unanswered)
             fail("pieces in a cart, too many", buyer->acknowledged + buyer->unanswered, found);
-        /* What is known now is what the next rounds build on. */
+        /* The next rounds continue from the number found now. */
         buyer->acknowledged = found;
         buyer->unanswered = 0;
     }

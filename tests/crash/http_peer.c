@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A blocking HTTP/1.1 client over one socket. See tests/crash/http_peer.h. */
 #include "tests/crash/http_peer.h"
 
 #include <arpa/inet.h>
@@ -52,7 +53,7 @@ static bool send_all(int fd, const char *data, size_t size)
     return true;
 }
 
-/* Reads head and body; the answers of the shop carry a Content-Length. */
+/* Reads head and body; the shop's responses have a Content-Length. */
 static int receive(struct http_peer *peer)
 {
     static __thread char answer[HTTP_PEER_BODY_MAX + 16384];

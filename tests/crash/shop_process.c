@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starts, kills and checks the shop's processes. See tests/crash/shop_process.h. */
 #include "tests/crash/shop_process.h"
 
 #include <ctype.h>
@@ -65,7 +66,7 @@ static void log_path(const struct shop_process *process, char *ret_path, size_t 
     snprintf(ret_path, size, "%s/%s.log", directory, process->name);
 }
 
-/* A listener's port out of the log, once the process says that it is ready; 0 until then. */
+/* A listener's port from the log, once the process has logged that it is ready; 0 until then. */
 int shop_port(const struct shop_process *process, const char *listener)
 {
     char path[128], start[128], line[4096];
@@ -84,7 +85,8 @@ int shop_port(const struct shop_process *process, const char *listener)
     return ready ? found : 0;
 }
 
-/* Of what the process has; where others are is found by where they would listen. */
+/* Chooses free ports for the modules of the process; it finds others at the ports on which they
+ * listen. */
 static void choose_free_ports(const char *only)
 {
     static const char *const listeners[] = {"gateway", "user",  "auth",    "product",

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Backups of a shop under load: each is restored, and its books agree. Then what must be refused.
+# SPDX-License-Identifier: Apache-2.0
+# Backups of a shop under load: each one is restored, and its books must agree. Then backups and
+# restores that must be refused.
 source "$(dirname "$0")/shop.sh"
 # One buyer orders more, and has more cards declined, than a single account may.
 export ORDER_UNPAID_MAX=1000 ORDER_UNPAID_LINES_MAX=1000 ORDER_ADDRESS_UNPAID_MAX=1000 PAYMENT_ACCOUNT_TRIES_MAX=0
@@ -52,9 +54,9 @@ wait "${buyers[@]}"
 cat "$work"/backup.*
 mapfile -t made < <(ls "$backups")
 check "four backups" [ "${#made[@]}" -eq 4 ]
-check "others may read nothing" [ -z "$(find "$backups" -perm /077)" ]
+check "other users can read nothing" [ -z "$(find "$backups" -perm /077)" ]
 for backup in "${made[@]}"; do
-  check "$backup is whole" argosy "$ARGOSY" backup verify "$backups/$backup" >/dev/null
+  check "$backup is complete" argosy "$ARGOSY" backup verify "$backups/$backup" >/dev/null
 done
 
 # ---- what a running shop refuses ----
@@ -190,6 +192,6 @@ for _ in $(seq 50); do
 done
 check "a backup was killed half way" compgen -G "$work/killed/.*.partial" >/dev/null
 check_refusal "a killed backup" "no complete backup" "$ARGOSY" restore "$work/killed"
-check "the next one tidies up" argosy "$ARGOSY" backup "$work/killed" >/dev/null
-check "and is whole" argosy "$ARGOSY" backup verify "$work/killed" >/dev/null
+check "the next backup removes it" argosy "$ARGOSY" backup "$work/killed" >/dev/null
+check "and is complete" argosy "$ARGOSY" backup verify "$work/killed" >/dev/null
 check "nothing else is left" [ "$(ls -A "$work/killed" | wc -l)" -eq 1 ]

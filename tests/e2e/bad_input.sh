@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What hostile and broken clients send: each gets a clear answer, and others are served on.
+# Input of hostile and broken clients: each gets a clear error, and other clients are still served.
 . "$(dirname "$0")/shop.sh"
 start_shop
 make_account sam seller

@@ -78,7 +78,7 @@ for i in $(seq 20); do
 done
 wait "${race[@]}"
 check "one of twenty stale updates wins" [ "$(grep -c 200 "$work/race")" = 1 ]
-check "the others are told" [ "$(grep -c 409 "$work/race")" = 19 ]
+check "the others get a conflict" [ "$(grep -c 409 "$work/race")" = 19 ]
 
 # Variants and stock.
 api POST /products '{"name":"Mug","category":"kitchen","unit_amount":"1200","variants":[

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The way to the cash desk: a cart that is ordered more than once becomes one order, and nobody holds the shop's stock
-# for nothing.
+# Checkout: a cart that is ordered several times becomes one order, and unpaid orders hold only a
+# bounded part of the stock.
 . "$(dirname "$0")/shop.sh"
 export ACCESS_TOKEN_EXP_DURATION=2h ORDER_UNPAID_MAX=3 ORDER_ADDRESS_UNPAID_MAX=4
 export ORDER_METHOD_TIMEOUT=4s GATEWAY_TRUSTED_PROXIES=127.0.0.1

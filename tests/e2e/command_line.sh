@@ -100,12 +100,12 @@ check "user role" bash -c "env ${url[*]} '$ARGOSY' user role root@example.com ad
 check "user list" bash -c "env ${url[*]} '$ARGOSY' user list --role admin | grep -q root@example.com"
 log_in root; expect 200
 
-# One process works with a store. A second one is refused and told which is the first; commands ask that one, which they
+# One process works with a store. A second one is refused with a message that names the first; commands call that one, which they
 # find without being told where it is.
 owner=$([ "$FORM" = fleet ] && echo user || echo shop)
 USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off timeout 10 "$ARGOSY" serve --only user 2>second.err
 check "a second process is refused" [ $? -eq 1 ]
-check "and told which is the first" \
+check "with a message that names the first" \
   grep -q "in use by process $(cat "$work/$owner.pid"), which serves it on $(address $owner user);" second.err
 served() { curl -s "http://$(address $owner admin)/metrics" | grep '^argosy_rpc.*_total.*GetCustomers' | awk '{ n += $NF } END { print n + 0 }'; }
 before=$(served)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Few file descriptors: what cannot serve says so and does not start; what can keeps some back for the admin port and the
-# stores, waits without burning the processor while connections hold the rest, and ends when told to.
+# Few file descriptors: with too few the shop refuses to start and says why. Otherwise it reserves
+# some for the admin port and the stores, uses no processor time while connections hold the rest,
+# and ends at SIGTERM.
 . "$(dirname "$0")/shop.sh"
 status=- body=-
 export ARGOSY_SHARDS=2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What the services tell one another, seen from the command line beside the running shop; and what they cannot handle.
+# Events between the services and dead letters, by the command line while the shop runs.
 . "$(dirname "$0")/shop.sh"
 export EVENTS_RETRIES=1
 cd "$work" || exit 1
@@ -57,9 +57,9 @@ for _ in $(seq 100); do "$ARGOSY" dlq list >dlq.out; grep -q OrderCreatedEvent d
 check "what cannot be handled is listed" grep -q '^1 .* product .* dead .* OrderCreatedEvent .* no-order .* 2  *INVALID_ARGUMENT' dlq.out
 check "of its group alone" bash -c "'$ARGOSY' dlq list --group cart >dlq.out && [ ! -s dlq.out ]"
 check "shown with its event" bash -c "'$ARGOSY' dlq show 1 --group product | grep -q '\"payload_base64\":\"Cv8=\"'"
-check "one that is not there" bash -c "! '$ARGOSY' dlq show 99 2>/dev/null"
+check "an unknown letter is refused" bash -c "! '$ARGOSY' dlq show 99 2>/dev/null"
 check "marked to be handed over again" bash -c "'$ARGOSY' dlq replay product 1 | grep -qx '1 marked'"
 for _ in $(seq 100); do "$ARGOSY" dlq show 1 --group product >dlq.out; grep -q '^attempts: 3' dlq.out && break; sleep 0.1; done
 check "tried by the running shop, and dead again" grep -q '^attempts: 3' dlq.out
-check "in vain where there is none" bash -c "! '$ARGOSY' dlq replay cart 2>/dev/null"
+check "replaying nothing fails" bash -c "! '$ARGOSY' dlq replay cart 2>/dev/null"
 buy # the shop goes on behind it

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Clients and services of the existing system speak gRPC to our ports and say who the user is by metadata alone. They are
-# believed only where ARGOSY_TRUST_METADATA=1 says that the network is trusted.
+# Clients and services of the existing system call our ports by gRPC and name the user by metadata
+# alone. They are trusted only where ARGOSY_TRUST_METADATA=1 says that the network is trusted.
 . "$(dirname "$0")/shop.sh"
 protos=$(cd "$(dirname "$0")/../../proto" && pwd)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# An account that asks for dear work two hundred times at once, a change of its own password: others log in meanwhile, and
-# only it hears LANE_FULL.
+# One account makes two hundred expensive requests at once, changes of its own password: others can
+# log in meanwhile, and only that account gets LANE_FULL.
 . "$(dirname "$0")/shop.sh"
 status=- body=-
 export USER_ARGON2_MEMORY=19MiB USER_ARGON2_PASSES=2

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# SIGHUP: log files are reopened and the configuration is read; a wrong one is refused and the old one stays in use.
+# SPDX-License-Identifier: Apache-2.0
+# SIGHUP reopens logs and reloads the configuration; an invalid configuration is refused and the old
+# one stays.
 . "$(dirname "$0")/shop.sh"
 export ARGOSY_LOG_FILE=$work/file.log GATEWAY_CONFIG=$work/kong.yml
 cd "$work"

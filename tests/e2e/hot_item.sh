@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Five hundred buyers, a hundred pieces, all at once: exactly a hundred get one, and each of the others is told why not.
+# Five hundred buyers, a hundred pieces, all at once: exactly a hundred get one, and the others get
+# the reason.
 . "$(dirname "$0")/shop.sh"
 export ACCESS_TOKEN_EXP_DURATION=2h
 buyers=500 pieces=100

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Ten thousand connections that say nothing or never finish: others are served, and those that dawdle are closed.
+# Ten thousand connections that are idle or never finish a request: others are served, and slow ones
+# are closed.
 . "$(dirname "$0")/shop.sh"
 status=- body=-
 start_shop

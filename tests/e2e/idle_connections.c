@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens many connections to 127.0.0.1:PORT that say nothing, and a tenth as many that begin a
- * request and never end it, keeps them open until standard input ends, and says "open N" once they
- * are.
+/* Opens many idle connections to 127.0.0.1:PORT, and a tenth as many that begin a request and never
+ * finish it. Prints "open N" once they are open and keeps them until standard input ends.
  *
  *     idle_connections PORT COUNT */
 #include <arpa/inet.h>

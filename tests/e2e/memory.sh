@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Clients that make the shop keep what they do not read and never end: the shop stays within MEMORY_MAX and an address
-# space of 1.5 GiB, serves others meanwhile, and gives the memory back afterwards.
+# Clients that do not read responses or never finish requests: the shop stays within MEMORY_MAX and
+# an address space of 1.5 GiB, serves others meanwhile, and returns the memory afterwards.
 . "$(dirname "$0")/shop.sh"
 status=- body=-
 ulimit -v $((1536 * 1024))

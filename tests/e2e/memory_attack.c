@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a server at 127.0.0.1:PORT keep as much as it can be made to, says "attacking" once all is
- * sent, and holds on until standard input ends.
+/* Makes a server at 127.0.0.1:PORT hold as much memory as possible, prints "attacking" once
+ * everything is sent, and holds the connections until standard input ends.
  *
  *     memory_attack unread PORT CONNECTIONS PATH       HTTP/2 with a window of 0: 250 times GET PATH
  *     memory_attack uploads PORT CONNECTIONS PATH      HTTP/1.1: POST PATH with 4 MiB but the last byte
@@ -44,7 +44,7 @@ static int open_one(int port)
     return -1;
 }
 
-/* Sends all of it, unless the server takes nothing for a while: then as much as it took. */
+/* Sends everything, or as much as the server reads before it stops reading for a while. */
 static void send_all(struct attacker *attacker, const void *data, size_t size)
 {
     const char *next = data;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What operators and strangers get to see of a shop that is not all there: readiness, addresses, keys, origins.
+# SPDX-License-Identifier: Apache-2.0
+# What operators and strangers see of a shop with faults: readiness, addresses, keys, origins.
 . "$(dirname "$0")/shop.sh"
 export GATEWAY_CORS_ORIGINS=https://shop.example
 start_shop

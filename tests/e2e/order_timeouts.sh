@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Orders that nobody pays for end by themselves, and what they held is for sale again.
+# Unpaid orders expire, and their pieces are for sale again.
 . "$(dirname "$0")/shop.sh"
 export ORDER_PAYMENT_TIMEOUT=2s
 start_shop

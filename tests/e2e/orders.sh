@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# From the cart to the door: orders of all kinds, what becomes of them, and who may do what with them.
+# From the cart to fulfilment: orders of all kinds, their states, and who may do what with them.
 . "$(dirname "$0")/shop.sh"
 export ACCESS_TOKEN_EXP_DURATION=2h
 start_shop
@@ -159,7 +159,7 @@ done | sed '$d' >"$work/race"
 curl --parallel --parallel-max 40 -K "$work/race" 2>/dev/null
 check "racing requests with one key make one order" \
   [ "$(cat "$work"/race.[0-9]* | jq -r '.order_create_data.order_id // empty' | sort -u | wc -l)" = 1 ]
-check "the others are told that it runs" \
+check "the others learn that it is running" \
   [ "$(cat "$work"/race.[0-9]* | jq -r 'select(.success | not) | .error.reason' | grep -cv IDEMPOTENCY_KEY_RUNNING)" = 0 ]
 
 # ---- cancelling and fulfilling ----

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the end-to-end tests: starts a shop of its own on free ports with a data directory of its own, gives the
-# calls a user would make, and counts what was as expected. FORM=single is one process, FORM=fleet one a service.
+# Sourced by the end-to-end tests: starts a shop on free ports with a temporary data directory,
+# provides the calls of a user, and counts passed checks. FORM=single is one process, FORM=fleet one
+# per service.
 set -u
 : "${ARGOSY:?the program to test}" "${FORM:=single}"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our Stripe provider against other people's Stripes: stripe-mock, which holds every request to
- * Stripe's own OpenAPI description, and localstripe, which keeps state and sends signed webhooks.
- * stripe.sh starts them and says in the environment where they are. */
+/* Tests our Stripe provider with stripe-mock, which checks every request against Stripe's OpenAPI
+ * description, and localstripe, which keeps state and sends signed webhooks. stripe.sh starts them
+ * and passes their addresses in the environment. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/test.h"
@@ -21,7 +21,7 @@ struct world {
     struct payment_provider *provider;
     const char *url;
     void (*play)(struct call *call);
-    const char *captured; /* the payment that the last webhook said to be captured */
+    const char *captured; /* the payment that the last webhook reported as captured */
     int webhooks;
     struct fiber_wait wait;
 };
@@ -77,7 +77,7 @@ static void set(const char *name, const char *value)
     invariant(is_set);
 }
 
-/* Plays with a provider of the Stripe at this URL. */
+/* Runs a test with a provider for the Stripe at this URL. */
 static void run(const char *url, void (*play)(struct call *call))
 {
     struct http_server_options options = {.name = "webhooks", .handler = on_webhook};
@@ -144,7 +144,7 @@ static bool comes_to(struct status st, const struct provider_answer *answer,
     return answer->outcome == outcome;
 }
 
-/* ---- stripe-mock: is every request as Stripe wants it? ---- */
+/* ---- stripe-mock: is every request valid? ---- */
 
 static void shapes(struct call *call)
 {
@@ -166,7 +166,7 @@ static void shapes(struct call *call)
     EXPECT(charge.amount_minor > 0);
     EXPECT(fine(provider->list(call, provider, request.reference, 3, &charges, &count)));
     EXPECT(count >= 1);
-    /* What is looked for because its key may be forgotten. */
+    /* A charge that must be searched for, because its idempotency key may have expired. */
     request.begun_us = clock_now_us() - 30 * 3600 * INT64_C(1000000);
     EXPECT(fine(provider->refund(call, provider, &request, &answer)));
     request.reference = "";
@@ -221,10 +221,10 @@ TEST(certificates_are_verified)
     run(where("STRIPE_MOCK_TLS"), certificates);
 }
 
-/* ---- localstripe: does a payment go its way? ---- */
+/* ---- localstripe: the course of a payment ---- */
 
-/* A request of our own, which no provider makes; form NULL: a GET. The answer's text member, "" if
- * it has none. */
+/* A request that the provider does not make; form NULL: a GET. Returns the response's text member,
+ * "" if it has none. */
 static const char *ask(struct call *call, const char *path, const char *form, const char *member)
 {
     struct https_request request = {
@@ -309,7 +309,7 @@ static void voiding(struct call *call)
                     PROVIDER_AUTHORIZED));
     request.reference = answer.reference;
     EXPECT(comes_to(provider->void_(call, provider, &request, &answer), &answer, PROVIDER_VOIDED));
-    /* What is done already is done. */
+    /* Repeating it changes nothing. */
     EXPECT(comes_to(provider->void_(call, provider, &request, &answer), &answer, PROVIDER_VOIDED));
     EXPECT(fine(provider->list(call, provider, "", 1, &charges, &count)));
     EXPECT(count == 1 && charges[0].reference[0]);
@@ -353,7 +353,7 @@ static void acting(struct call *call)
     request.reference = answer.reference;
     EXPECT(comes_to(provider->confirm(call, provider, &request, &answer), &answer,
                     PROVIDER_REQUIRES_ACTION));
-    /* The customer acts in the browser, with what only Stripe's own script knows. */
+    /* The customer confirms in the browser, with a secret that only Stripe's own script has. */
     const char *path = arena_printf(call->arena, "/v1/payment_intents/%s", request.reference);
     const char *client_secret = ask(call, path, NULL, "client_secret");
     ask(call, arena_printf(call->arena, "%s/_authenticate", path),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cookie headers: the value found is a piece of the header. */
+/* Fuzzes Cookie headers: the value found must be a part of the header. */
 #include "base/status.h"
 #include "http/http.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole way of a file: bytes, encoding, rows, products. Every row ends, rows written read back,
- * every product is whole or refused at a place that is in the file, and a product that is written
- * reads as the same. */
+/* Fuzzes the import of a file: bytes, encoding, rows, products. Every row must end, written rows
+ * must read back, every product must be complete or refused at a place inside the file, and a
+ * written product must read back the same. */
 #include "app/shopify.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -50,7 +50,7 @@ static void read_rows(struct arena *arena, const struct csv_text *text)
 
 /* ---- products ---- */
 
-/* As the service would keep and export it. */
+/* The product as the service would store and export it. */
 static ProductService__Product *exported(struct arena *arena,
                                          const ProductService__ImportProductRequest *request)
 {

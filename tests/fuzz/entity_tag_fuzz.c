@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of entity tags; what stands before a line feed is the tag that is looked for. */
+/* Fuzzes lists of entity tags; the text before the first line feed is the tag to look for. */
 #include "base/entity_tag.h"
 #include "base/status.h"
 #include "tests/fuzz/fuzz.h"

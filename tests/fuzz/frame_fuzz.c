@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC framing: the same messages come out whether the body comes whole or in pieces, and none is
- * over the limit. */
+/* Fuzzes gRPC framing: the messages must be the same whether the body comes whole or in pieces, and
+ * none over the limit. */
 #include <string.h>
 
 #include "rpc/rpc_frame.h"
@@ -8,7 +8,7 @@
 
 enum { SIZE_MAX_OF_MESSAGE = 1 << 16 };
 
-/* Deframes in pieces of `step` bytes; the sum tells messages apart cheaply. */
+/* Deframes in pieces of `step` bytes; returns a checksum of the messages. */
 static uint64_t deframe(struct arena *arena, struct str body, size_t step, bool gzip)
 {
     struct rpc_deframer deframer = {.size_max = SIZE_MAX_OF_MESSAGE, .gzip = gzip};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 requests, whatever they are. */
+/* Fuzzes a server with HTTP/1.1 requests. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/http_fuzz.h"
 

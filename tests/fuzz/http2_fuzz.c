@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/2 frames behind a good preface and an empty SETTINGS frame. */
+/* Fuzzes a server with HTTP/2 frames behind a valid preface and an empty SETTINGS frame. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/http_fuzz.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The server of the HTTP fuzz targets, on one shard, which echoes bodies. */
 #include "fiber/shard.h"
 #include "fiber/stream.h"
 #include "http/http_server.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON reader: reads to the end or to an error, and what it read can be written and read again.
+/* Fuzzes the JSON reader: it must read to the end or to an error, and its tokens must be writable
+ * and readable again.
  */
 #include "base/json.h"
 #include "base/status.h"

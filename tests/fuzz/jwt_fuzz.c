@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Token verification: no invented bytes verify, and none do harm. The input is tried as a whole
- * token, and as header and claims under a good signature, so that the claims' parser is reached
- * too. */
+/* Fuzzes token verification: no generated token may verify. The input is tried as a whole token,
+ * and as header and claims under a valid signature, so that the claims' parser is reached too. */
 #include "base/encode.h"
 #include "base/hmac.h"
 #include "base/jwt.h"

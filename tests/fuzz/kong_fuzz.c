@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kong's declarative configuration: read, or refused with a line. */
+/* Fuzzes Kong's declarative configuration: it must be read, or refused with a line. */
 #include "gateway/kong.h"
 #include "tests/fuzz/fuzz.h"
 

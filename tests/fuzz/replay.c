@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over the files of its corpus, each in memory of exactly its size. */
+/* Runs a fuzz target on the files of its corpus, each in memory of exactly its size. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

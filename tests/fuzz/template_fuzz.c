@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Path templates and the paths they meet: the first line is a template, what follows is a path.
- * What a variable catches is a piece of the path, and decodes or is refused. */
+/* Fuzzes path templates: the first line is a template, the rest a path. A variable's capture must
+ * be a part of the path, and must decode or be refused. */
 #include "base/status.h"
 #include "gateway/router.h"
 #include "tests/fuzz/fuzz.h"

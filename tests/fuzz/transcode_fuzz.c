@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON to protobuf and back: what is taken is written as JSON that is taken again, and is written
- * alike from then on. The first byte chooses the message. */
+/* Fuzzes JSON to protobuf and back: accepted input must be written as JSON that is accepted again,
+ * and then stays the same. The first byte selects the message. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/transcode_fuzz.h"
 
 enum { GUESS = 256 };
 
-/* The JSON of the bytes that `json` stands for; false if it is refused. */
+/* Converts `json` to bytes and back; false if it is refused. */
 static bool round_trip(struct arena *arena, const struct transcode_type *type, struct str json,
                        struct str *ret_json)
 {

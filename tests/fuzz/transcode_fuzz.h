@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages that the transcoder's targets work on: every request and response of the shop's
+/* The messages that the transcoder's fuzz targets use: every request and response of the shop's
  * services. */
 #ifndef TESTS_FUZZ_TRANSCODE_FUZZ_H
 #define TESTS_FUZZ_TRANSCODE_FUZZ_H
 
 #include "gateway/transcode.h"
 
-/* One of them, by any number. */
+/* Selects one of them by any number. */
 const struct transcode_type *transcode_fuzz_type(uint8_t number);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the transcoder's types for the fuzz targets once. */
 #include "tests/fuzz/transcode_fuzz.h"
 
 enum { TYPES_MAX = 256 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Webhooks of Stripe: no invented bytes are believed, and none do harm. The first line is the
- * signature's header, the rest the body; the body is read once more under a good signature, so that
- * its reader is reached. */
+/* Fuzzes Stripe's webhooks: no generated input may be accepted. The first line is the signature's
+ * header, the rest the body; the body is read again under a valid signature, so that its parser is
+ * reached. */
 #include "base/encode.h"
 #include "base/hmac.h"
 #include "services/payment/payment_stripe.h"
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     st = stripe_webhook_read(&arena, &webhook, sign(&arena, body), body, &event);
     invariant(st.code == STATUS_INVALID_ARGUMENT || (!failed(st) && event.event_id[0]));
-    /* What Stripe answers is read in the same manner. */
+    /* Stripe's responses are parsed in the same way. */
     (void)stripe_read_intent(&arena, body, &intent);
     (void)stripe_read_refund(&arena, body, &refund);
     (void)stripe_read_error(&arena, body, &error, &intent);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Protobuf bytes: checked against the field rules, and written as JSON; what passes both is taken
- * back. The first byte chooses the message. */
+/* Fuzzes protobuf bytes: they are checked against the field rules and written as JSON; JSON of
+ * bytes that pass both must be accepted. The first byte selects the message. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/transcode_fuzz.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # h2spec, a conformance suite of HTTP/2, against the gateway's port. Every case must pass but those of known-failing.txt,
 # and those must fail. Builds h2spec into engines/bin when it is not there.
 #

@@ -25,18 +25,19 @@ enum {
 static const int request_sizes[STREAM_LENGTH] = {27182, 8, 1828, 45904};
 static const int response_sizes[STREAM_LENGTH] = {31415, 9, 2653, 58979};
 
-/* ---- what cases are made of ---- */
+/* ---- helpers of the cases ---- */
 
 static struct status wrong(const char *what)
 {
     return status_make(STATUS_DATA_LOSS, 0, what);
 }
 
-/* OK if `st` is the failure that the case is about. */
+/* OK if `st` is the failure that the case expects. */
 static struct status expect(struct status st, enum status_code code, const char *message)
 {
     if (st.code != code) return failed(st) ? st : wrong("the call succeeded");
-    if (message && strcmp(st.message, message) != 0) return wrong("the status has another message");
+    if (message && strcmp(st.message, message) != 0)
+        return wrong("the status has a different message");
     return status_ok();
 }
 
@@ -80,7 +81,7 @@ static OutputRequest *ask(const struct call *call, const int *sizes, int count)
 static struct status check_payload(const Grpc__Testing__Payload *payload, int size)
 {
     if (!payload) return wrong("there is no payload");
-    if (payload->body.len != (size_t)size) return wrong("the payload has another size");
+    if (payload->body.len != (size_t)size) return wrong("the payload has the wrong size");
     for (size_t i = 0; i < payload->body.len; i++)
         if (payload->body.data[i] != 0) return wrong("the payload is not of zeros");
     return status_ok();
@@ -100,14 +101,14 @@ static struct status receive_sized(struct call *call, struct rpc_stream *stream,
     return check_payload(((OutputResponse *)message)->payload, size);
 }
 
-/* The stream is at its end: its status. */
+/* Checks that the stream has ended and returns its status. */
 static struct status receive_end(struct call *call, struct rpc_stream *stream)
 {
     ProtobufCMessage *message;
     struct status st;
 
     st = rpc_receive(call, stream, &message);
-    if (!failed(st) && message) return wrong("there is a message too many");
+    if (!failed(st) && message) return wrong("there is one message too many");
     return rpc_stream_finish(call, stream);
 }
 
@@ -159,7 +160,7 @@ static struct status client_compressed_unary(struct call *call, struct rpc_chann
     return failed(st) ? st : check_payload(response->payload, LARGE_RESPONSE);
 }
 
-/* As a stream, because that tells how its message came. */
+/* As a stream, because that shows whether its message was compressed. */
 static struct status unary_that_is_compressed(struct call *call, struct rpc_channel *channel,
                                               bool compressed)
 {
@@ -177,7 +178,7 @@ static struct status unary_that_is_compressed(struct call *call, struct rpc_chan
     if (!failed(st)) st = rpc_receive(call, stream, &message);
     if (failed(st)) return st;
     if (!message) return wrong("there is no answer");
-    if (rpc_received_gzip(stream) != compressed) return wrong("compression is not as asked for");
+    if (rpc_received_gzip(stream) != compressed) return wrong("compression is not as requested");
     st = check_payload(((SimpleResponse *)message)->payload, LARGE_RESPONSE);
     return failed(st) ? st : receive_end(call, stream);
 }
@@ -236,7 +237,7 @@ static struct status client_compressed_streaming(struct call *call, struct rpc_c
     struct rpc_stream *stream;
     struct status st;
 
-    /* A message that should be compressed and is not ends the call. */
+    /* A message that should be compressed but is not must end the call. */
     st = grpc_testing_test_service_streaming_input_call_open(call, channel, NULL, &stream);
     if (!failed(st)) st = send_payload(call, stream, request_sizes[0], flag(call, true));
     if (failed(st)) return st;
@@ -277,7 +278,7 @@ static struct status server_compressed_streaming(struct call *call, struct rpc_c
     for (int i = 0; i < 2 && !failed(st); i++) {
         st = receive_sized(call, stream, sizes[i]);
         if (!failed(st) && rpc_received_gzip(stream) != (i == 0))
-            return wrong("compression is not as asked for");
+            return wrong("compression is not as requested");
     }
     return failed(st) ? st : receive_end(call, stream);
 }
@@ -459,13 +460,13 @@ static struct status timeout_on_sleeping_server(struct call *call, struct rpc_ch
     request->payload = payload_of(call, 27182);
     st = open_duplex(call, channel, &options, &stream);
     if (failed(st)) return expect(st, STATUS_DEADLINE_EXCEEDED, NULL);
-    /* The server may be faster than this; what counts is how the stream ends. */
+    /* The server may end the stream before this; only its final status matters. */
     struct status sent = rpc_send(call, stream, &request->base);
     (void)sent;
     return expect(receive_end(call, stream), STATUS_DEADLINE_EXCEEDED, NULL);
 }
 
-/* ---- running them ---- */
+/* ---- running the cases ---- */
 
 static const struct {
     const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server with the test service, and two ways to it. */
+/* A server with the test service, and its two channels. See tests/interop/loopback.h. */
 #include "tests/interop/loopback.h"
 
 #include "fiber/fiber.h"

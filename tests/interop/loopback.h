@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server with the test service, and two ways to it: in process, and over a real connection of
- * this machine. For tests: one shard, which runs on the test's own thread.
+/* A server with the test service, and two channels to it: in process, and over a real loopback
+ * connection. For tests: one shard, which runs on the test's own thread.
  *
  *     loopback_run(&options, fn)      fn(call, loopback) runs on a fiber; returns when it has ended
  */
@@ -27,7 +27,7 @@ struct loopback {
 
 struct loopback_options {
     size_t message_size_max;
-    bool no_identity; /* the server believes nobody */
+    bool no_identity; /* the server accepts no identity */
     bool trust_everyone;
 };
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The conformance cases of gRPC, in both directions, against grpc-go's own interop programs, and for compression, which
 # those leave out, against gzip_peer/. Builds the Go programs into engines/bin when they are not there.
 #

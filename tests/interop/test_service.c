@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grpc.testing.TestService. */
+/* The handlers of grpc.testing.TestService. */
 #include "tests/interop/test_service.h"
 
 #include <limits.h>
@@ -59,7 +59,7 @@ static struct status empty_call(struct call *call, const Grpc__Testing__Empty *r
     return echo_metadata(call);
 }
 
-/* Notes for the test what the call knows. */
+/* Records the call's identity, metadata and deadline for the test. */
 static struct status observe(struct call *call)
 {
     struct test_service *service = call_service(call);
@@ -94,7 +94,7 @@ static struct status unary_call(struct call *call, const Grpc__Testing__SimpleRe
     return fill_payload(call, request->response_size, &response->payload);
 }
 
-/* Does any of the messages that are asked for want to be compressed? */
+/* Is any of the requested messages to be compressed? */
 static bool wants_gzip(const Grpc__Testing__StreamingOutputCallRequest *request)
 {
     for (size_t i = 0; i < request->n_response_parameters; i++)

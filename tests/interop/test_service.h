@@ -10,10 +10,10 @@
  * NULL. */
 extern const struct grpc_testing_test_service_handlers test_service_handlers;
 
-/* What the tests of rpc/ look at, and change; a service of one shard only. */
+/* State that the tests of rpc/ read and change; for a service on a single shard. */
 struct test_service {
     int calls;            /* of UnaryCall and CacheableUnaryCall */
-    int fail_unavailable; /* that many of them answer UNAVAILABLE first */
+    int fail_unavailable; /* this many of them answer UNAVAILABLE first */
     int cancelled;        /* handlers that ended because their call was cancelled */
     struct user user;     /* of the last call; its texts live as long as the call */
     char email[64], role[32], peer[64];

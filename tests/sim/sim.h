@@ -4,16 +4,16 @@
  *
  *     sim_run(seed, &options, &outcome)       a whole run, from nothing to the last check
  *
- * The shop lives several times; between two lives it has crashed, and its disk with it. The people
- * live through all of that: what they were answered, and what they still wait for, is kept here and
- * in plain memory, and is what the shop is held to (sim_check_*.c).
+ * The shop has several lives; between two of them it has crashed, together with its disk. The
+ * people survive all of that: the responses that they got, and the requests that they still wait
+ * for, are kept here in plain memory, and the shop is checked against them (sim_check_*.c).
  *
  *     sim_world.c       lives, crashes, and what goes wrong
  *     sim_call.c        one call of a person to a service, and what its answer means
  *     sim_customer.c    carts, orders, payments
  *     sim_seller.c      deliveries, captures, refunds, stock
  *     sim_check_*.c     the invariants of the shop
- *     sim_main.c        many seeds side by side, progress, and the command that plays one again */
+ *     sim_main.c        runs many seeds in parallel, and repeats single ones */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
@@ -48,11 +48,11 @@ struct sim_plan {
     bool captures_early; /* ORDER_CAPTURE=confirm */
     bool disk_fails;     /* now and then, for some writes */
     bool bank_crashes;   /* sometimes together with the shop */
-    /* One in so many; 0: never. */
+    /* One in this many; 0: never. */
     unsigned call_lost, answer_lost, call_slow, bank_lost, bank_answer_lost;
     unsigned event_lost, event_doubled, event_late;
     int64_t event_late_us;  /* at most */
-    int64_t bank_outage_us; /* how long the bank is away, once a while */
+    int64_t bank_outage_us; /* how long the bank is unreachable, now and then */
     int payment_timeout_s;  /* the shop's settings */
     int reservation_grace_s;
 };
@@ -88,7 +88,7 @@ enum sim_action {
     SIM_CHANGE_PRICE,
 };
 
-/* What somebody is about: tried again, with the same key, until the answer is definite. */
+/* What a person is doing: repeated with the same key until the answer is definite. */
 struct sim_todo {
     enum sim_action action;
     char key[40];
@@ -187,7 +187,7 @@ struct sim_outcome {
 };
 
 struct sim_options {
-    bool trace;   /* everything that is noted goes to stderr */
+    bool trace;   /* every note goes to stderr */
     bool is_long; /* more customers, more turns, more crashes */
 };
 
@@ -195,17 +195,17 @@ void sim_run(uint64_t seed, const struct sim_options *options, struct sim_outcom
 
 /* ---- for all of the world ---- */
 
-/* A number below `bound`, from the run's own stream. */
+/* A random number below `bound`, from the run's own stream. */
 uint64_t sim_draw(struct sim *sim, uint64_t bound);
-/* Once in so many times; never for 0. */
+/* True once in `one_in` times; never for 0. */
 bool sim_chance(struct sim *sim, unsigned one_in);
 
-/* Adds a line to what the run is known by, and prints it when it is traced. */
+/* Adds a line to the run's hash, and prints it when the run is traced. */
 void sim_note(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A promise is broken: says which, and the run has failed. */
+/* Reports a broken promise; the run has failed. */
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* This life is over: people wait for the next one. */
+/* Is this life over? People then wait for the next one. */
 bool sim_is_over(const struct sim *sim, const struct call *call);
 
 /* A new idempotency key. */
@@ -216,7 +216,7 @@ void sim_make_key(struct sim *sim, char ret_key[40]);
 /* ---- one call (sim_call.c) ---- */
 
 enum sim_answer {
-    SIM_UNKNOWN, /* nobody knows whether it happened; to be tried again */
+    SIM_UNKNOWN, /* unknown whether it happened; to be repeated */
     SIM_YES,
     SIM_NO, /* refused: it did not and will not happen */
 };
@@ -232,13 +232,13 @@ struct sim_call {
 /* `key` NULL: none. */
 void sim_call_begin(struct sim_call *ret_call, struct call *parent, const char *email,
                     const char *role, const char *key);
-/* What the answer means. The answer's memory is gone then. */
+/* Interprets the answer, whose memory is freed. */
 enum sim_answer sim_call_end(struct sim *sim, struct sim_call *call, const char *what,
                              struct status st);
 
 /* As the shop's operator. */
 void sim_call_as_operator(struct sim_call *ret_call, struct call *parent);
-/* In the last checks every call has to succeed. */
+/* In the last checks every call must succeed. */
 bool sim_call_must(struct sim *sim, struct sim_call *call, const char *what, struct status st);
 
 /* ---- people ---- */
@@ -246,17 +246,17 @@ bool sim_call_must(struct sim *sim, struct sim_call *call, const char *what, str
 void sim_customer_live(struct call *call, void *customer);
 void sim_seller_live(struct call *call, void *seller);
 
-/* Makes the products, as their sellers; while nothing goes wrong. */
+/* Makes the products, as their sellers, while there are no faults. */
 void sim_seller_open_shop(struct call *call, struct sim *sim);
 
 /* Compares a state that is seen with the one that was seen before, and remembers it. */
 void sim_order_seen(struct sim *sim, struct sim_order *order, const char *state);
-/* Does the table of states lead from one to the other, in one step? */
+/* Does the table of states allow this step? */
 bool sim_state_leads(const char *from, const char *to);
 
 /* ---- checks ---- */
 
-/* What holds at any moment: stock. */
+/* Checks the stock, whose invariants hold at any moment. */
 void sim_check_stock_now(struct call *call, struct sim *sim);
 
 /* At the end, in this order: each fills in what the next ones compare. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call of a person to a service. It has an arena of its own, because people live long. */
+/* One call of a person to a service. It has an arena of its own, because the fiber of a person runs
+ * for long. */
 #include <string.h>
 
 #include "tests/sim/sim.h"
@@ -27,7 +28,7 @@ void sim_call_as_operator(struct sim_call *ret_call, struct call *parent)
     sim_call_begin(ret_call, parent, "operator@localhost", "superAdmin", NULL);
 }
 
-/* A shop whose disk is in order and that is not about to crash has no excuse for an INTERNAL. */
+/* Without disk faults and crashes a shop must never answer INTERNAL. */
 static enum sim_answer meaning(struct sim *sim, const char *what, struct status st)
 {
     switch (st.code) {

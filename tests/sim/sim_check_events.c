@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events: each one in an outbox is in the inbox of every group that acts on it. Read from the files
- * themselves, once the shop has ended. */
+/* Checks events: each one in an outbox must be in the inbox of every group that acts on it. Reads
+ * the files, once the shop has ended. */
 #include <sqlite3.h>
 #include <stdio.h>
 

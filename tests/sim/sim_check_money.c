@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Money: one charge an order at the bank, no money of an order that is not carried out, a ledger
- * that balances, and a payment service that agrees with the bank. */
+/* Checks money: one charge per order at the bank, no money kept for an order that was not
+ * fulfilled, a ledger that balances, and a payment service that agrees with the bank. */
 #include <string.h>
 
 #include "bank.rpc.h"

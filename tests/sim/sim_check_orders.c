@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orders and carts at the end: exactly the acknowledged ones are there, each has come to an end in
- * steps of the table, and the carts hold what was put in and not bought. */
+/* Checks orders and carts at the end: exactly the acknowledged orders exist, each has become final
+ * by allowed steps, and the carts contain what was added and not bought. */
 #include <string.h>
 
 #include "cart.rpc.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stock: received = available + reserved + sold, the ledger explains every piece, and what is sold
- * is what was confirmed. */
+/* Checks stock: received = available + reserved + sold, the ledger accounts for every piece, and
+ * the pieces sold are those of confirmed orders. */
 #include <string.h>
 
 #include "product.rpc.h"

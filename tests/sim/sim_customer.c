@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A customer: fills a cart, orders, pays or does not, changes their mind. One thing after another;
- * what was not answered is asked again, with the same key, also by the next life of the shop.
+ * an unanswered request is repeated with the same key, also in the next life of the shop.
  *
- * The cart takes no keys, so a change of it that was not answered is not made again: it may have
- * happened, and is remembered as that. */
+ * Changes of the cart are made without keys, so an unanswered one is not repeated: it may have
+ * happened, and is remembered as such. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The disk in memory: for each file its synced bytes and the changes since, from which a crash
+ * keeps a random subset. */
 #include "tests/sim/sim_disk.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  *     disk = sim_disk_new("shop", seed)
  *     sim_file_*, sim_disk_*         as a program uses files
  *     sim_disk_freeze(disk)          the crash: whatever the old process still does has no effect
- *                                    and answers SIM_DISK_GONE
+ *                                    and returns SIM_DISK_GONE
  *     sim_disk_recover(disk)         once it has closed its files: what survived is there
  *
  * A file has the bytes that were synced, and after them a list of what was written since. In a
@@ -13,8 +13,8 @@
  * shorter length, and for names that were made or deleted. Syncing a file with a new name also
  * syncs its folder, as SQLite does for its journals.
  *
- * sim_disk_crash_after and sim_disk_fail_after do it in the middle of something: at the n-th change
- * from now on. */
+ * sim_disk_crash_after and sim_disk_fail_after crash and fail in the middle of an operation: at the
+ * n-th change from now on. */
 #ifndef TESTS_SIM_SIM_DISK_H
 #define TESTS_SIM_SIM_DISK_H
 

@@ -2,8 +2,8 @@
 /* simulator [--seeds N] [--from SEED] [--long] [--jobs N]     many runs, side by side
  * simulator --seed SEED [--long] [--trace]                    one run, in this process
  *
- * Each of many runs has a process of its own, so that one that ends in an abort is a finding like
- * any other. Every REPEAT_EVERY-th is done twice, and has to be the same. */
+ * With many runs, each has a process of its own, so that an abort is reported like any other
+ * failure. Every REPEAT_EVERY-th run is done twice, and both must be the same. */
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A seller: makes the products, delivers, takes money and gives it back, counts stock, changes
+/* A seller: makes products, fulfils orders, captures and refunds payments, adjusts stock, changes
  * prices. Like a customer, one thing after another, with the same key until it is answered. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The VFS: files of sim_disk.h, with SQLite's file locks and the shared memory of WAL between the
+ * connections of one process. */
 #include "tests/sim/sim_vfs.h"
 
 #include <sqlite3.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLite's files on disks in memory (sim_disk.h): a VFS that takes the system's place.
+/* A VFS that replaces the system's: SQLite's files are on disks in memory (sim_disk.h).
  *
  *     sim_vfs_begin();
  *     sim_vfs_mount(shop); sim_vfs_mount(bank);      "shop/order.db" is a file of the disk "shop"
  *     ... SQLite, through whatever opens its databases ...
  *     sim_vfs_end();
  *
- * Locks and the shared memory of WAL live as long as somebody has the file open, so they are gone
- * after a crash. The connections of the process that crashed must be closed before
- * sim_disk_recover; everything they still try fails, and changes nothing. Times and random bytes
- * are the program's (base/clock.h, base/random.h); nothing is mapped into memory. */
+ * Locks and the shared memory of WAL exist as long as the file is open somewhere, so a crash
+ * removes them. The connections of the crashed process must be closed before sim_disk_recover;
+ * their operations fail and change nothing. Times and random bytes come from the program
+ * (base/clock.h, base/random.h); files are not mapped into memory. */
 #ifndef TESTS_SIM_SIM_VFS_H
 #define TESTS_SIM_SIM_VFS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLite on a disk that crashes: what was committed is there afterwards, and nothing else. */
+/* Tests of SQLite on a disk that crashes: exactly the committed data must exist afterwards. */
 #include "tests/sim/sim_vfs.h"
 
 #include <sqlite3.h>

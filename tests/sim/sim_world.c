@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lives of the shop, what goes wrong in them, and a run from its beginning to its end. */
+/* The lives of the shop, the faults in them, and a run from its beginning to its end. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
