@@ -385,19 +385,19 @@ TEST(a_stop_ends_attempts)
     run(attempt_and_stop);
 }
 
-struct closing {
+struct closed_listener {
     struct listener *listener;
     struct shards *shards;
 };
 
 static void close_and_try(struct call *call, void *data)
 {
-    struct closing *closing = data;
+    struct closed_listener *closed_listener = data;
     struct client client = {.shard = call->shard};
     struct iovec part = {(char[]){"!"}, 1};
     char by_name[ADDRESS_TEXT_SIZE];
 
-    snprintf(by_name, sizeof(by_name), "localhost:%d", listener_port(closing->listener));
+    snprintf(by_name, sizeof(by_name), "localhost:%d", listener_port(closed_listener->listener));
     visit(call, by_name);
     stream_connect(call->shard, by_name, TIMEOUT_MS, client_connected, &client);
     await(call, &client, &client.answered);
@@ -405,33 +405,34 @@ static void close_and_try(struct call *call, void *data)
     stream_write(client.stream, &part, 1);
     await(call, &client, &client.got);
     client.got = false;
-    listener_close(closing->listener);
-    listener_close(closing->listener);
+    listener_close(closed_listener->listener);
+    listener_close(closed_listener->listener);
     EXPECT(!failed(fiber_sleep(call, 20000)));
-    EXPECT(connect_error(call, listener_address(closing->listener), TIMEOUT_MS) == UV_ECONNREFUSED);
+    EXPECT(connect_error(call, listener_address(closed_listener->listener), TIMEOUT_MS) ==
+           UV_ECONNREFUSED);
     /* The stream that was open stays so. */
     EXPECT(!client.closed);
     stream_write(client.stream, &part, 1);
     await(call, &client, &client.got);
     stream_close(client.stream);
     await(call, &client, &client.closed);
-    shards_stop(closing->shards);
+    shards_stop(closed_listener->shards);
 }
 
 TEST(a_closed_listener_accepts_no_more_and_leaves_open_streams_alone)
 {
     struct counts counts = {0};
-    struct closing closing = {.shards = shards_new(2)};
+    struct closed_listener closed_listener = {.shards = shards_new(2)};
     struct arena arena;
 
     arena_init(&arena, 0);
-    CHECK_OK(listener_new(&arena, closing.shards, "localhost:0", echo_accept, &counts,
-                          &closing.listener));
-    fiber_post(shards_at(closing.shards, 0), close_and_try, 0, &closing);
-    shards_run(closing.shards);
-    listener_close(closing.listener);
-    listener_free(closing.listener);
-    shards_free(closing.shards);
+    CHECK_OK(listener_new(&arena, closed_listener.shards, "localhost:0", echo_accept, &counts,
+                          &closed_listener.listener));
+    fiber_post(shards_at(closed_listener.shards, 0), close_and_try, 0, &closed_listener);
+    shards_run(closed_listener.shards);
+    listener_close(closed_listener.listener);
+    listener_free(closed_listener.listener);
+    shards_free(closed_listener.shards);
     arena_release(&arena);
 }
 

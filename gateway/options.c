@@ -3,17 +3,17 @@
 #include "gateway/options.h"
 
 /* One option that is being read. */
-struct reading_option {
+struct option_reader {
     const struct option_source *source;
     const char *what;
     const struct option *option;
     void *place;
 };
 
-static struct status refuse(const struct reading_option *reading, int line, const char *expected)
+static struct status refuse(const struct option_reader *reader, int line, const char *expected)
 {
-    return yaml_error(reading->source->arena, reading->source->file, line, "%s of %s must be %s",
-                      reading->option->name, reading->what, expected);
+    return yaml_error(reader->source->arena, reader->source->file, line, "%s of %s must be %s",
+                      reader->option->name, reader->what, expected);
 }
 
 /* "its options are a, b, c" */
@@ -44,23 +44,22 @@ static bool is_choice(const struct option *option, const char *text)
     return *choice != NULL;
 }
 
-static struct status take_text(const struct reading_option *reading, struct str text, int line,
+static struct status take_text(const struct option_reader *reader, struct str text, int line,
                                const char **ret_text)
 {
-    struct arena *arena = reading->source->arena;
+    struct arena *arena = reader->source->arena;
 
     if (memchr(text.length ? text.data : "", 0, text.length))
-        return refuse(reading, line, "text without NUL");
+        return refuse(reader, line, "text without NUL");
     *ret_text = arena_strndup(arena, text.data, text.length);
-    if (!is_choice(reading->option, *ret_text))
-        return refuse(reading, line, choices_text(arena, reading->option->choices));
+    if (!is_choice(reader->option, *ret_text))
+        return refuse(reader, line, choices_text(arena, reader->option->choices));
     return status_ok();
 }
 
-static struct status read_texts(const struct reading_option *reading,
-                                const struct yaml_value *value)
+static struct status read_texts(const struct option_reader *reader, const struct yaml_value *value)
 {
-    struct texts *texts = reading->place;
+    struct texts *texts = reader->place;
     const struct yaml_value *item = value->kind == YAML_IS_LIST ? value->first : value;
     struct text *items;
     size_t count = 0;
@@ -68,76 +67,75 @@ static struct status read_texts(const struct reading_option *reading,
     for (const struct yaml_value *each = item; each;
          each = value->kind == YAML_IS_LIST ? each->next : NULL)
         count++;
-    items = arena_array(reading->source->arena, struct text, count);
+    items = arena_array(reader->source->arena, struct text, count);
     texts->items = items;
     texts->count = count;
     for (size_t i = 0; i < count; i++, item = item->next) {
         if (item->kind != YAML_IS_TEXT || item->null)
-            return refuse(reading, item->line, "a list of texts");
+            return refuse(reader, item->line, "a list of texts");
         items[i].line = item->line;
-        struct status st = take_text(reading, item->text, item->line, &items[i].text);
+        struct status st = take_text(reader, item->text, item->line, &items[i].text);
         if (failed(st)) return st;
     }
     return status_ok();
 }
 
-static struct status read_scalar(const struct reading_option *reading, struct str text, int line)
+static struct status read_scalar(const struct option_reader *reader, struct str text, int line)
 {
-    const struct option *option = reading->option;
-    struct arena *arena = reading->source->arena;
+    const struct option *option = reader->option;
+    struct arena *arena = reader->source->arena;
     int64_t number;
 
     switch (option->kind) {
-    case OPTION_TEXT: return take_text(reading, text, line, reading->place);
+    case OPTION_TEXT: return take_text(reader, text, line, reader->place);
     case OPTION_INTEGER:
         if (!str_to_i64(text, &number) || number < option->min || number > option->max)
-            return refuse(reading, line,
+            return refuse(reader, line,
                           arena_printf(arena, "a whole number from %lld to %lld",
                                        (long long)option->min, (long long)option->max));
-        *(int64_t *)reading->place = number;
+        *(int64_t *)reader->place = number;
         return status_ok();
     case OPTION_BOOLEAN:
-        *(bool *)reading->place = str_is(text, "true");
+        *(bool *)reader->place = str_is(text, "true");
         if (!str_is(text, "true") && !str_is(text, "false"))
-            return refuse(reading, line, "true or false");
+            return refuse(reader, line, "true or false");
         return status_ok();
     default: return status_ok();
     }
 }
 
-static struct status read_option(const struct reading_option *reading,
-                                 const struct yaml_value *value)
+static struct status read_option(const struct option_reader *reader, const struct yaml_value *value)
 {
-    switch (reading->option->kind) {
+    switch (reader->option->kind) {
     case OPTION_IGNORED: return status_ok();
-    case OPTION_TREE: *(const struct yaml_value **)reading->place = value; return status_ok();
+    case OPTION_TREE: *(const struct yaml_value **)reader->place = value; return status_ok();
     case OPTION_TEXTS:
-        if (value->kind == YAML_IS_MAP) return refuse(reading, value->line, "a list of texts");
-        return read_texts(reading, value);
+        if (value->kind == YAML_IS_MAP) return refuse(reader, value->line, "a list of texts");
+        return read_texts(reader, value);
     default:
-        if (value->kind != YAML_IS_TEXT) return refuse(reading, value->line, "one value");
-        return read_scalar(reading, value->text, value->line);
+        if (value->kind != YAML_IS_TEXT) return refuse(reader, value->line, "one value");
+        return read_scalar(reader, value->text, value->line);
     }
 }
 
-static void set_fallback(const struct reading_option *reading)
+static void set_fallback(const struct option_reader *reader)
 {
-    const struct option *option = reading->option;
+    const struct option *option = reader->option;
     struct str rest = str_of(option->fallback), part;
     struct text *items;
-    struct texts *texts = reading->place;
+    struct texts *texts = reader->place;
 
-    if (option->kind == OPTION_INTEGER && !option->fallback) *(int64_t *)reading->place = -1;
+    if (option->kind == OPTION_INTEGER && !option->fallback) *(int64_t *)reader->place = -1;
     if (!option->fallback) return;
     if (option->kind != OPTION_TEXTS) {
-        struct status st = read_scalar(reading, rest, 0);
+        struct status st = read_scalar(reader, rest, 0);
         invariant(!failed(st)); /* a mistake in the table */
         return;
     }
-    items = arena_array(reading->source->arena, struct text, rest.length + 1);
+    items = arena_array(reader->source->arena, struct text, rest.length + 1);
     texts->items = items;
     while (str_split(&rest, ',', &part))
-        items[texts->count++].text = str_dup(reading->source->arena, part);
+        items[texts->count++].text = str_dup(reader->source->arena, part);
 }
 
 static const struct yaml_value *member(const struct yaml_value *map, const char *name)
@@ -173,15 +171,15 @@ struct status options_read(const struct option_source *source, const struct yaml
                           what);
     if (map) st = check_names(source, map, what, table);
     for (const struct option *option = table; option->name && !failed(st); option++) {
-        struct reading_option reading = {source, what, option, (char *)into + option->offset};
+        struct option_reader reader = {source, what, option, (char *)into + option->offset};
         const struct yaml_value *value = member(map, option->name);
         if (value)
-            st = read_option(&reading, value);
+            st = read_option(&reader, value);
         else if (option->required)
             st = yaml_error(source->arena, source->file, map ? map->line : 1, "%s needs %s", what,
                             option->name);
         else
-            set_fallback(&reading);
+            set_fallback(&reader);
     }
     return st;
 }

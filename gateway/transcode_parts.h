@@ -73,7 +73,7 @@ struct place {
     bool key;      /* the name is a map's key */
 };
 
-struct reading {
+struct reader {
     struct arena *arena;
     struct json_reader json;
     struct output *out;
@@ -82,16 +82,16 @@ struct reading {
 };
 
 /* Records a failure at the current place and returns false. */
-bool reading_fail(struct reading *reading, int reason, const char *format, ...)
+bool reader_fail(struct reader *reader, int reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for malformed JSON. */
-bool reading_fail_json(struct reading *reading);
+bool reader_fail_json(struct reader *reader);
 
 /* The next token; false on an error. */
-bool reading_next(struct reading *reading, enum json_token *ret_token);
+bool reader_next(struct reader *reader, enum json_token *ret_token);
 
 /* The string just read, decoded; fails if it contains NUL. */
-bool reading_string(struct reading *reading, struct str *ret_text);
+bool reader_string(struct reader *reader, struct str *ret_text);
 
 /* The keys seen so far, to refuse duplicates. All zeros is empty. */
 struct key_set {
@@ -103,46 +103,43 @@ struct key_set {
 bool key_set_add(struct arena *arena, struct key_set *set, struct str key);
 
 /* Reads the content of a message whose first token is `token`, without tag and length. */
-bool read_message(struct reading *reading, const struct transcode_type *type,
-                  enum json_token token);
+bool read_message(struct reader *reader, const struct transcode_type *type, enum json_token token);
 /* Reads the members of an object up to its end; the "@type" of an `any` is skipped. */
-bool read_members(struct reading *reading, const struct transcode_type *type, bool any);
+bool read_members(struct reader *reader, const struct transcode_type *type, bool any);
 /* Reads one value of a field and writes it with its tag, whatever the field's label. */
-bool read_single(struct reading *reading, const struct transcode_field *field,
-                 enum json_token token);
+bool read_single(struct reader *reader, const struct transcode_field *field, enum json_token token);
 /* Reads a repeated field or a map. */
-bool read_array(struct reading *reading, const struct transcode_field *field,
-                enum json_token token);
-bool read_map(struct reading *reading, const struct transcode_field *field, enum json_token token);
+bool read_array(struct reader *reader, const struct transcode_field *field, enum json_token token);
+bool read_map(struct reader *reader, const struct transcode_field *field, enum json_token token);
 /* Reads a message of a well-known type other than SCHEMA_ORDINARY and SCHEMA_EMPTY
  * (transcode_read_known.c). */
-bool read_known(struct reading *reading, const struct transcode_type *type, enum json_token token);
+bool read_known(struct reader *reader, const struct transcode_type *type, enum json_token token);
 /* Reads the string form of a Timestamp, Duration or FieldMask. */
-bool read_known_text(struct reading *reading, enum schema_well_known kind, struct str text);
+bool read_known_text(struct reader *reader, enum schema_well_known kind, struct str text);
 
 /* ---- writing JSON (transcode_write.c) ---- */
 
-struct writing {
+struct writer {
     struct arena *arena;
     struct output *out;
     int depth;
     struct status status;
 };
 
-bool writing_fail(struct writing *writing, const struct schema_message *message, const char *what);
+bool writer_fail(struct writer *writer, const struct schema_message *message, const char *what);
 void write_string(struct output *out, struct str text);
 /* Writes a message without key and comma. */
-bool write_message(struct writing *writing, const struct transcode_type *type, struct str wire);
+bool write_message(struct writer *writer, const struct transcode_type *type, struct str wire);
 /* Writes its members, each followed by a comma, without brackets. */
-bool write_members(struct writing *writing, const struct transcode_type *type, struct str wire);
-bool write_value(struct writing *writing, const struct transcode_field *field,
+bool write_members(struct writer *writer, const struct transcode_type *type, struct str wire);
+bool write_value(struct writer *writer, const struct transcode_field *field,
                  const struct wire_field *value);
 /* Writes a repeated field or a map from all its occurrences in `wire`, with brackets. */
-bool write_repeated(struct writing *writing, const struct transcode_field *field, struct str wire);
+bool write_repeated(struct writer *writer, const struct transcode_field *field, struct str wire);
 /* Does the wire type fit the field? A field that does not fit counts as unknown. */
 bool wire_fits(const struct transcode_field *field, enum wire_type type);
 /* Writes a message of a well-known type (transcode_write_known.c). */
-bool write_known(struct writing *writing, const struct transcode_type *type, struct str wire);
+bool write_known(struct writer *writer, const struct transcode_type *type, struct str wire);
 
 /* Replaces the comma behind the last member by the closing bracket; without members it just adds
  * the bracket. */

@@ -18,47 +18,46 @@ static const char *place_path(struct arena *arena, const struct place *place)
     return arena_printf(arena, "%s%s%.*s", up, up[0] ? "." : "", STR_ARGS(place->name));
 }
 
-bool reading_fail(struct reading *reading, int reason, const char *format, ...)
+bool reader_fail(struct reader *reader, int reason, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    const char *text = arena_vprintf(reading->arena, format, arguments);
+    const char *text = arena_vprintf(reader->arena, format, arguments);
     va_end(arguments);
-    if (reading->place)
-        reading->status = status_field(reading->arena, reason,
-                                       place_path(reading->arena, reading->place), "%s", text);
+    if (reader->place)
+        reader->status = status_field(reader->arena, reason,
+                                      place_path(reader->arena, reader->place), "%s", text);
     else
-        reading->status = status_printf(reading->arena, STATUS_INVALID_ARGUMENT, reason,
-                                        "the body %s", text);
+        reader->status = status_printf(reader->arena, STATUS_INVALID_ARGUMENT, reason,
+                                       "the body %s", text);
     return false;
 }
 
-bool reading_fail_json(struct reading *reading)
+bool reader_fail_json(struct reader *reader)
 {
-    return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON,
-                        "is malformed JSON at byte %zu: %s", json_offset(&reading->json),
-                        reading->json.error);
+    return reader_fail(reader, ARGOSY__REASON__MALFORMED_JSON, "is malformed JSON at byte %zu: %s",
+                       json_offset(&reader->json), reader->json.error);
 }
 
-bool reading_next(struct reading *reading, enum json_token *ret_token)
+bool reader_next(struct reader *reader, enum json_token *ret_token)
 {
-    *ret_token = json_next(&reading->json);
-    return *ret_token != JSON_ERROR || reading_fail_json(reading);
+    *ret_token = json_next(&reader->json);
+    return *ret_token != JSON_ERROR || reader_fail_json(reader);
 }
 
-bool reading_string(struct reading *reading, struct str *ret_text)
+bool reader_string(struct reader *reader, struct str *ret_text)
 {
-    *ret_text = json_string(&reading->json, reading->arena);
+    *ret_text = json_string(&reader->json, reader->arena);
     /* JSON text itself has no NUL, so only an escape can produce one. */
-    if (reading->json.escaped && memchr(ret_text->data, 0, ret_text->length))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must not contain NUL");
+    if (reader->json.escaped && memchr(ret_text->data, 0, ret_text->length))
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "must not contain NUL");
     return true;
 }
 
-static bool fail_shape(struct reading *reading, const char *expected)
+static bool fail_shape(struct reader *reader, const char *expected)
 {
-    return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "must be %s", expected);
+    return reader_fail(reader, ARGOSY__REASON__MALFORMED_JSON, "must be %s", expected);
 }
 
 /* ---- the set of keys ---- */
@@ -117,26 +116,26 @@ static bool is_omitted(const struct transcode_field *field)
     return !field->schema->presence && !field->schema->repeated;
 }
 
-static bool read_text(struct reading *reading, const struct transcode_field *field,
+static bool read_text(struct reader *reader, const struct transcode_field *field,
                       enum json_token token)
 {
     struct str text;
 
     if (token != JSON_STRING)
-        return fail_shape(reading,
+        return fail_shape(reader,
                           field->schema->type == SCHEMA_BYTES ? "base64 in a string" : "a string");
-    if (!reading_string(reading, &text)) return false;
-    if (field->schema->type == SCHEMA_BYTES && !base64_decode(reading->arena, text, &text))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be base64");
+    if (!reader_string(reader, &text)) return false;
+    if (field->schema->type == SCHEMA_BYTES && !base64_decode(reader->arena, text, &text))
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "must be base64");
     if (text.length == 0 && is_omitted(field)) return true;
-    varint_put(reading->out, field->tag);
-    varint_put(reading->out, text.length);
-    output_str(reading->out, text);
+    varint_put(reader->out, field->tag);
+    varint_put(reader->out, text.length);
+    output_str(reader->out, text);
     return true;
 }
 
 /* Reads the bits of the scalar at `token`. */
-static bool read_bits(struct reading *reading, const struct schema_field *field,
+static bool read_bits(struct reader *reader, const struct schema_field *field,
                       enum json_token token, uint64_t *ret_bits)
 {
     const char *error;
@@ -144,54 +143,53 @@ static bool read_bits(struct reading *reading, const struct schema_field *field,
 
     if (field->type == SCHEMA_BOOL) {
         *ret_bits = token == JSON_TRUE;
-        return token == JSON_TRUE || token == JSON_FALSE || fail_shape(reading, "true or false");
+        return token == JSON_TRUE || token == JSON_FALSE || fail_shape(reader, "true or false");
     }
     if (token == JSON_NULL && field->enumeration && field->enumeration->null_value) {
         *ret_bits = 0;
         return true;
     }
     if (token == JSON_NUMBER)
-        text = reading->json.raw;
+        text = reader->json.raw;
     else if (token != JSON_STRING)
-        return fail_shape(reading, field->enumeration ? "the name or number of an enum's value"
-                                                      : "a number");
-    else if (!reading_string(reading, &text))
+        return fail_shape(reader, field->enumeration ? "the name or number of an enum's value"
+                                                     : "a number");
+    else if (!reader_string(reader, &text))
         return false;
     if (!scalar_parse(field, text, ret_bits, &error))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "%s", error);
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "%s", error);
     return true;
 }
 
-static bool read_scalar(struct reading *reading, const struct transcode_field *field,
+static bool read_scalar(struct reader *reader, const struct transcode_field *field,
                         enum json_token token)
 {
     uint64_t bits;
 
-    if (!read_bits(reading, field->schema, token, &bits)) return false;
+    if (!read_bits(reader, field->schema, token, &bits)) return false;
     if (bits == 0 && is_omitted(field)) return true;
-    varint_put(reading->out, field->tag);
-    scalar_put(reading->out, field->schema->type, bits);
+    varint_put(reader->out, field->tag);
+    scalar_put(reader->out, field->schema->type, bits);
     return true;
 }
 
-static bool read_embedded(struct reading *reading, const struct transcode_field *field,
+static bool read_embedded(struct reader *reader, const struct transcode_field *field,
                           enum json_token token)
 {
-    varint_put(reading->out, field->tag);
-    size_t mark = length_open(reading->out);
-    if (!read_message(reading, field->type, token)) return false;
-    length_close(reading->out, mark);
+    varint_put(reader->out, field->tag);
+    size_t mark = length_open(reader->out);
+    if (!read_message(reader, field->type, token)) return false;
+    length_close(reader->out, mark);
     return true;
 }
 
-bool read_single(struct reading *reading, const struct transcode_field *field,
-                 enum json_token token)
+bool read_single(struct reader *reader, const struct transcode_field *field, enum json_token token)
 {
     switch (field->schema->type) {
-    case SCHEMA_MESSAGE: return read_embedded(reading, field, token);
+    case SCHEMA_MESSAGE: return read_embedded(reader, field, token);
     case SCHEMA_STRING:
-    case SCHEMA_BYTES: return read_text(reading, field, token);
-    default: return read_scalar(reading, field, token);
+    case SCHEMA_BYTES: return read_text(reader, field, token);
+    default: return read_scalar(reader, field, token);
     }
 }
 
@@ -204,47 +202,46 @@ static bool takes_null(const struct transcode_field *field)
     return field->schema->enumeration && field->schema->enumeration->null_value;
 }
 
-static bool read_packed(struct reading *reading, const struct transcode_field *field,
+static bool read_packed(struct reader *reader, const struct transcode_field *field,
                         enum json_token token)
 {
     uint64_t bits;
 
-    if (!read_bits(reading, field->schema, token, &bits)) return false;
-    scalar_put(reading->out, field->schema->type, bits);
+    if (!read_bits(reader, field->schema, token, &bits)) return false;
+    scalar_put(reader->out, field->schema->type, bits);
     return true;
 }
 
-static bool read_elements(struct reading *reading, const struct transcode_field *field, bool packed)
+static bool read_elements(struct reader *reader, const struct transcode_field *field, bool packed)
 {
-    struct place place = {.up = reading->place, .index = 0};
+    struct place place = {.up = reader->place, .index = 0};
     enum json_token token;
     bool fine = true;
 
-    reading->place = &place;
-    for (; fine && (fine = reading_next(reading, &token)) && token != JSON_ARRAY_END;
-         place.index++) {
+    reader->place = &place;
+    for (; fine && (fine = reader_next(reader, &token)) && token != JSON_ARRAY_END; place.index++) {
         if (token == JSON_NULL && !takes_null(field))
-            fine = fail_shape(reading, "a value, not null");
+            fine = fail_shape(reader, "a value, not null");
         else if (packed)
-            fine = read_packed(reading, field, token);
+            fine = read_packed(reader, field, token);
         else
-            fine = read_single(reading, field, token);
+            fine = read_single(reader, field, token);
     }
-    reading->place = place.up;
+    reader->place = place.up;
     return fine;
 }
 
-bool read_array(struct reading *reading, const struct transcode_field *field, enum json_token token)
+bool read_array(struct reader *reader, const struct transcode_field *field, enum json_token token)
 {
-    struct output *out = reading->out;
+    struct output *out = reader->out;
     size_t start = out->length;
 
-    if (token != JSON_ARRAY) return fail_shape(reading, "an array");
-    if (!field->schema->packed) return read_elements(reading, field, false);
+    if (token != JSON_ARRAY) return fail_shape(reader, "an array");
+    if (!field->schema->packed) return read_elements(reader, field, false);
 
     varint_put(out, field->tag_packed);
     size_t mark = length_open(out);
-    if (!read_elements(reading, field, true)) return false;
+    if (!read_elements(reader, field, true)) return false;
     if (out->length == mark)
         out->length = start; /* without elements there is no field */
     else
@@ -253,85 +250,85 @@ bool read_array(struct reading *reading, const struct transcode_field *field, en
 }
 
 /* Adds a map's key with its tag, and adds it to the set of keys. */
-static bool read_map_key(struct reading *reading, const struct transcode_field *field,
+static bool read_map_key(struct reader *reader, const struct transcode_field *field,
                          struct str text, struct key_set *seen)
 {
     const char *error;
     uint64_t bits;
 
-    varint_put(reading->out, field->tag);
+    varint_put(reader->out, field->tag);
     if (field->schema->type == SCHEMA_STRING) {
-        varint_put(reading->out, text.length);
-        output_str(reading->out, text);
+        varint_put(reader->out, text.length);
+        output_str(reader->out, text);
     } else {
         if (!scalar_parse(field->schema, text, &bits, &error))
-            return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "as a key %s", error);
-        scalar_put(reading->out, field->schema->type, bits);
-        text = str_sized(arena_memdup(reading->arena, &bits, sizeof(bits)), sizeof(bits));
+            return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "as a key %s", error);
+        scalar_put(reader->out, field->schema->type, bits);
+        text = str_sized(arena_memdup(reader->arena, &bits, sizeof(bits)), sizeof(bits));
     }
-    if (!key_set_add(reading->arena, seen, text))
-        return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "is given twice");
+    if (!key_set_add(reader->arena, seen, text))
+        return reader_fail(reader, ARGOSY__REASON__MALFORMED_JSON, "is given twice");
     return true;
 }
 
 /* Values of maps are always written, as in other protobuf encoders. */
-static bool read_map_value(struct reading *reading, const struct transcode_field *field,
+static bool read_map_value(struct reader *reader, const struct transcode_field *field,
                            enum json_token token)
 {
-    size_t start = reading->out->length;
+    size_t start = reader->out->length;
 
-    if (token == JSON_NULL && !takes_null(field)) return fail_shape(reading, "a value, not null");
-    if (!read_single(reading, field, token)) return false;
-    if (reading->out->length > start) return true;
-    varint_put(reading->out, field->tag);
+    if (token == JSON_NULL && !takes_null(field)) return fail_shape(reader, "a value, not null");
+    if (!read_single(reader, field, token)) return false;
+    if (reader->out->length > start) return true;
+    varint_put(reader->out, field->tag);
     if (field->schema->type == SCHEMA_STRING || field->schema->type == SCHEMA_BYTES)
-        varint_put(reading->out, 0);
+        varint_put(reader->out, 0);
     else
-        scalar_put(reading->out, field->schema->type, 0);
+        scalar_put(reader->out, field->schema->type, 0);
     return true;
 }
 
-static bool read_entry(struct reading *reading, const struct transcode_field *field,
+static bool read_entry(struct reader *reader, const struct transcode_field *field,
                        struct key_set *seen)
 {
-    struct place place = {.up = reading->place, .index = -1, .key = true};
+    struct place place = {.up = reader->place, .index = -1, .key = true};
     const struct transcode_field *key = &field->type->fields[0], *value = &field->type->fields[1];
     enum json_token token;
     struct str text;
 
-    if (!reading_string(reading, &text)) return false;
+    if (!reader_string(reader, &text)) return false;
     place.name = text;
-    reading->place = &place;
-    varint_put(reading->out, field->tag);
-    size_t mark = length_open(reading->out);
-    bool fine = read_map_key(reading, key, text, seen) && reading_next(reading, &token) &&
-                read_map_value(reading, value, token);
+    reader->place = &place;
+    varint_put(reader->out, field->tag);
+    size_t mark = length_open(reader->out);
+    bool fine = read_map_key(reader, key, text, seen) && reader_next(reader, &token) &&
+                read_map_value(reader, value, token);
     if (!fine) return false;
-    length_close(reading->out, mark);
-    reading->place = place.up;
+    length_close(reader->out, mark);
+    reader->place = place.up;
     return true;
 }
 
-bool read_map(struct reading *reading, const struct transcode_field *field, enum json_token token)
+bool read_map(struct reader *reader, const struct transcode_field *field, enum json_token token)
 {
     struct key_set seen = {0};
 
-    if (token != JSON_OBJECT) return fail_shape(reading, "an object");
+    if (token != JSON_OBJECT) return fail_shape(reader, "an object");
     for (;;) {
-        if (!reading_next(reading, &token)) return false;
+        if (!reader_next(reader, &token)) return false;
         if (token == JSON_OBJECT_END) return true;
-        if (!read_entry(reading, field, &seen)) return false;
+        if (!read_entry(reader, field, &seen)) return false;
     }
 }
 
-static bool read_field(struct reading *reading, const struct transcode_field *field,
+static bool read_field(struct reader *reader, const struct transcode_field *field,
                        enum json_token token)
 {
     if (token == JSON_NULL && (field->schema->repeated || !takes_null(field)))
         return true; /* treated as absent */
-    if (field->schema->map) return read_map(reading, field, token);
-    if (field->schema->repeated) return read_array(reading, field, token);
-    return read_single(reading, field, token);
+    if (field->schema->map) return read_map(reader, field, token);
+    if (field->schema->repeated) return read_array(reader, field, token);
+    return read_single(reader, field, token);
 }
 
 /* ---- messages ---- */
@@ -362,168 +359,164 @@ static bool seen_set(struct seen *seen, size_t index)
     return before;
 }
 
-static bool read_member(struct reading *reading, const struct transcode_type *type,
+static bool read_member(struct reader *reader, const struct transcode_type *type,
                         const struct transcode_field *field, struct seen *seen)
 {
     const struct schema_message *message = type->schema;
     enum json_token token;
 
     if (seen_set(seen, (size_t)(field->schema - message->fields)))
-        return reading_fail(reading, ARGOSY__REASON__MALFORMED_JSON, "is given twice");
-    if (!reading_next(reading, &token)) return false;
+        return reader_fail(reader, ARGOSY__REASON__MALFORMED_JSON, "is given twice");
+    if (!reader_next(reader, &token)) return false;
     int oneof = field->schema->oneof;
     bool set = oneof >= 0 && (token != JSON_NULL || takes_null(field));
     if (set && seen_set(seen, message->field_count + (size_t)oneof))
-        return reading_fail(
-            reading, ARGOSY__REASON__INVALID_FIELDS,
+        return reader_fail(
+            reader, ARGOSY__REASON__INVALID_FIELDS,
             "excludes another field that is given: only one member of `%s` can be set",
             message->oneofs[oneof]);
-    return read_field(reading, field, token);
+    return read_field(reader, field, token);
 }
 
-bool read_members(struct reading *reading, const struct transcode_type *type, bool any)
+bool read_members(struct reader *reader, const struct transcode_type *type, bool any)
 {
-    struct place place = {.up = reading->place, .index = -1};
+    struct place place = {.up = reader->place, .index = -1};
     enum json_token token;
     struct seen seen;
 
-    seen_init(&seen, reading->arena, type->schema);
+    seen_init(&seen, reader->arena, type->schema);
     for (;;) {
-        if (!reading_next(reading, &token)) return false;
+        if (!reader_next(reader, &token)) return false;
         if (token == JSON_OBJECT_END) return true;
-        if (!reading_string(reading, &place.name)) return false;
+        if (!reader_string(reader, &place.name)) return false;
         if (any && str_is(place.name, "@type")) {
-            if (!json_skip(&reading->json, JSON_KEY)) return reading_fail_json(reading);
+            if (!json_skip(&reader->json, JSON_KEY)) return reader_fail_json(reader);
             continue;
         }
-        reading->place = &place;
+        reader->place = &place;
         const struct transcode_field *field = transcode_field(type, place.name);
         if (!field)
-            return reading_fail(reading, ARGOSY__REASON__UNKNOWN_FIELD, "is not a field of %s",
-                                type->schema->name);
-        if (!read_member(reading, type, field, &seen)) return false;
-        reading->place = place.up;
+            return reader_fail(reader, ARGOSY__REASON__UNKNOWN_FIELD, "is not a field of %s",
+                               type->schema->name);
+        if (!read_member(reader, type, field, &seen)) return false;
+        reader->place = place.up;
     }
 }
 
-bool read_message(struct reading *reading, const struct transcode_type *type, enum json_token token)
+bool read_message(struct reader *reader, const struct transcode_type *type, enum json_token token)
 {
     enum schema_well_known kind = type->schema->well_known;
 
-    if (kind != SCHEMA_ORDINARY && kind != SCHEMA_EMPTY) return read_known(reading, type, token);
-    if (token != JSON_OBJECT) return fail_shape(reading, "an object");
-    return read_members(reading, type, false);
+    if (kind != SCHEMA_ORDINARY && kind != SCHEMA_EMPTY) return read_known(reader, type, token);
+    if (token != JSON_OBJECT) return fail_shape(reader, "an object");
+    return read_members(reader, type, false);
 }
 
 /* ---- the calls ---- */
 
-static void reading_init(struct reading *reading, struct arena *arena, struct str json,
-                         struct output *out)
+static void reader_init(struct reader *reader, struct arena *arena, struct str json,
+                        struct output *out)
 {
-    *reading = (struct reading){.arena = arena, .out = out};
-    json_reader_init(&reading->json, json, JSON_DEPTH_MAX);
+    *reader = (struct reader){.arena = arena, .out = out};
+    json_reader_init(&reader->json, json, JSON_DEPTH_MAX);
 }
 
 /* Checks that nothing follows the value. */
-static struct status reading_end(struct reading *reading, bool fine)
+static struct status reader_end(struct reader *reader, bool fine)
 {
     enum json_token token;
 
-    if (fine && reading_next(reading, &token)) return status_ok();
-    return reading->status;
+    if (fine && reader_next(reader, &token)) return status_ok();
+    return reader->status;
 }
 
 struct status transcode_to_wire(struct arena *arena, const struct transcode_type *type,
                                 struct str json, struct output *out)
 {
-    struct reading reading;
+    struct reader reader;
     enum json_token token;
 
-    reading_init(&reading, arena, json, out);
-    bool fine = reading_next(&reading, &token) && read_message(&reading, type, token);
-    return reading_end(&reading, fine);
+    reader_init(&reader, arena, json, out);
+    bool fine = reader_next(&reader, &token) && read_message(&reader, type, token);
+    return reader_end(&reader, fine);
 }
 
 struct status transcode_field_to_wire(struct arena *arena, const struct transcode_field *field,
                                       struct str json, struct output *out)
 {
     struct place place = {.name = str_of(field->schema->name), .index = -1};
-    struct reading reading;
+    struct reader reader;
     enum json_token token;
 
-    reading_init(&reading, arena, json, out);
-    reading.place = &place;
-    bool fine = reading_next(&reading, &token) && read_field(&reading, field, token);
-    return reading_end(&reading, fine);
+    reader_init(&reader, arena, json, out);
+    reader.place = &place;
+    bool fine = reader_next(&reader, &token) && read_field(&reader, field, token);
+    return reader_end(&reader, fine);
 }
 
 /* ---- one value as plain text ---- */
 
-static bool text_scalar(struct reading *reading, const struct transcode_field *field,
-                        struct str text)
+static bool text_scalar(struct reader *reader, const struct transcode_field *field, struct str text)
 {
     const char *error;
     uint64_t bits;
 
     if (!scalar_parse(field->schema, text, &bits, &error))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "%s", error);
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "%s", error);
     if (bits == 0 && is_omitted(field)) return true;
-    varint_put(reading->out, field->tag);
-    scalar_put(reading->out, field->schema->type, bits);
+    varint_put(reader->out, field->tag);
+    scalar_put(reader->out, field->schema->type, bits);
     return true;
 }
 
-static bool text_bytes(struct reading *reading, const struct transcode_field *field,
-                       struct str text)
+static bool text_bytes(struct reader *reader, const struct transcode_field *field, struct str text)
 {
     bool bytes = field->schema->type == SCHEMA_BYTES;
 
-    if (bytes && !base64_decode(reading->arena, text, &text))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be base64");
+    if (bytes && !base64_decode(reader->arena, text, &text))
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "must be base64");
     if (!bytes && memchr(text.length ? text.data : "", 0, text.length))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must not contain NUL");
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "must not contain NUL");
     if (!bytes && !str_is_utf8(text))
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS, "must be UTF-8");
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS, "must be UTF-8");
     if (text.length == 0 && is_omitted(field)) return true;
-    varint_put(reading->out, field->tag);
-    varint_put(reading->out, text.length);
-    output_str(reading->out, text);
+    varint_put(reader->out, field->tag);
+    varint_put(reader->out, text.length);
+    output_str(reader->out, text);
     return true;
 }
 
-static bool text_value(struct reading *reading, const struct transcode_field *field,
-                       struct str text);
+static bool text_value(struct reader *reader, const struct transcode_field *field, struct str text);
 
-static bool text_message(struct reading *reading, const struct transcode_field *field,
+static bool text_message(struct reader *reader, const struct transcode_field *field,
                          struct str text)
 {
     enum schema_well_known kind = field->type->schema->well_known;
     bool fine;
 
-    varint_put(reading->out, field->tag);
-    size_t mark = length_open(reading->out);
+    varint_put(reader->out, field->tag);
+    size_t mark = length_open(reader->out);
     if (kind == SCHEMA_WRAPPER)
-        fine = text_value(reading, &field->type->fields[0], text);
+        fine = text_value(reader, &field->type->fields[0], text);
     else if (kind == SCHEMA_TIMESTAMP || kind == SCHEMA_DURATION || kind == SCHEMA_FIELD_MASK)
-        fine = read_known_text(reading, kind, text);
+        fine = read_known_text(reader, kind, text);
     else
-        fine = reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                            "is a message and cannot be given as one parameter");
-    if (fine) length_close(reading->out, mark);
+        fine = reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS,
+                           "is a message and cannot be given as one parameter");
+    if (fine) length_close(reader->out, mark);
     return fine;
 }
 
-static bool text_value(struct reading *reading, const struct transcode_field *field,
-                       struct str text)
+static bool text_value(struct reader *reader, const struct transcode_field *field, struct str text)
 {
     if (field->schema->map)
-        return reading_fail(reading, ARGOSY__REASON__INVALID_FIELDS,
-                            "is a map and cannot be given as a parameter");
+        return reader_fail(reader, ARGOSY__REASON__INVALID_FIELDS,
+                           "is a map and cannot be given as a parameter");
     switch (field->schema->type) {
-    case SCHEMA_MESSAGE: return text_message(reading, field, text);
+    case SCHEMA_MESSAGE: return text_message(reader, field, text);
     case SCHEMA_STRING:
-    case SCHEMA_BYTES: return text_bytes(reading, field, text);
-    default: return text_scalar(reading, field, text);
+    case SCHEMA_BYTES: return text_bytes(reader, field, text);
+    default: return text_scalar(reader, field, text);
     }
 }
 
@@ -531,7 +524,7 @@ struct status transcode_text_to_wire(struct arena *arena, const struct transcode
                                      struct str name, struct str text, struct output *out)
 {
     struct place place = {.name = name, .index = -1};
-    struct reading reading = {.arena = arena, .out = out, .place = &place};
+    struct reader reader = {.arena = arena, .out = out, .place = &place};
 
-    return text_value(&reading, field, text) ? status_ok() : reading.status;
+    return text_value(&reader, field, text) ? status_ok() : reader.status;
 }

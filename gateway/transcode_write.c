@@ -12,11 +12,11 @@
 #include "base/number.h"
 #include "gateway/transcode_parts.h"
 
-bool writing_fail(struct writing *writing, const struct schema_message *message, const char *what)
+bool writer_fail(struct writer *writer, const struct schema_message *message, const char *what)
 {
-    writing->status = status_printf(writing->arena, STATUS_INTERNAL, 0,
-                                    "the answer cannot be written as JSON: %s: %s", message->name,
-                                    what);
+    writer->status = status_printf(writer->arena, STATUS_INTERNAL, 0,
+                                   "the answer cannot be written as JSON: %s: %s", message->name,
+                                   what);
     return false;
 }
 
@@ -145,45 +145,44 @@ bool wire_fits(const struct transcode_field *field, enum wire_type type)
     return field->schema->repeated && type == WIRE_BYTES;
 }
 
-bool write_value(struct writing *writing, const struct transcode_field *field,
+bool write_value(struct writer *writer, const struct transcode_field *field,
                  const struct wire_field *value)
 {
-    struct output *out = writing->out;
+    struct output *out = writer->out;
 
     switch (field->schema->type) {
     case SCHEMA_STRING: write_string(out, value->bytes); return true;
     case SCHEMA_BYTES:
         output_byte(out, '"');
-        output_str(out, base64_encode(writing->arena, value->bytes));
+        output_str(out, base64_encode(writer->arena, value->bytes));
         output_byte(out, '"');
         return true;
-    case SCHEMA_MESSAGE: return write_message(writing, field->type, value->bytes);
+    case SCHEMA_MESSAGE: return write_message(writer, field->type, value->bytes);
     default: write_scalar(out, field->schema, value->value); return true;
     }
 }
 
 /* ---- repeated fields and maps ---- */
 
-static bool write_packed(struct writing *writing, const struct transcode_field *field,
+static bool write_packed(struct writer *writer, const struct transcode_field *field,
                          struct str packed)
 {
     uint64_t bits;
 
     while (packed.length > 0) {
         if (!wire_take_value(&packed, field->tag & 7, &bits)) return false;
-        write_scalar(writing->out, field->schema, bits);
-        output_byte(writing->out, ',');
+        write_scalar(writer->out, field->schema, bits);
+        output_byte(writer->out, ',');
     }
     return true;
 }
 
 /* Writes a map's key and value followed by a comma; a missing one has its default value. */
-static bool write_entry(struct writing *writing, const struct transcode_type *entry,
-                        struct str wire)
+static bool write_entry(struct writer *writer, const struct transcode_type *entry, struct str wire)
 {
     const struct transcode_field *key = &entry->fields[0], *value = &entry->fields[1];
     struct wire_field field, found[2] = {{.bytes = STR("")}, {.bytes = STR("")}};
-    struct output *out = writing->out;
+    struct output *out = writer->out;
 
     while (wire_next(&wire, &field) == WIRE_FIELD) {
         if (field.number == key->schema->number && wire_fits(key, field.type)) found[0] = field;
@@ -192,7 +191,7 @@ static bool write_entry(struct writing *writing, const struct transcode_type *en
     bool quoted = key->schema->type == SCHEMA_STRING;
     if (!quoted) output_byte(out, '"');
     size_t start = out->length;
-    if (!write_value(writing, key, &found[0])) return false;
+    if (!write_value(writer, key, &found[0])) return false;
     /* 64-bit numbers are quoted already. */
     if (!quoted && out->data[start] == '"') {
         memmove(out->data + start, out->data + start + 1, out->length - start - 2);
@@ -200,7 +199,7 @@ static bool write_entry(struct writing *writing, const struct transcode_type *en
     }
     if (!quoted) output_byte(out, '"');
     output_byte(out, ':');
-    if (!write_value(writing, value, &found[1])) return false;
+    if (!write_value(writer, value, &found[1])) return false;
     output_byte(out, ',');
     return true;
 }
@@ -218,7 +217,7 @@ static struct str entry_key(struct arena *arena, const struct transcode_type *en
 }
 
 /* Of several entries with one key the last counts, so the entries are searched backwards. */
-static bool write_map(struct writing *writing, const struct transcode_field *field, struct str wire)
+static bool write_map(struct writer *writer, const struct transcode_field *field, struct str wire)
 {
     struct str rest = wire, *entries;
     struct wire_field found;
@@ -226,39 +225,39 @@ static bool write_map(struct writing *writing, const struct transcode_field *fie
     size_t count = 0;
 
     while (wire_next(&rest, &found) == WIRE_FIELD) count += found.number == field->schema->number;
-    entries = arena_array(writing->arena, struct str, count);
+    entries = arena_array(writer->arena, struct str, count);
     count = 0;
     for (rest = wire; wire_next(&rest, &found) == WIRE_FIELD;)
         if (found.number == field->schema->number && found.type == WIRE_BYTES)
             entries[count++] = found.bytes;
     for (size_t i = count; count > 1 && i-- > 0;)
-        if (!key_set_add(writing->arena, &seen, entry_key(writing->arena, field->type, entries[i])))
+        if (!key_set_add(writer->arena, &seen, entry_key(writer->arena, field->type, entries[i])))
             entries[i].data = NULL;
 
-    output_byte(writing->out, '{');
+    output_byte(writer->out, '{');
     for (size_t i = 0; i < count; i++)
-        if (entries[i].data && !write_entry(writing, field->type, entries[i])) return false;
-    output_close(writing->out, '}');
+        if (entries[i].data && !write_entry(writer, field->type, entries[i])) return false;
+    output_close(writer->out, '}');
     return true;
 }
 
-bool write_repeated(struct writing *writing, const struct transcode_field *field, struct str wire)
+bool write_repeated(struct writer *writer, const struct transcode_field *field, struct str wire)
 {
     bool scalar = (field->tag & 7) != WIRE_BYTES;
     struct wire_field value;
 
-    if (field->schema->map) return write_map(writing, field, wire);
-    output_byte(writing->out, '[');
+    if (field->schema->map) return write_map(writer, field, wire);
+    output_byte(writer->out, '[');
     while (wire_next(&wire, &value) == WIRE_FIELD) {
         if (value.number != field->schema->number || !wire_fits(field, value.type)) continue;
         if (scalar && value.type == WIRE_BYTES) {
-            if (!write_packed(writing, field, value.bytes)) return false;
+            if (!write_packed(writer, field, value.bytes)) return false;
             continue;
         }
-        if (!write_value(writing, field, &value)) return false;
-        output_byte(writing->out, ',');
+        if (!write_value(writer, field, &value)) return false;
+        output_byte(writer->out, ',');
     }
-    output_close(writing->out, ']');
+    output_close(writer->out, ']');
     return true;
 }
 
@@ -331,12 +330,12 @@ static struct str take_run(struct str *rest, const char *start, uint32_t number)
     return str_sized(start, (size_t)(rest->data - start));
 }
 
-static bool write_in_order(struct writing *writing, const struct transcode_type *type,
+static bool write_in_order(struct writer *writer, const struct transcode_type *type,
                            struct str wire)
 {
     const struct transcode_field *next = type->fields, *end = next + type->schema->field_count,
                                  *field;
-    struct output *out = writing->out;
+    struct output *out = writer->out;
     struct wire_field value;
     const char *start;
 
@@ -347,8 +346,8 @@ static bool write_in_order(struct writing *writing, const struct transcode_type 
         next = field + 1;
         output_str(out, field->key);
         bool fine = field->schema->repeated
-                        ? write_repeated(writing, field, take_run(&wire, start, value.number))
-                        : write_value(writing, field, &value);
+                        ? write_repeated(writer, field, take_run(&wire, start, value.number))
+                        : write_value(writer, field, &value);
         if (!fine) return false;
         output_byte(out, ',');
     }
@@ -364,11 +363,11 @@ struct occurrence {
     size_t count;
 };
 
-static bool write_mixed(struct writing *writing, const struct transcode_type *type, struct str wire)
+static bool write_mixed(struct writer *writer, const struct transcode_type *type, struct str wire)
 {
     const struct schema_message *message = type->schema;
-    struct occurrence *found = arena_array(writing->arena, struct occurrence, message->field_count);
-    struct occurrence **members = arena_array(writing->arena, struct occurrence *,
+    struct occurrence *found = arena_array(writer->arena, struct occurrence, message->field_count);
+    struct occurrence **members = arena_array(writer->arena, struct occurrence *,
                                               message->oneof_count);
     struct wire_field value;
 
@@ -387,47 +386,47 @@ static bool write_mixed(struct writing *writing, const struct transcode_type *ty
         const struct transcode_field *field = &type->fields[i];
         bool fine = true;
         if (found[i].count == 0) {
-            output_str(writing->out, field->blank);
+            output_str(writer->out, field->blank);
             continue;
         }
-        output_str(writing->out, field->key);
+        output_str(writer->out, field->key);
         if (found[i].count > 1 && field->type)
-            found[i].last.bytes = wire_merge(writing->arena, wire, field->schema->number);
+            found[i].last.bytes = wire_merge(writer->arena, wire, field->schema->number);
         if (field->schema->repeated)
-            fine = write_repeated(writing, field, wire);
+            fine = write_repeated(writer, field, wire);
         else
-            fine = write_value(writing, field, &found[i].last);
+            fine = write_value(writer, field, &found[i].last);
         if (!fine) return false;
-        output_byte(writing->out, ',');
+        output_byte(writer->out, ',');
     }
     return true;
 }
 
-bool write_members(struct writing *writing, const struct transcode_type *type, struct str wire)
+bool write_members(struct writer *writer, const struct transcode_type *type, struct str wire)
 {
     switch (look_through(type, wire)) {
-    case ORDER_KEPT: return write_in_order(writing, type, wire);
-    case ORDER_MIXED: return write_mixed(writing, type, wire);
-    default: return writing_fail(writing, type->schema, "broken bytes");
+    case ORDER_KEPT: return write_in_order(writer, type, wire);
+    case ORDER_MIXED: return write_mixed(writer, type, wire);
+    default: return writer_fail(writer, type->schema, "broken bytes");
     }
 }
 
-bool write_message(struct writing *writing, const struct transcode_type *type, struct str wire)
+bool write_message(struct writer *writer, const struct transcode_type *type, struct str wire)
 {
     enum schema_well_known kind = type->schema->well_known;
 
-    if (writing->depth == SCHEMA_DEPTH_MAX)
-        return writing_fail(writing, type->schema, "too many levels");
-    writing->depth++;
+    if (writer->depth == SCHEMA_DEPTH_MAX)
+        return writer_fail(writer, type->schema, "too many levels");
+    writer->depth++;
     bool fine;
     if (kind != SCHEMA_ORDINARY && kind != SCHEMA_EMPTY) {
-        fine = write_known(writing, type, wire);
+        fine = write_known(writer, type, wire);
     } else {
-        output_byte(writing->out, '{');
-        fine = write_members(writing, type, wire);
-        output_close(writing->out, '}');
+        output_byte(writer->out, '{');
+        fine = write_members(writer, type, wire);
+        output_close(writer->out, '}');
     }
-    writing->depth--;
+    writer->depth--;
     return fine;
 }
 
@@ -436,18 +435,18 @@ bool write_message(struct writing *writing, const struct transcode_type *type, s
 struct status transcode_to_json(struct arena *arena, const struct transcode_type *type,
                                 struct str wire, struct output *out)
 {
-    struct writing writing = {.arena = arena, .out = out};
+    struct writer writer = {.arena = arena, .out = out};
 
-    if (write_message(&writing, type, wire)) return status_ok();
-    if (!failed(writing.status)) (void)writing_fail(&writing, type->schema, "broken bytes");
-    return writing.status;
+    if (write_message(&writer, type, wire)) return status_ok();
+    if (!failed(writer.status)) (void)writer_fail(&writer, type->schema, "broken bytes");
+    return writer.status;
 }
 
 struct status transcode_field_to_json(struct arena *arena, const struct transcode_type *type,
                                       const struct transcode_field *field, struct str wire,
                                       struct output *out)
 {
-    struct writing writing = {.arena = arena, .out = out};
+    struct writer writer = {.arena = arena, .out = out};
     struct wire_field value, last = {.bytes = STR("")};
     enum wire_result result;
     struct str rest = wire;
@@ -460,9 +459,9 @@ struct status transcode_field_to_json(struct arena *arena, const struct transcod
     }
     if (count > 1 && field->type) last.bytes = wire_merge(arena, wire, field->schema->number);
     bool fine = result == WIRE_END &&
-                (field->schema->repeated ? write_repeated(&writing, field, wire)
-                                         : write_value(&writing, field, &last));
+                (field->schema->repeated ? write_repeated(&writer, field, wire)
+                                         : write_value(&writer, field, &last));
     if (fine) return status_ok();
-    if (!failed(writing.status)) (void)writing_fail(&writing, type->schema, "broken bytes");
-    return writing.status;
+    if (!failed(writer.status)) (void)writer_fail(&writer, type->schema, "broken bytes");
+    return writer.status;
 }

@@ -8,7 +8,7 @@
 
 #include "reasons.pb-c.h"
 
-struct loading {
+struct loader {
     struct arena *arena;
     const char *file;
     yaml_parser_t parser;
@@ -27,11 +27,11 @@ struct status yaml_error(struct arena *arena, const char *file, int line, const 
 }
 
 /* The next event, which the caller deletes. */
-static struct status next_event(struct loading *loading, yaml_event_t *event)
+static struct status next_event(struct loader *loader, yaml_event_t *event)
 {
-    if (yaml_parser_parse(&loading->parser, event)) return status_ok();
-    const char *problem = loading->parser.problem ? loading->parser.problem : "it cannot be read";
-    return yaml_error(loading->arena, loading->file, (int)loading->parser.problem_mark.line + 1,
+    if (yaml_parser_parse(&loader->parser, event)) return status_ok();
+    const char *problem = loader->parser.problem ? loader->parser.problem : "it cannot be read";
+    return yaml_error(loader->arena, loader->file, (int)loader->parser.problem_mark.line + 1,
                       "this is not valid YAML: %s", problem);
 }
 
@@ -48,49 +48,49 @@ static bool is_decorated(const yaml_event_t *event)
     }
 }
 
-static void set_text(struct loading *loading, struct yaml_value *value, const yaml_event_t *event)
+static void set_text(struct loader *loader, struct yaml_value *value, const yaml_event_t *event)
 {
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     size_t length = event->data.scalar.length;
 
     value->kind = YAML_IS_TEXT;
     value->text = str_sized(
-        arena_strndup(loading->arena, (const char *)event->data.scalar.value, length), length);
+        arena_strndup(loader->arena, (const char *)event->data.scalar.value, length), length);
     value->null = plain && (length == 0 || str_is(value->text, "~") || str_is(value->text, "null"));
 }
 
-static struct status load_value(struct loading *loading, yaml_event_t *event,
+static struct status load_value(struct loader *loader, yaml_event_t *event,
                                 struct yaml_value **ret_value);
 
-static struct status check_key(struct loading *loading, const struct yaml_value *map,
+static struct status check_key(struct loader *loader, const struct yaml_value *map,
                                const struct yaml_value *key)
 {
     if (key->kind != YAML_IS_TEXT)
-        return yaml_error(loading->arena, loading->file, key->line, "a key must be text");
+        return yaml_error(loader->arena, loader->file, key->line, "a key must be text");
     for (const struct yaml_value *value = map->first; value; value = value->next)
         if (str_equal(value->key, key->text))
-            return yaml_error(loading->arena, loading->file, key->line,
+            return yaml_error(loader->arena, loader->file, key->line,
                               "\"%.*s\" occurs twice, first in line %d", STR_ARGS(key->text),
                               value->line);
     return status_ok();
 }
 
 /* Loads the members of a map or list, up to its end. */
-static struct status load_members(struct loading *loading, struct yaml_value *parent)
+static struct status load_members(struct loader *loader, struct yaml_value *parent)
 {
     struct yaml_value **end = &parent->first, *key = NULL, *value;
     struct status st = status_ok();
     yaml_event_t event;
 
     while (!failed(st)) {
-        st = next_event(loading, &event);
+        st = next_event(loader, &event);
         if (failed(st)) return st;
         bool at_end = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
-        if (!at_end) st = load_value(loading, &event, &value);
+        if (!at_end) st = load_value(loader, &event, &value);
         yaml_event_delete(&event);
         if (at_end || failed(st)) break;
         if (parent->kind == YAML_IS_MAP && !key) {
-            st = check_key(loading, parent, value);
+            st = check_key(loader, parent, value);
             key = value;
             continue;
         }
@@ -105,40 +105,40 @@ static struct status load_members(struct loading *loading, struct yaml_value *pa
     return st;
 }
 
-static struct status load_value(struct loading *loading, yaml_event_t *event,
+static struct status load_value(struct loader *loader, yaml_event_t *event,
                                 struct yaml_value **ret_value)
 {
-    struct yaml_value *value = arena_new(loading->arena, struct yaml_value);
+    struct yaml_value *value = arena_new(loader->arena, struct yaml_value);
     struct status st;
 
     value->line = (int)event->start_mark.line + 1;
     *ret_value = value;
     if (is_decorated(event))
-        return yaml_error(loading->arena, loading->file, value->line,
+        return yaml_error(loader->arena, loader->file, value->line,
                           "anchors, aliases and tags are not supported");
-    if (loading->count++ == YAML_VALUES_MAX || loading->depth == YAML_DEPTH_MAX)
-        return yaml_error(loading->arena, loading->file, value->line,
+    if (loader->count++ == YAML_VALUES_MAX || loader->depth == YAML_DEPTH_MAX)
+        return yaml_error(loader->arena, loader->file, value->line,
                           "it has too many values, or nests too deeply");
     if (event->type == YAML_SCALAR_EVENT) {
-        set_text(loading, value, event);
+        set_text(loader, value, event);
         return status_ok();
     }
     value->kind = event->type == YAML_SEQUENCE_START_EVENT ? YAML_IS_LIST : YAML_IS_MAP;
-    loading->depth++;
-    st = load_members(loading, value);
-    loading->depth--;
+    loader->depth++;
+    st = load_members(loader, value);
+    loader->depth--;
     return st;
 }
 
 /* Reads events up to the root's, which the caller deletes. */
-static struct status find_root(struct loading *loading, yaml_event_t *event)
+static struct status find_root(struct loader *loader, yaml_event_t *event)
 {
     for (;;) {
-        struct status st = next_event(loading, event);
+        struct status st = next_event(loader, event);
         if (failed(st)) return st;
         if (event->type == YAML_STREAM_END_EVENT) {
             yaml_event_delete(event);
-            return yaml_error(loading->arena, loading->file, 1, "it is empty");
+            return yaml_error(loader->arena, loader->file, 1, "it is empty");
         }
         if (event->type != YAML_STREAM_START_EVENT && event->type != YAML_DOCUMENT_START_EVENT)
             return st;
@@ -147,20 +147,20 @@ static struct status find_root(struct loading *loading, yaml_event_t *event)
 }
 
 /* Checks that only the ends of document and stream follow. */
-static struct status check_end(struct loading *loading)
+static struct status check_end(struct loader *loader)
 {
     yaml_event_t event;
     bool at_end = false;
 
     while (!at_end) {
-        struct status st = next_event(loading, &event);
+        struct status st = next_event(loader, &event);
         if (failed(st)) return st;
         int line = (int)event.start_mark.line + 1;
         bool more = event.type != YAML_DOCUMENT_END_EVENT && event.type != YAML_STREAM_END_EVENT;
         at_end = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
         if (more)
-            return yaml_error(loading->arena, loading->file, line,
+            return yaml_error(loader->arena, loader->file, line,
                               "a second document begins; only one is allowed");
     }
     return status_ok();
@@ -169,25 +169,25 @@ static struct status check_end(struct loading *loading)
 struct status yaml_tree_read(struct arena *arena, const char *file, struct str text,
                              const struct yaml_value **ret_root)
 {
-    struct loading loading = {.arena = arena, .file = file};
+    struct loader loader = {.arena = arena, .file = file};
     struct yaml_value *root = NULL;
     yaml_event_t event;
 
     if (text.length > YAML_SIZE_MAX)
         return yaml_error(arena, file, 1, "it is larger than %d bytes", YAML_SIZE_MAX);
-    if (!yaml_parser_initialize(&loading.parser))
+    if (!yaml_parser_initialize(&loader.parser))
         return status_errno(arena, ENOMEM, "cannot make a YAML parser");
-    yaml_parser_set_encoding(&loading.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&loading.parser,
+    yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&loader.parser,
                                  (const unsigned char *)(text.data ? text.data : ""), text.length);
 
-    struct status st = find_root(&loading, &event);
+    struct status st = find_root(&loader, &event);
     if (!failed(st)) {
-        st = load_value(&loading, &event, &root);
+        st = load_value(&loader, &event, &root);
         yaml_event_delete(&event);
     }
-    if (!failed(st)) st = check_end(&loading);
-    yaml_parser_delete(&loading.parser);
+    if (!failed(st)) st = check_end(&loader);
+    yaml_parser_delete(&loader.parser);
     if (!failed(st)) *ret_root = root;
     return st;
 }

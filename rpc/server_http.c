@@ -31,7 +31,7 @@ struct request_head {
     struct str email, role, device_id, client_ip, signature;
 };
 
-struct serving {
+struct server_call {
     struct call *call;
     struct http_exchange *exchange;
     const struct rpc_server *server;
@@ -94,37 +94,37 @@ static bool accepts_gzip(struct str list)
 
 /* A process of the fleet with a different key is a mistake of the operator and is logged once a
  * second; the limit also keeps strangers' invalid signatures from filling the log. */
-static void note_wrong_key(struct serving *serving)
+static void note_wrong_key(struct server_call *server_call)
 {
     static _Atomic int64_t logged_us;
     int64_t now_us = clock_monotonic_us(), before_us = logged_us;
 
-    serving->scope.wrong_key = true;
+    server_call->scope.wrong_key = true;
     if (before_us != 0 && now_us - before_us < WRONG_KEY_EVERY_US) return;
     if (!atomic_compare_exchange_strong(&logged_us, &before_us, now_us)) return;
     log_warn(
-        serving->call->trace,
+        server_call->call->trace,
         "a call is signed with a different fleet key, or the clocks differ: give every process of "
         "the fleet the same FLEET_KEY (or <data>/fleet.key), and check their clocks",
-        LOG_TEXT("method", http_request(serving->exchange)->path),
-        LOG_STR("peer", http_request(serving->exchange)->peer));
+        LOG_TEXT("method", http_request(server_call->exchange)->path),
+        LOG_STR("peer", http_request(server_call->exchange)->peer));
 }
 
 /* Accepts the user that the peer names, if the peer may do so. Peers that are trusted without proof
  * belong to the existing system, whose gateway names a user without the role. */
-static struct status identify(struct serving *serving, const struct http_request *request)
+static struct status identify(struct server_call *server_call, const struct http_request *request)
 {
-    const struct rpc_identity *identity = serving->server->options.identity;
-    const struct request_head *head = &serving->head;
-    struct rpc_scope *scope = &serving->scope;
-    struct arena *arena = serving->call->arena;
+    const struct rpc_identity *identity = server_call->server->options.identity;
+    const struct request_head *head = &server_call->head;
+    struct rpc_scope *scope = &server_call->scope;
+    struct arena *arena = server_call->call->arena;
 
     if (!identity) return status_ok();
     bool proven = head->signature.data &&
                   rpc_identity_verify(arena, identity, request->path, clock_now_us() / 1000,
                                       &request->headers);
     if (!proven && !identity->trust_everyone) {
-        if (head->signature.data && identity->has_key) note_wrong_key(serving);
+        if (head->signature.data && identity->has_key) note_wrong_key(server_call);
         return status_ok();
     }
     scope->peer = true;
@@ -133,36 +133,36 @@ static struct status identify(struct serving *serving, const struct http_request
     if (head->role.length > 0) scope->user.role = str_dup(arena, head->role);
     if (head->device_id.length > 0) scope->user.device_id = str_dup(arena, head->device_id);
     if (head->client_ip.length > 0) scope->client_ip = str_dup(arena, head->client_ip);
-    serving->call->caller = rpc_scope_caller(scope);
+    server_call->call->caller = rpc_scope_caller(scope);
     if (proven || head->email.length == 0 || head->role.length > 0 || !identity->find_role)
         return status_ok();
-    struct status st = identity->find_role(serving->call, identity->find_role_data,
+    struct status st = identity->find_role(server_call->call, identity->find_role_data,
                                            scope->user.email, &scope->user.role);
     return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
-static struct status prepare(struct serving *serving)
+static struct status prepare(struct server_call *server_call)
 {
-    const struct request_head *head = &serving->head;
-    struct arena *arena = serving->call->arena;
+    const struct request_head *head = &server_call->head;
+    struct arena *arena = server_call->call->arena;
     int64_t timeout_us = 0;
     struct status st;
 
     if (head->timeout.data && !rpc_timeout_parse(head->timeout, &timeout_us))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
                            "grpc-timeout must be up to 8 digits and one of H M S m u n");
-    rpc_run_limit(&serving->run, timeout_us, serving->server->options.deadline_max_ms);
+    rpc_run_limit(&server_call->run, timeout_us, server_call->server->options.deadline_max_ms);
 
-    st = rpc_encoding_parse(arena, head->encoding, &serving->request_gzip);
+    st = rpc_encoding_parse(arena, head->encoding, &server_call->request_gzip);
     if (failed(st)) {
-        struct status added = http_headers_add(arena, &serving->scope.reply_metadata,
+        struct status added = http_headers_add(arena, &server_call->scope.reply_metadata,
                                                STR("grpc-accept-encoding"), STR(RPC_ENCODINGS));
         return failed(added) ? added : st;
     }
-    serving->response_gzip = accepts_gzip(head->accept_encoding);
-    st = identify(serving, http_request(serving->exchange));
+    server_call->response_gzip = accepts_gzip(head->accept_encoding);
+    st = identify(server_call, http_request(server_call->exchange));
     if (failed(st)) return st;
-    return call_check(serving->call);
+    return call_check(server_call->call);
 }
 
 /* ---- the answer ---- */
@@ -176,10 +176,10 @@ static void append(struct arena *arena, struct http_headers *to, const struct ht
     }
 }
 
-static const struct http_headers *answer_head(const struct serving *serving, bool gzip)
+static const struct http_headers *answer_head(const struct server_call *server_call, bool gzip)
 {
-    const struct http_headers *metadata = &serving->scope.reply_metadata;
-    struct arena *arena = serving->call->arena;
+    const struct http_headers *metadata = &server_call->scope.reply_metadata;
+    struct arena *arena = server_call->call->arena;
     struct http_headers *head;
 
     if (metadata->count == 0 && !gzip) return &plain_head;
@@ -190,10 +190,11 @@ static const struct http_headers *answer_head(const struct serving *serving, boo
     return head;
 }
 
-static const struct http_headers *answer_trailers(const struct serving *serving, struct status st)
+static const struct http_headers *answer_trailers(const struct server_call *server_call,
+                                                  struct status st)
 {
-    const struct http_headers *metadata = &serving->scope.reply_trailers;
-    struct arena *arena = serving->call->arena;
+    const struct http_headers *metadata = &server_call->scope.reply_trailers;
+    struct arena *arena = server_call->call->arena;
     struct http_headers *trailers;
 
     if (!failed(st) && metadata->count == 0) return &ok_trailers;
@@ -205,48 +206,48 @@ static const struct http_headers *answer_trailers(const struct serving *serving,
 
 /* Sends a whole response: one message (or none) and the status. A failure without initial metadata
  * is a trailers-only response. */
-static void answer(struct serving *serving, struct status st, struct str frame, bool gzip)
+static void answer(struct server_call *server_call, struct status st, struct str frame, bool gzip)
 {
-    const struct http_headers *trailers = answer_trailers(serving, st);
-    const struct http_headers *head = answer_head(serving, gzip && !failed(st));
+    const struct http_headers *trailers = answer_trailers(server_call, st);
+    const struct http_headers *head = answer_head(server_call, gzip && !failed(st));
     struct http_headers *only;
 
-    serving->scope.reply_begun = true;
-    if (!failed(st) || serving->scope.reply_metadata.count > 0) {
-        http_respond_trailers(serving->call, serving->exchange, 200, head, frame, trailers);
+    server_call->scope.reply_begun = true;
+    if (!failed(st) || server_call->scope.reply_metadata.count > 0) {
+        http_respond_trailers(server_call->call, server_call->exchange, 200, head, frame, trailers);
         return;
     }
-    only = arena_new(serving->call->arena, struct http_headers);
-    append(serving->call->arena, only, head);
-    append(serving->call->arena, only, trailers);
-    http_respond(serving->call, serving->exchange, 200, only, (struct str){0});
+    only = arena_new(server_call->call->arena, struct http_headers);
+    append(server_call->call->arena, only, head);
+    append(server_call->call->arena, only, trailers);
+    http_respond(server_call->call, server_call->exchange, 200, only, (struct str){0});
 }
 
-static bool wants_gzip(const struct serving *serving, size_t size)
+static bool wants_gzip(const struct server_call *server_call, size_t size)
 {
-    if (!serving->response_gzip) return false;
-    return serving->scope.reply_gzip || (serving->request_gzip && size >= GZIP_SIZE_MIN);
+    if (!server_call->response_gzip) return false;
+    return server_call->scope.reply_gzip || (server_call->request_gzip && size >= GZIP_SIZE_MIN);
 }
 
-static struct status too_large(const struct serving *serving, size_t size)
+static struct status too_large(const struct server_call *server_call, size_t size)
 {
-    return status_printf(serving->call->arena, STATUS_RESOURCE_EXHAUSTED,
+    return status_printf(server_call->call->arena, STATUS_RESOURCE_EXHAUSTED,
                          ARGOSY__REASON__RESPONSE_TOO_LARGE,
                          "a response of %zu bytes is over the limit of %zu", size,
-                         serving->server->options.message_size_max);
+                         server_call->server->options.message_size_max);
 }
 
 /* Encodes the one message of a response. */
-static struct status encode(const struct serving *serving, const ProtobufCMessage *response,
+static struct status encode(const struct server_call *server_call, const ProtobufCMessage *response,
                             struct str *ret_frame, bool *ret_gzip)
 {
-    struct arena *arena = serving->call->arena;
+    struct arena *arena = server_call->call->arena;
     struct str encoded = rpc_encode(arena, response, RPC_FRAME_HEAD_SIZE);
     uint8_t *frame = (uint8_t *)(uintptr_t)encoded.data - RPC_FRAME_HEAD_SIZE;
 
-    if (encoded.length > serving->server->options.message_size_max)
-        return too_large(serving, encoded.length);
-    *ret_gzip = wants_gzip(serving, encoded.length);
+    if (encoded.length > server_call->server->options.message_size_max)
+        return too_large(server_call, encoded.length);
+    *ret_gzip = wants_gzip(server_call, encoded.length);
     *ret_frame = rpc_frame(arena, frame, encoded.length, *ret_gzip);
     return status_ok();
 }
@@ -254,43 +255,44 @@ static struct status encode(const struct serving *serving, const ProtobufCMessag
 /* ---- unary ---- */
 
 /* Reads the one message of the request. */
-static struct status read_request(struct serving *serving, ProtobufCMessage **ret_request)
+static struct status read_request(struct server_call *server_call, ProtobufCMessage **ret_request)
 {
-    const struct rpc_route *route = serving->run.route;
-    size_t size_max = serving->server->options.message_size_max;
-    struct rpc_deframer deframer = {.size_max = size_max, .gzip = serving->request_gzip};
-    struct arena *arena = serving->call->arena;
+    const struct rpc_route *route = server_call->run.route;
+    size_t size_max = server_call->server->options.message_size_max;
+    struct rpc_deframer deframer = {.size_max = size_max, .gzip = server_call->request_gzip};
+    struct arena *arena = server_call->call->arena;
     struct str body, message;
     struct status st;
 
-    st = http_read_body(serving->call, serving->exchange, RPC_FRAME_HEAD_SIZE + size_max, &body);
+    st = http_read_body(server_call->call, server_call->exchange, RPC_FRAME_HEAD_SIZE + size_max,
+                        &body);
     if (failed(st)) return st;
     st = rpc_deframe_only(arena, &deframer, body, &message);
     if (failed(st)) return st;
-    serving->scope.request_gzip = deframer.compressed;
-    st = rpc_validate(serving->call, route, message);
+    server_call->scope.request_gzip = deframer.compressed;
+    st = rpc_validate(server_call->call, route, message);
     if (failed(st)) return st;
     return rpc_unpack(arena, route->method->request, message, ret_request);
 }
 
-static void serve_unary(struct serving *serving)
+static void serve_unary(struct server_call *server_call)
 {
-    struct arena *arena = serving->call->arena;
-    const struct rpc_route *route = serving->run.route;
+    struct arena *arena = server_call->call->arena;
+    const struct rpc_route *route = server_call->run.route;
     ProtobufCMessage *request, *response;
     struct str frame = {0};
     bool gzip = false;
     struct status st;
 
-    st = prepare(serving);
-    if (!failed(st)) st = read_request(serving, &request);
+    st = prepare(server_call);
+    if (!failed(st)) st = read_request(server_call, &request);
     if (!failed(st)) {
         response = rpc_message_new(arena, route->method->response);
-        st = rpc_invoke(serving->call, route, request, response, NULL);
+        st = rpc_invoke(server_call->call, route, request, response, NULL);
     }
-    if (!failed(st)) st = encode(serving, response, &frame, &gzip);
-    st = rpc_run_end(&serving->run, st);
-    answer(serving, st, frame, gzip);
+    if (!failed(st)) st = encode(server_call, response, &frame, &gzip);
+    st = rpc_run_end(&server_call->run, st);
+    answer(server_call, st, frame, gzip);
 }
 
 /* ---- streams ---- */
@@ -298,7 +300,7 @@ static void serve_unary(struct serving *serving)
 /* The handler's end of a stream over HTTP. */
 struct server_stream {
     struct rpc_stream base; /* first */
-    struct serving *serving;
+    struct server_call *server_call;
     struct rpc_body body;
     bool gzip; /* announced in the head */
 };
@@ -306,25 +308,26 @@ struct server_stream {
 static void server_send_head(struct call *call, struct rpc_stream *base)
 {
     struct server_stream *stream = (struct server_stream *)base;
-    struct serving *serving = stream->serving;
+    struct server_call *server_call = stream->server_call;
 
-    if (serving->scope.reply_begun) return;
-    serving->scope.reply_begun = true;
-    stream->gzip = serving->response_gzip && (serving->scope.reply_gzip || serving->request_gzip);
-    http_begin(call, serving->exchange, 200, answer_head(serving, stream->gzip));
+    if (server_call->scope.reply_begun) return;
+    server_call->scope.reply_begun = true;
+    stream->gzip = server_call->response_gzip &&
+                   (server_call->scope.reply_gzip || server_call->request_gzip);
+    http_begin(call, server_call->exchange, 200, answer_head(server_call, stream->gzip));
 }
 
 static struct status server_send(struct call *call, struct rpc_stream *base, uint8_t *frame,
                                  size_t size)
 {
     struct server_stream *stream = (struct server_stream *)base;
-    const struct serving *serving = stream->serving;
+    const struct server_call *server_call = stream->server_call;
     bool gzip;
 
-    if (size > serving->server->options.message_size_max) return too_large(serving, size);
+    if (size > server_call->server->options.message_size_max) return too_large(server_call, size);
     server_send_head(call, base);
-    gzip = stream->gzip && wants_gzip(serving, size);
-    return http_write(call, serving->exchange, rpc_frame(&base->sending, frame, size, gzip));
+    gzip = stream->gzip && wants_gzip(server_call, size);
+    return http_write(call, server_call->exchange, rpc_frame(&base->sending, frame, size, gzip));
 }
 
 static struct status server_receive(struct call *call, struct rpc_stream *base,
@@ -341,30 +344,30 @@ static struct status server_receive(struct call *call, struct rpc_stream *base,
 static const struct rpc_stream_kind server_kind = {
     .send = server_send, .receive = server_receive, .send_head = server_send_head};
 
-static struct status run_stream(struct serving *serving, struct server_stream *stream,
+static struct status run_stream(struct server_call *server_call, struct server_stream *stream,
                                 ProtobufCMessage **ret_response)
 {
-    const struct rpc_route *route = serving->run.route;
+    const struct rpc_route *route = server_call->run.route;
     const struct rpc_method *method = route->method;
     ProtobufCMessage *request = NULL;
     struct status st;
 
-    st = prepare(serving);
+    st = prepare(server_call);
     if (failed(st)) return st;
-    stream->body.deframer.gzip = serving->request_gzip;
+    stream->body.deframer.gzip = server_call->request_gzip;
     if (!method->client_streaming) {
-        st = read_request(serving, &request);
+        st = read_request(server_call, &request);
         if (failed(st)) return st;
     }
     if (!method->server_streaming)
-        *ret_response = rpc_message_new(serving->call->arena, method->response);
-    return rpc_invoke(serving->call, route, request, *ret_response, &stream->base);
+        *ret_response = rpc_message_new(server_call->call->arena, method->response);
+    return rpc_invoke(server_call->call, route, request, *ret_response, &stream->base);
 }
 
-static void serve_stream(struct serving *serving)
+static void serve_stream(struct server_call *server_call)
 {
-    const struct rpc_route *route = serving->run.route;
-    struct server_stream stream = {.serving = serving};
+    const struct rpc_route *route = server_call->run.route;
+    struct server_stream stream = {.server_call = server_call};
     ProtobufCMessage *response = NULL;
     struct str frame = {0};
     bool gzip = false;
@@ -372,20 +375,20 @@ static void serve_stream(struct serving *serving)
 
     rpc_stream_init(&stream.base, &server_kind, route->method->request);
     stream.base.rules = route->request;
-    stream.body.exchange = serving->exchange;
-    stream.body.deframer.size_max = serving->server->options.message_size_max;
+    stream.body.exchange = server_call->exchange;
+    stream.body.deframer.size_max = server_call->server->options.message_size_max;
 
-    st = run_stream(serving, &stream, &response);
-    if (!failed(st) && response && serving->scope.reply_begun)
-        st = rpc_send(serving->call, &stream.base, response);
+    st = run_stream(server_call, &stream, &response);
+    if (!failed(st) && response && server_call->scope.reply_begun)
+        st = rpc_send(server_call->call, &stream.base, response);
     else if (!failed(st) && response)
-        st = encode(serving, response, &frame, &gzip);
-    st = rpc_run_end(&serving->run, st);
+        st = encode(server_call, response, &frame, &gzip);
+    st = rpc_run_end(&server_call->run, st);
     rpc_stream_release(&stream.base);
-    if (serving->scope.reply_begun)
-        http_finish(serving->call, serving->exchange, answer_trailers(serving, st));
+    if (server_call->scope.reply_begun)
+        http_finish(server_call->call, server_call->exchange, answer_trailers(server_call, st));
     else
-        answer(serving, st, frame, gzip);
+        answer(server_call, st, frame, gzip);
 }
 
 /* ---- one call ---- */
@@ -417,29 +420,30 @@ static void serve(struct call *call, struct http_exchange *exchange,
 {
     const struct rpc_server *server = endpoint->server;
     const struct http_request *request = http_request(exchange);
-    struct serving serving = {.call = call, .exchange = exchange, .server = server};
+    struct server_call server_call = {.call = call, .exchange = exchange, .server = server};
     struct rpc_route *route;
 
-    read_head(&request->headers, &serving.head);
+    read_head(&request->headers, &server_call.head);
     if (!str_is(request->method, "POST") ||
-        rpc_media_of(serving.head.content_type) != RPC_MEDIA_PROTO) {
+        rpc_media_of(server_call.head.content_type) != RPC_MEDIA_PROTO) {
         refuse_http(call, exchange);
         return;
     }
     route = find_route(server, request->path, endpoint->service_name);
-    rpc_scope_init(&serving.scope);
-    serving.scope.metadata[0] = &request->headers;
-    serving.scope.client_ip = request->peer;
-    call->caller = rpc_scope_caller(&serving.scope);
-    serving.scope.endpoint = endpoint;
-    rpc_run_begin(&serving.run, call, route, &serving.scope);
+    rpc_scope_init(&server_call.scope);
+    server_call.scope.metadata[0] = &request->headers;
+    server_call.scope.client_ip = request->peer;
+    call->caller = rpc_scope_caller(&server_call.scope);
+    server_call.scope.endpoint = endpoint;
+    rpc_run_begin(&server_call.run, call, route, &server_call.scope);
     if (!route->handler)
-        answer(&serving, rpc_run_end(&serving.run, rpc_invoke(call, route, NULL, NULL, NULL)),
+        answer(&server_call,
+               rpc_run_end(&server_call.run, rpc_invoke(call, route, NULL, NULL, NULL)),
                (struct str){0}, false);
     else if (route->method->client_streaming || route->method->server_streaming)
-        serve_stream(&serving);
+        serve_stream(&server_call);
     else
-        serve_unary(&serving);
+        serve_unary(&server_call);
     call->scope = NULL;
 }
 
