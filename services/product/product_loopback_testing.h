@@ -51,7 +51,8 @@ static inline void shop_open(void)
 {
     struct http_server_options http = {.name = "test", .handler = rpc_server_handle};
     struct rpc_server_options rpc = {.identity = &shop.identity};
-    struct service_context context = {.arena = &shop.arena, .data_dir = shop.folder};
+    struct service_context context = {
+        .arena = &shop.arena, .data_dir = shop.folder, .prepares = true};
 
     folder_make(shop.folder);
     arena_init(&shop.arena, 0);

@@ -55,7 +55,8 @@ static void set_up(void)
                                              .server = scene.server,
                                              .schema = options.schema,
                                              .identity = &scene.identity,
-                                             .data_dir = scene.folder};
+                                             .data_dir = scene.folder,
+                                             .prepares = true};
     stage_must(events_new(&scene.context, &scene.events));
     scene.context.events = scene.events;
     stage_must(product_service.start(&scene.context, &scene.service));
