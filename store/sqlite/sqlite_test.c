@@ -508,7 +508,7 @@ static void rest(struct call *call, int number)
 {
     for (int i = 0; i < 30; i++)
         EXPECT_OK(scene_write(call, "INSERT INTO item (picture) VALUES (randomblob(200000))"));
-    for (int i = 0; i < 500 && file_size("") < 5 * MIB; i++) EXPECT_OK(fiber_sleep(call, 10000));
+    for (int i = 0; i < 500 && file_size("") <= 5 * MIB; i++) EXPECT_OK(fiber_sleep(call, 10000));
     EXPECT(file_size("") > 5 * MIB);
 }
 
