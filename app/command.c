@@ -12,6 +12,10 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "base/visible.h"
+#include "base/wrap.h"
+
+/* Where the second column of help begins. */
+enum { OPTION_INDENT = 27 };
 
 const struct command_option command_common_options[] = {
     {"set", "KEY=VALUE", "Set a setting; may be repeated. See `argosy config`."},
@@ -70,14 +74,16 @@ static void print_options(const struct command_option *options, FILE *out)
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");
-        fprintf(out, "  %-24s %s\n", left, options[i].meaning);
+        int column = fprintf(out, "  %-24s ", left);
+        wrap_print(out, options[i].meaning, column, OPTION_INDENT);
     }
 }
 
 static void print_usage(const struct command *command, FILE *out)
 {
-    fprintf(out, "Usage: argosy %s%s%s [options]\n\n%s\n", command->name,
-            command->arguments[0] ? " " : "", command->arguments, command->description);
+    fprintf(out, "Usage: argosy %s%s%s [options]\n\n", command->name,
+            command->arguments[0] ? " " : "", command->arguments);
+    wrap_print(out, command->description, 0, 0);
     if (command->options[0].name) {
         fputs("\nOptions:\n", out);
         print_options(command->options, out);
@@ -112,7 +118,8 @@ static void print_overview(const char *group, FILE *out)
         if (group && !is_in_group(commands[i], group)) continue;
         snprintf(left, sizeof(left), "%s%s%s", commands[i]->name,
                  commands[i]->arguments[0] ? " " : "", commands[i]->arguments);
-        fprintf(out, "  %-34s %s\n", left, commands[i]->summary);
+        int column = fprintf(out, "  %-24s ", left);
+        wrap_print(out, commands[i]->summary, column, OPTION_INDENT);
     }
     fputs("\nSee `argosy COMMAND --help` for a command, and `argosy config` for the settings.\n",
           out);

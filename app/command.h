@@ -36,7 +36,7 @@ struct command {
     const char *name;        /* "serve", or "user create" */
     const char *arguments;   /* "FILE..."; "" for none */
     const char *summary;     /* one line */
-    const char *description; /* paragraphs, for --help and the man page */
+    const char *description; /* paragraphs with "\n\n" between them, for --help and the man page */
     int arguments_min, arguments_max;
     bool without_settings; /* runs even when the settings are wrong */
     struct command_option options[COMMAND_OPTIONS_MAX];

@@ -41,15 +41,16 @@ static int backup(const struct command_line *line)
 const struct command command_backup = {
     .name = "backup",
     .arguments = "DIR",
-    .summary = "Copy the whole shop, running or not, into a new directory in DIR.",
+    .summary = "Copy the shop to a new directory in DIR.",
     .description =
-        "Copies all databases of the shop, all as of the same moment, and its keys into DIR/TIME,\n"
-        "with a manifest of checksums. The shop may be running, as one process or as several that\n"
-        "share the data directory; its writes pause for some milliseconds at that moment. An\n"
-        "interrupted backup leaves nothing that could be mistaken for a backup.\n"
+        "Copies all databases of the shop, all as of the same moment, and its keys into "
+        "DIR/TIME, with a manifest of checksums. The shop may be running, as one process or "
+        "as several that share the data directory; its writes pause for some milliseconds at "
+        "that moment. An interrupted backup leaves nothing that could be mistaken for a "
+        "backup.\n"
         "\n"
-        "Protect it like the keys: it contains everything. docs/backup.md says what a backup\n"
-        "costs and how to restore it.",
+        "Protect the backup like the keys: it contains everything. docs/backup.md says what a "
+        "backup costs and how to restore it.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"keep", "N", "Remove the oldest backups in DIR until N are left."},
@@ -85,11 +86,10 @@ const struct command command_backup_verify = {
     .name = "backup verify",
     .arguments = "DIR",
     .summary = "Check a backup: its checksums and each database.",
-    .description = "Reads every file of a backup (or of the newest one in DIR), compares sizes and "
-                   "checksums with its\n"
-                   "manifest, and has SQLite check each database. Writes nothing. The exit status "
-                   "is 1 if anything is\n"
-                   "wrong.",
+    .description =
+        "Reads every file of a backup (or of the newest one in DIR), compares sizes and "
+        "checksums with its manifest, and has SQLite check each database. Writes nothing. The "
+        "exit status is 1 if anything is wrong.",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = verify,

@@ -11,12 +11,12 @@ static int print_config(const struct command_line *line)
 const struct command command_config = {
     .name = "config",
     .arguments = "",
-    .summary = "Print every setting with its value, source and meaning.",
+    .summary = "Print the settings: value, source and meaning.",
     .description =
-        "Prints every setting: its value, where the value came from, and what it means.\n"
-        "--set takes precedence over the environment, and the environment over the file .env.\n"
-        "Secrets are not printed; each secret NAME can also be given as NAME_FILE, the path of a\n"
-        "file with its value.",
+        "Prints every setting: its value, where the value came from, and what it means. --set "
+        "takes precedence over the environment, and the environment over the file .env. "
+        "Secrets are not printed; each secret NAME can also be given as NAME_FILE, the path "
+        "of a file with its value.",
     .without_settings = true,
     .run = print_config,
 };

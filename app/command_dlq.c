@@ -111,9 +111,9 @@ const struct command command_dlq_list = {
     .arguments = "",
     .summary = "Print the events that a service could not handle.",
     .description =
-        "Prints the dead letters, the newest of each consumer group first: number, group, state,\n"
-        "when it died, type, key, attempts, and the last failure. A group has the name of its\n"
-        "service. The shop may be running on the same data directory.",
+        "Prints the dead letters, the newest of each consumer group first: number, group, "
+        "state, when it died, type, key, attempts, and the last failure. A group has the name "
+        "of its service. The shop may be running on the same data directory.",
     .options = {{"group", "GROUP", "Only the letters of one consumer group."}},
     .run = dlq_list,
 };
@@ -176,8 +176,8 @@ const struct command command_dlq_show = {
     .arguments = "ID",
     .summary = "Print a dead letter with its event.",
     .description =
-        "Prints a dead letter with its event, decoded. Each service numbers its own letters; if\n"
-        "several have a letter with this number, all are printed.",
+        "Prints a dead letter with its event, decoded. Each service numbers its own letters; "
+        "if several have a letter with this number, all are printed.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"group", "GROUP", "Only the letter of one consumer group."}},
@@ -215,10 +215,9 @@ const struct command command_dlq_replay = {
     .arguments = "GROUP [ID]",
     .summary = "Replay dead letters of a service.",
     .description =
-        "Marks a dead letter of a consumer group, or all of them, to be delivered again: within a\n"
-        "second if the shop is running on this data directory, else when it next runs. An event "
-        "that\n"
-        "fails again becomes a dead letter again.",
+        "Marks a dead letter of a consumer group, or all of them, to be delivered again: "
+        "within a second if the shop is running on this data directory, else when it next "
+        "runs. An event that fails again becomes a dead letter again.",
     .arguments_min = 1,
     .arguments_max = 2,
     .run = dlq_replay,

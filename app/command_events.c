@@ -148,9 +148,9 @@ const struct command command_events_tail = {
     .arguments = "[TOPIC]",
     .summary = "Print the events of a topic, or of all topics.",
     .description =
-        "Prints the events of order-events, order-results or payment-events, or of all three, one\n"
-        "line of JSON each, the oldest stored event first. The shop may be running on the same\n"
-        "data directory.",
+        "Prints the events of one topic (order-events, order-results, payment-events or "
+        "user-events), or of all of them, one line of JSON each, the oldest stored event "
+        "first. The shop may be running on the same data directory.",
     .arguments_max = 1,
     .options = {{"follow", 0, "Wait for new events."},
                 {"from", "OFFSET", "Begin with the event at this offset of the topic."}},

@@ -85,14 +85,15 @@ const struct command command_export = {
     .arguments = "[FILE]",
     .summary = "Export products as Shopify's product CSV.",
     .description =
-        "Writes all products, by category and id, in Shopify's product CSV format (UTF-8, the "
-        "classic template): to FILE,\n"
-        "or to standard output. What it writes `argosy import` reads, and nothing changes by it; "
-        "also later: pieces that\n"
-        "orders have taken since are not put back. For that, and for what Shopify has no columns "
-        "for, three are added:\n"
-        "Featured, Currency and Variant Inventory Taken. The quantity is what can be bought, as "
-        "Shopify expects.",
+        "Writes all products, ordered by category and id, in Shopify's product CSV format "
+        "(UTF-8, the classic template), to FILE or to standard output. Importing such a file "
+        "with `argosy import` changes nothing, even if orders have taken pieces in the "
+        "meantime: these are not put back. Three columns are added for this, and for what "
+        "Shopify has no columns for: Featured, Currency and Variant Inventory Taken. The "
+        "quantity is the number of pieces that can be bought, as Shopify expects.\n"
+        "\n"
+        "The shop may be running. Reads the store named by PRODUCT_STORE, or asks the service "
+        "at PRODUCT_URL.",
     .arguments_max = 1,
     .options = {{"category", "NAME", "Only products of this category."}},
     .run = export,

@@ -72,9 +72,9 @@ const struct command command_healthcheck = {
     .name = "healthcheck",
     .arguments = "[ADDRESS]",
     .summary = "Check whether a running shop is ready.",
-    .description = "Requests /readyz from the admin address (ADMIN_LISTEN, or the given one), "
-                   "prints the answer, and\n"
-                   "exits with 0 if the shop is ready, else with 1.",
+    .description =
+        "Requests /readyz from the admin address (ADMIN_LISTEN, or the given one), prints the "
+        "answer, and exits with 0 if the shop is ready, else with 1.",
     .arguments_max = 1,
     .run = healthcheck,
 };

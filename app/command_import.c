@@ -220,34 +220,31 @@ const struct command command_import = {
     .arguments = "FILE...",
     .summary = "Import products from Shopify's product CSV.",
     .description =
-        "Imports products from files in Shopify's product CSV format, the current template or the "
-        "classic one. A\n"
-        "product is found again by its handle: the same file a second time changes nothing. A "
-        "column that is not in the\n"
-        "file keeps what a product has; a blank cell empties it, but a blank price is kept. A new "
-        "product without any\n"
-        "price is a draft. A quantity is what can be bought, besides what orders have reserved.\n"
+        "Imports products from files in Shopify's product CSV format, the current template or "
+        "the classic one. A product is identified by its handle, so importing the same file a "
+        "second time changes nothing. A column that is missing from the file leaves the "
+        "products' values unchanged; a blank cell empties the value, except that a blank "
+        "price keeps the present one. A new product without any price becomes a draft. The "
+        "quantity is the number of pieces that can be bought; pieces reserved by orders are "
+        "not included.\n"
         "\n"
-        "Files are UTF-8, UTF-16 with a byte order mark, or Windows-1252; separated by commas, "
-        "semicolons, tabs or bars;\n"
-        "with any line ends. They may have 4,000,000 products, 1,024 columns, fields of 1 MiB, "
-        "and 100 variants and 32\n"
-        "images a product.\n"
+        "Files are in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252, separated "
+        "by commas, semicolons, tabs or bars, with any line ends. The limits are 4,000,000 "
+        "products, 1,024 columns, 1 MiB for a field, and 100 variants and 32 images for a "
+        "product. docs/catalogue-files.md describes the columns.\n"
         "\n"
-        "Each product goes in whole or not at all. Of those that are refused the first 20 are "
-        "named, with line, column\n"
-        "and what to do. The exit status is 0 if everything was taken, 1 if something was refused "
-        "or there was nothing to\n"
-        "take, 2 for a wrong option.\n"
+        "Each product is imported whole or not at all. The first 20 refusals are listed with "
+        "file, line, column, and what to do. The exit status is 0 if everything was imported, "
+        "1 if something was refused or there was nothing to import, and 2 for a wrong option.\n"
         "\n"
-        "Works beside a running shop, on the store that PRODUCT_STORE names, or over the network "
-        "when PRODUCT_URL does.",
+        "The shop may be running. Uses the store named by PRODUCT_STORE, or the service at "
+        "PRODUCT_URL.",
     .arguments_min = 1,
     .arguments_max = COMMAND_ARGUMENTS_MAX,
     .options = {{"currency", "CODE",
                  "The files' currency (ISO 4217); without it a product keeps its own, and a new "
                  "one gets PRODUCT_CURRENCY."},
                 {"dry-run", 0, "Only check the files; change nothing."},
-                {"check", 0, "The same."}},
+                {"check", 0, "The same as --dry-run."}},
     .run = import,
 };

@@ -123,21 +123,17 @@ const struct command command_payments_reconcile = {
     .name = "payments reconcile",
     .arguments = "",
     .summary = "Compare payments, orders, ledger and provider.",
-    .description = "Compares every payment with the ledger's postings, its order and the payment "
-                   "provider, every charge of\n"
-                   "the provider with our payments, and every order that must be paid with its "
-                   "payment. What the provider\n"
-                   "has and we missed (a lost webhook, a refund that failed later or was made in "
-                   "the provider's own\n"
-                   "dashboard) is booked. Prints each difference and whether it was mended; the "
-                   "exit status is 1 if any\n"
-                   "was not. An order whose payment is 'none' has lost an event; see argosy dlq "
-                   "list.\n"
-                   "\n"
-                   "The shop may be running. Reads the store named by PAYMENT_STORE, or asks the "
-                   "service at\n"
-                   "PAYMENT_URL. Payments with an operation in progress are compared with the "
-                   "ledger only.",
-    .options = {{"json", 0, "One JSON object a line."}},
+    .description =
+        "Compares every payment with the ledger's postings, its order and the payment "
+        "provider, every charge of the provider with our payments, and every order that must "
+        "be paid with its payment. What the provider has and we missed (a lost webhook, a "
+        "refund that failed later or was made in the provider's own dashboard) is booked. "
+        "Prints each difference and whether it was mended; the exit status is 1 if any was "
+        "not. An order whose payment is 'none' has lost an event; see `argosy dlq list`.\n"
+        "\n"
+        "The shop may be running. Reads the store named by PAYMENT_STORE, or asks the service "
+        "at PAYMENT_URL. Payments with an operation in progress are compared with the ledger "
+        "only.",
+    .options = {{"json", 0, "Print each difference as one line of JSON."}},
     .run = payments_reconcile,
 };

@@ -29,10 +29,10 @@ const struct command command_restore = {
     .arguments = "DIR",
     .summary = "Restore a backup to the data directory.",
     .description =
-        "Restores a backup (or the newest one in DIR) to the data directory, which must be empty\n"
-        "or missing, and not in use. Everything is checked before any file is touched: a backup\n"
-        "that is damaged, incomplete, or made by a newer program is refused. Databases of an\n"
-        "older program are migrated.",
+        "Restores a backup (or the newest one in DIR) to the data directory, which must be "
+        "empty or missing, and not in use. Everything is checked before any file is touched: "
+        "a backup that is damaged, incomplete, or made by a newer program is refused. "
+        "Databases of an older program are migrated.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"force", 0, "Replace an existing shop: its files are moved away, not deleted."}},

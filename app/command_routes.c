@@ -28,11 +28,11 @@ static int print_routes(const struct command_line *line)
 const struct command command_routes = {
     .name = "routes",
     .arguments = "",
-    .summary = "Print the gateway's routes with their rpcs and plugins.",
-    .description = "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the "
-                   "built-in one): method,\n"
-                   "path, the rpc and service that answer it, and its plugins in the order in "
-                   "which they run.",
+    .summary = "Print the gateway's routes, their rpcs and plugins.",
+    .description =
+        "Prints every route of the gateway's configuration (GATEWAY_CONFIG, or the built-in "
+        "one): method, path, the rpc and service that answer it, and its plugins in the order "
+        "in which they run.",
     .options = {{"config", 0,
                  "Print the configuration itself, as a start for a GATEWAY_CONFIG of your own."}},
     .run = print_routes,

@@ -180,17 +180,15 @@ const struct command command_serve = {
     .arguments = "",
     .summary = "Serve the shop, or some of its services.",
     .description =
-        "Serves the whole shop in one process: the gateway, every service on its own "
-        "gRPC port, and the admin port.\n"
-        "With --only, serves the named services alone (`gateway` counts as one); the others are "
-        "called at\n"
-        "their X_URL settings, such as USER_URL=grpc://127.0.0.1:5001.\n"
+        "Serves the whole shop in one process: the gateway, every service on its own gRPC "
+        "port, and the admin port. With --only, serves the named services alone (`gateway` "
+        "counts as one); the others are called at their X_URL settings, such as "
+        "USER_URL=grpc://127.0.0.1:5001, or else at their default ports on this machine.\n"
         "\n"
         "SIGTERM and SIGINT drain: the process takes no new connections, finishes running "
-        "requests, and stops.\n"
-        "A second signal stops it at once. SIGHUP reopens the log files and reads .env and "
-        "GATEWAY_CONFIG again;\n"
-        "errors in them are logged with their lines, and the old configuration stays in use.",
+        "requests, and stops. A second signal stops it at once. SIGHUP reopens the log files "
+        "and reads .env and GATEWAY_CONFIG again; errors in them are logged with their lines, "
+        "and the old configuration stays in use.",
     .options = {{"only", "SERVICES", "Serve only these, separated by commas: product,cart."},
                 {"demo", 0, "Load a demo catalogue and accounts; listen on loopback only."}},
     .run = serve,

@@ -55,14 +55,13 @@ const struct command command_stock_check = {
     .name = "stock check",
     .arguments = "",
     .summary = "Check that the stock adds up.",
-    .description = "Checks the stock figures of every variant: received must equal available, "
-                   "reserved and sold together;\n"
-                   "on hand and reserved must be the sums of the ledger's entries; reserved must "
-                   "be what open reservations\n"
-                   "hold, and sold what committed ones have taken. Prints each difference; the "
-                   "exit status is then 1.\n"
-                   "\n"
-                   "The shop may be running. Reads the store named by PRODUCT_STORE, or asks the "
-                   "service at PRODUCT_URL.",
+    .description =
+        "Checks the stock figures of every variant: received must equal available, reserved "
+        "and sold together; on hand and reserved must be the sums of the ledger's entries; "
+        "reserved must be what open reservations hold, and sold what committed ones have "
+        "taken. Prints each difference; the exit status is then 1.\n"
+        "\n"
+        "The shop may be running. Reads the store named by PRODUCT_STORE, or asks the service "
+        "at PRODUCT_URL.",
     .run = stock_check,
 };

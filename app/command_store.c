@@ -42,16 +42,14 @@ static int store_prepare(const struct command_line *line)
 const struct command command_store_prepare = {
     .name = "store prepare",
     .arguments = "",
-    .summary = "Make what the stores need, or bring it up to date.",
+    .summary = "Create the stores, or bring them up to date.",
     .description =
-        "Makes the stores of all services that X_STORE settings name, or brings their schemas up "
-        "to date: files,\n"
-        "tables and indexes. What is there already stays; a second run changes nothing. argosy "
-        "serve does the same when\n"
-        "it starts, unless STORE_PREPARE=0 says that an operator does it, with other rights or at "
-        "another time.\n"
+        "Creates the stores that the X_STORE settings name, for all services, or brings their "
+        "schemas up to date: files, tables and indexes. Existing data stays, and a second run "
+        "changes nothing. `argosy serve` does the same when it starts, unless STORE_PREPARE=0 "
+        "says that an operator does it at another time, or with other rights.\n"
         "\n"
-        "A store that a running shop serves is left to it, and one that X_URL puts into another "
-        "process too.",
+        "Skips a store that a running shop serves, and one whose service X_URL puts into "
+        "another process.",
     .run = store_prepare,
 };

@@ -129,8 +129,9 @@ const struct command command_user_create = {
     .name = "user create",
     .arguments = "EMAIL",
     .summary = "Create an account, such as the first admin's.",
-    .description = "Creates an account. Asks for the password on a terminal; otherwise reads it as "
-                   "one line of standard input.",
+    .description =
+        "Creates an account. Asks for the password on a terminal; otherwise reads it as one "
+        "line of standard input.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"role", "ROLE", "customer (the default), seller, admin or superAdmin."},
@@ -156,9 +157,9 @@ const struct command command_user_role = {
     .name = "user role",
     .arguments = "EMAIL ROLE",
     .summary = "Give an account a role.",
-    .description = "Gives an account a role: customer, seller, admin or superAdmin. Open sessions "
-                   "stay open: their\n"
-                   "present access tokens are refused, and refreshed ones have the new role.",
+    .description =
+        "Gives an account a role: customer, seller, admin or superAdmin. Open sessions stay "
+        "open: their present access tokens are refused, and refreshed ones have the new role.",
     .arguments_min = 2,
     .arguments_max = 2,
     .run = user_role,

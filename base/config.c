@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/setting_value.h"
 #include "base/status.h"
+#include "base/wrap.h"
 
 enum { FILE_SIZE_MAX = 1024 * 1024, SECRET_FILE_SIZE_MAX = 64 * 1024, SHOWN_MAX = 64 };
 
@@ -474,8 +475,9 @@ void config_print(const struct config *config, FILE *out)
         const char *place = entry->place ? entry->place : "default";
         if (entry->setting->kind == SETTING_SECRET) value = value[0] ? "(set)" : "(not set)";
         if (entry->setting->kind == SETTING_URL) value = config_url_shown(&arena, value);
-        fprintf(out, "%s=%s\n    %s. %s\n", entry->setting->name, value, place,
-                entry->setting->meaning);
+        fprintf(out, "%s=%s\n", entry->setting->name, value);
+        int column = fprintf(out, "    %s. ", place);
+        wrap_print(out, entry->setting->meaning, column, 4);
     }
     arena_release(&arena);
 }

@@ -7,8 +7,9 @@ status=- body=-
 start_shop
 
 # Help, version, settings, routes, documents.
-for command in '' serve routes config import export 'store prepare' 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
+for command in '' serve routes config import export backup 'backup verify' restore 'store prepare' 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
+  check "argosy $command --help fits into 80 columns" bash -c "! grep -E '.{81}' help.out"
 done
 for group in store stock payments user events dlq; do
   check "argosy $group --help lists its commands" bash -c "'$ARGOSY' $group --help | grep -q '^  $group [a-z]'"
@@ -24,6 +25,7 @@ done
 check "a wrong second word is named" bash -c "'$ARGOSY' dlq burn 2>&1 | grep -q \"no command 'dlq burn'\""
 check "version" bash -c "'$ARGOSY' version | grep -q '^argosy '"
 check "config names a setting of each service" bash -c "'$ARGOSY' config | grep -c -E '^(CART_TTL|USER_LISTEN|AUTH_STORE|PRODUCT_URL|GATEWAY_LISTEN)=' | grep -qx 5"
+check "config fits into 80 columns" bash -c "! '$ARGOSY' config | grep -E '^ .{80}'"
 check "config hides secrets" bash -c "JWT_ACCESS_TOKEN_SECRET=0123456789abcdef0123456789abcdef '$ARGOSY' config | grep -v 0123456789abcdef | grep -q '^JWT_ACCESS_TOKEN_SECRET'"
 check "routes" bash -c "'$ARGOSY' routes | grep -q '/products/{category}/{product_id}'"
 check "completion" bash -c "source <('$ARGOSY' completion bash) && complete -p argosy >/dev/null"
