@@ -346,6 +346,23 @@ static int explain(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* argosy help COMMAND: the same as argosy COMMAND --help. */
+static int explain_command(int argc, char **argv)
+{
+    int words = 0;
+
+    const struct command *command = find_command(argc, argv, &words);
+    if (command) {
+        print_usage(command, stdout);
+        return EXIT_OK;
+    }
+    if (argc == 2 && is_group(argv[1])) {
+        print_overview(argv[1], stdout);
+        return EXIT_OK;
+    }
+    return explain(argc, argv);
+}
+
 int command_main(int argc, char **argv)
 {
     int words = 0;
@@ -354,10 +371,11 @@ int command_main(int argc, char **argv)
         print_overview(NULL, stdout);
         return EXIT_OK;
     }
-    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+    if (is_help(argv[1]) || (strcmp(argv[1], "help") == 0 && argc == 2)) {
         print_overview(NULL, stdout);
         return EXIT_OK;
     }
+    if (strcmp(argv[1], "help") == 0) return explain_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "--version") == 0) argv[1] = (char[]){"version"};
 
     const struct command *command = find_command(argc, argv, &words);

@@ -32,9 +32,11 @@ static int backup(const struct command_line *line)
         command_error("%s", st.message);
         return EXIT_FAILED;
     }
-    printf("%s: %zu databases, %.1f MiB; writes were paused for %.1f ms\n", result.path,
-           stores.count, (double)result.size / (1 << 20), (double)result.held_us / 1000);
-    if (result.removed > 0) printf("%zu older backups removed\n", result.removed);
+    printf("%s: %zu database%s, %.1f MiB; writes were paused for %.1f ms\n", result.path,
+           stores.count, stores.count == 1 ? "" : "s", (double)result.size / (1 << 20),
+           (double)result.held_us / 1000);
+    if (result.removed > 0)
+        printf("%zu older backup%s removed\n", result.removed, result.removed == 1 ? "" : "s");
     return EXIT_OK;
 }
 

@@ -18,6 +18,7 @@ static const struct topic {
     {"order-events", "order"},
     {"order-results", "product"},
     {"payment-events", "payment"},
+    {"user-events", "user"},
 };
 
 enum { TOPICS = sizeof(topics) / sizeof(topics[0]) };
@@ -115,7 +116,8 @@ static bool read_line(const struct command_line *line, struct tail *ret_tail)
     *ret_tail = (struct tail){.line = line, .follow = command_option(line, "follow") != 0};
     for (size_t i = 0; i < TOPICS; i++) known = known || is_asked_for(line, &topics[i]);
     if (!known)
-        command_error("there is no topic '%s'; use order-events, order-results or payment-events",
+        command_error("there is no topic '%s'; use order-events, order-results, payment-events or "
+                      "user-events",
                       line->arguments[0]);
     if (!from) return known;
     if (str_to_i64(str_of(from), &ret_tail->from) && ret_tail->from >= 0) return known;

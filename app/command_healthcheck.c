@@ -50,7 +50,10 @@ static int healthcheck(const struct command_line *line)
 
     int socket_fd = connect_to(address);
     if (socket_fd < 0) {
-        command_error("nothing answers at %s", address);
+        command_error(
+            "nothing answers at %s; start the shop, or give the address that ADMIN_LISTEN has "
+            "there, such as 127.0.0.1:8001",
+            address);
         return EXIT_FAILED;
     }
     if (write(socket_fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1) {

@@ -105,14 +105,14 @@ static void print_result(const struct import_file *file, const struct csv_text *
         command_complain("%s: and %llu more", file->path,
                          (unsigned long long)(file->refused - REFUSALS_SHOWN_MAX));
     command_print("%s: %s%llu created, %llu updated, %llu unchanged, %llu refused in %.1f s",
-                  file->path, file->dry_run ? "(nothing changed) " : "",
+                  file->path, file->dry_run ? "(dry run) " : "",
                   (unsigned long long)counts->created, (unsigned long long)counts->updated,
                   (unsigned long long)counts->unchanged, (unsigned long long)counts->refused,
                   (double)elapsed_us / 1e6);
     print_encoding(text);
     print_notes(&result->notes);
     if (result->unused_count > 0)
-        command_print("  columns that are not used: %zu: %s", result->unused_count, result->unused);
+        command_print("  unused columns (%zu): %s", result->unused_count, result->unused);
 }
 
 /* ---- the files ---- */

@@ -9,11 +9,12 @@
 #include "app/shop.h"
 #include "user.rpc.h"
 
-/* Runs fn on a shop with only the user service, or calls the one at USER_URL. */
-static int with_users(const struct command_line *line,
+/* Runs fn on a shop with only the user service, or calls the one at USER_URL. `existing`: a shop
+ * that is not there yet is an error, and is not created. */
+static int with_users(const struct command_line *line, bool existing,
                       struct status (*fn)(struct call *call, struct shop *shop, void *data))
 {
-    struct shop_options options = {.only = "user", .shards = 1};
+    struct shop_options options = {.only = "user", .existing = existing, .shards = 1};
     struct shop *shop;
 
     struct status st = shop_new(line->arena, line->config, &options, &shop);
@@ -35,16 +36,18 @@ static void strip_newline(char *text)
     text[strcspn(text, "\r\n")] = 0;
 }
 
-/* Asks twice on a terminal, without echo; else reads one line of standard input. */
-static bool read_password(char *ret_password, size_t size)
+/* Asks twice on a terminal, without echo; else reads one line of standard input. Returns what went
+ * wrong, or NULL. */
+static const char *read_password(char *ret_password, size_t size)
 {
+    static const char none[] = "no password was given; write it to standard input, as one line";
     char again[256] = "";
     struct termios shown, hidden;
 
     if (!isatty(STDIN_FILENO)) {
-        if (!fgets(ret_password, (int)size, stdin)) return false;
+        if (!fgets(ret_password, (int)size, stdin)) return none;
         strip_newline(ret_password);
-        return true;
+        return NULL;
     }
     tcgetattr(STDIN_FILENO, &shown);
     hidden = shown;
@@ -59,10 +62,10 @@ static bool read_password(char *ret_password, size_t size)
 
     strip_newline(ret_password);
     strip_newline(again);
-    bool same = read && strcmp(ret_password, again) == 0;
-    if (read && !same) command_error("the passwords differ");
+    bool same = strcmp(ret_password, again) == 0;
     secret_wipe(again, sizeof(again));
-    return same;
+    if (!read) return "no password was given; type it twice";
+    return same ? NULL : "the two passwords differ; run the command again";
 }
 
 static struct status set_role(struct call *call, struct shop *shop, const char *email,
@@ -85,11 +88,10 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     const char *role = command_option(line, "role"), *name = command_option(line, "name");
     UserService__CreateCustomerRequest request = USER_SERVICE__CREATE_CUSTOMER_REQUEST__INIT;
     UserService__CreateCustomerResponse *customer;
-    char password[256];
+    char password[256] = "";
 
-    if (!read_password(password, sizeof(password)))
-        return status_make(STATUS_INVALID_ARGUMENT, 0,
-                           "no password was given; write it to standard input, as one line");
+    const char *error = read_password(password, sizeof(password));
+    if (error) return status_make(STATUS_INVALID_ARGUMENT, 0, error);
     request.email = (char *)line->arguments[0];
     request.name = (char *)(name ? name : line->arguments[0]);
     request.password = arena_strdup(call->arena, password);
@@ -104,25 +106,22 @@ static struct status create(struct call *call, struct shop *shop, void *data)
     return status_ok();
 }
 
-/* Checked before the account is created, so that a typing error does not leave one behind. */
-static bool is_role(const char *role)
+/* Prints an error if there is no such role. Checked before an account is created, so that a typing
+ * error does not leave one behind. */
+static bool check_role(const char *role)
 {
     static const char *const roles[] = {"customer", "seller", "admin", "superAdmin"};
 
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-        if (strcmp(role, roles[i]) == 0) return true;
+        if (!role || strcmp(role, roles[i]) == 0) return true;
+    command_error("there is no role '%s'; use customer, seller, admin or superAdmin", role);
     return false;
 }
 
 static int user_create(const struct command_line *line)
 {
-    const char *role = command_option(line, "role");
-
-    if (role && !is_role(role)) {
-        command_error("there is no role '%s'; use customer, seller, admin or superAdmin", role);
-        return EXIT_USAGE;
-    }
-    return with_users(line, create);
+    if (!check_role(command_option(line, "role"))) return EXIT_USAGE;
+    return with_users(line, false, create);
 }
 
 const struct command command_user_create = {
@@ -150,7 +149,8 @@ static struct status change_role(struct call *call, struct shop *shop, void *dat
 
 static int user_role(const struct command_line *line)
 {
-    return with_users(line, change_role);
+    if (!check_role(line->arguments[1])) return EXIT_USAGE;
+    return with_users(line, true, change_role);
 }
 
 const struct command command_user_role = {
@@ -193,7 +193,8 @@ static struct status list(struct call *call, struct shop *shop, void *data)
 
 static int user_list(const struct command_line *line)
 {
-    return with_users(line, list);
+    if (!check_role(command_option(line, "role"))) return EXIT_USAGE;
+    return with_users(line, true, list);
 }
 
 const struct command command_user_list = {

@@ -246,8 +246,8 @@ static struct status decode(struct arena *arena, struct str bytes, struct csv_te
     } else {
         survey = survey_of(text, bytes);
         if (survey.nuls > bytes.length / 4)
-            return unusable("the file has a NUL byte in every few, as UTF-16 without a byte order "
-                            "mark has: save it as UTF-8");
+            return unusable("the file is full of NUL bytes, like UTF-16 without a byte order mark: "
+                            "save it as UTF-8");
         if (survey.foreign > 0) text->foreign_line = line_at(text, bytes, survey.first_foreign);
         text->is_clean = survey.foreign == 0 && survey.nuls == 0;
         if (marked || survey.foreign == 0 || survey.characters >= survey.foreign)
@@ -279,7 +279,7 @@ static struct status open_mapped(struct arena *arena, int file, struct str *ret_
     int kept;
 
     if (fstat(file, &info) != 0) return status_errno(arena, errno, "cannot read the file");
-    if (S_ISDIR(info.st_mode)) return unusable("it is a directory, and no file with products");
+    if (S_ISDIR(info.st_mode)) return unusable("it is a directory; name the files in it");
     if (S_ISREG(info.st_mode)) return map_text(arena, file, ret_bytes);
     struct status st = open_unnamed(arena, &kept);
     if (failed(st)) return st;

@@ -100,6 +100,17 @@ static bool is_here(const struct shop_options *options, const char *name)
     return !options->only || names_module(options->only, name);
 }
 
+/* ", user, auth ...": all services, as the end of a list. */
+static const char *list_services(struct arena *arena)
+{
+    const char *list = "";
+
+    for (size_t i = 0; services_registry[i]; i++)
+        list = arena_printf(arena, "%s%s%s", list, services_registry[i + 1] ? ", " : " or ",
+                            services_registry[i]->name);
+    return list;
+}
+
 static struct status check_only(struct arena *arena, const char *only)
 {
     struct str rest = str_of(only), part;
@@ -109,10 +120,9 @@ static struct status check_only(struct arena *arena, const char *only)
         for (size_t i = 0; services_registry[i]; i++)
             known = known || str_is(str_trim(part), services_registry[i]->name);
         if (!known)
-            return status_printf(
-                arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                "--only: there is no service '%.*s'; use names in services/registry, or 'gateway'",
-                STR_ARGS(part));
+            return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+                                 "--only: there is no service '%.*s'; use gateway%s",
+                                 STR_ARGS(part), list_services(arena));
     }
     return status_ok();
 }
@@ -153,10 +163,12 @@ static struct status make_channels(struct shop *shop)
 {
     for (size_t i = 0; i < shop->member_count; i++) {
         struct member *member = &shop->members[i];
+        const char *name = member->module->name;
         struct status st = rpc_channel_new(shop->arena, shop->shards, shop->server,
-                                           channel_url(shop, member->module->name),
-                                           &member->channel);
-        if (failed(st)) return st;
+                                           channel_url(shop, name), &member->channel);
+        if (failed(st))
+            return status_printf(shop->arena, st.code, st.reason, "%s: %s",
+                                 service_setting(shop->arena, name, "URL"), st.message);
     }
     return rpc_channel_new(shop->arena, shop->shards, shop->server, "inproc:", &shop->absent);
 }
@@ -191,10 +203,15 @@ static struct status find_role(struct call *call, void *data, const char *email,
 
 static struct status make_directory(struct arena *arena, const char *path)
 {
+    struct stat info;
+
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
                              "cannot create the data directory %s: %s; set ARGOSY_DATA_DIR", path,
                              strerror(errno));
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                             "the data directory %s is not a directory; set ARGOSY_DATA_DIR", path);
     return status_ok();
 }
 

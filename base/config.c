@@ -245,7 +245,9 @@ bool config_load_file(struct config *config, const char *path, bool required,
     errno = 0;
     error = read_file(path, &content);
     if (error && errno == ENOENT && !required) error = NULL;
-    if (error) *ret_error = arena_printf(&config->arena, "%s: %s", path, error);
+    if (error)
+        *ret_error = arena_printf(&config->arena, "cannot read the settings file %s: %s", path,
+                                  error);
 
     rest = buffer_str(&content);
     for (int number = 1; !error && str_split(&rest, '\n', &line); number++) {

@@ -139,7 +139,7 @@ TEST(a_file_may_be_missing_unless_it_is_required)
     begin();
     CHECK(config_load_file(config, "/nowhere/.env", false, &error));
     CHECK(!config_load_file(config, "/nowhere/.env", true, &error));
-    CHECK_STR(error, "/nowhere/.env: No such file or directory");
+    CHECK_STR(error, "cannot read the settings file /nowhere/.env: No such file or directory");
     CHECK(!config_load_file(config, "/tmp", false, &error));
     end();
 }
@@ -148,7 +148,7 @@ TEST(a_file_may_not_be_endless)
 {
     begin();
     CHECK(!config_load_file(config, "/dev/zero", true, &error));
-    CHECK_STR(error, "/dev/zero: it is too large");
+    CHECK_STR(error, "cannot read the settings file /dev/zero: it is too large");
     end();
 }
 

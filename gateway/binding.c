@@ -31,7 +31,7 @@ static bool find_path(const struct transcode_type *type, struct str name,
 
     while (str_split(&name, '.', &part)) {
         const struct transcode_field *field = type ? transcode_field(type, part) : NULL;
-        *ret_error = "names no field";
+        *ret_error = "is not a field of the request";
         if (!field) return false;
         *ret_error = "goes too deep";
         if (path.count == BINDING_DEPTH_MAX) return false;

@@ -253,7 +253,9 @@ static struct status read_settings(const struct service_context *context, struct
                        &bad))
         return status_printf(
             context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-            "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is not an address or network", STR_ARGS(bad));
+            "GATEWAY_TRUSTED_PROXIES: \"%.*s\" is not an address or network; write it like "
+            "10.0.0.0/8 or ::1",
+            STR_ARGS(bad));
     return status_ok();
 }
 

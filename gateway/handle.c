@@ -59,7 +59,7 @@ static struct status no_method(const struct call *call, struct gateway_request *
 {
     request_header_set(call, request, STR("allow"), str_of(arena_strdup(call->arena, allow)));
     return status_printf(call->arena, STATUS_UNIMPLEMENTED, ARGOSY__REASON__METHOD_NOT_ALLOWED,
-                         "%.*s is not one of the methods of this path: %s",
+                         "this path has no method %.*s; its methods are %s",
                          STR_ARGS(request->http->method), allow);
 }
 

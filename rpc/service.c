@@ -55,11 +55,12 @@ struct status service_store_scheme(const struct service_context *context,
         *ret_scheme = schemes[i];
         return status_ok();
     }
-    return status_printf(context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-                         "%s=%s: this program keeps the data of the %s service in %s",
-                         service_store_setting(context->arena, module),
-                         config_url_shown(context->arena, url), module->name,
-                         list_schemes(context->arena, schemes));
+    return status_printf(
+        context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
+        "%s=%s: this program keeps the data of the %s service in %s; set it to such "
+        "a URL",
+        service_store_setting(context->arena, module), config_url_shown(context->arena, url),
+        module->name, list_schemes(context->arena, schemes));
 }
 
 struct status service_store_path(const struct service_context *context,
@@ -71,10 +72,16 @@ struct status service_store_path(const struct service_context *context,
     struct status st = service_store_scheme(context, module, &scheme);
     if (failed(st)) return st;
     if (strcmp(scheme, "sqlite") != 0)
-        return status_printf(context->arena, STATUS_FAILED_PRECONDITION,
-                             ARGOSY__REASON__SETTING_INVALID, "%s=%s: this is no file of ours",
-                             service_store_setting(context->arena, module),
-                             config_url_shown(context->arena, url));
-    *ret_path = url + strlen("sqlite:");
+        return status_printf(
+            context->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
+            "%s=%s: this command works with sqlite: files only; use the engine's own tools",
+            service_store_setting(context->arena, module), config_url_shown(context->arena, url));
+    url += strlen("sqlite:");
+    if (!url[0])
+        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
+                             ARGOSY__REASON__SETTING_INVALID,
+                             "%s=sqlite: names no file; write it like sqlite:{data}/%s.db",
+                             service_store_setting(context->arena, module), module->name);
+    *ret_path = url;
     return status_ok();
 }

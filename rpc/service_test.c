@@ -70,7 +70,7 @@ TEST(a_store_of_another_kind_is_refused_by_its_setting)
     CHECK_INT(st.reason, ==, ARGOSY__REASON__SETTING_INVALID);
     CHECK_STR(st.message,
               "LIGHTHOUSE_STORE=carrier-pigeon:coop: this program keeps the data of the "
-              "lighthouse service in sqlite:");
+              "lighthouse service in sqlite:; set it to such a URL");
     CHECK_STR(path, "untouched");
     arena_release(&arena);
 }
@@ -94,7 +94,8 @@ TEST(a_service_names_the_stores_that_it_has)
     CHECK(strstr(st.message, "postgres://ann:***@db/lamps") && !strstr(st.message, "secret"));
     st = ask_of(&rich, &arena, "mysql://ann:secret@db/lamps", service_store_scheme, &text);
     CHECK_INT(st.reason, ==, ARGOSY__REASON__SETTING_INVALID);
-    CHECK_STR(st.message, "LIGHTHOUSE_STORE=mysql://ann:***@db/lamps: this program keeps the data "
-                          "of the lighthouse service in sqlite:, postgres: or redis:");
+    CHECK_STR(st.message,
+              "LIGHTHOUSE_STORE=mysql://ann:***@db/lamps: this program keeps the data "
+              "of the lighthouse service in sqlite:, postgres: or redis:; set it to such a URL");
     arena_release(&arena);
 }

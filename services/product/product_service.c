@@ -91,7 +91,8 @@ static struct status start(const struct service_context *context, void **ret_ser
     if (!money_exponent(service->currency, &exponent))
         return status_printf(
             context->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID,
-            "PRODUCT_CURRENCY=%s is not a currency of ISO 4217", service->currency);
+            "PRODUCT_CURRENCY=%s is not a currency of ISO 4217; use a code such as EUR",
+            service->currency);
     if (money_successor(service->currency))
         return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
                              ARGOSY__REASON__SETTING_INVALID,

@@ -69,7 +69,7 @@ CSV
 imports current.csv 0 2 0 0 0
 said 'negative quantities, read as 0: 1, the first in line 4'
 said 'because their Inventory Tracker is blank: 1, the first in line 3'
-said 'columns that are not used: 1: Gift card'
+said 'unused columns (1): Gift card'
 shirt='.products.products[0]'
 lists tpl '.products.total_count == 1' "$shirt.variants | length == 2" "$shirt.image_urls == [\"https://x.example/1.jpg\",\"https://x.example/2.jpg\"]" \
   "$shirt.tags == [\"cotton\",\"soft, warm\"]" "$shirt.variants[0].options[0].value == \" S  \"" "$shirt.variants[1].available == \"0\""

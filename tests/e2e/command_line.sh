@@ -17,7 +17,8 @@ for group in store stock payments user events dlq; do
   check "argosy $group is completed" bash -c "source <('$ARGOSY' completion bash); COMP_WORDS=(argosy $group '') COMP_CWORD=2; _argosy
     [ \"\${COMPREPLY[*]}\" = \"\$('$ARGOSY' $group --help | sed -n 's/^  $group \([a-z]*\) .*/\1/p' | paste -sd' ')\" ]"
 done
-commands=('export nowhere.csv' 'stock check' 'events tail' 'dlq list' 'dlq show 1' 'dlq replay product')
+check "argosy help COMMAND" bash -c "[ \"\$('$ARGOSY' help stock check)\" = \"\$('$ARGOSY' stock check --help)\" ]"
+commands=('user list' 'user role ann@example.com admin' 'export nowhere.csv' 'stock check' 'events tail' 'dlq list' 'dlq show 1' 'dlq replay product')
 [[ " ${services[*]} " != *" payment "* || " ${services[*]} " != *" bank "* ]] || commands+=('payments reconcile')
 for command in "${commands[@]}"; do
   check "argosy $command makes no shop" bash -c "! ARGOSY_DATA_DIR=nowhere '$ARGOSY' $command >none.out 2>none.err && grep -q 'no shop in nowhere' none.err && [ ! -e nowhere ]"
@@ -36,6 +37,17 @@ check "an unknown command fails with 2" bash -c "'$ARGOSY' sail 2>/dev/null; [ \
 check "wrong settings are all named" bash -c "ARGOSY_SHARDS=x CART_TTL=y '$ARGOSY' routes 2>&1 | grep -c -E 'ARGOSY_SHARDS|CART_TTL' | grep -qx 2"
 printf '_format_version: "3.0"\nservices:\n- name: a\n  url: argosy://cart\n  plugins:\n  - name: no-such-plugin\n' >bad.yml
 check "an unknown plugin stops the start with its line" bash -c "GATEWAY_CONFIG=bad.yml '$ARGOSY' routes 2>&1 | grep -q 'bad.yml:6'"
+
+# Mistakes are named together with what would be right.
+refuses() { local message=$1; shift; "$@" >refused.out 2>&1; [ $? -ne 0 ] && grep -qF "$message" refused.out; }
+touch file
+alone=("$ARGOSY" serve --only "${services[0]}" --set ADMIN_LISTEN=off --set "${services[0]^^}_LISTEN=127.0.0.1:0" --set ARGOSY_DATA_DIR=elsewhere)
+check "an unknown service" refuses "no service 'usr'; use gateway, " "$ARGOSY" serve --only usr
+check "an unknown role in a list" refuses "no role 'king'; use customer, seller, " "$ARGOSY" user list --role king
+check "a service's address" refuses "${services[0]^^}_URL: \`localhost:5001\` is not the address" "${alone[@]}" --set "${services[0]^^}_URL=localhost:5001"
+check "a store without a file" refuses "_STORE=sqlite: names no file" "${alone[@]}" --set "${services[0]^^}_STORE=sqlite:"
+check "a data directory that is a file" refuses "file is not a directory; set ARGOSY_DATA_DIR" "$ARGOSY" serve --set ARGOSY_DATA_DIR=file
+check "a settings file that is missing" refuses "cannot read the settings file no.env" "$ARGOSY" serve --env-file no.env
 
 # Stores that an operator prepares, and stores of a kind that there is not.
 first=${services[0]}
