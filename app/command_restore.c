@@ -19,6 +19,8 @@ static int restore(const struct command_line *line)
     }
     printf("restored the shop of %s to %s, from %s\n", result->manifest.time, data_dir,
            options.backup);
+    if (result->missing[0])
+        printf("the backup has no databases of %s; they stay as they are\n", result->missing);
     if (result->moved_to) printf("the files from before are in %s\n", result->moved_to);
     printf("Start it, then check it: argosy stock check; argosy payments reconcile\n");
     return EXIT_OK;
@@ -35,6 +37,9 @@ const struct command command_restore = {
         "Databases of an older program are migrated.",
     .arguments_min = 1,
     .arguments_max = 1,
-    .options = {{"force", 0, "Replace an existing shop: its files are moved away, not deleted."}},
+    .options =
+        {{"force", 0,
+          "Replace an existing shop: its files are moved away, not deleted. Databases that the "
+          "backup does not have stay."}},
     .run = restore,
 };

@@ -17,6 +17,7 @@
 #include "app/shop_settings.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "rpc/service.h"
 
 #define MARKER "restore.unfinished"
 #define STAGING ".restoring"
@@ -247,6 +248,26 @@ static struct status move_old_stores(struct restore *restore)
     return st;
 }
 
+static bool is_restored(const struct restore *restore, const char *service)
+{
+    for (size_t i = 0; i < restore->stores.count; i++)
+        if (strcmp(restore->stores.stores[i].service, service) == 0) return true;
+    return false;
+}
+
+/* Does this file belong to a database that the backup lacks, as one made with --only does? It
+ * stays: another process of a fleet may have it open. */
+static bool is_others(const struct restore *restore, const char *file)
+{
+    for (size_t i = 0; services_registry[i]; i++) {
+        const char *service = services_registry[i]->name;
+        size_t length = strlen(service);
+        if (strncmp(file, service, length) == 0 && strncmp(file + length, ".db", 3) == 0)
+            return !is_restored(restore, service);
+    }
+    return false;
+}
+
 static struct status move_old(struct restore *restore)
 {
     struct arena *arena = restore->arena;
@@ -256,7 +277,7 @@ static struct status move_old(struct restore *restore)
 
     if (!directory) return status_errno(arena, errno, restore->data_dir);
     while (!failed(st) && (entry = readdir(directory))) {
-        if (is_ours(entry->d_name)) continue;
+        if (is_ours(entry->d_name) || is_others(restore, entry->d_name)) continue;
         if (!restore->moved_old && mkdir(restore->before, 0700) != 0)
             st = status_errno(arena, errno,
                               arena_printf(arena, "cannot create %s", restore->before));
@@ -395,5 +416,12 @@ struct status restore_shop(struct arena *arena, struct config *config,
     if (failed(st)) return st;
     ret_result->manifest = restore->manifest;
     ret_result->moved_to = restore->moved_old ? restore->before : 0;
+    ret_result->missing = "";
+    for (size_t i = 0; services_registry[i]; i++) {
+        const char *service = services_registry[i]->name;
+        if (is_restored(restore, service)) continue;
+        ret_result->missing = arena_printf(arena, "%s%s%s", ret_result->missing,
+                                           ret_result->missing[0] ? ", " : "", service);
+    }
     return st;
 }

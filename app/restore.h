@@ -3,7 +3,8 @@
  *
  *     <data>/restore.unfinished       the marker; created first and locked: no shop starts with it
  *     <data>/.restoring/              the copies, which are checked, opened and migrated here
- *     <data>/before-restore-TIME/     with `force`: the files from before
+ *     <data>/before-restore-TIME/     with `force`: the files from before, but for the databases of
+ *                                     services that the backup does not have
  *
  * No file of the shop is touched before all copies have been checked. Then "moving" is written to
  * the marker, the files are moved into place, and the marker is removed. A restore that is killed
@@ -21,6 +22,7 @@ struct restore_options {
 struct restore_result {
     struct backup_manifest manifest;
     const char *moved_to; /* where the files from before are; NULL: there were none */
+    const char *missing;  /* "auth, user": services whose databases the backup lacks; mostly "" */
 };
 
 /* Changes `config` on the way, which must not be used afterwards. */

@@ -138,6 +138,14 @@ check "restore by force" argosy "$ARGOSY" restore "$backups" --force >/dev/null
 check "what was there is moved away" [ "$(cat "$ARGOSY_DATA_DIR"/before-restore-*/mine.txt)" = old ]
 check "the old databases too" [ -e "$(echo "$ARGOSY_DATA_DIR"/before-restore-*/order.db)" ]
 
+# A backup of one service, as a machine of a fleet makes it, leaves the others' databases alone: a process may have them open.
+others=$(stat -c '%i %n' "$ARGOSY_DATA_DIR"/{order,user}.db)
+check "backup of one service" argosy "$ARGOSY" backup "$work/one" --only product >/dev/null
+check "restored by force" argosy "$ARGOSY" restore "$work/one" --force >"$work/one.out"
+check "the other databases stay" [ "$(stat -c '%i %n' "$ARGOSY_DATA_DIR"/{order,user}.db)" = "$others" ]
+check "which is said" grep -q "no databases of .*order.*; they stay as they are" "$work/one.out"
+check "its own is replaced" [ "$(ls "$ARGOSY_DATA_DIR"/before-restore-*/product.db | wc -l)" -eq 2 ]
+
 export ARGOSY_DATA_DIR=$work/elsewhere
 damage() { rm -rf "$work/damaged"; cp -a "$newest" "$work/damaged"; }
 refused_copy() {
