@@ -38,7 +38,7 @@ access=$(value .login_data.message)
 check "both cookies are HttpOnly" [ "$(grep -ci '^set-cookie: .*httponly' <<<"$headers")" = 2 ]
 check "no Secure on plain loopback, or curl would not send them" [ "$(grep -ci '^set-cookie: .*secure' <<<"$headers")" = 0 ]
 
-# One's profile, by cookie and by bearer token.
+# The caller's own profile, by cookie and by bearer token.
 api GET /customers/me; expect 200 '.email == "ann@example.com"' '.name == "ann"'
 api PATCH /customers/me '{"phone":"+49 30 1234"}'; expect 200 '.phone == "+49 30 1234"' '.name == "ann"'
 api GET /customers/ann@example.com; expect 200 '.phone == "+49 30 1234"'
@@ -47,7 +47,7 @@ api GET /customers/me '' -H "Authorization: Bearer $access"; expect 200 '.email 
 api GET /customers/me; expect 401 '.error.code == "UNAUTHENTICATED"'
 api GET /customers/me '' -H 'x-user-email: ann@example.com' -H 'x-user-role: admin'; expect 401
 
-# What is somebody else's stays so.
+# Nobody can read or change somebody else's account.
 log_in ann
 api GET /customers/bob@example.com; expect 403 '.error.reason == "NOT_OWNER"'
 api GET /customers; expect 403 '.error.reason == "ROLE_REQUIRED"'
@@ -118,14 +118,14 @@ api DELETE /customers/bob@example.com; expect 404
 jar=
 log_in bob; expect 401
 
-# Deleting the own account takes the password once more.
+# Deleting one's own account requires the password again.
 api POST /users '{"name":"Eve","email":"eve@example.com","password":"password1"}'; expect 400 '.error.reason == "PASSWORD_WEAK"'
 sign_up eve; log_in eve; expect 200
 api DELETE /customers/eve@example.com; expect 400 '.error.reason == "PASSWORD_REQUIRED"'
 api DELETE /customers/eve@example.com '{"password":"wrong"}'; expect 401 '.error.reason == "CREDENTIALS_WRONG"'
 api DELETE /customers/eve@example.com '{"password":"secret-eve"}'; expect 200
 
-# Guessing is slowed down, from this address.
+# Guessing passwords from this address is slowed down.
 jar=
 for _ in $(seq 20); do
   api POST /auth/login '{"email":"root@example.com","password":"guess"}'

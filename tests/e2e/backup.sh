@@ -3,14 +3,14 @@
 # Backups of a shop under load: each one is restored, and its books must agree. Then backups and
 # restores that must be refused.
 source "$(dirname "$0")/shop.sh"
-# One buyer orders more, and has more cards declined, than a single account may.
+# A single buyer here places more orders, and has more cards declined, than one account may by default.
 export ORDER_UNPAID_MAX=1000 ORDER_UNPAID_LINES_MAX=1000 ORDER_ADDRESS_UNPAID_MAX=1000 PAYMENT_ACCOUNT_TRIES_MAX=0
 start_shop
 
 backups=$work/backups
 argosy() { env ARGOSY_LOG=error "$@"; }
 
-# ---- a shop under whole checkouts ----
+# ---- a shop under a load of whole checkouts ----
 
 make_account seller seller
 sign_up ann
@@ -23,7 +23,7 @@ expect 201
 rug=$(value .product_data.product_id)
 log_in ann
 
-# One buyer: orders by every way, with curl's own loop so that the load is of requests and not of processes.
+# One buyer, who pays in every way. curl's own loop makes the requests, so that the load is requests, not processes.
 buy() {
   local method=pm_card_visa product=$lamp number=0
   while [ -e "$work/buying" ]; do
@@ -59,7 +59,7 @@ for backup in "${made[@]}"; do
   check "$backup is complete" argosy "$ARGOSY" backup verify "$backups/$backup" >/dev/null
 done
 
-# ---- what a running shop refuses ----
+# ---- restores that a running shop refuses ----
 
 check_refusal() {
   local description=$1 words=$2
@@ -72,9 +72,9 @@ api GET /products
 expect 200
 stop_shop
 
-# ---- each is restored, and comes to rest ----
+# ---- each backup is restored, and the shop finishes its open work ----
 
-# books: the books of the shop that runs agree, and nobody waits for anything.
+# books: the stock and the payments of the running shop show no differences.
 books() {
   local urls=()
   if [ "$FORM" = fleet ]; then
@@ -90,7 +90,7 @@ letters() {
   done
   echo $total
 }
-# Orders whose next step is the shop's own: pending ones that have a method and wait for no confirmation.
+# The number of orders that are still PENDING or VALIDATED.
 under_way() {
   sqlite3 "file:$ARGOSY_DATA_DIR/order.db?mode=ro" 'SELECT count(*) FROM orders WHERE state IN (1, 2)'
 }
@@ -112,7 +112,7 @@ for backup in "${made[@]}"; do
   check "the books of $backup: $(cat "$work/books")" books
   check "no differences" [ "$(grep -c '\b0 differences' "$work/books")" -ge 1 ]
   check "no dead letters in $backup" [ "$(letters)" = 0 ]
-  # Who had a session before still has it, and may order.
+  # Sessions from before the backup are still valid, and can order.
   as ann
   api POST /order "{\"category\":\"light\",\"product_id\":\"$lamp\",\"payment_method\":\"pm_card_visa\"}"
   expect 201
@@ -123,7 +123,7 @@ echo "orders in the backups: ${orders[*]}"
 check "the load went on from backup to backup" [ "${orders[0]}" -gt 0 ]
 for i in 1 2 3; do check "and on" [ "${orders[i]}" -gt "${orders[i - 1]}" ]; done
 
-# ---- a shop that does not run ----
+# ---- a stopped shop ----
 
 check "backup of a stopped shop" argosy "$ARGOSY" backup "$backups" --keep 2 >"$work/stopped"
 check "two are left" [ "$(ls "$backups" | wc -l)" -eq 2 ]
@@ -166,7 +166,7 @@ refused_copy "half a manifest" "damaged"
 damage; rm "$work/damaged/manifest"
 refused_copy "no manifest" "no complete backup"
 
-# Manifests of programs that are not there yet, with checksums that are right.
+# Manifests of future programs, with correct checksums.
 seal() { echo "end $(sha256sum <"$work/damaged/manifest" | cut -d' ' -f1)" >>"$work/damaged/manifest"; }
 damage; sed -i -e '/^end /d' -e 's/^argosy-backup 1/argosy-backup 2/' "$work/damaged/manifest"; seal
 refused_copy "a newer format" "has format 2"
@@ -180,16 +180,16 @@ check "nothing was made for it" [ ! -e "$ARGOSY_DATA_DIR/order.db" ]
 damage; sed -i -e '/^end /d' -e 's/^key fleet.key/key ..\/fleet.key/' "$work/damaged/manifest"; seal
 refused_copy "a name that leads out" "malformed line"
 
-# A shop does not start on half a restore, and a restore by force mends it.
+# A shop refuses to start after an interrupted restore, until a restore with --force has completed.
 mkdir -p "$ARGOSY_DATA_DIR"
 echo moving >"$ARGOSY_DATA_DIR/restore.unfinished"
 check_refusal "half a restore" "was interrupted" "$ARGOSY" serve
 check "restored again" argosy "$ARGOSY" restore "$newest" --force >/dev/null
 check "the mark is gone" [ ! -e "$ARGOSY_DATA_DIR/restore.unfinished" ]
 
-# ---- a backup that is killed leaves nothing that looks whole ----
+# ---- a backup that is killed leaves nothing that looks complete ----
 
-# It takes some milliseconds only, so a kill may come too late, and is tried again.
+# A backup takes only some milliseconds, so the kill may come too late; then it is tried again.
 for _ in $(seq 50); do
   rm -rf "$work/killed"
   "$ARGOSY" backup "$work/killed" >/dev/null 2>&1 & victim=$!

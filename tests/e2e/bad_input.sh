@@ -67,7 +67,7 @@ refuses 'GET /products HTTP/1.1\r\n\r\n'
 refuses 'GET /products HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'
 refuses 'GET /products HTTP/1.1\r\nHost: a\r\n folded: x\r\n\r\n'
 
-# The shop still serves, and has counted.
+# The shop still serves, and has counted these requests.
 api GET /products; expect 200
 curl -s "http://$admin/metrics" >"$work/metrics"
 check "refusals are counted" grep -q '^argosy_http_refused_total{' "$work/metrics"

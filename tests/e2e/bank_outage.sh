@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The payment provider is away for a time while people order: nothing of that is a decline. Orders wait and say so, all
-# of them are confirmed once it is back, and each is charged once. The bank is always a process of its own here.
+# The payment provider cannot be reached for a while, which must not count as a decline: orders that are placed meanwhile
+# wait and say so, all of them are confirmed once it is back, and each is charged once. The bank is always a separate
+# process here.
 export FORM=single
 . "$(dirname "$0")/shop.sh"
 export ORDER_UNPAID_MAX=0 OUTAGE_S=${OUTAGE_S:-6} ORDERS=${ORDERS:-12}
@@ -26,7 +27,7 @@ order() {
   order=$(value .order_create_data.order_id)
 }
 
-# One that is to be delivered while the bank is away.
+# An order that is fulfilled while the bank cannot be reached.
 order; delivered=$order
 eventually "/orders/$delivered" '.order.status == "CONFIRMED"' '.order.fulfilment == "ready"'
 
@@ -50,7 +51,7 @@ done
 eventually "/orders/$delivered" '.order.status == "FULFILLED"'
 as sam; api POST "/orders/$delivered/fulfil" '{}' -H 'Idempotency-Key: ship'; expect 200 '.order.status == "FULFILLED"'
 
-# The bank's store is locked by somebody else: it answers that it is busy, which is no decline either.
+# Another process locks the bank's store: the bank answers that it is busy, which is not a decline either.
 (echo 'BEGIN IMMEDIATE;'; sleep 9; echo 'COMMIT;') | sqlite3 "$ARGOSY_DATA_DIR/bank.db" &
 locked=$!
 sleep 0.3

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A cart that loses nothing, and says when prices change.
+# Carts lose no change, and show when prices have changed.
 . "$(dirname "$0")/shop.sh"
 start_shop
 make_account sam seller
@@ -46,7 +46,7 @@ api PUT /cart/update '{"product_id":"nothing","quantity":7}'; expect 404 '.error
 api DELETE /cart/remove "{\"product_id\":\"$shirt\"}"; expect 200 '.cart_data.items | length == 1'
 api PUT /cart/update "{\"product_id\":\"$mug\",\"quantity\":0}"; expect 200 '.cart_data.items == []'
 
-# A price that changes shows, and nothing is recomputed behind the customer's back.
+# A changed price is shown; the line keeps the old one until the product is added again.
 add kitchen "$mug" 2; expect 200
 ann=$jar
 log_in sam; api PATCH "/products/kitchen/$mug" '{"price":13}'; expect 200
@@ -55,7 +55,7 @@ api GET /cart; expect 200 '.cart_data.price_changed' '.cart_data.items[0].price_
 add kitchen "$mug" 1; expect 200 '.cart_data.items[0].price == 13'
 api GET /cart; expect 200 '.cart_data.price_changed == false'
 
-# A thousand adds from many connections at once: none is lost.
+# A thousand items are added over many connections at once: none is lost.
 api DELETE /cart/clear '{}'; expect 200 '.cart_data.items == []'
 token=$(awk '$6 == "access-token" {print $7}' "$jar")
 for _ in $(seq 1000); do

@@ -15,7 +15,7 @@ body=$(cat "$work/body"); headers=$(tr -d '\r' <"$work/headers")
 expect 201 '.product_data.name == "T-Shirt"' '.product_data.price == 19.99' '.product_data.unit_amount == "1999"' '.product_data.version == "1"'
 id=$(value .product_data.product_id)
 
-# Everybody reads; only its seller and admins change.
+# Everybody can read a product; only its seller and admins can change it.
 api GET "/products/apparel/$id"; expect 200 '.product.product.name == "T-Shirt"' '.product.product.created_by == "sam@example.com"' \
   '.product.product.variants | length == 1' '.product.product.variants[0].variant_id == "'"$id"'"'
 check "the version is the ETag" [ "$(header etag)" = '"1"' ]
@@ -36,7 +36,7 @@ api POST /products '{"name":"X","category":"c","price":100.5,"currency":"JPY"}';
 api POST /products '{"name":"X","category":"c","price":-1}'; expect 400 '.error.field_violations[0].field == "price"'
 api POST /products '{"name":"Tea","category":"c","price":1.234,"currency":"KWD"}'; expect 201 '.product_data.unit_amount == "1234"'
 
-# No price is a draft; 0 is said.
+# A product without a price is a draft; a price of 0 must be given explicitly.
 api POST /products '{"name":"Unpriced","category":"c"}'; expect 201 '.product_data.status == "draft"'
 unpriced=$(value .product_data.product_id)
 api POST /products '{"name":"Gift","category":"c","price":0}'; expect 201 '.product_data.status == "active"' '.product_data.price == 0'
@@ -47,7 +47,7 @@ expect 201 '.product_data.status == "draft"'
 api PATCH "/products/c/$unpriced" '{"status":"active"}'; expect 400 '.error.field_violations[0].field == "price"'
 api PATCH "/products/c/$unpriced" '{"status":"active","price":0}'; expect 200 '.updatedProduct.status == "active"'
 
-# Changing: only what is given; a stale version changes nothing.
+# An update changes only the fields that are given; with a stale version it changes nothing.
 api PATCH "/products/apparel/$id" '{"price":24.5}'; expect 200 '.updatedProduct.price == 24.5' '.updatedProduct.name == "T-Shirt"' '.updatedProduct.version == "2"'
 api PATCH "/products/apparel/$id" '{"name":"Stale","version":"1"}'; expect 409 '.error.reason == "VERSION_STALE"'
 api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-Match: "1"'; expect 412 '.error.reason == "VERSION_STALE"' '.error.code == "ABORTED"'
@@ -57,7 +57,7 @@ api PATCH "/products/apparel/$id" '{"name":"Stale"}' -H 'If-None-Match: *'; expe
 api DELETE "/products/apparel/$id" '' -H 'If-Match: "1", "3"'; expect 412
 api PATCH "/products/apparel/$id" '{"name":"Tee"}' -H 'If-Match: "2"'; expect 200 '.updatedProduct.name == "Tee"'
 api PATCH "/products/apparel/$id" '{"new_category":"tops"}'; expect 200 '.updatedProduct.category == "tops"'
-# Its id names it for good: old links find it, and say where it is now.
+# A product's id identifies it for good: links with an old category find it, and Content-Location says where it is now.
 api GET "/products/apparel/$id"; expect 200 '.product.product.category == "tops"'
 check "the answer says where it is" [ "$(header content-location)" = "/products/tops/$id" ]
 api HEAD "/products/apparel/$id"; expect 200
@@ -68,7 +68,7 @@ check "its place needs no word" [ -z "$(header content-location)" ]
 log_in boss
 api PATCH "/products/tops/$id" '{"is_featured":true}'; expect 200 '.updatedProduct.is_featured'
 
-# Concurrent stale updates: one wins.
+# Of concurrent updates with the same version one succeeds.
 log_in sam
 version=$(api GET "/products/tops/$id"; value .product.product.version)
 for i in $(seq 20); do
@@ -140,7 +140,7 @@ api GET '/products?search=%22%29%20OR%201%3D1%20--'; expect 200
 api GET '/products?page_size=9999'; expect 400 '.error.field_violations[0].field == "page_size"'
 api GET '/products?colour=red'; expect 400 '.error.reason == "UNKNOWN_FIELD"'
 
-# Drafts are their seller's.
+# Drafts are visible to their seller only.
 log_in sam
 api POST /products '{"name":"Secret","category":"lights","price":1,"status":"draft"}'; expect 201
 draft=$(value .product_data.product_id)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Catalogues as files: in whatever encoding and template, beside a running shop, out and in again while orders are open.
+# Catalogue files in every encoding and template are imported while the shop runs; exports are imported again while orders
+# are open.
 . "$(dirname "$0")/shop.sh"
 export ACCESS_TOKEN_EXP_DURATION=2h
 status=- body=-
@@ -9,9 +10,9 @@ start_shop
 url=()
 [ "$FORM" = fleet ] && url=(PRODUCT_URL="grpc://$(address product product)")
 
-# argosy ARGUMENTS...: beside the shop; sets $code, and leaves out and err.
+# argosy ARGUMENTS...: runs a command while the shop runs; sets $code, and writes its output to the files out and err.
 argosy() { env "${url[@]}" "$ARGOSY" "$@" >out 2>err; code=$?; }
-# imports FILE CODE CREATED UPDATED UNCHANGED REFUSED
+# imports FILE CODE CREATED UPDATED UNCHANGED REFUSED: imports a file, and expects this exit status and these counts.
 imports() {
   argosy import "${@:7}" "$1"
   body=$(cat out err)
@@ -20,7 +21,7 @@ imports() {
     grep -q "^$1: .*$3 created, $4 updated, $5 unchanged, $6 refused" out
 }
 said() { check "$1 is said" grep -qF -- "$1" "${2:-out}"; }
-# lists CATEGORY JQ-EXPRESSION...: of its products by name.
+# lists CATEGORY JQ-EXPRESSION...: lists a category by name, and expects each expression to be true of the answer.
 lists() { local path="/products?sort=name&category=$1"; shift; api GET "$path"; expect 200 "$@"; }
 
 # ---- encodings, line ends, separators ----
@@ -43,7 +44,7 @@ said 'open.csv:2:6: a quote is opened here' err
 cat cp1252.csv | env "${url[@]}" "$ARGOSY" import /dev/stdin >out 2>err
 check "a pipe is read" grep -q '2 unchanged' out
 
-# ---- nothing to take, wrong options ----
+# ---- files without products, wrong options ----
 
 printf 'Handle,Title\n' >none.csv
 imports none.csv 1 0 0 0 0
@@ -58,7 +59,7 @@ check "a wrong currency is the option's fault" bash -c "[ $code = 2 ] && [ \$(wc
 imports many.csv 1 0 0 0 30
 check "the first twenty are named" bash -c "[ \$(grep -c '^many.csv:[0-9]*:[0-9]*: ' err) = 20 ] && grep -q '^many.csv: and 10 more' err"
 
-# ---- templates, and what is not there ----
+# ---- templates, and missing columns ----
 
 cat >current.csv <<'CSV'
 Title,URL handle,Description,Vendor,Type,Tags,Published on online store,Status,SKU,Option1 name,Option1 value,Price,Compare-at price,Inventory tracker,Inventory quantity,Continue selling when out of stock,Weight value (grams),Product image URL,Image position,Gift card
@@ -87,7 +88,7 @@ printf 'Handle,Title,Type,Variant Price\nunpriced,Unpriced,tpl2,\n' >unpriced.cs
 imports unpriced.csv 0 1 0 0 0
 lists tpl2 '.products.total_count == 0'
 
-# ---- out and in again ----
+# ---- exporting and importing again ----
 
 argosy export first.csv
 etag() { api GET "/products/tpl/$id"; sed -n 's/^[Ee][Tt][Aa][Gg]: //p' <<<"$headers"; }
@@ -129,7 +130,7 @@ if has order && has payment && has bank; then
   argosy export sold.csv
   imports sold.csv 0 0 0 "$products" 0
   check "the ETag is the same after a sale" [ "$tag" = "$(etag)" ]
-  # One more has come since the export while the order was open: it had 2, and somebody wrote 3.
+  # The file had 2 when it was exported with the order open, and somebody has changed it to 3: one piece has arrived.
   sed 's/,SH-S,150,shopify,2,/,SH-S,150,shopify,3,/' open.csv >edited.csv
   argosy import edited.csv
   stock 3 0

@@ -16,7 +16,7 @@ orders() { api GET /orders; value '.orders.orders | length'; }
 
 # ---- one state of a cart is one order ----
 
-# press TIMES BODY: orders the cart so many times at once; the answers' statuses and orders are in $statuses and $made.
+# press TIMES BODY: orders the cart TIMES times at once; sets $statuses and $made to the answers' statuses and order ids.
 press() {
   local i presses=()
   for i in $(seq "$1"); do
@@ -44,11 +44,11 @@ api POST /order '{}' -H 'Idempotency-Key: other'; expect 201 ".order_create_data
 api POST /order '{"payment_method":"pm_card_visa"}'; expect 409 '.error.reason == "CART_ORDERED"'
 check "it names the order" grep -q "$first" <<<"$body"
 
-# The same quantity again leaves the cart as it is; another one makes it another cart.
+# Setting the same quantity again keeps the cart's state; another quantity gives it a new one.
 api PUT /cart/update "{\"product_id\":\"$mug\",\"quantity\":2}"; expect 200
 api POST /order '{}'; expect 201 ".order_create_data.order_id == \"$first\""
 
-# What has ended can be ordered again.
+# When its order has ended, the cart can be ordered again.
 api POST "/orders/$first/cancel" '{}'; expect 200
 press 8 '{"payment_method":"pm_card_visa"}'
 check "there is one order more: $statuses" [ "$(wc -w <<<"$made")" = 1 ]
@@ -57,7 +57,7 @@ check "there are two orders" [ "$(orders)" = 2 ]
 eventually "/orders/$made" '.order.status == "CONFIRMED"'
 eventually /cart '.cart_data.items == []'
 
-# A cart that was cleared and filled again with the same is another one, and its order leaves the newer one alone.
+# A cart that is cleared and filled again with the same products has a new state; the order of the old one removes nothing from it.
 add 1
 press 1 '{}'; first=$made
 api DELETE /cart/clear '{}'; expect 200
@@ -95,7 +95,7 @@ api PATCH "/products/kitchen/$cup" '{"new_category":"gifts"}'; expect 200
 api DELETE "/products/kitchen/$cup"; expect 200
 api GET "/products/gifts/$cup"; expect 404
 
-# ---- what is held unpaid ----
+# ---- limits on unpaid orders ----
 
 one() { api POST /order "{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1}" "$@"; }
 from() { one -H "X-Forwarded-For: $1"; }
@@ -107,21 +107,21 @@ check "it says when to try again" grep -qi '^retry-after: [1-9]' <<<"$headers"
 api POST "/orders/$held/cancel" '{}'; expect 200
 from 198.51.100.7; expect 201
 
-# Another account at the same address has what is left there; one behind another address has its own.
+# Another account at the same address can order what that address may still hold; one at another address has a limit of its own.
 log_in cid
 from 198.51.100.7; expect 201
 from 198.51.100.7; expect 429 '.error.reason == "ORDER_UNPAID_MAX"'
 from 2001:db8::1; expect 201
 from 2001:db8::2; expect 201
 
-# An admin orders for whom it will.
+# An admin can order for any customer.
 as boss
 for _ in 1 2 3 4 5; do
   api POST /order "{\"product_id\":\"$mug\",\"category\":\"kitchen\",\"quantity\":1,\"user_id\":\"cid@example.com\"}"
   expect 201
 done
 
-# Nobody has said how to pay: it ends soon, and its pieces are for sale again.
+# An order without a payment method ends soon, and its pieces are for sale again.
 as bob
 eventually /orders '[.orders.orders[].status] | all(. == "CANCELLED")'
 from 198.51.100.7; expect 201

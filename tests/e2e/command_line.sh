@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The command line, beside a running shop and alone.
+# The commands of argosy, with and without a running shop.
 . "$(dirname "$0")/shop.sh"
 cd "$work"
 status=- body=-
@@ -38,7 +38,7 @@ check "wrong settings are all named" bash -c "ARGOSY_SHARDS=x CART_TTL=y '$ARGOS
 printf '_format_version: "3.0"\nservices:\n- name: a\n  url: argosy://cart\n  plugins:\n  - name: no-such-plugin\n' >bad.yml
 check "an unknown plugin stops the start with its line" bash -c "GATEWAY_CONFIG=bad.yml '$ARGOSY' routes 2>&1 | grep -q 'bad.yml:6'"
 
-# Mistakes are named together with what would be right.
+# Error messages say what is wrong, and what to do.
 refuses() { local message=$1; shift; "$@" >refused.out 2>&1; [ $? -ne 0 ] && grep -qF "$message" refused.out; }
 touch file
 alone=("$ARGOSY" serve --only "${services[0]}" --set ADMIN_LISTEN=off --set "${services[0]^^}_LISTEN=127.0.0.1:0" --set ARGOSY_DATA_DIR=elsewhere)
@@ -49,7 +49,7 @@ check "a store without a file" refuses "_STORE=sqlite: names no file" "${alone[@
 check "a data directory that is a file" refuses "file is not a directory; set ARGOSY_DATA_DIR" "$ARGOSY" serve --set ARGOSY_DATA_DIR=file
 check "a settings file that is missing" refuses "cannot read the settings file no.env" "$ARGOSY" serve --env-file no.env
 
-# Stores that an operator prepares, and stores of a kind that there is not.
+# Stores that an operator prepares, and stores with an unknown scheme.
 first=${services[0]}
 check "an unprepared store is refused" bash -c "! STORE_PREPARE=0 ARGOSY_DATA_DIR=prepared '$ARGOSY' serve >none.out 2>none.err && grep -q 'argosy store prepare' none.err"
 check "and stays so" bash -c "! ls prepared/*.db >none.out 2>none.err"
@@ -63,7 +63,7 @@ check "argosy store prepare beside a running shop leaves it its stores" bash -c 
 check "an unknown kind of store is refused without its password" bash -c "! env '${first^^}_STORE=mysql://ann:sesame@db/shop' '$ARGOSY' serve >none.out 2>none.err && grep -q 'mysql://ann:\*\*\*@db/shop.* in sqlite:' none.err && ! grep -q sesame none.err none.out"
 check "config hides it too" bash -c "env '${first^^}_STORE=mysql://ann:sesame@db/shop' '$ARGOSY' config | grep -q '^${first^^}_STORE=mysql://ann:\*\*\*@db/shop$'"
 
-# Import beside the running shop: repeatable, exact, line by line.
+# Imports while the shop runs are repeatable and exact, and name lines that are refused.
 cat >shop.csv <<'CSV'
 Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Image Src
 tea-pot,Tea Pot,"<p>Holds ""plenty""</p>",Pots,kitchen,"tea, clay",true,Size,Small,TP-S,shopify,4,19.99,https://example.com/1.jpg
@@ -84,7 +84,7 @@ check "export" bash -c "env ${url[*]} '$ARGOSY' export out.csv | grep -q '2 prod
 check "stock check" bash -c "env ${url[*]} '$ARGOSY' stock check | grep -q ' 0 differences'"
 check "what was exported imports as unchanged" bash -c "env ${url[*]} '$ARGOSY' import out.csv | grep -q '2 unchanged'"
 
-# What another process imports shows at once, every time.
+# What another process imports is visible at once, every time.
 for price in 1.00 2.00 3.00 4.00 5.00; do
   printf 'Handle,Title,Type,Variant Price\nmoving,Moving,prices,%s\n' "$price" >moving.csv
   env "${url[@]}" "$ARGOSY" import moving.csv >import.out
@@ -93,7 +93,7 @@ for price in 1.00 2.00 3.00 4.00 5.00; do
   api GET "/products/prices/$id"; expect 200 ".product.product.price == $price"
 done
 
-# A currency of its own survives the way out and in.
+# A product's own currency is exported and imported again.
 make_account yuki seller
 log_in yuki
 api POST /products '{"name":"Tea","category":"yen","unit_amount":"1000","currency":"JPY"}'; expect 201
@@ -114,8 +114,8 @@ check "user role" bash -c "env ${url[*]} '$ARGOSY' user role root@example.com ad
 check "user list" bash -c "env ${url[*]} '$ARGOSY' user list --role admin | grep -q root@example.com"
 log_in root; expect 200
 
-# One process works with a store. A second one is refused with a message that names the first; commands call that one, which they
-# find without being told where it is.
+# Only one process at a time has a store open. A second one is refused with a message that names the first; commands find the
+# first one by themselves, and call it.
 owner=$([ "$FORM" = fleet ] && echo user || echo shop)
 USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off timeout 10 "$ARGOSY" serve --only user 2>second.err
 check "a second process is refused" [ $? -eq 1 ]
@@ -126,14 +126,14 @@ before=$(served)
 check "a command asks the first one" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"
 check "which has done the work" [ "$(served)" -gt "$before" ]
 
-# SIGTERM drains, and more signals change nothing but its pace, up to the very end.
+# SIGTERM drains; further signals only make it faster, up to the very end.
 name=$([ "$FORM" = fleet ] && echo gateway || echo shop)
 pid=$(cat "$work/$name.pid")
 while kill "$pid" 2>/dev/null && [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ]; do :; done
 stop_shop
 check "it stopped in good order" grep -q '"stopped"' "$work/$name.log"
 
-# A process that was killed keeps nobody out.
+# The lock of a killed process does not keep others out.
 start killed USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off -- --only user
 kill -9 "$(cat "$work/killed.pid")"; wait "$(cat "$work/killed.pid")" 2>/dev/null; pids=()
 check "a killed process keeps nobody out" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Events between the services and dead letters, by the command line while the shop runs.
+# The events between the services and the dead letters, as the commands show them while the shop runs.
 . "$(dirname "$0")/shop.sh"
 export EVENTS_RETRIES=1
 cd "$work" || exit 1
@@ -38,7 +38,7 @@ check "an unknown topic" bash -c "'$ARGOSY' events tail nothing 2>/dev/null; [ \
 "$ARGOSY" events tail --follow >follow.json &
 follower=$!
 buy
-# The topics are followed side by side, so that any of them may bring the last one.
+# The topics are followed concurrently, so the last event may be of any of them.
 followed() { holds --arg order "$order" '[.[] | select(.key == $order) | .type] | sort == ["OrderConfirmedEvent",
   "OrderCreatedEvent","OrderValidatedEvent","OrderValidationResultEvent","PaymentAuthorizedEvent","StockCommittedEvent"]' follow.json 2>/dev/null; }
 for _ in $(seq 100); do followed && break; sleep 0.1; done
@@ -49,7 +49,7 @@ check "what comes is followed" followed
 
 check "no dead letters" bash -c "'$ARGOSY' dlq list >dlq.out && [ ! -s dlq.out ]"
 check "an unknown group" bash -c "'$ARGOSY' dlq list --group nobody 2>/dev/null; [ \$? = 2 ]"
-# An event that nobody can read, as a broken producer would send it.
+# An event that no consumer can decode, as a broken producer would send it.
 sqlite3 "$ARGOSY_DATA_DIR/order.db" "PRAGMA busy_timeout = 5000; INSERT INTO outbox
   (id, aggregatetype, aggregateid, type, payload, time_us, traceparent)
   VALUES ('broken', 'order-events', 'no-order', 'OrderCreatedEvent', x'0aff', 1, '')" >/dev/null

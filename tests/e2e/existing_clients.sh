@@ -34,7 +34,7 @@ start_and_find() {
   fi
 }
 
-# Nobody is believed without proof.
+# By default metadata without a signature is not trusted.
 start_and_find
 grpc "$user_at" $user CreateCustomer CreateCustomerRequest CreateCustomerResponse \
   'name: "Ann" email: "ann@example.com" password: "secret-ann"'
@@ -49,7 +49,7 @@ grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse 
 is 16
 stop_shop
 
-# On a trusted network they are, as behind the existing gateway.
+# With ARGOSY_TRUST_METADATA=1 it is, as behind the existing gateway.
 export ARGOSY_TRUST_METADATA=1
 start_and_find
 grpc "$auth_at" $auth CreateUserAccount CreateUserRequest StandardResponse \
@@ -79,7 +79,7 @@ is 0; says 'subtotal: 39.98'
 grpc "$cart_at" $cart GetCart GetCartRequest CartStandardResponse ''
 is 16
 
-# Its services ask without any metadata, and its gateway names the user without the role, which is then looked up.
+# Its services call without any metadata, and its gateway names the user without the role, which is then looked up.
 grpc "$user_at" $user GetCustomerByEmail GetCustomerByEmailRequest Customer 'email: "bob@example.com"'
 is 0; says 'name: "Bob"'
 grpc "$user_at" $user GetCustomers GetCustomersRequest GetCustomersResponse ''
@@ -94,7 +94,7 @@ grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse 
 is 7
 grpc "$product_at" $product CreateProduct CreateProductRequest StandardResponse "$create"
 is 16
-# A signature that cannot be checked is another shop's of ours, not one of its services.
+# A signature that does not verify comes from another shop of Argosy, not from the existing system's services.
 grpc "$user_at" $user GetCustomers GetCustomersRequest GetCustomersResponse '' 'x-fleet-signature: v1.1.x'
 is 16
 grpc "$user_at" $user DeleteCustomer DeleteCustomerRequest DeleteCustomerResponse 'email: "bob@example.com"'

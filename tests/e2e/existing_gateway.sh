@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A configuration as the existing system's Kong has it: addresses of services with ports, plugins with a secret of 28
 # bytes, no strip_path anywhere, regular expressions for paths. The gateway starts with it and serves all of its routes;
-# what scrapes and ships Kong's metrics and logs finds its names.
+# tools that collect Kong's metrics and logs find the names that they expect.
 . "$(dirname "$0")/shop.sh"
 secret='a secret of only 28 bytes...'
 export JWT_ACCESS_TOKEN_SECRET=$secret

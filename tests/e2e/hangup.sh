@@ -31,13 +31,13 @@ hang_up() {
   bad "the log does not say: $1: $(tail -3 file.log)"
 }
 lines() { wc -l <"$1" 2>/dev/null || echo 0; }
-# holds FILE: lines come by a lane of their own, soon.
+# holds FILE COUNT: waits until the file has that many lines, which a separate lane writes a little later.
 holds() { for _ in $(seq 60); do [ "$(lines "$1")" -ge "$2" ] && return; sleep 0.05; done; return 1; }
 
 api GET /products; expect 200
 check "a request is logged" holds requests.log 1
 
-# Files that were moved away are made anew, the shop's own log too.
+# Log files that were moved away are created anew, the shop's own log too.
 mv file.log file.old; mv requests.log requests.old
 hang_up 'SIGHUP: log files reopened'
 check "the log goes on in a new file" grep -q '"changed":false' file.log
@@ -45,14 +45,14 @@ api GET /products; expect 200
 check "requests too" holds requests.log 1
 check "and not in the old one" [ "$(lines requests.old)" = 1 ]
 
-# A new configuration is taken.
+# A new configuration is loaded.
 sed 's/^plugins:/plugins:\n  - name: rate-limiting\n    config: {minute: 5, limit_by: ip}/' kong.yml >kong.good
 cp kong.good kong.yml
 hang_up '"changed":true'
 for _ in 1 2 3 4 5 6 7 8; do api GET /products; done
 expect 429
 
-# A broken one is refused with its line, and the one before stays.
+# An invalid one is refused with its line, and the previous one stays in use.
 { cat kong.good; echo '  - name: [nonsense'; } >kong.yml
 hang_up 'the new configuration is refused'
 check "with file and line" grep -q "kong.yml:[0-9]" <(grep refused file.log | tail -1)
@@ -63,7 +63,7 @@ check "the plugin is named" grep -q 'no-such-plugin' <(grep refused file.log | t
 rm kong.yml
 hang_up 'the new configuration is refused'
 
-# Settings: a wrong line, one that needs a restart, one that doesn't.
+# Settings: an invalid line, one that needs a restart, and one that does not.
 cp kong.plain kong.yml
 echo 'nonsense' >.env
 hang_up 'the new configuration is refused'
@@ -77,7 +77,7 @@ hang_up '"changed":true'
 api GET /products; expect 200
 check "every request is logged now" grep -q 'gateway: request"' <(sleep 0.3; cat file.log)
 
-# Under load nothing is lost by changes, and the memory of old ones comes back.
+# Under load no request is lost when the configuration changes, and the memory of old configurations is freed.
 memory() { awk '/^Rss:/ {print $2}' "/proc/$shop/smaps_rollup"; }
 for n in 1 2 3; do
   (for _ in $(seq 300); do echo "url = $base/products?page_size=5"; echo "output = /dev/null"; done |
@@ -91,11 +91,11 @@ for n in $(seq 30); do
 done
 wait "${clients[@]}"
 check "all requests were answered: $(sort codes.* | uniq -c)" [ "$(sort -u codes.*)" = 200 ]
-# Sanitizers keep what is freed.
+# Sanitizers delay the release of freed memory.
 grep -q __asan_init "$ARGOSY" || check "memory stays: $early, then $(memory) kB" [ "$(memory)" -lt $((early + 8000)) ]
 echo "memory after 10 changes $early kB, after 30 $(memory) kB"
 
-# A session that has ended stays so by the new configuration.
+# A session that has ended is still refused with the new configuration.
 make_account ann customer
 log_in ann
 token=$(value .login_data.message)
@@ -108,7 +108,7 @@ echo 'GATEWAY_TIMEOUT=22s' >.env; echo 'ARGOSY_DRAIN_TIMEOUT=10s' >>.env
 kill -HUP "$shop"; sleep 0.3
 api GET /cart '' -H "Authorization: Bearer $token"; expect 401 '.error.reason | startswith("TOKEN") or startswith("SESSION")'
 
-# A second kind of signal still ends it in good order.
+# A SIGHUP while the shop drains does not disturb its stop.
 kill "$shop"
 kill -HUP "$shop"
 check "the end" wait "$shop"

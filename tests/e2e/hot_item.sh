@@ -11,9 +11,9 @@ log_in sam
 api POST /products "{\"name\":\"Golden Ticket\",\"category\":\"hot\",\"price\":10,\"stock\":\"$pieces\"}"; expect 201
 ticket=$(value .product_data.product_id)
 
-# many FILE: the calls of a curl configuration file, 64 at a time.
+# many FILE: makes the calls of a curl configuration file, 64 at a time.
 many() { curl --parallel --parallel-max 64 -K "$1" >"$1.out" 2>/dev/null; }
-# call BUYER URL BODY [HEADER]...: one call in that file, its answer in $work/<name of the file>.<buyer>.
+# call BUYER URL BODY [HEADER]...: prints one call for such a file; its answer goes to $work/<name of the file>.<buyer>.
 call() {
   printf 'url = "%s%s"\nheader = "Content-Type: application/json"\n' "$base" "$2"
   printf 'header = "%s"\n' "${@:4}"
@@ -32,7 +32,7 @@ mapfile -t tokens < <(jq -r .login_data.message $(printf "$work/log-in.%d " $(se
 calls buy buying
 check "every buyer has an order" [ "$(cat "$work"/buy.[0-9]* | jq -r '.order_create_data.order_id // empty' | sort -u | wc -l)" = $buyers ]
 
-# states: how many orders are in each.
+# states: the number of orders in each state.
 states() {
   local cursor=
   while :; do
@@ -58,7 +58,7 @@ log_in sam
 api GET "/products/hot/$ticket/stock"
 expect 200 '.stock.variants[0].on_hand == "0"' '.stock.variants[0].reserved == "0"' '.stock.variants[0].available == "0"'
 
-# The same requests again are the same orders.
+# Repeated requests with the same keys return the same orders.
 calls again buying
 check "repeats make no further order" [ "$(cat "$work"/{buy,again}.[0-9]* | jq -r '.order_create_data.order_id' | sort -u | wc -l)" = $buyers ]
 

@@ -22,7 +22,7 @@ for _ in 1 2 3; do api GET /products; expect 200; done
 after=$(awk '/VmRSS/ {print $2}' "/proc/$(cat "$work/$name.pid")/status")
 echo "  $count idle connections took $((after - before)) kB"
 
-# Those that began a request have ten seconds for its header.
+# A client that has begun a request has ten seconds to complete its header.
 sleep 11
 curl -s "http://$admin/metrics" >"$work/metrics"
 slow=$(awk '/^argosy_http_refused_total/ && /slow|timeout/ {sum += $2} END {print sum + 0}' "$work/metrics")

@@ -18,7 +18,7 @@ resident() { awk '/VmRSS/ {print $2}' "/proc/$pid/status"; }
 api GET /products; expect 200
 before=$(resident)
 
-# What may be kept: MEMORY_MAX, a quarter of it for what is being freed, and what the allocator loses in between.
+# The memory that may be used: MEMORY_MAX, a quarter of it for what is being freed, and the allocator's fragmentation.
 allowed=$((before + 64 * 1024 * 5 / 4 + 48 * 1024))
 
 # attack KIND CONNECTIONS PATH
@@ -28,7 +28,7 @@ attack() {
   local attacker=$! highest=0 served=0 now
   exec 4>"$work/hold"
   for i in $(seq 300); do
-    # From an address of its own: a lane is shared fairly by address.
+    # The others come from an address of their own, because lanes are shared fairly by address.
     api GET '/products?page_size=5' '' --max-time 10 --interface 127.0.0.2
     if [ "$status" = 200 ]; then served=$((served + 1)); else echo "  $1: $status $body $(cat "$work/curl.err")"; fi
     now=$(resident)

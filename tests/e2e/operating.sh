@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What operators and strangers see of a shop with faults: readiness, addresses, keys, origins.
+# What operators and clients see of a shop with faults: readiness, addresses, keys, origins.
 . "$(dirname "$0")/shop.sh"
 export GATEWAY_CORS_ORIGINS=https://shop.example
 start_shop
@@ -19,7 +19,7 @@ api GET /products; expect 200; check "a line feed at the end" ends_with_line
 api GET /nowhere; expect 404; check "a line feed at the end of an error" ends_with_line
 check "and the length counts it" [ "$(header content-length)" = "$(stat -c %s "$work/body")" ]
 
-# A page of an origin that is named may call, with cookies; others may not.
+# Pages of a configured origin may call the shop, with cookies; others may not.
 api OPTIONS /cart/add '' -H 'Origin: https://shop.example' -H 'Access-Control-Request-Method: POST' \
   -H 'Access-Control-Request-Headers: content-type'
 check "a preflight" [ "$status" = 204 ]
@@ -29,7 +29,7 @@ api GET /products '' -H 'Origin: https://other.example'
 expect 200
 check "no other origin" [ -z "$(header access-control-allow-origin)" ]
 
-# A store that is gone is the process's own.
+# A process is not ready when its own store is gone.
 store_of=$admin
 [ "$FORM" = fleet ] && store_of=$(address cart admin)
 mv "$ARGOSY_DATA_DIR/cart.db" "$ARGOSY_DATA_DIR/cart.away"
@@ -38,7 +38,7 @@ mv "$ARGOSY_DATA_DIR/cart.away" "$ARGOSY_DATA_DIR/cart.db"
 check_ready 200 "$store_of" '.status == "ready"'
 
 if [ "$FORM" = fleet ]; then
-  # One of many services is away: the others' processes are ready, and say which.
+  # When one of many services is down, the other processes stay ready, and name it.
   kill "$(cat "$work/product.pid")"
   wait "$(cat "$work/product.pid")" 2>/dev/null
   mapfile -t pids < <(printf '%s\n' "${pids[@]}" | grep -vx "$(cat "$work/product.pid")")
@@ -59,7 +59,7 @@ if [ "$FORM" = fleet ]; then
   check "a wrong fleet key is named: $body" grep -q 'different fleet key' "$work/body"
   check "in the log too" grep -q 'different fleet key' "$work/cart.log"
 else
-  # The demo counts as loaded once it is.
+  # With --demo the shop is ready only when the demo catalogue is loaded.
   export ARGOSY_DATA_DIR=$work/demo ARGOSY_DEMO_PASSWORD='open sesame "1"'
   stop_shop
   start_shop --demo
@@ -74,7 +74,7 @@ else
   check "the kettle's stock is counted" [ "$(jq -r '.products.products[0].variants[0].available != null' <<<"$kettle")" = true ]
 fi
 
-# Large JSON comes compressed to who takes it; its tag has a name of its own, and is understood when it comes back.
+# Large JSON is compressed for clients that accept it; the compressed form has an ETag of its own, which If-None-Match accepts.
 base=http://$gateway
 if [ "$FORM" = single ]; then
   gzipped() { curl -s -D "$work/headers" -H "Accept-Encoding: $1" "${@:3}" "$base$2" -o "$work/packed"; headers=$(tr -d '\r' <"$work/headers"); }

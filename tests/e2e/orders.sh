@@ -24,7 +24,7 @@ tea=$(value .product_data.product_id)
 api POST /products '{"name":"Draft","category":"kitchen","price":1,"status":"draft"}'; expect 201
 draft=$(value .product_data.product_id)
 
-# stock PRODUCT ON_HAND RESERVED: of its first variant, as its seller sees it.
+# stock PRODUCT ON_HAND RESERVED: expects these figures of its first variant, as its seller sees them.
 stock() {
   local before=$jar
   as "${4-sam}"
@@ -55,7 +55,7 @@ becomes CONFIRMED '.order.payment_id != ""' '.order.total_minor == "4700"' '.ord
 eventually /cart '.cart_data.items == []'
 stock "kitchen/$mug" 18 0
 
-# What is put into the cart meanwhile stays there.
+# Products that are added to the cart meanwhile stay in it.
 api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":1}"; expect 200
 order '{}'; expect 201
 api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":3}"; expect 200
@@ -65,7 +65,7 @@ becomes CONFIRMED
 eventually /cart '[.cart_data.items[].quantity] == [3]'
 api DELETE /cart/clear '{}'; expect 200
 
-# Never more than the customer saw.
+# A customer never pays more than the cart showed.
 api POST /cart/add "{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":1}"; expect 200
 as sam; api PATCH "/products/kitchen/$mug" '{"price":13}'; expect 200
 as ann
@@ -78,9 +78,9 @@ becomes CONFIRMED
 eventually /cart '.cart_data.items == []'
 stock "kitchen/$mug" 16 0
 
-# ---- of products ----
+# ---- from a list of products ----
 
-# As existing clients order.
+# As clients of the existing system order.
 order "{\"user_id\":\"ann@example.com\",\"product_id\":\"$poster\",\"quantity\":2,\"category\":\"prints\"}"
 expect 201 '.order_create_data.status == "PENDING"' '.order_create_data.total_minor == "1800"'
 becomes VALIDATED '.order.items | length == 1'
@@ -100,7 +100,7 @@ order "$(items "$(item files "$file" 1),$(item tea "$tea" 1)" "$visa")"; expect 
 order "$(items "$(item tea "$tea" 2)" "$visa")"; expect 201 '.order_create_data.currency == "EUR"' '.order_create_data.total_minor == "1400"'
 becomes CONFIRMED
 
-# All lines or none, and the sum of those on one variant.
+# All lines are reserved or none; lines of one variant count as their sum.
 order "$(items "$(item kitchen "$mug" 1),$(item apparel "$shirt" 3 "$small")" "$visa")"; expect 201
 becomes REJECTED '.order.reason == "STOCK_INSUFFICIENT"' ".order.message | contains(\"Shirt\") or contains(\"$shirt\")" '.order.payment_id == ""' \
   '[.order.history[].to] == ["PENDING","REJECTED"]'
@@ -149,7 +149,7 @@ as bob
 order "$body_once" -H 'Idempotency-Key: once'; expect 201
 check "keys belong to their caller" [ "$order" != "$first" ]
 
-# The same key at the same moment, over and over: one order.
+# The same key in many requests at once: one order.
 as ann
 token=$(awk '$6 == "access-token" {print $7}' "$jar")
 for n in $(seq 40); do
@@ -167,7 +167,7 @@ check "the others learn that it is running" \
 cancel() { api POST "/orders/$order/cancel" "${1:-{\}}" "${@:2}"; }
 fulfil() { api POST "/orders/$order/fulfil" "${1:-{\}}" "${@:2}"; }
 shirt_small() { items "$(item apparel "$shirt" 1 "$small")" "${1-}"; }
-# From VALIDATED: what was reserved is free again.
+# From VALIDATED: the reserved pieces are released.
 order "$(shirt_small)"; expect 201
 becomes VALIDATED
 stock "apparel/$shirt" 2 1
@@ -184,7 +184,7 @@ stock "apparel/$shirt" 2 0
 api POST /payments "{\"order_id\":\"$order\",\"payment_method\":\"pm_card_visa\"}"
 check "what is cancelled is not paid for" [ "$status" -ge 400 ]
 
-# From CONFIRMED: pieces come back, and so does the money.
+# From CONFIRMED: the pieces are restocked, and the payment is voided.
 order "$(shirt_small "$visa")"; expect 201
 becomes CONFIRMED
 payment=$(value .order.payment_id)
@@ -194,7 +194,7 @@ stock "apparel/$shirt" 2 0
 eventually "/payments/$payment" '.payment.status == "canceled"' '.payment.captured_minor == "0"'
 as sam; fulfil; expect 400 '.error.reason == "ORDER_STATE"' '.message | contains("CANCELLED")'
 
-# Cancelled at once, whatever had come of it by then: nothing stays behind.
+# Cancelled right after it was placed, in whatever state it is by then: no stock or money is held afterwards.
 as ann
 for _ in $(seq 10); do
   order "$(shirt_small "$visa")"; expect 201
@@ -202,7 +202,7 @@ for _ in $(seq 10); do
 done
 stock "apparel/$shirt" 2 0
 
-# By the seller of all of it, not by that of a part.
+# The seller of all its products can fulfil an order, the seller of a part cannot.
 order "$(items "$(item kitchen "$mug" 1),$(item prints "$poster" 1)" "$visa")"; expect 201; mixed=$order
 becomes CONFIRMED
 as sam; fulfil; expect 403 '.error.reason == "NOT_OWNER"'
@@ -247,7 +247,8 @@ expect 200 '.orders.orders | length >= 4' "[.orders.orders[].order_id] | index(\
 
 # ---- watching ----
 
-# Server-Sent Events: as it is, each change, and the end with the order. The cookies are a copy: each call rewrites them.
+# Server-Sent Events: the present state, each change, and the end of the stream with the final state. The cookies are a copy,
+# because each call rewrites them.
 as ann
 cp "$jar" "$work/watcher.jar"
 order "$(shirt_small)"; expect 201
@@ -265,7 +266,7 @@ as bob; api GET "/orders/$order/events"; check "others can't watch" [ "$status" 
 as ann; api GET "/orders/$order/events"; check "what is final ends at once" [ "$status" = 200 ]
 api GET "/orders/$order/events" '' -H 'Accept: application/x-ndjson'; expect 200 '.order.status == "CANCELLED"'
 
-# Who watches for long has not waited for an answer: nothing was slow.
+# A long watch does not count as a slow request.
 order "$(shirt_small)"; expect 201
 curl -sN -b "$jar" --max-time 1.2 "$base/orders/$order/events" >"$work/events" 2>"$work/curl.err"
 cancel; expect 200

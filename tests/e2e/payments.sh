@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Money: paying now and later, declines, confirmations, lost answers, capture, refunds; and the books at the end.
+# Payments: at once and later, declines, confirmations, lost answers, captures, refunds, and reconciliation at the end.
 . "$(dirname "$0")/shop.sh"
 export ACCESS_TOKEN_EXP_DURATION=2h
 start_shop
@@ -12,19 +12,19 @@ api POST /products '{"name":"Lamp","category":"lights","price":30,"stock":"100"}
 lamp=$(value .product_data.product_id)
 log_in ann
 
-# order METHOD: one lamp, paid with it; "" for later.
+# order METHOD: orders one lamp and pays with METHOD; "": pays later.
 order() {
   api POST /order "{\"items\":[{\"category\":\"lights\",\"product_id\":\"$lamp\",\"quantity\":1}]${1:+,\"payment_method\":\"$1\"}}"
   expect 201
   order=$(value .order_create_data.order_id)
 }
 becomes() { eventually "/orders/$order" ".order.status == \"$1\"" "${@:2}"; }
-# The order's payment once it has this status; sets $payment.
+# Waits until the order's payment has this status; sets $payment.
 payment_becomes() {
   eventually "/payments?order_id=$order" '.payments.payments | length == 1' ".payments.payments[0].status == \"$1\"" "${@:2}"
   payment=$(value '.payments.payments[0].payment_id')
 }
-# available COUNT: lamps.
+# available COUNT: expects that many lamps to be available.
 available() {
   local before=$jar
   as sam; eventually "/products/lights/$lamp/stock" ".stock.variants[0].available == \"$1\""
@@ -49,12 +49,12 @@ api GET "/payments/$payment/postings"; expect 403
 as tom; api POST "/payments/$payment/capture" '{}'; expect 403
 as sam; api POST "/payments/$payment/refunds" '{}'; expect 400 '.error.code == "FAILED_PRECONDITION"'
 
-# Fulfilment takes the money.
+# Fulfilment captures the payment.
 api POST "/orders/$order/fulfil" '{}'; expect 200
 payment_becomes succeeded '.payments.payments[0].captured_minor == "3000"'
 api POST "/payments/$payment/capture" '{}'; expect 400 '.error.reason == "PAYMENT_STATE"'
 
-# Refunds: in parts, repeated without doubling, never above what was taken.
+# Refunds: in parts, made once however often they are requested, and never more than was captured.
 refund() { api POST "/payments/$payment/refunds" "$@"; }
 refund '{"amount_minor":"1000","reason":"scratched"}' -H 'Idempotency-Key: back-1'
 check "a part is given back" [ "$status" -lt 300 ]
@@ -81,7 +81,7 @@ api GET "/payments/$payment/postings"
 expect 200 '.postings | length >= 5' '.postings | all(([.entries[].debit_minor | tonumber] | add) == ([.entries[].credit_minor | tonumber] | add))' \
   '.postings | all(.entries | length >= 2)'
 
-# Refunds that race for the same money: together never more than there is.
+# Concurrent refunds: together never more than was captured.
 as ann; order pm_card_visa; becomes CONFIRMED
 as sam; api POST "/orders/$order/fulfil" '{}'; expect 200
 payment_becomes succeeded
@@ -95,12 +95,12 @@ refund '{"amount_minor":"2301"}'; check "too much is refused" [ "$status" -ge 40
 eventually "/payments/$payment" '.payment.refunds | all(.status != "processing")' '(.payment.refunded_minor | tonumber) <= 2800' \
   '(.payment.refunded_minor | tonumber) == ([.payment.refunds[] | select(.status == "succeeded") | .amount_minor | tonumber] | add // 0)'
 
-# ---- cards that do not ----
+# ---- cards that do not work ----
 
 as ann
 available 98
 order pm_card_chargeDeclined
-# The order says so, and waits for another card.
+# A decline is shown in the order, which waits for another card.
 becomes VALIDATED '.order.reason == "PAYMENT_DECLINED"' '.order.expires_at != null' '[.order.history[].to] == ["PENDING","VALIDATED"]'
 payment_becomes requires_payment_method '.payments.payments[0].reason == "PAYMENT_DECLINED"'
 available 97
@@ -118,7 +118,7 @@ becomes VALIDATED '.order.reason == "PAYMENT_METHOD_UNKNOWN"'
 api POST "/orders/$order/cancel" '{}'; expect 200
 payment_becomes canceled
 
-# A customer who has to confirm.
+# A customer who has to confirm the payment.
 order pm_card_authenticationRequired
 payment_becomes requires_action
 becomes VALIDATED
@@ -130,13 +130,13 @@ payment_becomes requires_capture
 api POST "/payments/$payment/confirm" '{}' -H 'Idempotency-Key: yes-it-is-me'; check "the repeat is marked" [ "$(header idempotent-replayed)" = true ]
 api POST "/payments/$payment/confirm" '{}'; expect 400 '.error.reason == "PAYMENT_STATE"'
 
-# One who never does, and cancels.
+# One who does not confirm, and cancels the order.
 order pm_card_authenticationRequired
 payment_becomes requires_action
 api POST "/orders/$order/cancel" '{}'; expect 200
 payment_becomes canceled
 
-# Charged, but the answer is lost: asked again with the same key, charged once.
+# The charge succeeds, but the answer is lost: the call is retried with the same key, and the customer is charged once.
 order pm_test_timeout
 becomes CONFIRMED
 payment_becomes requires_capture '.payments.payments[0].amount_minor == "3000"'
@@ -147,7 +147,7 @@ payment_becomes processing '.payments.payments[0].reason == "PAYMENT_PROVIDER_DO
 becomes VALIDATED '.order.reason == "PAYMENT_PROVIDER_DOWN"'
 api POST "/orders/$order/cancel" '{}'; expect 200 '.order.status == "CANCELLED"'
 
-# ---- later ----
+# ---- paying later ----
 
 order ''
 payment_becomes requires_payment_method
@@ -169,9 +169,9 @@ api GET "/payments?page_size=200&cursor=$cursor"; expect 200 '.payments.payments
 jar=
 api GET "/payments?order_id=$order"; expect 401
 
-# ---- taken by hand ----
+# ---- captured by hand ----
 
-# A part is captured before fulfilment, and the rest let go.
+# A part is captured before fulfilment, and the rest is released.
 as ann; order pm_card_visa; becomes CONFIRMED
 payment_becomes requires_capture
 as sam
@@ -181,7 +181,7 @@ payment_becomes succeeded '.payments.payments[0].captured_minor == "2500"'
 api POST "/orders/$order/fulfil" '{}'; expect 200
 payment_becomes succeeded '.payments.payments[0].captured_minor == "2500"'
 
-# Captured, then cancelled: all of it goes back.
+# Captured, then cancelled: it is refunded in full.
 as ann; order pm_card_visa; becomes CONFIRMED
 payment_becomes requires_capture
 as sam; api POST "/payments/$payment/capture" '{}'; check "captured" [ "$status" -lt 300 ]
@@ -189,7 +189,7 @@ payment_becomes succeeded
 as ann; api POST "/orders/$order/cancel" '{}'; expect 200
 payment_becomes succeeded '.payments.payments[0].refunded_minor == "3000"'
 
-# Captured, then given back before anything was sent: the lamp is for sale again.
+# Captured, then refunded before fulfilment: the lamp is for sale again.
 as sam; api GET "/products/lights/$lamp/stock"; lamps=$(value '.stock.variants[0].available')
 as ann; order pm_card_visa; becomes CONFIRMED
 payment_becomes requires_capture
@@ -200,7 +200,7 @@ refund '{}'; check "given back" [ "$status" -lt 300 ]
 becomes REFUNDED
 available "$lamps"
 
-# An authorization that an admin lets go.
+# An authorization that an admin voids.
 order pm_card_visa; becomes CONFIRMED
 payment_becomes requires_capture
 as sam; api POST "/payments/$payment/void" '{}'; expect 403

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A session that has ended is over at once, with its access tokens too, however it has ended.
+# However a session ends, it ends at once, and so do its access tokens.
 export JWT_ACCESS_TOKEN_SECRET=5e884898da28047151d0e56f8dc6292773603d0d6aabbdd6
 . "$(dirname "$0")/shop.sh"
 start_shop
 
-# issued EMAIL: an access token as the existing system issues it now, without a session.
+# issued EMAIL: an access token without a session, issued now, as the existing system makes them.
 issued() {
   local now claims head signed
   now=$(date +%s)
@@ -19,7 +19,7 @@ issued() {
 token_of() { awk -v name="$1" '$6 == name {print $7}' "$jar"; }
 me() { jar='' api GET /customers/me '' -H "Authorization: Bearer $1"; }
 good() { me "$1"; expect 200; }
-# refused TOKEN REASON: within a second.
+# refused TOKEN REASON: expects the token to be refused within a second.
 refused() {
   local end=$(($(date +%s%N) + 1000000000))
   me "$1"
@@ -27,7 +27,7 @@ refused() {
   expect 401 ".error.reason == \"$2\""
 }
 
-# A gateway that starts now: another one of the fleet, or the whole shop anew.
+# Starts another gateway of the fleet, or the whole shop again.
 start_gateway() {
   local i urls=()
   if [ "$FORM" != fleet ]; then stop_shop; start_shop; return; fi
@@ -54,14 +54,14 @@ good "$laptop"
 api DELETE /auth/sessions; expect 200
 refused "$laptop" TOKEN_REVOKED
 
-# A new login on the same device takes the place of the old session.
+# A new login on the same device replaces the old session.
 log_in ann laptop; old=$(token_of access-token)
 log_in ann laptop; new=$(token_of access-token)
 refused "$old" TOKEN_REVOKED
 good "$new"
 
-# Tokens of the existing system belong to no session: they end with a logout of their account by their age, which has whole
-# seconds.
+# Tokens of the existing system belong to no session: a logout ends those of the account that were issued before it. Their
+# age is known in whole seconds.
 sign_up eve; sleep 1.1
 old=$(issued eve@example.com); others=$(issued bob@example.com)
 good "$old"; good "$others"
@@ -82,7 +82,7 @@ api POST /auth/refresh/validate "{\"refresh_token\":\"$first\"}"; expect 401 '.e
 refused "$new" TOKEN_REVOKED
 refused "$third" TOKEN_REVOKED
 
-# Another password: the session that changed it goes on, the others do not.
+# A new password: the session that set it stays valid, the others end.
 log_in ann phone; phone=$(token_of access-token)
 log_in ann laptop; laptop=$(token_of access-token)
 api POST /auth/password '{"current_password":"secret-ann","new_password":"brand-new"}'; expect 200
@@ -91,7 +91,7 @@ sleep 0.3
 good "$laptop"
 api POST /auth/refresh/validate '{}'; expect 200
 
-# Another role outdates the tokens; the session goes on with new ones.
+# A new role outdates the access tokens; the session goes on with new ones.
 log_in bob phone; bob=$(token_of access-token); good "$bob"; cp "$jar" "$work/bob.phone"
 log_in boss
 api PUT /customers/bob@example.com/role '{"role":"seller"}'; expect 200
@@ -100,7 +100,7 @@ jar=$work/bob.phone
 api POST /auth/refresh/validate '{}'; expect 200; bob=$(token_of access-token)
 me "$bob"; expect 200 '.role == "seller"'
 
-# Blocked, and a gateway that starts later knows it.
+# A blocked account, which a gateway that starts later knows of, too.
 log_in boss
 api PUT /customers/bob@example.com/status '{"status":"blocked"}'; expect 200
 refused "$bob" TOKEN_REVOKED
@@ -108,7 +108,7 @@ start_gateway
 refused "$bob" TOKEN_REVOKED
 good "$(jar=$work/boss.jar token_of access-token)"
 
-# Deleted, with the password, which a token alone does not know.
+# A deleted account. Deleting it requires the password: a stolen token is not enough.
 log_in ann laptop; expect 401
 jar=
 api POST /auth/login '{"email":"ann@example.com","password":"brand-new","device_id":"desk"}'; expect 200

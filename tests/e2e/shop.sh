@@ -45,8 +45,8 @@ start_single() {
   gateway=$(address shop gateway) admin=$(address shop admin)
 }
 
-# Services read one another's events, so each must know where the others are before they run: ports of this process's
-# own block, below those that the system gives away.
+# Services read one another's events, so each must know the others' ports before they run: these are from a block that
+# belongs to this process, below the system's ephemeral ports.
 find_ports() {
   local block port
   for ((block = $$; ; block++)); do
@@ -76,7 +76,7 @@ start_shop() {
   base=http://$gateway
 }
 
-# Ends every process; each must end in good order, sanitizers included.
+# Stops every process; each must exit with 0, which it does not after a report of a sanitizer.
 stop_shop() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
@@ -102,7 +102,7 @@ trap finish EXIT
 
 # ---- calls and expectations ----
 
-# api METHOD PATH [BODY] [curl options...]: sets $status, $body and $headers. Cookies of $jar, if it is set.
+# api METHOD PATH [BODY] [curl options...]: sets $status, $body and $headers. Uses the cookies of $jar, if it is set.
 jar=
 api() {
   local method=$1 path=$2 data=${3-}
@@ -124,7 +124,7 @@ bad() {
   echo "    answered $status: ${body:0:400}"
 }
 
-# expect STATUS [JQ-EXPRESSION]...: the last call's status, and each expression true of its body.
+# expect STATUS [JQ-EXPRESSION]...: the last call had this status, and each expression is true of its body.
 expect() {
   local want=$1 expression
   shift
@@ -142,7 +142,7 @@ check() {
   if "$@"; then ok; else bad "$description"; fi
 }
 
-# eventually PATH JQ-EXPRESSION...: asks again until the answer is 200 and all are true; twenty seconds at most.
+# eventually PATH JQ-EXPRESSION...: requests PATH until the answer is 200 and all expressions are true, for up to twenty seconds.
 eventually() {
   local path=$1 expression end=$((SECONDS + 20))
   shift
@@ -170,7 +170,7 @@ log_in() {
   jar=$work/$1.jar
   api POST /auth/login "{\"email\":\"$1@example.com\",\"password\":\"secret-$1\",\"device_id\":\"${2:-laptop}\"}"
 }
-# as NAME: calls are those of somebody who has logged in before.
+# as NAME: the following calls are those of NAME, who has logged in before.
 as() { jar=$work/$1.jar; }
 # Makes an account with a role by the command line, which is how the first admin comes to be.
 make_account() {
