@@ -86,6 +86,8 @@ struct status backup_find(struct arena *arena, const char *path, const char **re
         *ret_backup = path;
         return status_ok();
     }
+    if (access(path, R_OK | X_OK) != 0 && errno != ENOENT)
+        return status_errno(arena, errno, arena_printf(arena, "cannot read %s", path));
     size_t count = list_backups(arena, path, &paths);
     if (count == 0)
         return status_printf(arena, STATUS_NOT_FOUND, 0,

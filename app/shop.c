@@ -212,6 +212,11 @@ static struct status make_directory(struct arena *arena, const char *path)
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
         return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
                              "the data directory %s is not a directory; set ARGOSY_DATA_DIR", path);
+    if (access(path, R_OK | X_OK) != 0)
+        return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                             "cannot read the data directory %s: %s; run argosy as the user that "
+                             "owns it, or set ARGOSY_DATA_DIR",
+                             path, strerror(errno));
     return status_ok();
 }
 

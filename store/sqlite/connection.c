@@ -18,6 +18,10 @@ struct translation {
     const char *advice;
 };
 
+#define READONLY_ADVICE                                                               \
+    "; check the permissions of the file and of its folder, and whether the disk is " \
+    "mounted read-only"
+
 /* The first matching row counts, so extended codes come before their primary ones. */
 static const struct translation translations[] = {
     {SQLITE_CONSTRAINT_UNIQUE, STATUS_ALREADY_EXISTS, 0, ""},
@@ -30,9 +34,7 @@ static const struct translation translations[] = {
      "; another process holds the file"},
     {SQLITE_LOCKED, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, ""},
     {SQLITE_FULL, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, "; make room on its disk"},
-    {SQLITE_READONLY, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL,
-     "; check the permissions of the file and of its folder, and whether the disk is mounted "
-     "read-only"},
+    {SQLITE_READONLY, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, READONLY_ADVICE},
     {SQLITE_CANTOPEN, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
      "; check that its folder exists and is writable"},
     {SQLITE_CORRUPT, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
@@ -92,6 +94,11 @@ static struct status set_up(struct arena *arena, struct connection *connection,
     bool reads = role == CONNECTION_READER;
     int code;
 
+    /* SQLite opens a file that it may not write for reading only. */
+    if (!reads && sqlite3_db_readonly(connection->handle, "main") == 1)
+        return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL,
+                             "store %s: the file cannot be written" READONLY_ADVICE,
+                             connection->path);
     sqlite3_busy_timeout(connection->handle,
                          reads ? CONNECTION_READER_BUSY_MS : CONNECTION_WRITER_BUSY_MS);
     code = sqlite3_exec(connection->handle, setup_of(role), 0, 0, 0);

@@ -77,6 +77,24 @@ TEST(each_migration_runs_once)
     scene_remove(path);
 }
 
+TEST(a_file_that_cannot_be_written_is_refused)
+{
+    char path[64], folder[64];
+    bool root = geteuid() == 0; /* who may write everything */
+    struct status st;
+
+    scene_folder(path);
+    CHECK_INT(items_of(path, one), ==, 1);
+    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+    CHECK(chmod(folder, 0777) == 0 && chmod(path, 0444) == 0);
+    if (root) CHECK(seteuid(65534) == 0);
+    st = refusal_of(path, one);
+    if (root) CHECK(seteuid(0) == 0);
+    CHECK_INT(st.code, ==, STATUS_UNAVAILABLE);
+    CHECK(strstr(st.message, "cannot be written; check the permissions"));
+    scene_remove(path);
+}
+
 TEST(a_file_of_a_newer_program_is_refused)
 {
     char path[64];
