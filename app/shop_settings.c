@@ -49,7 +49,7 @@ static const struct setting process_settings[] = {
      "prepare brings up to date.",
      0, 0},
     {"STORE_START_TIMEOUT", SETTING_DURATION, "1m",
-     "How long to wait at the start for the engine of a store that is a process of its own.", 1000,
+     "How long to wait at the start for a store whose engine is a separate process.", 1000,
      86400000},
     {"RPC_MESSAGE_SIZE_MAX", SETTING_SIZE, "4MiB",
      "The largest gRPC message that is accepted, after decompression.", 1024, 1 << 30},

@@ -37,7 +37,7 @@ static const struct setting settings[] = {
     {"ORDER_QUANTITY_MAX", SETTING_INTEGER, "10000", "Most pieces of one variant in one order.", 1,
      ORDER_QUANTITY_CAPACITY},
     {"ORDER_WATCHERS_MAX", SETTING_INTEGER, "10000",
-     "Most orders that are watched at a time in this process.", 1, 1000000},
+     "Most orders that are watched at the same time in this process.", 1, 1000000},
     {0},
 };
 
