@@ -172,7 +172,8 @@ static struct status refuse(int reason, const char *message)
 
 static struct status malformed(void)
 {
-    return refuse(ARGOSY__REASON__TOKEN_MALFORMED, "the token is malformed");
+    return refuse(ARGOSY__REASON__TOKEN_MALFORMED,
+                  "the token is malformed; log in to get a new one");
 }
 
 /* One part of a token, a JSON object, read member by member. */
@@ -342,15 +343,18 @@ static struct status check_signature(struct arena *arena, const struct jwt_keys 
 
     if (!read_header(arena, header_text, &header)) return malformed();
     if (!str_is(header.algorithm, "HS256"))
-        return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token is not signed with HS256");
+        return refuse(ARGOSY__REASON__TOKEN_FORGED,
+                      "the token is not signed with HS256; log in to get a new one");
     if (header.critical) return malformed();
     if (signature.length != MAC_TEXT_SIZE || !base64url_decode(arena, signature, &given))
         return malformed();
 
     if (header.key_id.data && !find_key(keys, header.key_id))
-        return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token is signed with an unknown key");
+        return refuse(ARGOSY__REASON__TOKEN_FORGED,
+                      "the token is signed with an unknown key; log in to get a new one");
     if (!is_signature(keys, header.key_id, signed_text, given))
-        return refuse(ARGOSY__REASON__TOKEN_FORGED, "the token's signature is wrong");
+        return refuse(ARGOSY__REASON__TOKEN_FORGED,
+                      "the token's signature is wrong; log in to get a new one");
     return status_ok();
 }
 
@@ -372,11 +376,14 @@ struct status jwt_verify(struct arena *arena, const struct jwt_keys *keys, struc
 
     if (!read_claims(arena, body, &claims, &not_before_s)) return malformed();
     if (claims.type.data ? !str_is(claims.type, type) : keys->shared)
-        return refuse(ARGOSY__REASON__TOKEN_WRONG_TYPE, "the token is of the wrong type");
+        return refuse(
+            ARGOSY__REASON__TOKEN_WRONG_TYPE,
+            "the token is of the wrong type; send the access token, or, to refresh it, the refresh token");
     if (now_s >= claims.expires_s)
-        return refuse(ARGOSY__REASON__TOKEN_EXPIRED, "the token has expired");
+        return refuse(ARGOSY__REASON__TOKEN_EXPIRED,
+                      "the token has expired; refresh it, or log in again");
     if (now_s < not_before_s)
-        return refuse(ARGOSY__REASON__TOKEN_EXPIRED, "the token is not valid yet");
+        return refuse(ARGOSY__REASON__TOKEN_EXPIRED, "the token is not valid yet; try again later");
     *ret_claims = claims;
     return status_ok();
 }

@@ -100,7 +100,7 @@ static const char *const migrations[] = {
 static struct status not_found(void)
 {
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__PAYMENT_NOT_FOUND,
-                       "there is no such payment");
+                       "there is no such payment; an order has one once its stock is reserved");
 }
 
 /* ---- changes ---- */

@@ -67,7 +67,7 @@ static struct status check_exists(struct arena *arena, const char *path)
 {
     if (access(path, F_OK) == 0) return status_ok();
     return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STORE_NOT_PREPARED,
-                         "store %s: there is no such file; make it with argosy store prepare",
+                         "store %s: there is no such file; make it with `argosy store prepare`",
                          path);
 }
 
