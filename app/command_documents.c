@@ -103,7 +103,8 @@ static void print_second_words(void)
         int length = (int)first_word(i);
         if (commands[i]->name[length] == '\0') continue;
         if (!begins_as_before(i))
-            printf("\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = %.*s ]; then\n"
+            printf("\n  elif [ \"$COMP_CWORD\" -eq 2 ] && [ \"${COMP_WORDS[1]}\" = %.*s ] && "
+                   "[ \"${word#-}\" = \"$word\" ]; then\n"
                    "    words=\"",
                    length, commands[i]->name);
         printf("%s ", commands[i]->name + length + 1);

@@ -48,6 +48,10 @@ static int healthcheck(const struct command_line *line)
     char answer[4096];
     size_t size = 0;
 
+    if (strcmp(address, "off") == 0) {
+        command_error("ADMIN_LISTEN is off, so nothing can be asked; set it, or give an ADDRESS");
+        return EXIT_FAILED;
+    }
     int socket_fd = connect_to(address);
     if (socket_fd < 0) {
         command_error(

@@ -29,6 +29,7 @@ check "config names a setting of each service" bash -c "'$ARGOSY' config | grep 
 check "config fits into 80 columns" bash -c "! '$ARGOSY' config | grep -E '^ .{80}'"
 check "config hides secrets" bash -c "JWT_ACCESS_TOKEN_SECRET=0123456789abcdef0123456789abcdef '$ARGOSY' config | grep -v 0123456789abcdef | grep -q '^JWT_ACCESS_TOKEN_SECRET'"
 check "routes" bash -c "'$ARGOSY' routes | grep -q '/products/{category}/{product_id}'"
+check "options of a command that has others below it are completed" bash -c "source <('$ARGOSY' completion bash); COMP_WORDS=(argosy backup --) COMP_CWORD=2; _argosy; [[ \" \${COMPREPLY[*]} \" = *' --keep '* ]]"
 check "completion" bash -c "source <('$ARGOSY' completion bash) && complete -p argosy >/dev/null"
 check "man" bash -c "'$ARGOSY' man | grep -q '^.TH ARGOSY'"
 check "healthcheck of a running shop" bash -c "'$ARGOSY' healthcheck $admin | grep -q ready"
