@@ -5,40 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD_MAX = 40 };
+#include "base/word_distance.h"
 
 struct nearest {
     struct str typed;
     const char *name; /* NULL: none yet */
     int distance;
 };
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* The optimal string alignment distance (Damerau-Levenshtein in which a swapped pair is not edited
- * again), row by row. */
-int word_distance(struct str a, struct str b)
-{
-    int rows[3][WORD_MAX + 1] = {0};
-
-    if (a.length > WORD_MAX || b.length > WORD_MAX) return WORD_MAX;
-    for (size_t j = 0; j <= b.length; j++) rows[0][j] = (int)j;
-    for (size_t i = 1; i <= a.length; i++) {
-        int *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= b.length; j++) {
-            bool swapped = i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
-                           a.data[i - 2] == b.data[j - 1];
-            row[j] = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
-            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
-            if (swapped) row[j] = least(row[j], two_above[j - 2] + 1);
-        }
-    }
-    return rows[a.length % 3][b.length];
-}
 
 /* Near enough is one edit, and one more for every four letters. */
 static void consider(struct nearest *nearest, struct str candidate, const char *name)
@@ -53,7 +26,7 @@ static void consider(struct nearest *nearest, struct str candidate, const char *
 
 const char *nearest_command(const char *first, const char *second)
 {
-    char both[2 * WORD_MAX + 2];
+    char both[2 * WORD_DISTANCE_MAX + 2];
     struct nearest nearest = {0};
 
     snprintf(both, sizeof(both), "%s %s", first, second ? second : "");

@@ -6,10 +6,6 @@
 #include "app/command.h"
 #include "base/str.h"
 
-/* How many letters must be inserted, deleted, replaced, or swapped with their neighbour to turn one
- * word into the other. */
-int word_distance(struct str a, struct str b);
-
 /* "stock check" for "stok check" or "stokc", "serve" for "srve"; NULL if none is near. `second` may
  * be NULL. */
 const char *nearest_command(const char *first, const char *second);

@@ -145,6 +145,19 @@ static void on_ready(struct call *call, void *data)
         log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
 }
 
+/* A misspelt setting in the environment is simply not read. */
+static void warn_of_misspelt(const struct command_line *line)
+{
+    const char *variable, *setting;
+    size_t index = 0;
+
+    while ((variable = config_misspelt(line->config, line->arena, &index, &setting)))
+        log_warn(0,
+                 "an environment variable is not a setting, but resembles one; if it is misspelt, "
+                 "correct it",
+                 LOG_STR("variable", variable), LOG_STR("setting", setting));
+}
+
 static int serve(const struct command_line *line)
 {
     struct server server = {.line = line,
@@ -156,6 +169,7 @@ static int serve(const struct command_line *line)
 
     signal(SIGHUP, SIG_IGN); /* until the shop serves */
     if (!start_log(line->config, &server.log_file)) return EXIT_USAGE;
+    warn_of_misspelt(line);
     struct status st = shop_new(line->arena, line->config, &options, &server.shop);
     if (failed(st)) {
         log_stop();

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/setting_value.h"
 #include "base/status.h"
+#include "base/word_distance.h"
 #include "base/wrap.h"
 
 enum { FILE_SIZE_MAX = 1024 * 1024, SECRET_FILE_SIZE_MAX = 64 * 1024, SHOWN_MAX = 64 };
@@ -352,13 +354,59 @@ static void check(struct config *config, struct entry *entry)
     }
 }
 
+/* The setting that a name resembles: all but one or, of longer names, two letters are the same.
+ * NULL if there is none. */
+static const char *find_similar(const struct config *config, const char *name)
+{
+    const char *nearest = NULL;
+    int least = strlen(name) < 8 ? 2 : 3;
+
+    for (const struct entry *entry = config->entries; entry; entry = entry->next) {
+        int distance = word_distance(str_of(name), str_of(entry->setting->name));
+        if (distance >= least) continue;
+        least = distance;
+        nearest = entry->setting->name;
+    }
+    return nearest;
+}
+
+static void complain_unknown(struct config *config, const struct assignment *given)
+{
+    const char *similar = find_similar(config, given->name);
+
+    complain(config, "%s (%s): there is no such setting; %s%s%s`argosy config` names all",
+             given->name, given->place, similar ? "did you mean " : "", similar ? similar : "",
+             similar ? "? " : "");
+}
+
+/* Does some setting begin like this? Few variables of an environment do. */
+static bool is_prefix_known(const struct config *config, const char *name)
+{
+    for (const struct entry *entry = config->entries; entry; entry = entry->next)
+        if (strncmp(entry->setting->name, name, 3) == 0) return true;
+    return false;
+}
+
+const char *config_misspelt(const struct config *config, struct arena *arena, size_t *index,
+                            const char **ret_setting)
+{
+    while (environ && environ[*index]) {
+        const char *variable = environ[(*index)++];
+        size_t length = strcspn(variable, "=");
+        if (length > WORD_DISTANCE_MAX || !is_prefix_known(config, variable)) continue;
+        const char *name = arena_printf(arena, "%.*s", (int)length, variable);
+        if (is_declared(config, name)) continue;
+        *ret_setting = find_similar(config, name);
+        if (*ret_setting) return name;
+    }
+    return NULL;
+}
+
 bool config_check(struct config *config, const char **ret_errors)
 {
     buffer_clear(&config->complaints);
     for (struct assignment *given = config->newest; given; given = given->older)
-        if (!is_declared(config, given->name))
-            complain(config, "%s (%s): there is no such setting; `argosy config` names all",
-                     given->name, given->place);
+        if (!is_declared(config, given->name)) complain_unknown(config, given);
     for (struct entry *entry = config->entries; entry; entry = entry->next) check(config, entry);
 
     if (config->complaints.length == 0 && !config->complaints.overflow) return true;

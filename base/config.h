@@ -90,6 +90,11 @@ struct config *config_new_like(const struct config *config);
 const char *config_difference(const struct config *config, const struct config *other,
                               const char *const *except);
 
+/* The next variable of the environment, from *index on, that is no setting but resembles one; in the
+ * arena. NULL: there are no more. Other programs have variables, too, so this is no error. */
+const char *config_misspelt(const struct config *config, struct arena *arena, size_t *index,
+                            const char **ret_setting);
+
 /* Prints NAME=VALUE, where it came from and its meaning, sorted by name; secrets as "(set)" or
  * "(not set)". */
 void config_print(const struct config *config, FILE *out);

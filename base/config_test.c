@@ -473,3 +473,38 @@ TEST(a_config_like_another_keeps_the_command_line_and_reads_files_anew)
     config_free(like);
     end();
 }
+
+TEST(a_misspelt_setting_is_recognized)
+{
+    struct arena arena = {0};
+    const char *setting = NULL;
+    size_t index = 0;
+
+    begin();
+    CHECK(config_set(config, "T_NUMBRE=8", &error));
+    CHECK(!config_check(config, &error));
+    CHECK_STR(error, "T_NUMBRE (--set): there is no such setting; did you mean T_NUMBER? `argosy "
+                     "config` names all");
+    end();
+
+    begin();
+    CHECK(config_set(config, "T_OTHER_THING=8", &error));
+    CHECK(!config_check(config, &error));
+    CHECK_STR(error, "T_OTHER_THING (--set): there is no such setting; `argosy config` names all");
+    end();
+
+    begin();
+    setenv("T_SECRT", "1", 1);     /* one letter is missing */
+    setenv("T_SECRET", "1", 1);    /* a setting */
+    setenv("T_UNRELATED", "1", 1); /* another program's */
+    setenv("OTHER_SECRT", "1", 1); /* likewise */
+    CHECK_STR(config_misspelt(config, &arena, &index, &setting), "T_SECRT");
+    CHECK_STR(setting, "T_SECRET");
+    CHECK(!config_misspelt(config, &arena, &index, &setting));
+    unsetenv("T_SECRT");
+    unsetenv("T_SECRET");
+    unsetenv("T_UNRELATED");
+    unsetenv("OTHER_SECRT");
+    end();
+    arena_release(&arena);
+}

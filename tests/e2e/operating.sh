@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What operators and clients see of a shop with faults: readiness, addresses, keys, origins.
 . "$(dirname "$0")/shop.sh"
-export GATEWAY_CORS_ORIGINS=https://shop.example
+export GATEWAY_CORS_ORIGINS=https://shop.example GATEWAY_TIMEOT=10s
 start_shop
 ready() { curl -s -o "$work/ready" -w '%{http_code}' "http://$1/readyz"; }
 check_ready() {
@@ -12,6 +12,9 @@ check_ready() {
 }
 
 check_ready 200 "$admin" '.status == "ready" and .unreachable == null'
+
+# A misspelt setting in the environment is mentioned in the log.
+check "a misspelt setting is mentioned" grep -q '"variable":"GATEWAY_TIMEOT","setting":"GATEWAY_TIMEOUT"' "$work"/*.log
 
 # JSON ends with a line feed, errors too.
 ends_with_line() { [ "$(tail -c 1 "$work/body" | xxd -p)" = 0a ]; }
