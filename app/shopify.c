@@ -208,7 +208,8 @@ static struct status refuse_row(struct shopify_walk *walk, struct csv_place *ret
     if (walk->result == CSV_BROKEN)
         find_trouble(&trouble, walk->csv.at, walk->csv.error);
     else
-        find_trouble(&trouble, (struct csv_place){walk->row.line, 0}, "the row has no Handle");
+        find_trouble(&trouble, (struct csv_place){walk->row.line, 0},
+                     "the row has no Handle: give it one, or remove it");
     shopify_walk_next(walk);
     *ret_place = trouble.place;
     return trouble.status;

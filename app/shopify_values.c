@@ -79,7 +79,7 @@ const char *shopify_read_amount(struct arena *arena, struct str text, int expone
 
     if (!read_decimal(text, &decimal))
         return "must be digits with a point before the decimals, such as 1234.50, without a "
-               "currency and without separators of thousands";
+               "currency sign and without thousands separators";
     if (decimal.point == ',' && decimal.fraction.length == 3)
         return "could mean thousands or decimals: write it with a point before the decimals, such "
                "as 1234.50";

@@ -143,7 +143,7 @@ others=$(stat -c '%i %n' "$ARGOSY_DATA_DIR"/{order,user}.db)
 check "backup of one service" argosy "$ARGOSY" backup "$work/one" --only product >/dev/null
 check "restored by force" argosy "$ARGOSY" restore "$work/one" --force >"$work/one.out"
 check "the other databases stay" [ "$(stat -c '%i %n' "$ARGOSY_DATA_DIR"/{order,user}.db)" = "$others" ]
-check "which is said" grep -q "no databases of .*order.*; they stay as they are" "$work/one.out"
+check "the restore says so" grep -q "no databases of .*order.*; they stay as they are" "$work/one.out"
 check "its own is replaced" [ "$(ls "$ARGOSY_DATA_DIR"/before-restore-*/product.db | wc -l)" -eq 2 ]
 
 export ARGOSY_DATA_DIR=$work/elsewhere

@@ -64,7 +64,7 @@ api HEAD "/products/apparel/$id"; expect 200
 api GET "/products/apparel/$id/stock"; expect 200
 api GET '/products?category=apparel'; expect 200 ".products.products | all(.product_id != \"$id\")"
 api GET "/products/tops/$id"; expect 200 '.product.product.name == "Tee"'
-check "its place needs no word" [ -z "$(header content-location)" ]
+check "a link with the present category gets no Content-Location" [ -z "$(header content-location)" ]
 log_in boss
 api PATCH "/products/tops/$id" '{"is_featured":true}'; expect 200 '.updatedProduct.is_featured'
 

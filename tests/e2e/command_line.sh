@@ -53,7 +53,7 @@ check "a settings file that is missing" refuses "cannot read the settings file n
 # Stores that an operator prepares, and stores with an unknown scheme.
 first=${services[0]}
 check "an unprepared store is refused" bash -c "! STORE_PREPARE=0 ARGOSY_DATA_DIR=prepared '$ARGOSY' serve >none.out 2>none.err && grep -q 'argosy store prepare' none.err"
-check "and stays so" bash -c "! ls prepared/*.db >none.out 2>none.err"
+check "and not created" bash -c "! ls prepared/*.db >none.out 2>none.err"
 for time in first second; do
   check "argosy store prepare, the $time time" bash -c "ARGOSY_DATA_DIR=prepared '$ARGOSY' store prepare >prepare.out && grep -c 'is prepared$' prepare.out | grep -qx ${#services[@]}"
 done
@@ -137,5 +137,5 @@ check "it stopped in good order" grep -q '"stopped"' "$work/$name.log"
 # The lock of a killed process does not keep others out.
 start killed USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off -- --only user
 kill -9 "$(cat "$work/killed.pid")"; wait "$(cat "$work/killed.pid")" 2>/dev/null; pids=()
-check "a killed process keeps nobody out" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"
+check "a killed process leaves no lock" bash -c "'$ARGOSY' user list --role admin | grep -q root@example.com"
 start after USER_LISTEN=127.0.0.1:0 ADMIN_LISTEN=off -- --only user

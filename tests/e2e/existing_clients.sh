@@ -100,4 +100,4 @@ is 16
 grpc "$user_at" $user DeleteCustomer DeleteCustomerRequest DeleteCustomerResponse 'email: "bob@example.com"'
 is 0
 name=$([ "$FORM" = fleet ] && echo cart || echo shop)
-check "the log says that everyone is believed" grep -q ARGOSY_TRUST_METADATA "$work/$name.log"
+check "the log says that every peer is trusted" grep -q ARGOSY_TRUST_METADATA "$work/$name.log"

@@ -31,7 +31,7 @@ for _ in 1 2 3 4 5; do
 done
 wait $attacker
 refused=$(grep -l LANE_FULL "$work"/attack-*.json 2>/dev/null | wc -l)
-check "the lane was full for the one who filled it ($refused)" [ "$refused" -gt 0 ]
+check "the lane was full for the account that filled it ($refused)" [ "$refused" -gt 0 ]
 
 # The same password again is refused before anything is hashed.
 api POST /auth/password '{"current_password":"x-x-x-x-x","new_password":"x-x-x-x-x"}' -H "Authorization: Bearer $token"

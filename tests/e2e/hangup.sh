@@ -40,7 +40,7 @@ check "a request is logged" holds requests.log 1
 # Log files that were moved away are created anew, the shop's own log too.
 mv file.log file.old; mv requests.log requests.old
 hang_up 'SIGHUP: log files reopened'
-check "the log goes on in a new file" grep -q '"changed":false' file.log
+check "the log continues in a new file" grep -q '"changed":false' file.log
 api GET /products; expect 200
 check "requests too" holds requests.log 1
 check "and not in the old one" [ "$(lines requests.old)" = 1 ]

@@ -89,7 +89,7 @@ if [ "$FORM" = single ]; then
   check "and much smaller" [ "$(stat -c %s "$work/packed")" -lt $(($(stat -c %s "$work/plain") / 4)) ]
   check "with its own length" [ "$(header content-length)" = "$(stat -c %s "$work/packed")" ]
   gzipped 'gzip;q=0' '/products?page_size=100'
-  check "not for who refuses it" [ -z "$(header content-encoding)" ]
+  check "not for clients that refuse it" [ -z "$(header content-encoding)" ]
   check "which varies too" grep -qi '^vary:.*accept-encoding' <<<"$headers"
   gzipped gzip '/products?page_size=1&search=nothing-of-this-name'
   check "nothing small" [ -z "$(header content-encoding)" ]

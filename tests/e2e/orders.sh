@@ -46,7 +46,7 @@ expect 201 '.success' '.status_code == 201' '.order_create_data.status == "PENDI
 becomes VALIDATED '.order.expires_at != null'
 api GET /cart; expect 200 '.cart_data.items | length == 2'
 api POST /payments "{\"order_id\":\"$order\",\"payment_method\":\"pm_card_visa\"}"
-check "the payment is taken" [ "$status" -lt 300 ]
+check "the payment is accepted" [ "$status" -lt 300 ]
 becomes CONFIRMED '.order.payment_id != ""' '.order.total_minor == "4700"' '.order.user_id == "ann@example.com"' \
   '[.order.items[].quantity] == [2,1]' '[.order.items[].total_minor] == ["2500","2200"]' '.order.items[0].product_name == "Mug"' \
   '.order.items[1].options | length >= 1' '.order.items[0].seller == "sam@example.com"' \

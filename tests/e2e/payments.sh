@@ -221,5 +221,5 @@ check "in JSON there is a line for each difference" [ -z "$(env "${url[@]}" "$AR
 bank() { sqlite3 "$ARGOSY_DATA_DIR/bank.db" "$1"; }
 check "no order is charged twice" [ "$(bank "SELECT count(*) FROM (SELECT 1 FROM charges WHERE status IN (1, 2, 4)
   GROUP BY reference HAVING count(*) > 1)")" = 0 ]
-check "nothing is taken above what was allowed, or given back above what was taken" \
+check "never more is captured than authorized, or refunded than captured" \
   [ "$(bank 'SELECT count(*) FROM charges WHERE captured_minor > amount_minor OR refunded_minor > captured_minor')" = 0 ]
