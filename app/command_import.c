@@ -8,6 +8,8 @@
 #include "app/exchange.h"
 #include "base/clock.h"
 #include "base/money.h"
+#include "base/visible.h"
+#include "base/wrap.h"
 
 enum { PROGRESS_EVERY_US = 100000, REFUSALS_SHOWN_MAX = 20 };
 
@@ -95,6 +97,16 @@ static void print_encoding(const struct csv_text *text)
         command_print("  read as %s", csv_encoding_name(text->encoding));
 }
 
+static void print_unused(const struct exchange_result *result)
+{
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    int column = printf("  unused columns (%zu): ", result->unused_count);
+    wrap_print(stdout, text_shown(&arena, result->unused), column, 4);
+    arena_release(&arena);
+}
+
 static void print_result(const struct import_file *file, const struct csv_text *text,
                          const struct exchange_result *result, int64_t elapsed_us)
 {
@@ -111,8 +123,7 @@ static void print_result(const struct import_file *file, const struct csv_text *
                   (double)elapsed_us / 1e6);
     print_encoding(text);
     print_notes(&result->notes);
-    if (result->unused_count > 0)
-        command_print("  unused columns (%zu): %s", result->unused_count, result->unused);
+    if (result->unused_count > 0) print_unused(result);
 }
 
 /* ---- the files ---- */
