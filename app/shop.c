@@ -508,7 +508,7 @@ static struct status check_ready(struct call *call, void *data, struct admin_rep
 {
     struct shop *shop = data;
     struct shop_peers peers = {0};
-    struct status st = status_ok();
+    struct status st;
 
     if (shop->signals_seen)
         return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
