@@ -102,3 +102,32 @@ TEST(codes_are_in_the_order_of_names)
     }
     arena_release(&arena);
 }
+
+/* All pairs of the bytes that share digits, at each place of the upper half: a descending walk
+ * jumps to behind the last name of a half, and must not jump over names that end it. */
+TEST(the_end_of_an_upper_half_is_above_all_its_names)
+{
+    char name[6] = {0}, above[6] = {0};
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    for (size_t at = 0; at < 4; at++) {
+        memset(name, 'm', at);
+        memset(above, 'm', at);
+        for (int byte = ' '; byte < 0xFF; byte++) {
+            for (int next = ' '; next < 0xFF; next++) {
+                uint32_t end;
+                name[at] = (char)byte;
+                name[at + 1] = (char)next;
+                end = (product_name_code(str_of(name)) | 0xFFFF) + 1;
+                CHECK(strcasecmp(product_name_of_code(&arena, end), name) > 0);
+                CHECK(strcasecmp(product_name_of_code(&arena, end - 0x10000), name) <= 0);
+                /* Nor back, to names from which the walk has come. */
+                above[at] = '[';
+                if (product_name_code(str_of(above)) >= end)
+                    CHECK(strcasecmp(product_name_of_code(&arena, end), above) <= 0);
+            }
+        }
+    }
+    arena_release(&arena);
+}

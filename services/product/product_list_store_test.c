@@ -95,6 +95,49 @@ TEST(products_that_sort_alike_are_neither_missed_nor_doubled)
     on_every_store(1, check_ties);
 }
 
+/* Each tag has products of other names between, and more with one code than are sorted. */
+static void check_gaps(struct call *call, int number)
+{
+    enum { TAGS = 9, TAGGED = 300 };
+    static const char *const starts[TAGS] = {"TV ", "x9 ", "a z",  "ab!",      "ab[",
+                                             "k9 ", "m z", "0 9 ", "9\xc3\xa9"};
+    struct product_import *imports = arena_array(call->arena, struct product_import, TAGGED);
+    struct product_query query = everything();
+
+    for (int tag = 0; tag < TAGS; tag++) {
+        char *tags[] = {arena_printf(call->arena, "tag %d", tag)};
+        for (int i = 0; i < TAGGED; i++) {
+            ProductService__CreateProductRequest *request = create_request(
+                call->arena, arena_printf(call->arena, "%sstand %d", starts[tag], i), "home", 1);
+            request->n_tags = 1;
+            request->tags = tags;
+            struct product product = draft_of(call->arena, request);
+            product.handle = arena_printf(call->arena, "stand-%d-%d", tag, i);
+            imports[i] = import_made(call->arena, &product);
+        }
+        EXPECT_OK(store->import(call, store, imports, TAGGED));
+    }
+    query.sort = PRODUCT_SORT_NAME;
+    query.limit = 200;
+    for (int turn = 0; turn < TAGS * 2; turn++) {
+        struct product_page page, rest = {0};
+        query.tag = arena_printf(call->arena, "tag %d", turn / 2);
+        query.descending = turn % 2 == 0;
+        query.after = (struct str){0};
+        EXPECT_OK(store->search->list(call, store->search, &query, &page));
+        EXPECT_INT(page.total, TAGGED);
+        EXPECT_INT(page.count, 200);
+        query.after = page.next;
+        EXPECT_OK(store->search->list(call, store->search, &query, &rest));
+        EXPECT_INT(rest.count, TAGGED - 200);
+    }
+}
+
+TEST(a_walk_down_the_names_does_not_jump_over_those_of_a_codes_end)
+{
+    on_every_store(1, check_gaps);
+}
+
 static void check_cursors(struct call *call, int number)
 {
     struct product_query query = everything();

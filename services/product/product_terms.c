@@ -527,9 +527,10 @@ static size_t read_digits(const uint32_t digits[3], uint32_t *ret_byte)
     uint32_t first = digits[0];
 
     if (first == DIGIT_SPACE) *ret_byte = ' ';
-    if (first == DIGIT_PUNCTUATION) *ret_byte = ' ' + digits[1];
+    if (first == DIGIT_PUNCTUATION) *ret_byte = ' ' + (digits[1] > 0 ? digits[1] : 1);
     if (first >= DIGIT_FIGURES) *ret_byte = '0' + first - DIGIT_FIGURES;
-    if (first == DIGIT_SIGNS) *ret_byte = '9' + digits[1];
+    if (first == DIGIT_SIGNS) *ret_byte = '9' + (digits[1] > 0 ? digits[1] : 1);
+    if (first == DIGIT_SIGNS && *ret_byte >= 'A' && *ret_byte <= 'Z') *ret_byte = '[';
     if (first >= DIGIT_LETTERS) *ret_byte = 'a' + first - DIGIT_LETTERS;
     if (first != DIGIT_REST) return first == DIGIT_PUNCTUATION || first == DIGIT_SIGNS ? 2 : 1;
     if (digits[1] > 0) *ret_byte = 'z' + (digits[1] - 1) * NAME_BASE + digits[2];
