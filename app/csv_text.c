@@ -61,7 +61,7 @@ static struct status open_unnamed(struct arena *arena, int *ret_file)
 
     if (file < 0)
         return status_errno(arena, errno,
-                            arena_printf(arena, "cannot convert the file in %s; set TMPDIR", name));
+                            arena_printf(arena, "cannot copy the file to %s; set TMPDIR", name));
     unlink(name);
     *ret_file = file;
     return status_ok();
@@ -74,15 +74,14 @@ static struct status write_all(struct arena *arena, int file, const char *data, 
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0)
             return status_errno(arena, errno,
-                                "cannot keep the file while it is converted; set TMPDIR to a "
-                                "directory with more room");
+                                "cannot copy the file; set TMPDIR to a directory with more room");
         data += written;
         size -= (size_t)written;
     }
     return status_ok();
 }
 
-/* What comes from a pipe, in a file. */
+/* What a file has or what comes from a pipe, in a file. */
 static struct status keep_stream(struct arena *arena, int stream, int kept)
 {
     enum { PIECE = 64 * 1024 };
@@ -273,6 +272,8 @@ struct status csv_text_read(struct arena *arena, struct str bytes, struct csv_te
     return st;
 }
 
+/* Maps a copy, because a page of the file itself would be gone, and reading it a fault, once
+ * another program truncated it, and other text once it wrote it anew. */
 static struct status open_mapped(struct arena *arena, int file, struct str *ret_bytes)
 {
     struct stat info;
@@ -280,7 +281,6 @@ static struct status open_mapped(struct arena *arena, int file, struct str *ret_
 
     if (fstat(file, &info) != 0) return status_errno(arena, errno, "cannot read the file");
     if (S_ISDIR(info.st_mode)) return unusable("it is a directory; name the files in it");
-    if (S_ISREG(info.st_mode)) return map_text(arena, file, ret_bytes);
     struct status st = open_unnamed(arena, &kept);
     if (failed(st)) return st;
     st = keep_stream(arena, file, kept);

@@ -7,10 +7,11 @@
  *     csv_reader_init(&reader, text.text) ...
  *     csv_text_close(&text)
  *
- * A file is mapped, not read. What is not UTF-8 is converted into a file without a name (in TMPDIR,
- * else /tmp) and that is mapped, and so is what comes from a pipe; so the memory does not grow with
- * the file, and pages that have been passed are given back. A byte that has no meaning in the encoding stays as 0xFF, which is no UTF-8 either: the
- * reader then breaks that row. */
+ * A file, or what comes from a pipe, is copied to a file without a name (in TMPDIR, else /tmp), and
+ * that is mapped, so the text stays as it is whatever becomes of the file. What is not UTF-8 is
+ * converted into another one. The memory does not grow with the file, and pages that have been
+ * passed are given back. A byte that has no meaning in the encoding stays as 0xFF, which is no
+ * UTF-8 either: the reader then breaks that row. */
 #ifndef APP_CSV_TEXT_H
 #define APP_CSV_TEXT_H
 

@@ -3,6 +3,7 @@
 #include "app/csv_text.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -115,6 +116,26 @@ TEST(a_pipe_is_read_to_its_end)
     CHECK_OK(csv_text_open(&arena, path, &text));
     CHECK(str_is(text.text, "a,b\n\xc3\xbc,d\n"));
     close(ends[0]);
+    close_text();
+}
+
+TEST(a_text_stays_when_its_file_is_truncated)
+{
+    enum { SIZE = 100 * 1000 };
+    static char bytes[SIZE];
+    char path[] = "/tmp/csv-text-XXXXXX";
+    int file = mkstemp(path);
+
+    arena_init(&arena, 0);
+    memset(bytes, 'a', SIZE);
+    CHECK(file >= 0);
+    CHECK_INT(write(file, bytes, SIZE), ==, SIZE);
+    CHECK_OK(csv_text_open(&arena, path, &text));
+    csv_text_forget(&text, text.text.data + SIZE);
+    CHECK(ftruncate(file, 0) == 0);
+    CHECK(str_equal(text.text, str_sized(bytes, SIZE)));
+    unlink(path);
+    close(file);
     close_text();
 }
 
