@@ -126,9 +126,6 @@ struct status product_check_currency(struct arena *arena, const char *currency)
                         "%s was withdrawn from ISO 4217; use %s instead", currency, successor);
 }
 
-/* The same as in the field rules of unit_amount. */
-#define PRODUCT_UNIT_AMOUNT_MAX 100000000000LL
-
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
                                  const struct product_pricing *pricing, const char *prefix,
                                  int64_t *ret_amount)

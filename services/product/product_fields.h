@@ -43,6 +43,9 @@ struct status product_read_currency(struct arena *arena, const char *currency,
 /* May new prices have this currency? CURRENCY_UNKNOWN for a withdrawn one; existing prices keep
  * it. */
 struct status product_check_currency(struct arena *arena, const char *currency);
+/* The same as in the field rules of unit_amount. */
+#define PRODUCT_UNIT_AMOUNT_MAX 100000000000LL
+
 /* PRICE_TOO_PRECISE. `prefix` goes before the field's name: "" or "variants[3].". */
 struct status product_read_price(struct arena *arena, const struct product_price_input *input,
                                  const struct product_pricing *pricing, const char *prefix,

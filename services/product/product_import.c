@@ -341,9 +341,16 @@ static struct status read_in_currency(struct arena *arena, const struct product 
     money_exponent(product->currency, &to);
     for (size_t i = 0; i < after->variant_count; i++) {
         struct product_variant *variant = &after->variants[i];
-        if (rescale(from, to, &variant->unit_amount) &&
-            rescale(from, to, &variant->compare_at_unit_amount))
+        bool whole = rescale(from, to, &variant->unit_amount) &&
+                     rescale(from, to, &variant->compare_at_unit_amount);
+        if (whole && variant->unit_amount <= PRODUCT_UNIT_AMOUNT_MAX &&
+            variant->compare_at_unit_amount <= PRODUCT_UNIT_AMOUNT_MAX)
             continue;
+        if (whole)
+            return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
+                                arena_printf(arena, "variants[%zu].price", i),
+                                "must be at most %lld in minor units of the product's currency %s",
+                                PRODUCT_UNIT_AMOUNT_MAX, product->currency);
         return status_field(arena, ARGOSY__REASON__PRICE_TOO_PRECISE,
                             arena_printf(arena, "variants[%zu].price", i),
                             "has more decimals than the product's currency %s: give the file's "

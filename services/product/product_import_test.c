@@ -445,6 +445,25 @@ TEST(a_file_without_a_currency_is_read_in_the_products)
     check_field(refusal(&stored, file), ARGOSY__REASON__INVALID_FIELDS, "currency");
 }
 
+TEST(a_price_is_not_too_high_in_the_currency_of_the_product)
+{
+    struct row *dinar = shirt(), *file = shirt();
+
+    dinar->product.currency = (char *)"KWD";
+    variant(dinar, "", 1000, -1);
+    keep(file, PART(CURRENCY));
+    variant(file, "", INT64_C(10000000000), -1);
+    struct product stored = kept(dinar);
+    struct product after = merged(&stored, file, PRODUCT_IMPORT_CHANGE);
+    CHECK_INT(after.variants[0].unit_amount, ==, INT64_C(100000000000));
+
+    file->product.variants[0]->unit_amount++;
+    check_field(refusal(&stored, file), ARGOSY__REASON__INVALID_FIELDS, "variants[0].price");
+    file->product.variants[0]->unit_amount = 0;
+    file->product.variants[0]->compare_at_unit_amount = INT64_C(100000000000);
+    check_field(refusal(&stored, file), ARGOSY__REASON__INVALID_FIELDS, "variants[0].price");
+}
+
 TEST(a_withdrawn_currency_stays_and_takes_no_new_product)
 {
     struct row *row = counted(-1);
