@@ -166,6 +166,29 @@ static void check_list(struct call *call, const char *category)
     EXPECT_STR(list(as(call, 0), &request), "cherry");
 }
 
+/* The longest names: a page's cursor has the last one's. */
+static void check_long_names(struct call *call)
+{
+    enum { CHARACTERS = 200 };
+    ProductService__GetProductRequest request = PRODUCT_SERVICE__GET_PRODUCT_REQUEST__INIT;
+    const char *category = channel == shop.local ? "long-local" : "long-network";
+    char name[CHARACTERS * 4 + 1] = {0}, *expected;
+
+    for (int i = 0; i < CHARACTERS; i++) memcpy(name + (ptrdiff_t)i * 4, "\U0001F6CB", 4);
+    create(call, create_request(call->arena, name, category, 1));
+    create(call, create_request(call->arena, name, category, 1));
+    expected = arena_printf(call->arena, "%s %s", name, name);
+    request.category = (char *)category;
+    request.sort = (char *)"name";
+    request.page_size = 1;
+    EXPECT_STR(list(as(call, 0), &request), expected);
+}
+
+TEST(a_list_by_long_names_has_a_second_page)
+{
+    on_both(check_long_names);
+}
+
 static void check_lists(struct call *call)
 {
     check_list(call, channel == shop.local ? "local" : "network");
