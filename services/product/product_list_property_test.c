@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compares lists of random catalogues with a naive model: an array of products, filtered one by one
- * and sorted. */
+ * and sorted. PRODUCT_LIST_SEED in the environment makes other catalogues. */
 #include <ctype.h>
 #include <strings.h>
 
@@ -17,12 +17,12 @@ enum {
     PAGE_SIZE_MAX = 200,
 };
 
-static const char *const words[] = {"oak",   "chair", "table", "lamp",  "Caf\xc3\xa9",
-                                    "round", "small", "chest", "cabin", "lantern"};
+static const char *const words[] = {"oak",   "chair", "table", "lamp",    "Caf\xc3\xa9", "round",
+                                    "small", "chest", "cabin", "lantern", "TV",          "x9"};
 static const char *const categories[] = {"home", "garden", "office"};
 static const char *const tags[] = {"red", "Blue", "sale"};
 static const char *const sellers[] = {"a@example.com", "b@example.com"};
-enum { WORDS = 10, CATEGORIES = 3, TAGS = 3, SELLERS = 2 };
+enum { WORDS = 12, CATEGORIES = 3, TAGS = 3, SELLERS = 2 };
 
 /* xorshift, so that every run has the same history. */
 static uint64_t seed;
@@ -256,7 +256,9 @@ static void expect_pages(struct call *call, struct product_query query)
 
 static void begin_empty(struct call *call, size_t room)
 {
-    seed = 0x9E3779B97F4A7C15u;
+    const char *given = getenv("PRODUCT_LIST_SEED");
+
+    seed = 0x9E3779B97F4A7C15u * (given ? strtoull(given, NULL, 10) * 2 + 1 : 1);
     model = (struct model){
         .items = arena_array(call->arena, struct product, room),
         .gone = arena_array(call->arena, bool, room),
