@@ -66,6 +66,14 @@ static void count_since(int64_t pieces, int64_t taken, struct product_stock *sto
     if (stock->received != before) stock->imported = pieces;
 }
 
+static struct status check_on_hand(struct arena *arena, const struct product_stock *stock)
+{
+    if (stock->on_hand <= PRODUCT_STOCK_MAX) return status_ok();
+    return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "taken",
+                        "makes %lld pieces on hand, but there can be at most %lld",
+                        (long long)stock->on_hand, (long long)PRODUCT_STOCK_MAX);
+}
+
 struct status product_import_stock_merge(struct arena *arena,
                                          const struct product_file_variant *said, int64_t pieces,
                                          struct product_stock *stock)
@@ -83,5 +91,5 @@ struct status product_import_stock_merge(struct arena *arena,
         count(pieces, stock);
         stock->imported = pieces;
     }
-    return status_ok();
+    return check_on_hand(arena, stock);
 }

@@ -195,6 +195,19 @@ static struct row *said(ProductService__ImportProductRequest__Stock stock, int64
     return row;
 }
 
+TEST(a_file_makes_no_more_pieces_than_can_be_on_hand)
+{
+    struct product stored = kept(counted(10));
+    struct row *file = counted(1000);
+
+    file->request.n_taken = 1;
+    file->taken[0] = PRODUCT_STOCK_MAX - 1000;
+    CHECK_INT(merged(&stored, file, PRODUCT_IMPORT_CHANGE).variants[0].stock.on_hand, ==,
+              PRODUCT_STOCK_MAX);
+    file->taken[0]++;
+    check_field(refusal(&stored, file), ARGOSY__REASON__INVALID_FIELDS, "taken");
+}
+
 TEST(a_file_ends_tracking_once_and_not_while_orders_hold_pieces)
 {
     struct product stored = kept(counted(10)), after;
