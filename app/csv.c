@@ -55,15 +55,21 @@ struct csv_place csv_place_at(const char *row_start, int64_t line, const char *a
 }
 
 /* Goes to the next line after an error. Quotes can't be trusted there, so it is the next line break
- * that counts. */
+ * that counts. Of a long row a part is passed, so that a file is not read a thousand times whose
+ * every line begins a row of the next thousand lines. */
 static enum csv_result broken(struct csv_reader *reader, const struct csv_row *row, const char *at,
                               const char *error)
 {
+    enum { TIMES_READ = 16 };
+    const char *from = row->start + (at - row->start) / TIMES_READ;
+
     reader->error = error;
     reader->at = csv_place_at(row->start, row->line, at);
     csv_seek(reader, row->start, row->line);
-    while (!at_break(reader)) reader->next++;
-    pass_break(reader);
+    do {
+        while (!at_break(reader)) reader->next++;
+        pass_break(reader);
+    } while (reader->next < from);
     return CSV_BROKEN;
 }
 

@@ -56,7 +56,8 @@ void csv_reader_init(struct csv_reader *reader, struct str text);
 void csv_seek(struct csv_reader *reader, const char *start, int64_t line);
 
 /* The next row that is not empty. After CSV_BROKEN the reader stands behind the broken row, or,
- * where its quotes cannot be trusted, behind its first line, and can go on. */
+ * where its quotes cannot be trusted, behind its first line (or first sixteenth, if that is more),
+ * and can go on. */
 enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_row *ret_row);
 
 /* Where a byte stands: at or behind the start of a row on line `line`. */

@@ -250,3 +250,23 @@ TEST(an_apostrophe_stands_before_what_a_spreadsheet_would_run)
     CHECK_STR(written("it's"), "it's");
     CHECK_STR(written("'n Roll"), "'n Roll");
 }
+
+TEST(rows_that_run_on_are_not_read_again_from_each_of_their_lines)
+{
+    enum { LINES = 20000, WIDTH = 5 };
+    char *text = malloc(LINES * WIDTH + 1);
+    int broken = 0;
+
+    for (size_t i = 0; i < LINES; i++) memcpy(text + i * WIDTH, "a\",\"\n", WIDTH);
+    text[(size_t)LINES * WIDTH] = 0;
+    arena_init(&arena, 0);
+    read(text);
+    while (csv_next(&reader, &arena, &row) == CSV_BROKEN) {
+        CHECK_INT(reader.line - row.line, >=, 1);
+        broken++;
+    }
+    CHECK_INT(broken, >, 0);
+    CHECK_INT(broken, <, LINES / 32);
+    arena_release(&arena);
+    free(text);
+}
