@@ -77,14 +77,30 @@ static const char *read_name(const char *text, char **next)
 
 /* ---- tags ---- */
 
+/* Where tags have been looked for: of each place of the text, in which states (a bit each) a search
+ * passed it. Another one would end as that did, so it need not go on. */
+struct tag_search {
+    const char *text;
+    unsigned char *passed; /* NULL: nothing yet */
+};
+
+static unsigned char state_of(char quote)
+{
+    return quote == '"' ? 4 : quote == '\'' ? 2 : 1;
+}
+
 /* The end of the tag that begins at `text`; NULL if it is not a complete tag. A `>` in a quoted
  * attribute does not end it; another `<` outside of quotes means that it is no tag. */
-static const char *tag_end(const char *text)
+static const char *tag_end(struct arena *arena, struct tag_search *search, const char *text)
 {
     char quote = 0;
 
     if (!isalpha((unsigned char)text[1]) && !strchr("/!?", text[1])) return 0;
+    if (!search->passed) search->passed = arena_calloc(arena, strlen(search->text), 1);
     for (const char *next = text + 1; *next; next++) {
+        unsigned char *passed = &search->passed[next - search->text];
+        if (*passed & state_of(quote)) return 0;
+        *passed |= state_of(quote);
         if (quote) {
             if (*next == quote) quote = 0;
         } else if (*next == '>') {
@@ -133,13 +149,14 @@ char *product_text_plain(struct arena *arena, const char *html)
 {
     /* No reference is shorter than its text, except two that grow by a byte or two. */
     char *plain = arena_alloc(arena, strlen(html) * 2 + 1), *next = plain;
+    struct tag_search search = {.text = html};
     bool endless[HIDDEN_COUNT] = {0};
 
     while (*html) {
         const char *end = 0;
         if (*html == '<') {
             end = skip_hidden(html, endless);
-            if (!end) end = tag_end(html);
+            if (!end) end = tag_end(arena, &search, html);
             if (end) *next++ = ' ';
         } else if (*html == '&') {
             end = html[1] == '#' ? read_number(html + 2, &next) : read_name(html + 1, &next);
