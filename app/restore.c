@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "rpc/service.h"
+#include "store/sqlite/lock.h"
 
 #define MARKER "restore.unfinished"
 #define STAGING ".restoring"
@@ -33,7 +34,8 @@ struct restore {
     struct backup_manifest manifest;
     struct backup_stores stores;
     const char *data_dir, *staging, *marker_path, *before;
-    int marker; /* -1: not held */
+    int marker;                 /* -1: not held */
+    struct sqlite_lock **locks; /* of the stores; NULL: not held */
     bool moved_old;
 };
 
@@ -108,6 +110,33 @@ static pid_t holder_of(const char *path)
     return holder;
 }
 
+/* Holds the stores' locks until the restore has ended, however it does, so that no shop has them
+ * meanwhile: one that starts looks for the marker again once it has them. */
+static struct status lock_stores(struct restore *restore)
+{
+    struct arena *arena = restore->arena;
+    struct sqlite_holder holder;
+    struct status st;
+
+    restore->locks = arena_array(arena, struct sqlite_lock *, restore->stores.count);
+    for (size_t i = 0; i < restore->stores.count; i++) {
+        const char *path = restore->stores.stores[i].path;
+        st = sqlite_lock_try(arena, path, &restore->locks[i], &holder);
+        if (failed(st)) return st;
+        if (!restore->locks[i])
+            return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                                 "%s is in use by process %lld; stop the shop first", path,
+                                 (long long)holder.pid);
+    }
+    return status_ok();
+}
+
+static void unlock_stores(struct restore *restore)
+{
+    for (size_t i = 0; restore->locks && i < restore->stores.count; i++)
+        sqlite_lock_free(restore->locks[i]);
+}
+
 static struct status check_unused(struct restore *restore)
 {
     for (size_t i = 0; i < restore->stores.count; i++) {
@@ -121,11 +150,27 @@ static struct status check_unused(struct restore *restore)
     return status_ok();
 }
 
-/* Is this entry of the data directory the restore's own, and no part of a shop? */
-static bool is_ours(const char *name)
+/* Is it the lock file of a store, of this backup or another one? It stays where it is, because
+ * others look for the lock on the file of this name; alone it is no part of a shop. */
+static bool is_lock(const struct restore *restore, const char *name)
 {
-    return name[0] == '.' || strcmp(name, MARKER) == 0 || strcmp(name, "lost+found") == 0 ||
-           strncmp(name, BEFORE, strlen(BEFORE)) == 0;
+    const char *path = arena_printf(restore->arena, "%s/%s", restore->data_dir, name);
+
+    if (str_ends_with(str_of(name), STR(".db.lock"))) return true;
+    for (size_t i = 0; i < restore->stores.count; i++) {
+        size_t length = strlen(restore->stores.stores[i].path);
+        if (strncmp(path, restore->stores.stores[i].path, length) == 0 &&
+            strcmp(path + length, ".lock") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is this entry of the data directory the restore's own, and no part of a shop? */
+static bool is_ours(const struct restore *restore, const char *name)
+{
+    return is_lock(restore, name) || name[0] == '.' || strcmp(name, MARKER) == 0 ||
+           strcmp(name, "lost+found") == 0 || strncmp(name, BEFORE, strlen(BEFORE)) == 0;
 }
 
 static struct status check_empty(struct restore *restore)
@@ -138,7 +183,7 @@ static struct status check_empty(struct restore *restore)
         return status_errno(restore->arena, errno,
                             arena_printf(restore->arena, "cannot read %s", restore->data_dir));
     while (!found && (entry = readdir(directory)))
-        if (!is_ours(entry->d_name))
+        if (!is_ours(restore, entry->d_name))
             found = arena_printf(restore->arena, "%s/%s", restore->data_dir, entry->d_name);
     closedir(directory);
     for (size_t i = 0; !found && i < restore->stores.count; i++)
@@ -277,7 +322,7 @@ static struct status move_old(struct restore *restore)
 
     if (!directory) return status_errno(arena, errno, restore->data_dir);
     while (!failed(st) && (entry = readdir(directory))) {
-        if (is_ours(entry->d_name) || is_others(restore, entry->d_name)) continue;
+        if (is_ours(restore, entry->d_name) || is_others(restore, entry->d_name)) continue;
         if (!restore->moved_old && mkdir(restore->before, 0700) != 0)
             st = status_errno(arena, errno,
                               arena_printf(arena, "cannot create %s", restore->before));
@@ -363,8 +408,9 @@ static struct status put_in_place(struct restore *restore)
 
 static struct status restore_to(struct restore *restore, bool *ret_moving)
 {
-    struct status st = check_unused(restore);
+    struct status st = lock_stores(restore);
 
+    if (!failed(st)) st = check_unused(restore);
     if (!failed(st) && !restore->options->force) st = check_empty(restore);
     if (!failed(st)) st = stage_files(restore);
     if (!failed(st)) st = try_shop(restore);
@@ -411,7 +457,8 @@ struct status restore_shop(struct arena *arena, struct config *config,
     st = restore_to(restore, &half);
     backup_remove_directory(arena, restore->staging);
     if (!failed(st) || !half) unlink(restore->marker_path);
-    close(restore->marker);
+    close(restore->marker); /* before the locks: who gets those finds how this has ended */
+    unlock_stores(restore);
     if (!failed(st)) st = backup_sync_directory(arena, data_dir);
     if (failed(st)) return st;
     ret_result->manifest = restore->manifest;

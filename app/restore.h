@@ -8,7 +8,11 @@
  *
  * No file of the shop is touched before all copies have been checked. Then "moving" is written to
  * the marker, the files are moved into place, and the marker is removed. A restore that is killed
- * before that has changed nothing; after it, the shop refuses to start until a restore succeeds. */
+ * before that has changed nothing; after it, the shop refuses to start until a restore succeeds.
+ *
+ * Meanwhile it holds the locks of the stores (store/sqlite/lock.h). A shop looks for the marker
+ * before it takes them and again when it has them, and only then reads its keys, so that it can't
+ * start on half a restore, however late the marker was made. */
 #ifndef APP_RESTORE_H
 #define APP_RESTORE_H
 

@@ -297,12 +297,6 @@ static struct status open_ground(struct shop *shop)
     if (!failed(st)) st = restore_check_finished(shop->arena, data_dir);
     if (failed(st)) return st;
 
-    st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), data_dir,
-                           config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
-    if (failed(st)) return st;
-    shop->identity.find_role = find_role;
-    shop->identity.find_role_data = shop;
-
     st = rpc_schema_new(shop->arena, str_sized(proto_descriptors, proto_descriptors_size),
                         &shop->schema);
     if (failed(st)) return st;
@@ -386,6 +380,22 @@ static struct status claim_stores(struct shop *shop)
         member->here = false;
         member->elsewhere = arena_printf(shop->arena, "grpc://%s", address);
     }
+    return status_ok();
+}
+
+/* A restore may have begun after the first look for its marker. With the stores' locks held there
+ * is none that runs, but one may have been killed, or have replaced the keys: they are read now. */
+static struct status load_keys(struct shop *shop)
+{
+    const struct config *config = shop->config;
+    struct status st = restore_check_finished(shop->arena, shop->context.data_dir);
+
+    if (failed(st)) return st;
+    st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), shop->context.data_dir,
+                           config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
+    if (failed(st)) return st;
+    shop->identity.find_role = find_role;
+    shop->identity.find_role_data = shop;
     return status_ok();
 }
 
@@ -550,6 +560,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
     st = open_ground(shop);
     if (!failed(st)) st = check_schemes(shop);
     if (!failed(st)) st = claim_stores(shop);
+    if (!failed(st)) st = load_keys(shop);
     if (!failed(st)) st = make_channels(shop);
     if (!failed(st)) st = start_modules(shop);
     if (!failed(st) && options->listen) st = listen_services(shop);

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/restore.h"
 #include "reasons.pb-c.h"
 
 enum {
     /* How long to wait for a process that has the store but does not serve: a command that will
-     * soon
-       end, or a shop that will soon serve. */
+     * soon end, or a shop that will soon serve. A restore is not waited for. */
     WAIT_MS = 5000,
     LOOK_MS = 20,
 };
@@ -54,6 +54,8 @@ struct status shop_store_claim(const struct service_context *context,
         struct status st = sqlite_lock_try(context->arena, path, &lock, &holder);
         if (failed(st)) return st;
         if (lock || (holder.address[0] && !serve)) break;
+        st = restore_check_finished(context->arena, context->data_dir);
+        if (failed(st)) return st;
         if (holder.address[0] || waited_ms >= WAIT_MS)
             return in_use(context, module, path, &holder);
         nanosleep(&pause, 0);

@@ -187,6 +187,41 @@ check_refusal "half a restore" "was interrupted" "$ARGOSY" serve
 check "restored again" argosy "$ARGOSY" restore "$newest" --force >/dev/null
 check "the mark is gone" [ ! -e "$ARGOSY_DATA_DIR/restore.unfinished" ]
 
+# ---- a shop that is started during a restore is refused, even if it looked for the mark before that was made ----
+
+# No shell is between this one and the program, which must be the process that is stopped.
+restore_and_stop() {
+  "$ARGOSY" restore "$newest" --force >/dev/null 2>&1 &
+  restoring=$!
+  until [ -d "$ARGOSY_DATA_DIR/.restoring" ] || ! kill -0 $restoring 2>/dev/null; do :; done
+  kill -STOP $restoring 2>/dev/null && [ -d "$ARGOSY_DATA_DIR/.restoring" ]
+}
+caught=
+for _ in $(seq 20); do restore_and_stop && caught=yes && break; wait $restoring; done
+check "a restore was stopped half way" [ -n "$caught" ]
+check_refusal "a shop beside it" "a restore to .* is running" "$ARGOSY" serve
+mv "$ARGOSY_DATA_DIR/restore.unfinished" "$work/mark"
+check_refusal "a shop that saw no mark" "in use by process" "$ARGOSY" serve
+mv "$work/mark" "$ARGOSY_DATA_DIR/restore.unfinished"
+kill -CONT $restoring
+check "the restore goes on to its end" wait $restoring
+
+# It waits for the stores, which it gets when the restore is killed in the middle of its moves.
+caught=
+for _ in $(seq 20); do restore_and_stop && caught=yes && break; wait $restoring; done
+check "another restore was stopped half way" [ -n "$caught" ]
+mv "$ARGOSY_DATA_DIR/restore.unfinished" "$work/mark"
+argosy "$ARGOSY" serve >"$work/waits" 2>&1 &
+waits=$!
+sleep 1
+echo moving >"$work/mark"
+mv "$work/mark" "$ARGOSY_DATA_DIR/restore.unfinished"
+kill -9 $restoring
+wait $restoring 2>/dev/null
+if wait $waits; then bad "a shop that waited for a restore: not refused"; else ok; fi
+check "it names the restore: $(cat "$work/waits")" grep -q "a restore to .* is running\|was interrupted" "$work/waits"
+check "and once more" argosy "$ARGOSY" restore "$newest" --force >/dev/null
+
 # ---- a backup that is killed leaves nothing that looks complete ----
 
 # A backup takes only some milliseconds, so the kill may come too late; then it is tried again.
