@@ -9,6 +9,20 @@ static void pass(struct call *call, int seconds)
     EXPECT_OK(fiber_sleep(call, 1000));
 }
 
+/* Waits like payment_becomes, and lets time pass meanwhile: an attempt that was in progress when
+ * time passed, and so failed, is made again only after a pause. */
+static struct payment becomes_in_time(struct call *call, struct stage *stage, const char *order_id,
+                                      enum payment_state state)
+{
+    for (int i = 0; i < 300; i++) {
+        struct payment payment = payment_of(call, stage, order_id);
+        if (payment.state == state && payment.refunding_minor == 0) return payment;
+        stage_pass_s(1);
+        EXPECT_OK(fiber_sleep(call, 20000));
+    }
+    return payment_becomes(call, stage, order_id, state);
+}
+
 /* How many events of this type the service has published. */
 static int count_sent(struct call *call, const ProtobufCMessageDescriptor *descriptor)
 {
@@ -19,6 +33,17 @@ static int count_sent(struct call *call, const ProtobufCMessageDescriptor *descr
     while ((event = stage_sent(call, "payment-events", &place)))
         count += event_is(event, descriptor);
     return count;
+}
+
+/* Lets time pass until the delay of a payment is published, and then some more. */
+static void passes_delay(struct call *call)
+{
+    for (int i = 0, more = 0; i < 600 && more < 10; i++) {
+        more += count_sent(call, &events__payment_delayed_event__descriptor) > 0;
+        stage_pass_s(10);
+        EXPECT_OK(fiber_sleep(call, 30000));
+    }
+    EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
 }
 
 /* ---- orders ---- */
@@ -221,18 +246,13 @@ TEST(a_request_that_takes_too_long_is_answered_202_and_gets_the_answer_by_its_ke
 static void cannot_connect(struct call *call, struct stage *stage)
 {
     order_validated(call, "o1", 3000, "pm_test_unavailable");
-    for (int i = 0; i < 40; i++) {
-        stage_pass_s(5);
-        EXPECT_OK(fiber_sleep(call, 30000));
-    }
+    passes_delay(call);
     struct payment payment = payment_of(call, stage, "o1");
     EXPECT(payment.state == PAYMENT_AUTHORIZING);
     EXPECT(payment.reason == ARGOSY__REASON__PAYMENT_PROVIDER_DOWN);
-    EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
     EXPECT(count_sent(call, &events__payment_failed_event__descriptor) == 0);
     order_cancelled(call, "o1"); /* its pay-by time has passed */
-    pass(call, 10);
-    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    becomes_in_time(call, stage, "o1", PAYMENT_CANCELED);
     EXPECT(operations_under_way(call, stage) == 0);
     EXPECT(charges_of(call, stage, NULL, NULL) == 0);
     EXPECT(differences(call, stage, true) == 0);
@@ -328,17 +348,12 @@ static void waits_no_longer(struct call *call, struct stage *stage)
 {
     order_validated(call, "o1", 3000, "pm_card_visa");
     while (charges_of(call, stage, "o1", NULL) == 0) EXPECT_OK(fiber_sleep(call, 1000));
-    for (int i = 0; i < 40; i++) {
-        stage_pass_s(10);
-        EXPECT_OK(fiber_sleep(call, 30000));
-    }
+    passes_delay(call);
     EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
-    EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
     order_cancelled(call, "o1"); /* its pay-by time has passed */
 
     __atomic_store_n(&weather.silent, false, __ATOMIC_RELAXED);
-    pass(call, 120);
-    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    becomes_in_time(call, stage, "o1", PAYMENT_CANCELED);
     EXPECT(charged(call, stage, "o1", "voided", 0, 0));
     EXPECT(count_sent(call, &events__payment_failed_event__descriptor) == 0);
     EXPECT(count_sent(call, &events__payment_authorized_event__descriptor) == 0);
@@ -350,10 +365,19 @@ TEST(an_order_does_not_wait_for_ever_and_what_turns_up_later_is_let_go)
     weather_play(true, false, waits_no_longer);
 }
 
+static void refunds(struct call *call, void *data)
+{
+    struct wait_result *result = data;
+    const char *id = payment_of(call, result->stage, "o1").payment_id;
+
+    result->status = refund(call, result->stage, id, 1000, 0, &result->response);
+}
+
 /* The call takes effect, but its answer is lost; then the provider refuses our key. */
 static void is_locked_out(struct call *call, struct stage *stage)
 {
-    PaymentService__StandardResponse *response = 0;
+    struct wait_result result = {.stage = stage};
+    struct fiber_group group = {0};
 
     order_validated(call, "o1", 3000, "pm_card_visa");
     while (charges_of(call, stage, "o1", NULL) == 0) EXPECT_OK(fiber_sleep(call, 1000));
@@ -363,21 +387,21 @@ static void is_locked_out(struct call *call, struct stage *stage)
     EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
     __atomic_store_n(&weather.silent, false, __ATOMIC_RELAXED);
     __atomic_store_n(&weather.locked, false, __ATOMIC_RELAXED);
-    pass(call, 120);
-    const char *id = payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED).payment_id;
+    becomes_in_time(call, stage, "o1", PAYMENT_AUTHORIZED);
     order_fulfilled(call, "o1");
-    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+    becomes_in_time(call, stage, "o1", PAYMENT_CAPTURED);
 
     __atomic_store_n(&weather.locked, true, __ATOMIC_RELAXED);
     as_sam(call);
-    struct call hurried;
-    call_init_child(&hurried, call, 100);
-    EXPECT_OK(refund(&hurried, stage, id, 1000, 0, &response));
-    EXPECT(response && response->status_code == 202);
+    EXPECT_OK(fiber_group_start(call, &group, refunds, &result));
+    while (payment_of(call, stage, "o1").refunding_minor == 0) EXPECT_OK(fiber_sleep(call, 1000));
+    pass(call, 9); /* longer than a request waits for the provider */
+    fiber_group_wait(call, &group);
+    EXPECT_OK(result.status);
+    EXPECT(result.response && result.response->status_code == 202);
     EXPECT(payment_of(call, stage, "o1").refunding_minor == 1000);
     __atomic_store_n(&weather.locked, false, __ATOMIC_RELAXED);
-    pass(call, 120);
-    EXPECT(payment_becomes(call, stage, "o1", PAYMENT_CAPTURED).refunded_minor == 1000);
+    EXPECT(becomes_in_time(call, stage, "o1", PAYMENT_CAPTURED).refunded_minor == 1000);
     EXPECT(charged(call, stage, "o1", "captured", 3000, 1000));
     EXPECT(differences(call, stage, true) == 0);
 }
@@ -396,10 +420,9 @@ static void is_slow(struct call *call, struct stage *stage)
         EXPECT_OK(fiber_sleep(call, 300000));
     }
     /* Although every call is answered so, its outcome can be looked up. */
-    payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
+    becomes_in_time(call, stage, "o1", PAYMENT_AUTHORIZED);
     order_fulfilled(call, "o1");
-    stage_pass_s(3);
-    payment_becomes(call, stage, "o1", PAYMENT_CAPTURED);
+    becomes_in_time(call, stage, "o1", PAYMENT_CAPTURED);
     weather.slow = false;
     EXPECT(charged(call, stage, "o1", "captured", 3000, 0));
     EXPECT(differences(call, stage, true) == 0);
@@ -522,7 +545,7 @@ static void lives_earlier(struct call *call, struct stage *stage)
     EXPECT(payment_of(call, stage, "o1").state == PAYMENT_AUTHORIZING);
     stage_set_back_s(3600);
     order_cancelled(call, "o1");
-    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    becomes_in_time(call, stage, "o1", PAYMENT_CANCELED);
     EXPECT(operations_under_way(call, stage) == 0);
 }
 
