@@ -10,7 +10,7 @@
 #include "services/payment/payment_refunds.h"
 #include "services/payment/payment_service.h"
 
-enum { POSTINGS_MAX = 1000, PAGE = 256, SETTLE_US = 500 * 1000 };
+enum { POSTINGS_MAX = 1000, PAGE = 256, SETTLE_US = 500 * 1000, TRIES_MAX = 3 };
 
 /* ---- postings ---- */
 
@@ -297,7 +297,8 @@ static bool may_mend(const struct comparison *comparison)
     const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
 
-    return comparison->known && !audit->unbalanced && held_by_us(payment) == audit->held_minor &&
+    return comparison->count > 0 && comparison->known && !audit->unbalanced &&
+           held_by_us(payment) == audit->held_minor &&
            payment->captured_minor == audit->captured_minor &&
            payment->refunded_minor == audit->refunded_minor;
 }
@@ -309,8 +310,30 @@ static bool is_found(const struct comparison *comparison, const char *what)
     return false;
 }
 
-/* What the provider has and we have missed is made up for; what is different then is named as it
- * is. */
+/* Compares a payment, and makes up for what the provider has and we have missed. A payment that is
+ * changed between the two is compared again; if it changes each time, it is left as it is. */
+static struct status compare_and_mend(struct call *call, struct payment_service *service,
+                                      struct payment_audit *audit, struct comparison *comparison,
+                                      bool *ret_mended)
+{
+    struct status st = status_ok();
+
+    *ret_mended = false;
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        st = compare_settled(call, service, audit, comparison);
+        if (failed(st) || !may_mend(comparison)) return st;
+        const struct payment_hint hint = {.charge = &comparison->charge,
+                                          .asked_us = comparison->asked_us};
+        st = payment_catch_up(call, service, &hint, ret_mended);
+        if (st.code != STATUS_ABORTED) return st;
+        st = service->store->audit_one(call, service->store, audit->number, audit);
+        if (failed(st)) return st;
+        comparison->order = *states_of(call, service, audit, 1);
+    }
+    return st;
+}
+
+/* What is different after all has been mended is named as it is. */
 static struct status reconcile_one(struct call *call, struct payment_service *service,
                                    const struct payment_audit *first, const char *order,
                                    struct rpc_stream *stream)
@@ -320,14 +343,9 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
     bool changed = false;
     struct status st;
 
-    st = compare_settled(call, service, &audit, &before);
+    st = compare_and_mend(call, service, &audit, &before, &changed);
     if (failed(st) || before.count == 0) return st;
     after = before;
-    if (may_mend(&before)) {
-        const struct payment_hint hint = {.charge = &before.charge, .asked_us = before.asked_us};
-        st = payment_catch_up(call, service, &hint, &changed);
-        if (failed(st)) return st;
-    }
     if (changed) {
         st = service->store->audit_one(call, service->store, audit.number, &mended);
         if (failed(st)) return st;
@@ -373,34 +391,44 @@ static struct status reconcile_payments(struct call *call, struct payment_servic
     return st;
 }
 
-/* Reports a charge of the provider that belongs to none of our payments. */
+static bool has_ended(const struct provider_charge *charge)
+{
+    return strcmp(charge->status, "declined") == 0 || strcmp(charge->status, "voided") == 0;
+}
+
+/* Reports a charge of the provider that belongs to none of our payments. It is read once more,
+ * because much may have happened since the page was. */
 static struct status reconcile_charge(struct call *call, struct payment_service *service,
-                                      const struct provider_charge *charge, int64_t asked_us,
+                                      const struct provider_charge *listed,
                                       struct rpc_stream *stream)
 {
     PaymentService__Difference difference = PAYMENT_SERVICE__DIFFERENCE__INIT;
     struct payment payment = {.reference = "", .payment_id = ""};
+    struct payment_provider *provider = service->provider;
+    struct provider_charge charge = *listed;
+    struct payment_hint hint = {.charge = &charge};
     bool changed = false;
     struct status st;
 
-    if (!charge->order_id[0]) return status_ok();
-    st = service->store->find_by_order(call, service->store, charge->order_id, &payment);
+    if (!charge.order_id[0] || has_ended(&charge)) return status_ok();
+    st = service->store->find_by_order(call, service->store, charge.order_id, &payment);
     if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
-    if (!failed(st) &&
-        (strcmp(payment.reference, charge->reference) == 0 || payment_is_busy(&payment)))
+    bool known = !failed(st);
+    if (known && (strcmp(payment.reference, charge.reference) == 0 || payment_is_busy(&payment)))
         return status_ok();
-    if (strcmp(charge->status, "declined") == 0 || strcmp(charge->status, "voided") == 0)
-        return status_ok();
-    if (!failed(st)) {
-        const struct payment_hint hint = {.charge = charge, .asked_us = asked_us};
+    hint.asked_us = clock_now_us();
+    st = provider->find(call, provider, listed->reference, &charge);
+    if (failed(st)) return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+    if (has_ended(&charge)) return status_ok();
+    if (known) {
         st = payment_catch_up(call, service, &hint, &changed);
-        if (failed(st)) return st;
+        if (failed(st) && st.code != STATUS_ABORTED) return st;
     }
     difference.mended = changed;
     difference.payment_id = (char *)payment.payment_id;
-    difference.order_id = (char *)charge->order_id;
+    difference.order_id = (char *)charge.order_id;
     difference.what = (char *)"unknown";
-    difference.provider = arena_printf(call->arena, "%s %s", charge->reference, charge->status);
+    difference.provider = arena_printf(call->arena, "%s %s", charge.reference, charge.status);
     return payment_service_reconcile_payments_reply(call, stream, &difference);
 }
 
@@ -421,11 +449,10 @@ static struct status reconcile_charges(struct call *call, struct payment_service
     for (size_t page = 0; count == PAGE && !failed(st); page ^= 1) {
         inner.arena = &pages[page];
         arena_reset(inner.arena);
-        int64_t asked_us = clock_now_us();
         st = provider->list(&inner, provider, after, PAGE, &charges, &count);
         for (size_t i = 0; i < count && !failed(st); i++) {
             after = charges[i].reference;
-            st = reconcile_charge(&inner, service, &charges[i], asked_us, stream);
+            st = reconcile_charge(&inner, service, &charges[i], stream);
         }
     }
     if (failed(st)) st = status_dup(call->arena, st);

@@ -157,6 +157,64 @@ TEST(reconciliation_mends_what_a_lost_webhook_would_have_told)
     payment_play(mends_what_was_missed);
 }
 
+/* The payment is cancelled after the provider has been asked. Were the old answer believed, an
+ * authorization would be booked that no longer exists. */
+static void asks_too_early(struct call *call, struct stage *stage)
+{
+    struct payment_service *service = stage->service;
+    struct provider_charge charge;
+    bool changed = false;
+
+    order_validated(call, "o1", 3000, "pm_card_visa");
+    struct payment payment = payment_becomes(call, stage, "o1", PAYMENT_AUTHORIZED);
+    struct payment_hint hint = {.charge = &charge, .asked_us = clock_now_us()};
+    EXPECT_OK(service->provider->find(call, service->provider, payment.reference, &charge));
+    order_cancelled(call, "o1");
+    payment_becomes(call, stage, "o1", PAYMENT_CANCELED);
+    EXPECT_REFUSED(payment_catch_up(call, service, &hint, &changed), ABORTED, PAYMENT_BUSY);
+    EXPECT(payment_of(call, stage, "o1").state == PAYMENT_CANCELED);
+    const PaymentService__ListPostingsResponse *ledger = ledger_of(call, stage, "o1");
+    EXPECT(ledger && ledger->n_postings == 2);
+    EXPECT(differences(call, stage, true) == 0);
+}
+
+TEST(an_answer_older_than_the_payment_changes_nothing)
+{
+    payment_play(asks_too_early);
+}
+
+static struct status (*audit_one)(struct call *call, struct payment_store *store, int64_t number,
+                                  struct payment_audit *ret_audit);
+static int disturbances;
+
+/* An event of the order comes between the comparison and what follows from it. */
+static struct status audit_disturbed(struct call *call, struct payment_store *store, int64_t number,
+                                     struct payment_audit *ret_audit)
+{
+    struct status st = audit_one(call, store, number, ret_audit);
+
+    if (disturbances-- > 0) order_confirmed(call, "held", false);
+    return st;
+}
+
+static void is_disturbed(struct call *call, struct stage *stage)
+{
+    struct payment_store *store = ((struct payment_service *)stage->service)->store;
+
+    begin_with_three(call, stage);
+    audit_one = store->audit_one;
+    store->audit_one = audit_disturbed;
+    disturbances = 1;
+    meddle_with_bank(call, stage, "UPDATE charges SET status = 5 WHERE reference = 'held'");
+    EXPECT(mends(call, stage, 2));
+    EXPECT(payment_of(call, stage, "held").state == PAYMENT_CANCELED);
+}
+
+TEST(reconciliation_compares_a_payment_again_that_changes_meanwhile)
+{
+    payment_play(is_disturbed);
+}
+
 static void finds_differences(struct call *call, struct stage *stage)
 {
     begin_with_three(call, stage);

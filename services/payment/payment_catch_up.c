@@ -29,6 +29,13 @@ static bool is_of(const struct payment *payment, const struct provider_charge *c
     return !payment->reference[0] || strcmp(payment->reference, charge->reference) == 0;
 }
 
+/* May the provider's answer be older than the payment? A change of the payment that lies in the
+ * future was made before the clock was set back. */
+static bool is_stale(const struct payment *payment, const struct payment_hint *hint)
+{
+    return payment->updated_us >= hint->asked_us && payment->updated_us <= clock_now_us();
+}
+
 static struct status changed_meanwhile(void)
 {
     return status_make(STATUS_ABORTED, ARGOSY__REASON__PAYMENT_BUSY,
@@ -163,14 +170,13 @@ static struct status apply(const struct call *call, struct payment *payment,
         catch_up->input.amount_minor = amount_minor;
         step = PAYMENT_GOT_REFUNDED;
     } else if (catch_up->by_sum && failed_later(payment, charge, &amount_minor)) {
-        /* The provider's answer may be older than a refund that has succeeded since. */
-        if (payment->updated_us >= catch_up->hint->asked_us) return changed_meanwhile();
         catch_up->input.amount_minor = amount_minor;
         explain_reversal(&catch_up->input);
         step = PAYMENT_GOT_REFUND_REVERSED;
     } else if (!payment_compare(payment, charge, &step, &catch_up->input)) {
         return status_ok();
     }
+    if (is_stale(payment, catch_up->hint)) return changed_meanwhile();
     return payment_step(call, catch_up->service, payment, step, &catch_up->input, write);
 }
 

@@ -7,6 +7,8 @@
 #include "services/payment/payment_metrics.h"
 #include "services/payment/payment_service.h"
 
+enum { TRIES_MAX = 3 };
+
 /* The webhook as an event, so that the inbox recognizes it when it is sent again. */
 static struct event event_of(const struct call *call, const struct payment_provider *provider,
                              const struct provider_event *told, const char *order_id)
@@ -21,8 +23,8 @@ static struct event event_of(const struct call *call, const struct payment_provi
     };
 }
 
-static struct status bring_up_to_date(struct call *call, struct payment_service *service,
-                                      const struct provider_event *told)
+static struct status bring_up_to_date_once(struct call *call, struct payment_service *service,
+                                           const struct provider_event *told)
 {
     struct payment_provider *provider = service->provider;
     struct provider_charge charge;
@@ -39,6 +41,20 @@ static struct status bring_up_to_date(struct call *call, struct payment_service 
     struct event event = event_of(call, provider, told, charge.order_id);
     hint.event = &event;
     return payment_catch_up(call, service, &hint, &changed);
+}
+
+/* If the payment changes while the provider is asked, the provider is asked again. If it changes
+ * each time, the webhook fails, and the provider sends it again. */
+static struct status bring_up_to_date(struct call *call, struct payment_service *service,
+                                      const struct provider_event *told)
+{
+    struct status st = status_ok();
+
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        st = bring_up_to_date_once(call, service, told);
+        if (st.code != STATUS_ABORTED) break;
+    }
+    return st;
 }
 
 struct status payment_receive_webhook(struct call *call,
