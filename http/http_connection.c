@@ -172,6 +172,8 @@ void http_connection_end(struct http_connection *connection)
     fiber_run_ready(connection->home->shard);
     connection->busy = false;
     charge(connection);
+    /* Closed before, so nothing else comes that would free it. */
+    if (!connection->stream) http_connection_schedule(connection);
 }
 
 /* Ends the connection because it holds the most while there is too little memory. */
