@@ -143,17 +143,22 @@ static struct status end_device(struct sqlite_tx *tx, const struct device *devic
 }
 
 /* Access tokens of the account that belong to no session and are as old as `issued_s`, or older, are
- * over. One that had expired anyway needs no ending. */
+ * over. Tokens that have expired anyway need no ending, nor do those that have one already: an
+ * account can be asked to end many times a second. */
 static struct status leave_account_ending(struct sqlite_tx *tx, const struct device *device,
                                           int64_t issued_s)
 {
     int64_t until_s = issued_s + device->ttl_s + 1;
+    int changes = 0;
 
     if (until_s <= now_s()) return status_ok();
     struct status st = sqlite_exec(
-        tx, 0, "INSERT INTO endings (family, generation, until_s) VALUES ('account:' || ?, ?, ?)",
+        tx, &changes,
+        "INSERT INTO endings (family, generation, until_s) SELECT 'account:' || ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM endings WHERE until_s = ?3"
+        "  AND family = 'account:' || ?1 AND generation >= ?2)",
         "tll", device->key, issued_s + 1, until_s);
-    return tell_endings(tx, st, 1);
+    return tell_endings(tx, st, changes);
 }
 
 /* ---- putting ---- */
