@@ -56,23 +56,36 @@ static struct status give_up(const struct call *call, const struct service_openi
                          st.message ? st.message : "", opening->setting);
 }
 
-/* The trial's texts live in an arena of its own, but for those of the last one. */
-static struct status try_until_open(struct call *call, struct service_opening *opening)
+static struct status try_in(struct call *call, struct call *waiting, struct arena *trial,
+                            struct service_opening *opening)
 {
-    struct call waiting;
     struct status st;
 
-    call_init_child(&waiting, call, opening->timeout_ms);
     for (int failures = 1;; failures++) {
-        st = opening->module->open(&waiting, opening->service);
+        arena_reset(trial);
+        st = opening->module->open(waiting, opening->service);
         if (!is_passing(st)) return st;
         if (failed(call_check(call))) return call_check(call);
-        if (failed(call_check(&waiting))) return give_up(call, opening, st);
+        if (failed(call_check(waiting))) return give_up(call, opening, st);
         tell_wait(call, opening, st);
-        struct status slept = fiber_sleep(&waiting, next_pause_us(failures));
+        struct status slept = fiber_sleep(waiting, next_pause_us(failures));
         if (failed(call_check(call))) return call_check(call);
         if (failed(slept)) return give_up(call, opening, st);
     }
+}
+
+/* What a trial allocates is freed before the next, since there may be many. */
+static struct status try_until_open(struct call *call, struct service_opening *opening)
+{
+    struct call waiting;
+    struct arena trial;
+
+    arena_init(&trial, 0);
+    call_init_child(&waiting, call, opening->timeout_ms);
+    waiting.arena = &trial;
+    struct status st = status_dup(call->arena, try_in(call, &waiting, &trial, opening));
+    arena_release(&trial);
+    return st;
 }
 
 static void open_one(struct call *call, void *data)

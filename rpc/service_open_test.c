@@ -12,6 +12,7 @@ struct engine {
     int absences; /* attempts that find nobody */
     struct status then;
     int attempts;
+    size_t arena_size; /* before the last attempt */
 };
 
 static struct status open_engine(struct call *call, void *service)
@@ -19,8 +20,10 @@ static struct status open_engine(struct call *call, void *service)
     struct engine *engine = service;
 
     engine->attempts++;
+    engine->arena_size = call->arena->size;
     struct status st = fiber_sleep(call, 1000);
     if (failed(st)) return st;
+    arena_alloc(call->arena, 100000);
     if (engine->attempts <= engine->absences)
         return status_printf(call->arena, STATUS_UNAVAILABLE, 0, "nobody answers at db:5432 (%d)",
                              engine->attempts);
@@ -81,6 +84,7 @@ static void gives_up(struct call *call, struct stage *stage)
     EXPECT_REFUSED(st, UNAVAILABLE, STORE_UNREACHABLE);
     EXPECT(clock_monotonic_us() - begun_us >= 900000);
     EXPECT(ships.attempts >= 3 && ships.attempts < 20); /* with pauses that grow */
+    EXPECT(ships.arena_size < 100000);                  /* nothing of all the attempts before */
     EXPECT(strstr(st.message, "the harbour service's store redis://cache was not there for 1 s: "
                               "nobody answers at db:5432"));
     EXPECT(strstr(st.message, "change HARBOUR_STORE or STORE_START_TIMEOUT"));
