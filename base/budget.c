@@ -126,6 +126,18 @@ static void trim_later(void)
     pthread_attr_destroy(&attributes);
 }
 
+/* Tells the process how much of what this root holds belongs to shed connections. It becomes less
+ * with each piece that is freed, although a connection may be closed much later, when a job that
+ * works for it has ended. */
+static void count_ending(struct budget_root *root)
+{
+    size_t ending = root->ended.used;
+
+    if (ending == root->ending) return;
+    atomic_fetch_add_explicit(&process_ending, ending - root->ending, memory_order_relaxed);
+    root->ending = ending;
+}
+
 void budget_borrow(struct budget_root *root)
 {
     size_t slices = (root->budget.used - root->lent + BUDGET_SLICE - 1) / BUDGET_SLICE;
@@ -144,6 +156,7 @@ void budget_give_back(struct budget_root *root)
     size_t peak = atomic_load(&process_peak);
 
     root->lent -= slices * BUDGET_SLICE;
+    count_ending(root);
     if (peak > TRIM_LEAST && lent < peak / 2 && lent < peak - TRIM_LEAST) trim_later();
 }
 
@@ -241,9 +254,9 @@ void budget_close(struct budget_root *root, struct budget *connection)
         leave_peer(root, connection);
         return;
     }
-    atomic_fetch_sub_explicit(&process_ending, connection->ending, memory_order_relaxed);
     budget_refund(connection, connection->used);
     connection->parent = 0;
+    count_ending(root);
 }
 
 size_t budget_peer_connections(const struct budget *connection)
@@ -277,12 +290,13 @@ static void shed(struct budget_root *root, struct budget *connection)
     atomic_fetch_add_explicit(for_peer ? &shed_for_peer_count : &shed_for_process_count, 1,
                               memory_order_relaxed);
     leave_peer(root, connection);
-    connection->ending = used + 1;
-    atomic_fetch_add_explicit(&process_ending, connection->ending, memory_order_relaxed);
+    connection->ending = true;
     root->ended.parent = &root->budget;
     connection->parent = &root->ended;
     budget_charge(&root->ended, used);
+    count_ending(root);
     connection->shed(connection->owner);
+    count_ending(root);
     trim_later();
 }
 
@@ -294,8 +308,9 @@ static bool holds_its_part(const struct budget_root *root)
 
 /* The budget whose largest connection must be shed so that this peer may begin new work; NULL:
  * none. */
-static struct budget *find_heavy(const struct budget_root *root, struct budget *peer)
+static struct budget *find_heavy(struct budget_root *root, struct budget *peer)
 {
+    count_ending(root);
     if (peer->used > part_of_process(PEER_PART)) return peer;
     return budget_is_over() && holds_its_part(root) ? largest_child(&root->budget) : 0;
 }
@@ -329,6 +344,7 @@ bool budget_admits(struct budget *connection)
 
 void budget_relieve(struct budget_root *root)
 {
+    count_ending(root);
     for (int i = 0; i < SHED_AT_ONCE_MAX; i++) {
         if (!budget_is_over() || !holds_its_part(root)) return;
         struct budget *peer = largest_child(&root->budget);

@@ -26,8 +26,8 @@ struct budget {
     struct budget *children, *next, *previous;
     void (*shed)(void *owner); /* of a connection: ends it, and frees what can be freed at once */
     void *owner;
-    size_t ending; /* of a shed connection: how much it held then */
-    size_t still;  /* of a connection: how much it held when it was last found to be still; of a
+    bool ending;  /* of a connection: it was shed */
+    size_t still; /* of a connection: how much it held when it was last found to be still; of a
                     * peer: the sum */
 };
 
@@ -37,6 +37,7 @@ struct budget_root {
     struct budget budget;
     struct budget ended;                     /* shed connections that are not closed yet */
     size_t lent;                             /* by the process; at least `used` */
+    size_t ending;                           /* what the process knows of `ended` */
     struct budget_peer *peers[BUDGET_SLOTS]; /* chains, by owner */
     int64_t told_us; /* when the other shards were last asked to make room; for the code that asks
                       * them */

@@ -130,6 +130,34 @@ TEST(what_is_being_freed_is_limited_too)
     budget_limit(SIZE_MAX, 1);
 }
 
+/* A job works for a connection that was shed, so that it is closed later than its memory is
+ * freed. */
+TEST(memory_of_a_shed_connection_that_is_free_again_counts_no_longer)
+{
+    struct budget_root root = {0};
+    struct peer_connection first, second, small;
+    struct budget_stats before, stats;
+
+    budget_stats(&before);
+    budget_limit(16 * MIB, 1);
+    open_connection(&root, &first, 1);
+    open_connection(&root, &second, 2);
+    open_connection(&root, &small, 3);
+    budget_charge(&first.budget, 17 * MIB);
+    CHECK(budget_admits(&small.budget) && first.shed);
+    budget_stats(&stats);
+    CHECK_INT(stats.ending - before.ending, >=, 17 * MIB);
+    budget_refund(&first.budget, 17 * MIB);
+    budget_charge(&second.budget, 17 * MIB);
+    CHECK(budget_admits(&small.budget) && second.shed);
+    budget_close(&root, &first.budget);
+    budget_close(&root, &second.budget);
+    budget_close(&root, &small.budget);
+    budget_stats(&stats);
+    CHECK_INT(stats.ending, ==, before.ending);
+    budget_limit(SIZE_MAX, 1);
+}
+
 TEST(a_connection_may_begin_the_less_the_less_is_left)
 {
     struct budget_root root = {0};
