@@ -299,6 +299,16 @@ void fiber_wake(struct shard *shard, struct fiber_wait *wait)
     fiber_resume(fiber);
 }
 
+void fiber_wake_later(struct shard *shard, struct fiber_wait *wait)
+{
+    struct fiber *fiber = wait->fiber;
+
+    if (fiber && !fiber->ready)
+        make_ready(fiber, STATUS_OK);
+    else
+        fiber_wake(shard, wait);
+}
+
 void fiber_run_ready(struct shard *shard)
 {
     fiber_pool_run_ready(shard->fibers);

@@ -52,6 +52,11 @@ void fiber_suspend_uncancellable(struct call *call, struct fiber_wait *wait);
  * shard's thread. */
 void fiber_wake(struct shard *shard, struct fiber_wait *wait);
 
+/* Resumes the waiter at the end of the loop's turn, whoever the caller is: for walks over lists
+ * whose members the waiters own. A fiber that runs may end others (fiber_run_ready), and with them
+ * the member that comes next. */
+void fiber_wake_later(struct shard *shard, struct fiber_wait *wait);
+
 /* Lets the fibers that were cancelled, or woken by fibers, go on now and not at the end of the turn.
  * A fiber may call it only where it could be suspended as well. */
 void fiber_run_ready(struct shard *shard);

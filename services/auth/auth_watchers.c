@@ -62,14 +62,10 @@ static void wake_all(struct shard *shard, void *data)
 {
     struct auth_watchers *watchers = data;
     struct shard_watchers *waiting = &watchers->on_shard[shard->index];
-    struct watcher *next;
 
     atomic_store(&waiting->posted, false);
-    /* A woken fiber may run at once and leave the list. */
-    for (struct watcher *watcher = waiting->first; watcher; watcher = next) {
-        next = watcher->next;
-        fiber_wake(shard, &watcher->wait);
-    }
+    for (struct watcher *watcher = waiting->first; watcher; watcher = watcher->next)
+        fiber_wake_later(shard, &watcher->wait);
 }
 
 void auth_watchers_notify(struct auth_watchers *watchers)

@@ -97,14 +97,10 @@ struct notification {
 static void wake_watchers(struct shard *shard, void *data)
 {
     struct notification *notification = data;
-    struct order_watcher *next;
 
-    /* A woken fiber may run at once and end its watch. */
     for (struct order_watcher *w = notification->watchers->on_shard[shard->index].first; w;
-         w = next) {
-        next = w->next;
-        if (w->hash == notification->hash) fiber_wake(shard, &w->wait);
-    }
+         w = w->next)
+        if (w->hash == notification->hash) fiber_wake_later(shard, &w->wait);
     free(notification);
 }
 
