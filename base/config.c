@@ -503,12 +503,24 @@ const char *config_difference(const struct config *config, const struct config *
     return NULL;
 }
 
+/* Does the user's part of a URL, "ann:secret@db", end later than at the first /, ? or #? So it does
+ * with a password that should have been percent-encoded. What follows a host is a port. */
+static bool is_unencoded(const char *start, size_t length)
+{
+    const char *colon = memchr(start, ':', length);
+
+    if (!colon || *start == '[' || memchr(start, '@', length)) return false;
+    size_t digits = strspn(colon + 1, "0123456789");
+    return colon + 1 + digits < start + length || digits == 0;
+}
+
 const char *config_url_shown(struct arena *arena, const char *url)
 {
     const char *start = strstr(url, "://");
     if (!start) return url;
     start += strlen("://");
     size_t length = strcspn(start, "/?#");
+    if (is_unencoded(start, length)) length = strlen(start);
     const char *at = memrchr(start, '@', length);
     const char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
 

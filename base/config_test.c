@@ -364,6 +364,9 @@ TEST(only_the_password_of_a_url_is_hidden)
         {"redis://cache:6379/0", "redis://cache:6379/0"},
         {"grpc://ann@127.0.0.1:5001", "grpc://ann@127.0.0.1:5001"},
         {"http://a:1/b:c@d", "http://a:1/b:c@d"},
+        {"grpc://[::1]:5001/a@b", "grpc://[::1]:5001/a@b"},
+        {"redis://:se/cret@cache:6379/0", "redis://:***@cache:6379/0"},
+        {"postgres://ann:a#b?c@d@db/shop", "postgres://ann:***@db/shop"},
         {"sqlite:data/a:b@c.db", "sqlite:data/a:b@c.db"},
     };
     struct arena arena = {0};
