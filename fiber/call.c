@@ -48,3 +48,9 @@ int64_t call_remaining_us(const struct call *call)
     remaining_us = call->deadline_us - clock_monotonic_us();
     return remaining_us > 0 ? remaining_us : 0;
 }
+
+void call_arena_reset(const struct call *call, struct arena *arena)
+{
+    arena_reset(arena);
+    arena_set_budget(arena, call->arena->budget);
+}

@@ -57,6 +57,10 @@ struct status call_check(const struct call *call);
 /* Microseconds until the deadline, at least 0; INT64_MAX without one. */
 int64_t call_remaining_us(const struct call *call);
 
+/* Empties an arena that holds one message or page at a time of the call's work, and charges what it
+ * holds next to the budget of the call's own arena. Release it before the call ends. */
+void call_arena_reset(const struct call *call, struct arena *arena);
+
 /* Marks the call, and with it its child calls, as cancelled. Their fibers, also those of groups,
  * are made ready with CANCELLED if they are suspended, and run at the end of the turn. Only on the
  * call's shard. */

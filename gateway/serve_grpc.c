@@ -146,7 +146,7 @@ static void send_upstream(struct call *call, void *data)
 
     arena_init(&arena, 0);
     while (!failed(st)) {
-        arena_reset(&arena);
+        call_arena_reset(call, &arena);
         pass->upload = rpc_body_receive(call, &arena, &pass->body, &message);
         if (failed(pass->upload) || !message.data) break;
         pass->request->received += RPC_FRAME_HEAD_SIZE + message.length;
@@ -181,7 +181,7 @@ static struct status send_downstream(struct call *call, struct grpc_pass *pass)
         st = request_check_session(request); /* the session may have ended since the stream began */
         if (failed(st)) break;
         begin(call, pass);
-        arena_reset(&arena);
+        call_arena_reset(call, &arena);
         struct str frame = frame_of(&arena, message);
         request->sent += frame.length;
         st = http_write(call, request->exchange, frame);

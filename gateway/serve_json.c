@@ -308,7 +308,7 @@ static struct status send_messages(struct call *call, struct json_stream *json)
         st = request_check_session(json->request); /* the session may have ended since the stream
                                                     * began */
         if (failed(st)) return st;
-        arena_reset(&json->arena);
+        call_arena_reset(call, &json->arena);
         st = json->binding->response_raw ? send_raw(call, json, message)
                                          : send_message(call, json, message);
         if (failed(st) || is_head(json->request)) return st;

@@ -116,7 +116,7 @@ static void run(struct call *call, void *data)
     arena_set_budget(call->arena, exchange->budget);
     options->handler(call, exchange, options->data);
     exchange->call = NULL;
-    arena_set_budget(call->arena, NULL);
+    arena_reset(call->arena); /* while the connection, whose budget pays, is certain to exist */
     if (is_open(exchange->connection)) {
         if (!exchange->responded)
             refuse(exchange->connection, HTTP_REFUSED_UNANSWERED);

@@ -143,7 +143,7 @@ static void run(struct call *call, void *data)
             http2_exchange_reset(exchange, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     exchange->call = NULL;
-    arena_set_budget(call->arena, NULL);
+    arena_reset(call->arena); /* while the connection, whose budget pays, is certain to exist */
     metric_shift(home->counters->running, -1);
     http2_exchange_leave(exchange);
 }

@@ -201,6 +201,7 @@ static struct status client_finish(struct call *call, struct rpc_stream *base)
     }
     st = status_dup(call->arena, st);
     client_call_close(&stream->client);
+    rpc_stream_uncharge(base);
     return st;
 }
 
@@ -230,7 +231,7 @@ struct status rpc_network_open(struct call *call, struct rpc_channel *channel,
     struct call limited;
     struct status st;
 
-    rpc_stream_init(&stream->base, &client_kind, target->response);
+    rpc_stream_init(&stream->base, &client_kind, target->response, call->arena->budget);
     if (options) stream->options = *options;
     stream->base.gzip = stream->options.gzip;
     stream->server_streaming = target->server_streaming;

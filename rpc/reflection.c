@@ -208,6 +208,7 @@ static struct status server_reflection_info(struct call *call, struct rpc_stream
                                                                               &request);
         if (failed(st) || !request) return st;
         arena_init(&arena, 0);
+        call_arena_reset(call, &arena);
         rpc_reflection_answer(&arena, reflection, call->scope->endpoint, request, &response);
         st = grpc_reflection_v1_server_reflection_server_reflection_info_reply(call, stream,
                                                                                &response);
@@ -247,6 +248,7 @@ static struct status server_reflection_info_alpha(struct call *call, struct rpc_
                                                                                    &request);
         if (failed(st) || !request) return st;
         arena_init(&arena, 0);
+        call_arena_reset(call, &arena);
         st = answer_alpha(call, &arena, request, stream);
         if (failed(st)) st = status_dup(call->arena, st);
         arena_release(&arena);

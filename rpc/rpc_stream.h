@@ -37,10 +37,13 @@ struct rpc_stream {
     struct status failure;                      /* the first failure of sending or receiving */
     struct arena received;                      /* holds the last received message */
     struct arena sending;                       /* the frame being sent */
+    struct budget *budget;                      /* pays for both; NULL: nobody */
 };
 
 void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
-                     const ProtobufCMessageDescriptor *receives);
+                     const ProtobufCMessageDescriptor *receives, struct budget *budget);
+/* From now on nobody pays for the stream's memory: for a stream that outlives its budget. */
+void rpc_stream_uncharge(struct rpc_stream *stream);
 /* Frees the stream's memory. */
 void rpc_stream_release(struct rpc_stream *stream);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of streams in all three shapes, in process and over the network: both must behave alike.
  */
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
@@ -120,6 +121,34 @@ static struct status client_streaming(struct call *call, struct loopback *loopba
 TEST(a_client_streams)
 {
     on_both(client_streaming);
+}
+
+/* The last message may be held by either side, so the caller's budget pays for it, until the stream
+ * ends. */
+static struct status charged_stream(struct call *call, struct loopback *loopback,
+                                    struct rpc_channel *channel)
+{
+    struct budget_root *root = arena_new(&loopback->arena, struct budget_root);
+    struct budget *connection = arena_new(&loopback->arena, struct budget);
+    struct rpc_stream *stream;
+    struct status st;
+
+    budget_open(root, connection, 1);
+    arena_set_budget(call->arena, connection);
+    st = grpc_testing_test_service_streaming_input_call_open(call, channel, NULL, &stream);
+    if (!failed(st)) st = send_payload(call, stream, 100000);
+    EXPECT(!failed(st) && connection->used >= 100000);
+    st = rpc_stream_finish(call, stream);
+    EXPECT(st.code == STATUS_CANCELLED);
+    EXPECT(connection->used == call->arena->charged);
+    arena_set_budget(call->arena, NULL);
+    budget_close(root, connection);
+    return status_ok();
+}
+
+TEST(a_streams_messages_are_charged_to_the_callers_budget_until_it_ends)
+{
+    on_both(charged_stream);
 }
 
 /* Far more than any window or queue holds, so both sides must wait for each other. */

@@ -373,7 +373,8 @@ static void serve_stream(struct server_call *server_call)
     bool gzip = false;
     struct status st;
 
-    rpc_stream_init(&stream.base, &server_kind, route->method->request);
+    rpc_stream_init(&stream.base, &server_kind, route->method->request,
+                    server_call->call->arena->budget);
     stream.base.rules = route->request;
     stream.body.exchange = server_call->exchange;
     stream.body.deframer.size_max = server_call->server->options.message_size_max;

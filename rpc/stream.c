@@ -7,11 +7,25 @@
 #include "rpc/rpc_frame.h"
 
 void rpc_stream_init(struct rpc_stream *stream, const struct rpc_stream_kind *kind,
-                     const ProtobufCMessageDescriptor *receives)
+                     const ProtobufCMessageDescriptor *receives, struct budget *budget)
 {
-    *stream = (struct rpc_stream){.kind = kind, .receives = receives};
+    *stream = (struct rpc_stream){.kind = kind, .receives = receives, .budget = budget};
     arena_init(&stream->received, 0);
     arena_init(&stream->sending, 0);
+}
+
+void rpc_stream_uncharge(struct rpc_stream *stream)
+{
+    stream->budget = NULL;
+    arena_set_budget(&stream->received, NULL);
+    arena_set_budget(&stream->sending, NULL);
+}
+
+/* Empties one of the stream's arenas for the next message. */
+static void renew(const struct rpc_stream *stream, struct arena *arena)
+{
+    arena_reset(arena);
+    arena_set_budget(arena, stream->budget);
 }
 
 void rpc_stream_release(struct rpc_stream *stream)
@@ -47,7 +61,7 @@ struct status rpc_send(struct call *call, struct rpc_stream *stream,
     uint8_t *frame;
 
     step_init(&step, call, stream);
-    arena_reset(&stream->sending);
+    renew(stream, &stream->sending);
     encoded = rpc_encode(&stream->sending, message, RPC_FRAME_HEAD_SIZE);
     frame = (uint8_t *)(uintptr_t)encoded.data - RPC_FRAME_HEAD_SIZE;
     return note(call, stream, stream->kind->send(&step, stream, frame, encoded.length));
@@ -69,7 +83,7 @@ struct status rpc_send_raw(struct call *call, struct rpc_stream *stream, struct 
     uint8_t *frame;
 
     step_init(&step, call, stream);
-    arena_reset(&stream->sending);
+    renew(stream, &stream->sending);
     frame = arena_alloc(&stream->sending, RPC_FRAME_HEAD_SIZE + message.length);
     if (message.length > 0) memcpy(frame + RPC_FRAME_HEAD_SIZE, message.data, message.length);
     return note(call, stream, stream->kind->send(&step, stream, frame, message.length));
@@ -81,7 +95,7 @@ static struct status receive(struct call *call, struct rpc_stream *stream, struc
     struct status st;
 
     step_init(&step, call, stream);
-    arena_reset(&stream->received);
+    renew(stream, &stream->received);
     st = stream->kind->receive(&step, stream, ret_message);
     if (failed(st) || !ret_message->data || !stream->rules) return st;
     return schema_validate(&stream->received, stream->rules, *ret_message);

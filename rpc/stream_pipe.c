@@ -7,9 +7,11 @@
  *
  * Caller and callee share the pipe and the last one to leave frees it, so neither waits for the
  * other to end: a caller that finishes early cancels the callee and continues. Nothing in the pipe
- * belongs to the arena of either. */
+ * belongs to the arena of either. The caller's budget pays for the messages in the pipe until the
+ * caller leaves; the budget may end with it, so then nobody does. */
 #include "rpc/channel_kind.h"
 
+#include "base/budget.h"
 #include "fiber/fiber.h"
 #include "rpc/interceptors.h"
 #include "rpc/rpc_arena.h"
@@ -57,6 +59,8 @@ struct pipe {
     struct fiber_wait head_wait;
     struct rpc_options
         options; /* the caller's, for ret_*; its pointers are valid until the caller has left */
+    struct budget *budget;     /* of the caller's arena; NULL: none, or the caller has left */
+    size_t size, charged;      /* bytes of the messages in both queues */
     struct pipe **caller_hold; /* in the caller's arena; NULL there once the caller has left */
     int holders;
 };
@@ -70,6 +74,28 @@ static void queue_end(struct pipe *pipe, struct queue *queue)
     fiber_wake(pipe->shard, &queue->writable);
 }
 
+static struct message *message_new(struct pipe *pipe, struct str data)
+{
+    struct message *message = malloc(sizeof(*message) + data.length);
+
+    invariant(message != NULL);
+    message->next = NULL;
+    message->size = data.length;
+    if (data.length > 0) memcpy(message->data, data.data, data.length);
+    pipe->size += sizeof(*message) + data.length;
+    budget_set(pipe->budget, &pipe->charged, pipe->size);
+    return message;
+}
+
+/* `message` may be NULL. */
+static void message_free(struct pipe *pipe, struct message *message)
+{
+    if (!message) return;
+    pipe->size -= sizeof(*message) + message->size;
+    budget_set(pipe->budget, &pipe->charged, pipe->size);
+    free(message);
+}
+
 static struct status queue_put(struct call *call, struct pipe *pipe, struct queue *queue,
                                struct str data)
 {
@@ -81,11 +107,7 @@ static struct status queue_put(struct call *call, struct pipe *pipe, struct queu
         if (failed(st)) return st;
     }
     if (queue->ended) return status_ok();
-    message = malloc(sizeof(*message) + data.length);
-    invariant(message != NULL);
-    message->next = NULL;
-    message->size = data.length;
-    if (data.length > 0) memcpy(message->data, data.data, data.length);
+    message = message_new(pipe, data);
     if (queue->last)
         queue->last->next = message;
     else
@@ -102,7 +124,7 @@ static struct status queue_take(struct call *call, struct pipe *pipe, struct que
     struct message *message;
     struct status st;
 
-    free(queue->taken);
+    message_free(pipe, queue->taken);
     queue->taken = NULL;
     while (!queue->first && !queue->ended) {
         st = fiber_suspend(call, &queue->readable);
@@ -120,12 +142,12 @@ static struct status queue_take(struct call *call, struct pipe *pipe, struct que
     return status_ok();
 }
 
-static void queue_release(struct queue *queue)
+static void queue_release(struct pipe *pipe, struct queue *queue)
 {
-    free(queue->taken);
+    message_free(pipe, queue->taken);
     while (queue->first) {
         struct message *next = queue->first->next;
-        free(queue->first);
+        message_free(pipe, queue->first);
         queue->first = next;
     }
 }
@@ -133,8 +155,8 @@ static void queue_release(struct queue *queue)
 static void leave(struct pipe *pipe)
 {
     if (--pipe->holders > 0) return;
-    queue_release(&pipe->to_callee);
-    queue_release(&pipe->to_caller);
+    queue_release(pipe, &pipe->to_callee);
+    queue_release(pipe, &pipe->to_caller);
     rpc_stream_release(&pipe->caller.stream);
     rpc_stream_release(&pipe->callee.stream);
     arena_release(&pipe->arena);
@@ -298,9 +320,18 @@ static void caller_cancel(struct rpc_stream *stream)
     if (pipe->serving) call_cancel(pipe->serving);
 }
 
+static void uncharge(struct pipe *pipe)
+{
+    rpc_stream_uncharge(&pipe->caller.stream);
+    rpc_stream_uncharge(&pipe->callee.stream);
+    budget_set(pipe->budget, &pipe->charged, 0);
+    pipe->budget = NULL;
+}
+
 static void caller_leave(struct pipe *pipe)
 {
     *pipe->caller_hold = NULL;
+    uncharge(pipe);
     /* to_callee is not ended, because to the callee that would look like a complete stream. */
     caller_cancel(&pipe->caller.stream);
     leave(pipe);
@@ -383,9 +414,10 @@ static struct pipe *pipe_new(struct call *call, struct rpc_server *server, struc
     pipe->server = server;
     pipe->route = route;
     pipe->holders = 2;
+    pipe->budget = call->arena->budget;
     arena_init(&pipe->arena, 0);
-    rpc_stream_init(&pipe->caller.stream, &caller_kind, receives);
-    rpc_stream_init(&pipe->callee.stream, &callee_kind, route->method->request);
+    rpc_stream_init(&pipe->caller.stream, &caller_kind, receives, pipe->budget);
+    rpc_stream_init(&pipe->callee.stream, &callee_kind, route->method->request, pipe->budget);
     pipe->callee.stream.rules = route->request;
     pipe->caller.pipe = pipe->callee.pipe = pipe;
     pipe->caller.out = pipe->callee.in = &pipe->to_callee;

@@ -21,10 +21,11 @@ before=$(resident)
 # The memory that may be used: MEMORY_MAX, a quarter of it for what is being freed, and the allocator's fragmentation.
 allowed=$((before + 64 * 1024 * 5 / 4 + 48 * 1024))
 
-# attack KIND CONNECTIONS PATH
+# attack KIND CONNECTIONS PATH [ADDRESS]: of the gateway, or of a service
 attack() {
   rm -f "$work/hold"; mkfifo "$work/hold"
-  "$(dirname "$ARGOSY")/tests/memory_attack" "$1" "${gateway#*:}" "$2" "$3" <"$work/hold" >"$work/attack.out" &
+  local target=${4:-$gateway}
+  "$(dirname "$ARGOSY")/tests/memory_attack" "$1" "${target#*:}" "$2" "$3" <"$work/hold" >"$work/attack.out" &
   local attacker=$! highest=0 served=0 now
   exec 4>"$work/hold"
   for i in $(seq 300); do
@@ -50,6 +51,8 @@ attack unread 47 '/products?page_size=200'
 attack unread 800 '/products?page_size=200'
 attack uploads 300 /auth/login
 attack uploads2 300 /auth/login
+attack messages 50 /grpc.reflection.v1.ServerReflection/ServerReflectionInfo
+attack messages 50 /grpc.reflection.v1.ServerReflection/ServerReflectionInfo "$(address shop product)"
 attack pipeline 200 '/products?page_size=200'
 curl -s "http://$admin/metrics" >"$work/metrics"
 check "streams were refused, and counted" \

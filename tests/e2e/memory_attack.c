@@ -5,13 +5,17 @@
  *     memory_attack unread PORT CONNECTIONS PATH       HTTP/2 with a window of 0: 250 times GET PATH
  *     memory_attack uploads PORT CONNECTIONS PATH      HTTP/1.1: POST PATH with 4 MiB but the last byte
  *     memory_attack uploads2 PORT CONNECTIONS PATH     the same over HTTP/2, four at a time
+ *     memory_attack messages PORT CONNECTIONS PATH     gRPC: eight streams of PATH, each with a message of
+ *                                                      4 MiB but the last byte
  *     memory_attack pipeline PORT CONNECTIONS PATH     HTTP/1.1: GET PATH 250 times, read by nobody
  *
  * Connections that the server ends are left alone. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +27,11 @@ enum {
     STREAMS = 250,
     UPLOAD = 4 * 1024 * 1024,
     CONNECTIONS_MAX = 4096,
+    MESSAGES = 8,
     FRAME = 16384,
-    PATIENCE = 500
+    WINDOW = 65535, /* of a stream: the default, since the settings are never acknowledged */
+    PATIENCE = 500,
+    PATIENCE_READING = 20
 };
 
 struct attacker {
@@ -36,9 +43,10 @@ static struct attacker attackers[CONNECTIONS_MAX];
 static int open_one(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) return fd;
     if (fd >= 0) close(fd);
     return -1;
@@ -74,6 +82,46 @@ static void send_frame(struct attacker *attacker, const char *head_4, unsigned s
 
     send_all(attacker, head, sizeof(head));
     if (size > 0) send_all(attacker, payload, size);
+}
+
+/* Reads `size` bytes; false when they do not come. */
+static bool receive(const struct attacker *attacker, void *data, size_t size)
+{
+    char *next = data;
+
+    while (size > 0) {
+        struct pollfd wait = {.fd = attacker->fd, .events = POLLIN};
+        if (poll(&wait, 1, PATIENCE_READING) <= 0) return false;
+        ssize_t received = recv(attacker->fd, next, size, 0);
+        if (received <= 0) return false;
+        next += received;
+        size -= (size_t)received;
+    }
+    return true;
+}
+
+static unsigned number(const unsigned char *bytes)
+{
+    return (unsigned)bytes[0] << 24 | (unsigned)bytes[1] << 16 | (unsigned)bytes[2] << 8 | bytes[3];
+}
+
+/* One stream of `attack_messages`. */
+struct upload {
+    size_t window, left; /* left 0: the server has ended it or does not read it, or all is sent */
+};
+
+/* Handles one frame of the server; false when it sends none for now, or ends the connection. */
+static bool receive_frame(const struct attacker *attacker, struct upload *uploads)
+{
+    unsigned char head[9], payload[FRAME];
+
+    if (attacker->fd < 0 || !receive(attacker, head, sizeof(head))) return false;
+    size_t size = number(head) >> 8, i = number(head + 5) / 2;
+    if (size > sizeof(payload) || !receive(attacker, payload, size)) return false;
+    bool known = number(head + 5) % 2 == 1 && i < MESSAGES;
+    if (known && head[3] == 3) uploads[i].left = 0;
+    if (known && head[3] == 8) uploads[i].window += number(payload);
+    return head[3] != 7;
 }
 
 /* A header block of literals that the table does not keep. */
@@ -122,6 +170,38 @@ static void attack_uploads2(struct attacker *attacker, const char *path)
     }
 }
 
+static void attack_messages(struct attacker *attacker, const char *path)
+{
+    static const char type[] = "\x0f\x10\x10"
+                               "application/grpc"; /* content-type */
+    static const char message[5] = {0, 0, UPLOAD >> 16, 0, 0};
+    static char zeros[FRAME];
+    struct upload uploads[MESSAGES];
+    char head[256];
+    size_t size = make_head(head, "POST", path);
+
+    memcpy(head + size, type, sizeof(type) - 1);
+    start_http2(attacker, "", 0);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        send_frame(attacker, "\1\4", 1 + 2 * i, head, size + sizeof(type) - 1);
+        send_frame(attacker, "\0\0", 1 + 2 * i, message, sizeof(message));
+        uploads[i] = (struct upload){WINDOW - sizeof(message), UPLOAD - 1};
+    }
+    /* All of them grow at the same time, so none is there before the others begin. */
+    for (size_t sent = 0; sent < UPLOAD; sent += FRAME) {
+        for (unsigned i = 0; i < MESSAGES; i++) {
+            struct upload *upload = &uploads[i];
+            size_t piece = upload->left < FRAME ? upload->left : FRAME;
+            while (upload->left > 0 && upload->window < piece)
+                if (!receive_frame(attacker, uploads)) upload->left = 0; /* it waits for others */
+            if (upload->left == 0) continue;
+            send_frame(attacker, "\0\0", 1 + 2 * i, zeros, piece);
+            upload->window -= piece;
+            upload->left -= piece;
+        }
+    }
+}
+
 static void attack_uploads(struct attacker *attacker, const char *path)
 {
     static char zeros[UPLOAD];
@@ -150,6 +230,7 @@ static const struct attack {
 } attacks[] = {{"unread", attack_unread},
                {"uploads", attack_uploads},
                {"uploads2", attack_uploads2},
+               {"messages", attack_messages},
                {"pipeline", attack_pipeline}};
 
 int main(int argc, char **argv)
@@ -160,7 +241,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc == 5 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
         if (strcmp(argv[1], attacks[i].name) == 0) attack = &attacks[i];
     if (!attack) {
-        fprintf(stderr, "usage: memory_attack unread|uploads|uploads2|pipeline PORT COUNT PATH\n");
+        fprintf(stderr,
+                "usage: memory_attack unread|uploads|uploads2|messages|pipeline PORT COUNT PATH\n");
         return 2;
     }
     getrlimit(RLIMIT_NOFILE, &files);
