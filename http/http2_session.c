@@ -10,8 +10,9 @@ enum {
     RESETS_BURST = 1000,
     RESETS_PER_SECOND = 200,
     /* Limit on useless frames: SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and CONTINUATION,
-     * unknown types. Each DATA frame that we send allows EMPTIES_EARNED more, because the client
-     * may open the window for it. */
+     * unknown types; from a server also interim heads, and heads on streams that have ended. Each
+     * DATA frame that we send allows EMPTIES_EARNED more, because the peer may open the window for
+     * it. */
     EMPTIES_BURST = 2000,
     EMPTIES_PER_SECOND = 500,
     EMPTIES_EARNED = 4,
@@ -20,7 +21,8 @@ enum {
     PINGS_BURST = 20,
     PINGS_PER_SECOND = 1,
     /* Decoded bytes of a header block at which decoding stops: a block of small references to one
-     * large table entry is cheap to send. Such a block counts as many resets. */
+     * large table entry is cheap to send. A client's block counts as many resets; a server's ends
+     * the connection. */
     HEADER_BLOCK_MAX = 1024 * 1024,
     HEADER_BLOCK_RESETS = 100,
     /* nghttp2's own limit on resets must not be reached first, because it sends INTERNAL_ERROR. */
@@ -188,7 +190,7 @@ static void count_reset(struct http2_session *session)
 
 static void count_empty(struct http2_session *session)
 {
-    if (session->server && !spend(session, &session->empties, EMPTIES_BURST, EMPTIES_PER_SECOND))
+    if (!spend(session, &session->empties, EMPTIES_BURST, EMPTIES_PER_SECOND))
         calm(session, HTTP_REFUSED_FLOOD);
 }
 
@@ -205,7 +207,7 @@ static void count_ping(struct http2_session *session)
     calm(session, HTTP_REFUSED_PINGS);
 }
 
-/* Called for each frame of a response that we have sent. */
+/* Called for each frame of a message that we have sent. */
 static void earn(struct http2_session *session, bool data)
 {
     if (data && session->empties.tokens < EMPTIES_BURST) session->empties.tokens += EMPTIES_EARNED;
@@ -245,8 +247,13 @@ static bool check_stream(struct http2_session *session, int32_t id)
 
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *frame, void *user_data)
 {
-    (void)ng;
-    if (frame->type == NGHTTP2_HEADERS) (void)check_stream(user_data, frame->stream_id);
+    struct http2_session *session = user_data;
+
+    if (frame->type != NGHTTP2_HEADERS) return 0;
+    if (session->server)
+        (void)check_stream(session, frame->stream_id);
+    else if (!nghttp2_session_find_stream(ng, frame->stream_id))
+        count_empty(session);
     return 0;
 }
 
@@ -277,8 +284,9 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 
     (void)flags;
     session->block_size += name_length + value_length + HEADER_OVERHEAD;
-    if (session->server && session->block_size > HEADER_BLOCK_MAX) {
+    if (session->block_size > HEADER_BLOCK_MAX) {
         for (int i = 0; i < HEADER_BLOCK_RESETS; i++) count_reset(session);
+        if (!session->server) calm(session, HTTP_REFUSED_FLOOD);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     if (!exchange || exchange->h2.left || exchange->h2.refusal) return 0;
@@ -320,7 +328,10 @@ static void finish_headers(struct http2_session *session, struct http_exchange *
 {
     if (!exchange->h2.head_done) {
         session->role->on_head(exchange);
-        if (exchange->h2.head_done) http2_exchange_note(exchange, HTTP2_EVENT_HEAD);
+        if (exchange->h2.head_done)
+            http2_exchange_note(exchange, HTTP2_EVENT_HEAD);
+        else
+            count_empty(session); /* an interim head, which only servers send */
     } else if (exchange->h2.refusal) {
         http2_exchange_reset(exchange, NGHTTP2_PROTOCOL_ERROR);
     } else {
@@ -479,7 +490,7 @@ struct http2_session *http2_session_new(const struct http2_session *template, bo
     invariant(session);
     *session = *template;
     session->server = server;
-    session->frames.skip = HTTP2_PREFACE_SIZE;
+    session->frames.skip = server ? HTTP2_PREFACE_SIZE : 0;
     int error = server ? nghttp2_session_server_new2(&session->ng, callbacks, session, option)
                        : nghttp2_session_client_new2(&session->ng, callbacks, session, option);
     invariant(error == 0);
@@ -538,9 +549,22 @@ static bool check_frames(struct http2_session *session, struct str *data)
     return true;
 }
 
+/* Counts a server's useless frames. Its pings are not counted: they may measure the link while we
+ * send. */
+static void count_frames(struct http2_session *session, struct str data)
+{
+    struct http2_frame_seen seen;
+
+    while (http2_frames_next(&session->frames, &data, &seen))
+        if (http2_frame_is_empty(&seen)) count_empty(session);
+}
+
 bool http2_session_receive(struct http2_session *session, struct str data)
 {
-    if (session->server && !check_frames(session, &data)) return false;
+    if (!session->server)
+        count_frames(session, data);
+    else if (!check_frames(session, &data))
+        return false;
     return data.length == 0 || feed(session, data);
 }
 

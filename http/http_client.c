@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "http/http_client_link.h"
+#include "observe/log.h"
 #include "reasons.pb-c.h"
 
 enum {
@@ -124,7 +125,12 @@ static void drop_link(struct http_client *client, struct client_link *link)
 {
     if (client->link != link) return;
     client->link = NULL;
-    if (!link->heard)
+    if (link->session->refusal)
+        log_warn(NULL,
+                 "the connection to a service was ended: it sent a flood of useless frames, or a "
+                 "header block that decodes to too much; look at what serves this address",
+                 LOG_STR("address", client->address ? client->address : ""));
+    if (!link->heard || link->session->refusal)
         back_off(client);
     else
         client->failures = 0;
