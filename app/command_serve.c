@@ -23,12 +23,6 @@ struct server {
     bool demo;
 };
 
-static int open_log(const struct config *config)
-{
-    return open(config_text(config, "ARGOSY_LOG_FILE"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-                0640);
-}
-
 static bool start_log(const struct config *config, int *ret_file)
 {
     const char *format = config_text(config, "ARGOSY_LOG_FORMAT");
@@ -45,10 +39,10 @@ static bool start_log(const struct config *config, int *ret_file)
     }
     int out = STDERR_FILENO;
     if (config_text(config, "ARGOSY_LOG_FILE")[0]) {
-        out = *ret_file = open_log(config);
+        out = *ret_file = log_file_open(config_text(config, "ARGOSY_LOG_FILE"));
         if (out < 0) {
             command_error("ARGOSY_LOG_FILE=%s cannot be written: %s",
-                          config_text(config, "ARGOSY_LOG_FILE"), strerror(errno));
+                          config_text(config, "ARGOSY_LOG_FILE"), log_file_error(errno));
             return false;
         }
     }
@@ -64,10 +58,10 @@ static bool start_log(const struct config *config, int *ret_file)
 static void reopen_log(const struct server *server)
 {
     if (server->log_file < 0) return;
-    int file = open_log(server->line->config);
+    int file = log_file_open(config_text(server->line->config, "ARGOSY_LOG_FILE"));
     if (file < 0) {
         log_error(0, "the log file cannot be reopened; logging goes on in the old one",
-                  LOG_STR("error", strerror(errno)));
+                  LOG_STR("error", log_file_error(errno)));
         return;
     }
     dup2(file, server->log_file);

@@ -11,6 +11,7 @@
 #include "observe/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -27,6 +28,7 @@
 enum {
     QUEUE_MAX = 1024 * 1024,
     POLL_MS = 100,
+    FILE_MODE = 0640,
     STOP_POLLS_MAX = 20, /* log_stop gives a stuck reader two seconds */
 };
 
@@ -152,6 +154,17 @@ static bool wants_colour(int fd)
     const char *terminal = getenv("TERM");
 
     return isatty(fd) && !getenv("NO_COLOR") && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+int log_file_open(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
+}
+
+const char *log_file_error(int error)
+{
+    if (error != ENXIO) return strerror(error);
+    return "it is a socket, or a pipe that nobody reads; start its reader first, or name a file";
 }
 
 void log_start(int fd, bool json, enum log_level level)

@@ -41,6 +41,13 @@ struct log_field {
 #define LOG_BOOL(name, value) \
     ((struct log_field){.key = (name), .kind = LOG_FIELD_BOOL, .boolean = (value)})
 
+/* Opens a file of log lines for appending, or creates it; -1 with errno. Nothing waits for whoever
+ * reads a pipe: opening one without a reader fails (ENXIO), and so does writing to a full one
+ * (EAGAIN). */
+int log_file_open(const char *path);
+/* Why log_file_open failed, for people. */
+const char *log_file_error(int error);
+
 /* Starts the writer on a file descriptor. json false: for people, with colour on a terminal. Before
  * log_start and after log_stop nothing is logged. A line is at most 8 KiB: longer ones are
  * truncated and marked as such. */

@@ -3,6 +3,7 @@
  * full, lines are dropped and counted rather than delaying requests. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,14 +15,16 @@
 #include "gateway/request.h"
 #include "gateway/route_table.h"
 #include "gateway/traffic.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 
-enum { LINE_MAX_SIZE = 16 * 1024, QUEUE_MAX = 4096, FILE_MODE = 0640, US_PER_MS = 1000 };
+enum { LINE_MAX_SIZE = 16 * 1024, QUEUE_MAX = 4096, READER_WAIT_MS = 1000, US_PER_MS = 1000 };
 
 struct file_log {
     const char *path;
     bool reopen; /* opens the file for each line, so that it can be rotated */
     int fd;
+    bool stuck; /* its reader did not read for READER_WAIT_MS; used by the lane only */
     struct lane *lane;
 };
 
@@ -40,19 +43,14 @@ static const struct option options[] = {
     {0},
 };
 
-static int open_file(const struct file_log *log)
-{
-    return open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
-}
-
 static struct status start(const struct plugin_context *context, void *data)
 {
     struct file_log *log = data;
 
-    log->fd = open_file(log);
+    log->fd = log_file_open(log->path);
     if (log->fd < 0)
         return plugin_error(context, plugin_by_name(STR("file-log")), "%s cannot be written: %s",
-                            log->path, strerror(errno));
+                            log->path, log_file_error(errno));
     log->lane = lane_new("file-log", 1, QUEUE_MAX);
     return status_ok();
 }
@@ -62,7 +60,7 @@ static struct status start(const struct plugin_context *context, void *data)
 static struct status reopen(struct arena *arena, void *data)
 {
     struct file_log *log = data;
-    int fd = open_file(log);
+    int fd = log_file_open(log->path);
 
     if (fd < 0 || dup2(fd, log->fd) < 0) {
         int error = errno;
@@ -83,13 +81,24 @@ static void stop(void *data)
     log->lane = NULL;
 }
 
+/* A pipe whose reader is slow is waited for once; while it stays full, further lines are dropped
+ * without waiting, so that neither they nor the gateway's stop are held up. */
+static bool wait_writable(struct file_log *log, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+
+    log->stuck = poll(&wait, 1, log->stuck ? 0 : READER_WAIT_MS) <= 0;
+    return !log->stuck;
+}
+
 /* Runs in the lane. */
 static void write_line(void *data)
 {
     struct line *line = data;
-    int fd = line->log->reopen ? open_file(line->log) : line->log->fd;
+    int fd = line->log->reopen ? log_file_open(line->log->path) : line->log->fd;
 
-    if (fd < 0 || write(fd, line->text.data, line->text.length) != (ssize_t)line->text.length)
+    if (fd < 0 || !wait_writable(line->log, fd) ||
+        write(fd, line->text.data, line->text.length) != (ssize_t)line->text.length)
         metric_add(metric_series(&dropped, line->log->path), 1);
     if (line->log->reopen && fd >= 0) close(fd);
     buffer_release(&line->text);
