@@ -284,9 +284,9 @@ static struct budget *largest_child(const struct budget *budget)
 static void shed(struct budget_root *root, struct budget *connection)
 {
     size_t used = connection->used;
-
     bool for_peer = connection->parent->used > part_of_process(PEER_PART);
 
+    invariant(!connection->ending); /* one that is ending has left its peer */
     atomic_fetch_add_explicit(for_peer ? &shed_for_peer_count : &shed_for_process_count, 1,
                               memory_order_relaxed);
     leave_peer(root, connection);
