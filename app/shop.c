@@ -1,36 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts the parts of a process in order (limits, shards, stores, channels, modules, listeners),
- * serves, and drains; see shop.h. */
+/* Starts the parts of a process in order (limits, shards, stores, channels, modules, listeners) and
+ * frees them; see shop.h. How it listens is in shop_listen.c, how it runs in shop_run.c. */
 #include "app/shop.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "app/admin.h"
 #include "app/restore.h"
-#include "app/shop_ready.h"
+#include "app/shop_parts.h"
 #include "app/shop_settings.h"
 #include "app/shop_store.h"
 #include "base/budget.h"
-#include "events/events.h"
 #include "fiber/descriptors.h"
-#include "fiber/fiber.h"
-#include "fiber/shard.h"
-#include "gateway/gateway_door.h"
-#include "http/http_server.h"
 #include "observe/log.h"
 #include "rpc/schema.h"
-#include "rpc/service.h"
-#include "rpc/service_open.h"
 #include "user.rpc.h"
 
 enum {
-    LISTENERS_MAX = 16,
-    MODULES_MAX = 16,
-    SIGNALS = 3,
     /* Descriptors reserved from clients' connections; see share_descriptors. */
     DESCRIPTORS_KEPT = 32,
     DESCRIPTORS_A_STORE = 3, /* for a shard's connection to a store, or to another process */
@@ -38,50 +26,6 @@ enum {
     CONNECTIONS_FEW = 256,
     /* The part of a limited address space that clients' memory may take: one in this many. */
     ADDRESSES_PART = 16,
-};
-
-/* One service of the registry, as this process sees it. */
-struct member {
-    const struct service_module *module;
-    void *service; /* NULL: not started here */
-    struct rpc_channel *channel;
-    struct rpc_endpoint endpoint; /* what its own port serves */
-    struct sqlite_lock *lock;     /* of its store; NULL: no store, or not in this process */
-    const char *elsewhere;        /* the URL of another process that has its store; or NULL */
-    bool here;
-};
-
-struct shop {
-    struct arena *arena;
-    const struct config *config;
-    struct shop_options options;
-    struct shards *shards;
-    const struct rpc_schema *schema;
-    struct rpc_identity identity;
-    struct rpc_server *server;
-    struct events *events;
-    struct service_context context;
-    struct member members[MODULES_MAX];
-    size_t member_count;
-    struct rpc_channel *absent;   /* to services that the registry does not list: UNAVAILABLE */
-    struct gateway_door *gateway; /* NULL: not in this process */
-    struct admin *admin;
-    struct http_server *listeners[LISTENERS_MAX];
-    size_t listener_count;
-    struct http_server *gateway_listener;
-
-    const char *_Atomic unready; /* why it is not ready yet; NULL: it is */
-
-    /* While it runs. */
-    uv_signal_t signals[SIGNALS];
-    void (*on_hangup)(void *data);
-    void *hangup_data;
-    int signals_seen;
-    size_t draining; /* listeners that have not drained yet */
-    void (*on_ready)(struct call *call, void *data);
-    void *ready_data;
-    struct service_openings openings;
-    struct status failure; /* why it stopped serving by itself */
 };
 
 /* ---- which modules are here ---- */
@@ -95,9 +39,9 @@ static bool names_module(const char *only, const char *name)
     return false;
 }
 
-static bool is_here(const struct shop_options *options, const char *name)
+bool shop_is_here(const struct shop *shop, const char *name)
 {
-    return !options->only || names_module(options->only, name);
+    return !shop->options.only || names_module(shop->options.only, name);
 }
 
 /* ", user, auth ...": all services, as the end of a list. */
@@ -340,7 +284,7 @@ static void list_members(struct shop *shop)
     for (size_t i = 0; services_registry[i]; i++) {
         invariant(i < MODULES_MAX);
         shop->members[i].module = services_registry[i];
-        shop->members[i].here = is_here(&shop->options, services_registry[i]->name);
+        shop->members[i].here = shop_is_here(shop, services_registry[i]->name);
         shop->member_count++;
     }
 }
@@ -408,140 +352,8 @@ static struct status start_modules(struct shop *shop)
         if (failed(st)) return st;
         service_openings_add(&shop->openings, &shop->context, member->module, member->service);
     }
-    if (!is_here(&shop->options, "gateway") || !shop->options.listen) return status_ok();
+    if (!shop_is_here(shop, "gateway") || !shop->options.listen) return status_ok();
     return gateway_door_new(&shop->context, &shop->gateway);
-}
-
-/* ---- listening ---- */
-
-static bool is_loopback(const char *address)
-{
-    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
-           strncmp(address, "localhost:", 10) == 0;
-}
-
-static struct status listen_on(struct shop *shop, const char *setting, const char *address,
-                               const struct http_server_options *options)
-{
-    invariant(shop->listener_count < LISTENERS_MAX);
-    if (shop->options.loopback_only && !is_loopback(address))
-        return status_printf(
-            shop->arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__SETTING_INVALID,
-            "%s=%s is reachable by others, and the demo is for loopback only; set %s=127.0.0.1:...",
-            setting, address, setting);
-
-    struct http_server *listener = http_server_new(options);
-    shop->listeners[shop->listener_count++] = listener;
-    struct status st = http_server_listen(listener, shop->arena, shop->shards, address);
-    if (failed(st))
-        return status_printf(shop->arena, st.code, st.reason, "%s (setting %s)", st.message,
-                             setting);
-    log_info(0, "listening", LOG_STR("name", options->name),
-             LOG_STR("address", http_server_address(listener)));
-    return status_ok();
-}
-
-static struct status listen_services(struct shop *shop)
-{
-    for (size_t i = 0; i < shop->member_count; i++) {
-        struct member *member = &shop->members[i];
-        if (!member->here) continue;
-        member->endpoint = (struct rpc_endpoint){.server = shop->server,
-                                                 .service_name = member->module->rpc_name};
-        struct http_server_options options = {
-            .name = member->module->name,
-            .handler = rpc_endpoint_handle,
-            .data = &member->endpoint,
-        };
-        const char *setting = service_setting(shop->arena, member->module->name, "LISTEN");
-        struct status st = listen_on(shop, setting, config_text(shop->config, setting), &options);
-        if (failed(st)) return st;
-        if (member->lock)
-            sqlite_lock_announce(member->lock,
-                                 http_server_address(shop->listeners[shop->listener_count - 1]));
-    }
-    return status_ok();
-}
-
-static struct status listen_gateway(struct shop *shop)
-{
-    if (!shop->gateway) return status_ok();
-    struct http_server_options options = {
-        .name = "gateway",
-        .handler = gateway_door_handle,
-        .data = shop->gateway,
-        .header_size_max = (size_t)config_size(shop->config, "GATEWAY_HEADER_SIZE_MAX"),
-        .body_size_max = (size_t)config_size(shop->config, "GATEWAY_BODY_SIZE_MAX"),
-    };
-    struct status st = listen_on(shop, "GATEWAY_LISTEN",
-                                 config_text(shop->config, "GATEWAY_LISTEN"), &options);
-    if (failed(st)) return st;
-    shop->gateway_listener = shop->listeners[shop->listener_count - 1];
-    return status_ok();
-}
-
-/* A process with the gateway uses the default admin port. Several processes on one machine would
- * compete for it, so a process without the gateway uses its first service's default port + 4000,
- * unless ADMIN_LISTEN is set. */
-static const char *admin_address(struct shop *shop)
-{
-    const char *given = config_text(shop->config, "ADMIN_LISTEN");
-
-    if (config_given(shop->config, "ADMIN_LISTEN") && given[0]) return given;
-    if (is_here(&shop->options, "gateway")) return ADMIN_LISTEN_DEFAULT;
-    for (size_t i = 0; i < shop->member_count; i++)
-        if (shop->members[i].here)
-            return arena_printf(shop->arena, "127.0.0.1:%d",
-                                4000 + service_port(shop->members[i].module->name));
-    return ADMIN_LISTEN_DEFAULT;
-}
-
-void shop_set_unready(struct shop *shop, const char *why)
-{
-    shop->unready = why;
-}
-
-static struct status check_member(struct call *call, const struct shop *shop,
-                                  const struct member *member)
-{
-    struct status st = shop_check_store(call, &shop->context, member->module);
-
-    if (!failed(st) && member->module->ready) st = member->module->ready(call, member->service);
-    if (!failed(st)) return st;
-    return status_printf(call->arena, st.code, st.reason, "%s: %s", member->module->name,
-                         st.message);
-}
-
-/* Readiness depends on this process's own stores alone; the services that it calls may come and
- * go. */
-static struct status check_ready(struct call *call, void *data, struct admin_report *report)
-{
-    struct shop *shop = data;
-    struct shop_peers peers = {0};
-    struct status st;
-
-    if (shop->signals_seen)
-        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
-    for (size_t i = 0; i < shop->member_count; i++)
-        if (!shop->members[i].here && rpc_channel_is_remote(shop->members[i].channel))
-            shop_peers_add(&peers, shop->members[i].module->name, shop->members[i].channel);
-    shop_peers_look(call, &peers, report);
-    if (shop->unready) return status_make(STATUS_UNAVAILABLE, 0, shop->unready);
-    st = service_openings_check(call->arena, &shop->openings);
-    for (size_t i = 0; i < shop->member_count && !failed(st); i++)
-        if (shop->members[i].here) st = check_member(call, shop, &shop->members[i]);
-    return st;
-}
-
-static struct status listen_admin(struct shop *shop)
-{
-    const char *address = admin_address(shop);
-
-    if (strcmp(address, "off") == 0) return status_ok();
-    shop->admin = admin_new(shop->arena, check_ready, shop);
-    struct http_server_options options = {
-        .name = "admin", .handler = admin_handle, .data = shop->admin, .reserved = true};
-    return listen_on(shop, "ADMIN_LISTEN", address, &options);
 }
 
 struct status shop_new(struct arena *arena, const struct config *config,
@@ -563,9 +375,7 @@ struct status shop_new(struct arena *arena, const struct config *config,
     if (!failed(st)) st = load_keys(shop);
     if (!failed(st)) st = make_channels(shop);
     if (!failed(st)) st = start_modules(shop);
-    if (!failed(st) && options->listen) st = listen_services(shop);
-    if (!failed(st) && options->listen) st = listen_gateway(shop);
-    if (!failed(st) && options->listen) st = listen_admin(shop);
+    if (!failed(st) && options->listen) st = shop_listen(shop);
     if (!failed(st) && options->listen) st = share_descriptors(shop, true);
     if (failed(st)) {
         shop_free(shop);
@@ -606,173 +416,4 @@ const struct service_context *shop_context(const struct shop *shop)
 const char *shop_gateway_address(const struct shop *shop)
 {
     return shop->gateway_listener ? http_server_address(shop->gateway_listener) : "";
-}
-
-/* ---- serving and draining ---- */
-
-static void stop_serving(struct shop *shop)
-{
-    shards_stop(shop->shards);
-}
-
-static void count_drained(struct shard *shard, void *data)
-{
-    struct shop *shop = data;
-
-    if (--shop->draining == 0) stop_serving(shop);
-}
-
-/* Called on any thread; shard 0 keeps the count. */
-static void on_drained(void *data)
-{
-    struct shop *shop = data;
-
-    shard_post(shards_at(shop->shards, 0), count_drained, shop);
-}
-
-static void on_signal(uv_signal_t *signal, int number)
-{
-    struct shop *shop = signal->data;
-
-    if (number == SIGHUP) {
-        if (shop->on_hangup && shop->signals_seen == 0) shop->on_hangup(shop->hangup_data);
-        return;
-    }
-    if (shop->signals_seen++ > 0) {
-        stop_serving(shop);
-        return;
-    }
-    int64_t timeout_ms = config_duration_ms(shop->config, "ARGOSY_DRAIN_TIMEOUT");
-    log_info(0, "draining; a second signal stops at once", LOG_INT("signal", number),
-             LOG_INT("timeout_ms", timeout_ms));
-    rpc_server_set_serving(shop->server, "", false);
-    events_drain(shop->events);
-    shop->draining = shop->listener_count;
-    if (shop->draining == 0) stop_serving(shop);
-    for (size_t i = 0; i < shop->listener_count; i++)
-        http_server_drain(shop->listeners[i], timeout_ms, on_drained, shop);
-}
-
-static struct status open_stores(struct call *call, struct shop *shop)
-{
-    return service_openings_run(call, &shop->openings,
-                                config_duration_ms(shop->config, "STORE_START_TIMEOUT"));
-}
-
-/* What works by itself begins meanwhile; a store that is not open refuses it, and it tries again. */
-static void get_ready(struct call *call, void *data)
-{
-    struct shop *shop = data;
-
-    struct status st = open_stores(call, shop);
-    if (failed(st)) {
-        if (shop->signals_seen == 0) shop->failure = status_dup(shop->arena, st);
-        stop_serving(shop);
-        return;
-    }
-    if (shop->on_ready) shop->on_ready(call, shop->ready_data);
-}
-
-/* ---- SIGHUP ---- */
-
-void shop_on_hangup(struct shop *shop, void (*fn)(void *data), void *data)
-{
-    shop->on_hangup = fn;
-    shop->hangup_data = data;
-}
-
-struct status shop_change_take(struct shop *shop, struct arena *arena, struct config *config,
-                               bool *ret_changed)
-{
-    if (!shop->gateway) {
-        config_free(config);
-        *ret_changed = false;
-        return status_ok();
-    }
-    return gateway_door_change_take(shop->gateway, arena, config, ret_changed);
-}
-
-void shop_start_work(struct shop *shop)
-{
-    for (size_t i = 0; i < shop->member_count; i++)
-        if (shop->members[i].here && shop->members[i].module->serve)
-            shop->members[i].module->serve(shop->members[i].service);
-    events_start(shop->events);
-}
-
-/* The loops have ended and the stores must still be closed, which a signal must not interrupt: from
- * here on signals are ignored. They are blocked meanwhile, because libuv restores their default
- * action. */
-static void end_signals(struct shop *shop, const int numbers[SIGNALS])
-{
-    sigset_t all, before;
-
-    sigemptyset(&all);
-    for (size_t i = 0; i < SIGNALS; i++) sigaddset(&all, numbers[i]);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    for (size_t i = 0; i < SIGNALS; i++) {
-        uv_close((uv_handle_t *)&shop->signals[i], 0);
-        signal(numbers[i], SIG_IGN);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, 0);
-}
-
-struct status shop_run(struct shop *shop, void (*on_ready)(struct call *call, void *data),
-                       void *data)
-{
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-    struct shard *first = shards_at(shop->shards, 0);
-
-    for (size_t i = 0; i < SIGNALS; i++) {
-        uv_signal_init(&first->loop, &shop->signals[i]);
-        shop->signals[i].data = shop;
-        uv_signal_start(&shop->signals[i], on_signal, numbers[i]);
-        uv_unref((uv_handle_t *)&shop->signals[i]); /* must not keep the loop running */
-    }
-    shop->on_ready = on_ready;
-    shop->ready_data = data;
-    fiber_post(first, get_ready, 0, shop);
-    shop_start_work(shop);
-    shards_run(shop->shards);
-    end_signals(shop, numbers);
-    return shop->failure;
-}
-
-/* ---- one call, for the command line ---- */
-
-struct one_call {
-    struct shop *shop;
-    struct status (*fn)(struct call *call, struct shop *shop, void *data);
-    void *data;
-    struct status status;
-};
-
-void shop_act_as_operator(struct call *call)
-{
-    static const struct user operator_user = {
-        .email = "operator@localhost", .role = "superAdmin", .device_id = "command-line"};
-
-    rpc_scope_new(call, &operator_user, 0, "127.0.0.1");
-}
-
-static void run_one_call(struct call *call, void *data)
-{
-    struct one_call *one = data;
-
-    shop_act_as_operator(call);
-    struct status st = open_stores(call, one->shop);
-    if (!failed(st)) st = one->fn(call, one->shop, one->data);
-    one->status = status_dup(one->shop->arena, st);
-    shards_stop(one->shop->shards);
-}
-
-struct status shop_call(struct shop *shop,
-                        struct status (*fn)(struct call *call, struct shop *shop, void *data),
-                        void *data)
-{
-    struct one_call one = {.shop = shop, .fn = fn, .data = data};
-
-    fiber_post(shards_at(shop->shards, 0), run_one_call, 0, &one);
-    shards_run(shop->shards);
-    return one.status;
 }
