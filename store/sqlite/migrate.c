@@ -33,6 +33,15 @@ static struct status read_version(struct arena *arena, struct connection *connec
         connection->path, (long long)*ret_version, count);
 }
 
+/* Reads the version of a file, which must be one of ours, or empty. */
+static struct status inspect(struct arena *arena, struct connection *connection, int count,
+                             int64_t *ret_version)
+{
+    struct status st = check_owner(arena, connection);
+
+    return failed(st) ? st : read_version(arena, connection, count, ret_version);
+}
+
 /* Applies a migration inside a transaction. */
 static struct status apply(struct arena *arena, struct connection *connection, int number,
                            const char *text)
@@ -86,11 +95,8 @@ struct status migrate_check(struct arena *arena, struct connection *connection,
 {
     int count = count_of(migrations);
     int64_t version;
-    struct status st;
 
-    st = check_owner(arena, connection);
-    if (failed(st)) return st;
-    st = read_version(arena, connection, count, &version);
+    struct status st = inspect(arena, connection, count, &version);
     if (failed(st) || version == count) return st;
     return status_printf(arena, STATUS_FAILED_PRECONDITION, ARGOSY__REASON__STORE_NOT_PREPARED,
                          "store %s: it has %lld of %d migrations; run argosy store prepare",
@@ -102,11 +108,8 @@ struct status migrate(struct arena *arena, struct connection *connection,
 {
     int count = count_of(migrations);
     int64_t version;
-    struct status st;
 
-    st = check_owner(arena, connection);
-    if (failed(st)) return st;
-    st = read_version(arena, connection, count, &version);
+    struct status st = inspect(arena, connection, count, &version);
     while (!failed(st) && version < count)
         st = step(arena, connection, migrations, count, &version);
     return st;
