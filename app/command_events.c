@@ -88,15 +88,31 @@ static bool is_asked_for(const struct command_line *line, const struct topic *to
     return line->argument_count == 0 || strcmp(line->arguments[0], topic->name) == 0;
 }
 
+/* New events can only come from a shop that runs. Were there none, this command would hold the
+ * stores, and no shop could start on them until it ends. */
+static struct status check_followed(const struct call *call, const struct tail *tail)
+{
+    for (size_t i = 0; tail->follow && i < TOPICS; i++) {
+        const char *producer = topics[i].producer;
+        if (!is_asked_for(tail->line, &topics[i]) || !shop_has_store(tail->shop, producer))
+            continue;
+        return status_printf(call->arena, STATUS_FAILED_PRECONDITION, 0,
+                             "no running shop serves the %s service, so no new events of %s can "
+                             "come; start it with argosy serve, or leave out --follow",
+                             producer, topics[i].name);
+    }
+    return status_ok();
+}
+
 /* Tails one topic after another, or with --follow all at once. */
 static struct status tail_topics(struct call *call, struct shop *shop, void *data)
 {
     struct tail *tail = data;
     struct topic_tail tails[TOPICS] = {0};
     struct fiber_group group = {0};
-    struct status st = status_ok();
 
     tail->shop = shop;
+    struct status st = check_followed(call, tail);
     for (size_t i = 0; i < TOPICS && !failed(st); i++) {
         if (!is_asked_for(tail->line, &topics[i])) continue;
         tails[i] = (struct topic_tail){.tail = tail, .topic = &topics[i]};
@@ -152,9 +168,9 @@ const struct command command_events_tail = {
     .description =
         "Prints the events of one topic (order-events, order-results, payment-events or "
         "user-events), or of all of them, one line of JSON each, the oldest stored event "
-        "first. The shop may be running on the same data directory.",
+        "first. The shop may be running on the same data directory; with --follow it must be.",
     .arguments_max = 1,
-    .options = {{"follow", 0, "Wait for new events."},
+    .options = {{"follow", 0, "Wait for new events of the running shop."},
                 {"from", "OFFSET", "Begin with the event at this offset of the topic."}},
     .run = events_tail,
 };

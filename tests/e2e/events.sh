@@ -63,3 +63,10 @@ for _ in $(seq 100); do "$ARGOSY" dlq show 1 --group product >dlq.out; grep -q '
 check "tried by the running shop, and dead again" grep -q '^attempts: 3' dlq.out
 check "replaying nothing fails" bash -c "! '$ARGOSY' dlq replay cart 2>/dev/null"
 buy # the shop goes on behind it
+
+# ---- without a shop ----
+
+stop_shop
+check "stored events are shown" bash -c "'$ARGOSY' events tail order-events | grep -q '$order'"
+check "following needs a running shop, which could not start beside it" bash -c \
+  "! timeout 20 '$ARGOSY' events tail order-events --follow >follow.json 2>follow.err && grep -q 'argosy serve' follow.err"
