@@ -23,7 +23,7 @@ add_custom_command(OUTPUT ${test_descriptors}
   VERBATIM)
 add_library(argosy_transcode_test_proto STATIC)
 argosy_embed(argosy_transcode_test_proto ${test_descriptors} transcode_test_descriptors)
-foreach(test transcode_test router_test binding_test)
+foreach(test transcode_test transcode_wire_test router_test binding_test)
   if(TARGET ${test})
     target_link_libraries(${test} PRIVATE argosy_transcode_test_proto)
     target_compile_definitions(${test} PRIVATE PROTOC="${PROTOC}" PROTO_PATH="${CMAKE_SOURCE_DIR}"
