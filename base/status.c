@@ -107,13 +107,6 @@ const char *status_code_name(enum status_code code)
     return (unsigned)code < STATUS_CODE_COUNT ? codes[code].name : codes[STATUS_UNKNOWN].name;
 }
 
-enum status_code status_code_by_name(const char *name)
-{
-    for (int code = 0; code < STATUS_CODE_COUNT; code++)
-        if (strcmp(codes[code].name, name) == 0) return (enum status_code)code;
-    return STATUS_UNKNOWN;
-}
-
 int status_http(enum status_code code)
 {
     return (unsigned)code < STATUS_CODE_COUNT ? codes[code].http : codes[STATUS_UNKNOWN].http;

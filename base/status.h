@@ -96,9 +96,6 @@ struct status status_dup(struct arena *arena, struct status st);
 /* "INVALID_ARGUMENT" and the like; static. Unknown numbers are "UNKNOWN". */
 const char *status_code_name(enum status_code code);
 
-/* The number for "INVALID_ARGUMENT"; STATUS_UNKNOWN if there is no such name. */
-enum status_code status_code_by_name(const char *name);
-
 /* The HTTP status that google.rpc.Code documents for a code: 400 for INVALID_ARGUMENT, 499 for
  * CANCELLED. */
 int status_http(enum status_code code);

@@ -19,14 +19,14 @@ TEST(zeros_are_ok)
     CHECK(failed(status_make(STATUS_CANCELLED, 0, "stopped")));
 }
 
-TEST(codes_have_their_names_both_ways)
+TEST(codes_have_their_names)
 {
     for (int code = 0; code < STATUS_CODE_COUNT; code++)
-        CHECK_INT(status_code_by_name(status_code_name((enum status_code)code)), ==, code);
+        CHECK((code == STATUS_UNKNOWN) ==
+              (strcmp(status_code_name((enum status_code)code), "UNKNOWN") == 0));
     CHECK_STR(status_code_name(STATUS_UNAUTHENTICATED), "UNAUTHENTICATED");
     CHECK_STR(status_code_name((enum status_code)17), "UNKNOWN");
     CHECK_STR(status_code_name((enum status_code) - 1), "UNKNOWN");
-    CHECK_INT(status_code_by_name("not_found"), ==, STATUS_UNKNOWN);
 }
 
 /* google/rpc/code.proto, code by code. */

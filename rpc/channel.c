@@ -79,11 +79,6 @@ void rpc_channel_free(struct rpc_channel *channel)
     channel->links = NULL;
 }
 
-void rpc_channel_set_identity(struct rpc_channel *channel, const struct rpc_identity *identity)
-{
-    channel->identity = identity;
-}
-
 /* ---- calls ---- */
 
 static struct rpc_target target_of(const struct rpc_method *method)

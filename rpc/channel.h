@@ -26,9 +26,6 @@ struct status rpc_channel_new(struct arena *arena, struct shards *shards, struct
                               const char *url, struct rpc_channel **ret_channel);
 /* After the shards have been joined. */
 void rpc_channel_free(struct rpc_channel *channel);
-/* Signs the calls of a network channel that was made without a server (one with a server uses the
- * server's identity). Borrowed; call it before the first call. */
-void rpc_channel_set_identity(struct rpc_channel *channel, const struct rpc_identity *identity);
 
 /* What happens to a call and its response in transit, for simulations. All zeros is nothing. */
 struct rpc_fate {

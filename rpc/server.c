@@ -57,11 +57,6 @@ bool rpc_server_is_serving(const struct rpc_server *server)
            GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 }
 
-bool rpc_server_has(const struct rpc_server *server, const char *service_name)
-{
-    return rpc_routes_have(&server->routes, str_of(service_name));
-}
-
 void rpc_server_free(struct rpc_server *server)
 {
     if (!server) return;

@@ -40,7 +40,6 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_service *descrip
  * below): health, reflection, and services of the process rather than of one module. */
 void rpc_server_add_everywhere(struct rpc_server *server, const struct rpc_service *description,
                                const void *handlers, void *service);
-bool rpc_server_has(const struct rpc_server *server, const char *service_name);
 void rpc_server_free(struct rpc_server *server);
 
 /* The handler for http_server_new: answers gRPC requests (content-type application/grpc[+proto]);
