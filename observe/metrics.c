@@ -27,7 +27,6 @@ enum {
     BLOCKS_MAX = 1024, /* a million cells: more than all families at METRIC_SERIES_MAX would take */
     HASH_SIZE = 256,
     LABEL_VALUE_MAX = 256, /* bytes; longer values are truncated */
-    EXPORT_HOOKS_MAX = 64,
 };
 
 static const int64_t bucket_bounds_us[] = {50,     100,     250,     500,     1000,     2500,
@@ -77,24 +76,14 @@ struct cells {
     _Atomic(struct block *) blocks[BLOCKS_MAX];
 };
 
-struct export_hook {
-    void (*fn)(void *data);
-    void *data;
-};
-
 static struct {
     pthread_mutex_t mutex;
     struct metric_registered *first, *last;
     struct cells *threads;
     uint32_t cells_used;
-    struct export_hook hooks[EXPORT_HOOKS_MAX];
-    int hook_count;
     pthread_key_t thread_end;
 } registry = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* Exports run one at a time, because their hooks need not be reentrant. Locked before the
- * registry's mutex. */
-static pthread_mutex_t export_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static struct cells ended; /* the sum of the threads that have ended; under the registry's mutex */
 static _Thread_local struct cells *own_cells;
@@ -341,14 +330,6 @@ double metric_value(const struct metric_series *series)
     return value;
 }
 
-void metrics_on_export(void (*fn)(void *data), void *data)
-{
-    pthread_mutex_lock(&registry.mutex);
-    invariant(registry.hook_count < EXPORT_HOOKS_MAX);
-    registry.hooks[registry.hook_count++] = (struct export_hook){fn, data};
-    pthread_mutex_unlock(&registry.mutex);
-}
-
 /* Escapes backslash and line feed, and in label values the quotation mark. */
 static void put_escaped(struct buffer *out, const char *text, bool quoted)
 {
@@ -449,20 +430,9 @@ static void put_family(struct buffer *out, const struct metric_registered *famil
 
 void metrics_export(struct buffer *out)
 {
-    struct export_hook hooks[EXPORT_HOOKS_MAX];
-    int hook_count;
-
-    pthread_mutex_lock(&export_mutex);
-    pthread_mutex_lock(&registry.mutex);
-    hook_count = registry.hook_count;
-    memcpy(hooks, registry.hooks, sizeof(hooks));
-    pthread_mutex_unlock(&registry.mutex);
-    for (int i = 0; i < hook_count; i++) hooks[i].fn(hooks[i].data);
-
     pthread_mutex_lock(&registry.mutex);
     for (const struct metric_registered *family = registry.first; family; family = family->next)
         put_family(out, family);
     pthread_mutex_unlock(&registry.mutex);
-    pthread_mutex_unlock(&export_mutex);
     process_metrics_export(out);
 }

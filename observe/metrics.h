@@ -68,11 +68,6 @@ void metric_observe_us(struct metric_series *series, int64_t duration_us);
 /* The sum over all threads, for tests. */
 double metric_value(const struct metric_series *series);
 
-/* fn runs before each export, to set gauges whose values are read at that time. Any thread may
- * export.
- */
-void metrics_on_export(void (*fn)(void *data), void *data);
-
 /* All families in the text format; also process_* (CPU seconds, resident bytes, open files, start
  * time). */
 void metrics_export(struct buffer *out);

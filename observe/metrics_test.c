@@ -159,21 +159,6 @@ TEST(nothing_is_lost_when_threads_count_end_and_export)
     }
 }
 
-static void set_depth(void *data)
-{
-    metric_set(metric_series(&depth, "hook"), *(double *)data);
-}
-
-TEST(hooks_run_before_an_export)
-{
-    static double value = 41;
-
-    metrics_on_export(set_depth, &value);
-    CHECK(has_line("test_depth{queue=\"hook\"} 41"));
-    value = 42;
-    CHECK(has_line("test_depth{queue=\"hook\"} 42"));
-}
-
 static double number_after(const char *text, const char *name)
 {
     const char *at = text;
