@@ -50,7 +50,6 @@ struct lane {
     const char *name;
     int threads_max;
     size_t queue_max;
-    struct lane *next, *previous; /* in the list of all lanes */
 
     pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t job_waits;
@@ -63,9 +62,6 @@ struct lane {
     struct shard_timer simulated; /* in the place of the threads */
 };
 
-static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lane *lanes; /* under lanes_lock */
-
 struct lane *lane_new(const char *name, int threads, int queue_max)
 {
     struct lane *lane = calloc(1, sizeof(*lane));
@@ -76,12 +72,6 @@ struct lane *lane_new(const char *name, int threads, int queue_max)
     lane->queue_max = (size_t)queue_max;
     pthread_mutex_init(&lane->lock, 0);
     pthread_cond_init(&lane->job_waits, 0);
-
-    pthread_mutex_lock(&lanes_lock);
-    lane->next = lanes;
-    if (lanes) lanes->previous = lane;
-    lanes = lane;
-    pthread_mutex_unlock(&lanes_lock);
     return lane;
 }
 
@@ -290,14 +280,6 @@ static void call_worker(struct lane *lane)
 void lane_free(struct lane *lane)
 {
     if (!lane) return;
-    pthread_mutex_lock(&lanes_lock);
-    if (lane->next) lane->next->previous = lane->previous;
-    if (lane->previous)
-        lane->previous->next = lane->next;
-    else
-        lanes = lane->next;
-    pthread_mutex_unlock(&lanes_lock);
-
     pthread_mutex_lock(&lane->lock);
     lane->ending = true;
     pthread_cond_broadcast(&lane->job_waits);
@@ -412,11 +394,4 @@ void lane_stats(const struct lane *lane, struct lane_stats *ret_stats)
         .refused = lane->refused,
     };
     pthread_mutex_unlock(&locked->lock);
-}
-
-void lanes_each(void (*fn)(const struct lane *lane, void *data), void *data)
-{
-    pthread_mutex_lock(&lanes_lock);
-    for (struct lane *lane = lanes; lane; lane = lane->next) fn(lane, data);
-    pthread_mutex_unlock(&lanes_lock);
 }

@@ -46,7 +46,4 @@ struct lane_stats {
 };
 void lane_stats(const struct lane *lane, struct lane_stats *ret_stats);
 
-/* Calls fn for every lane, under a lock; for metrics. */
-void lanes_each(void (*fn)(const struct lane *lane, void *data), void *data);
-
 #endif

@@ -107,8 +107,3 @@ const char *stream_peer(const struct stream *stream)
 {
     return stream->peer;
 }
-
-bool stream_peer_is_loopback(const struct stream *stream)
-{
-    return stream->peer_is_loopback;
-}

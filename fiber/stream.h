@@ -55,7 +55,6 @@ void stream_close(struct stream *stream);
 struct shard *stream_shard(const struct stream *stream);
 /* The peer's IP address as text ("127.0.0.1"), "loopback" for a pipe in memory. */
 const char *stream_peer(const struct stream *stream);
-bool stream_peer_is_loopback(const struct stream *stream);
 
 /* A pipe in memory between two streams of one shard; bytes written to one end arrive at the other
  * in a later turn of the loop. */

@@ -28,7 +28,6 @@ struct stream {
     int error;     /* why it closes */
     bool paused, ended, shut_down, closing;
     bool drain_wanted; /* stream_write has returned that bytes wait */
-    bool peer_is_loopback;
     char peer[STREAM_ADDRESS_SIZE];
     struct shard_hook hook;
 };

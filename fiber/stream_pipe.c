@@ -154,7 +154,6 @@ static struct pipe_end *pipe_end_new(struct shard *shard)
     invariant(end != 0);
     stream_init(&end->stream, &pipe_kind, shard);
     memcpy(end->stream.peer, "loopback", sizeof("loopback"));
-    end->stream.peer_is_loopback = true;
     buffer_init(&end->incoming, UNDER_WAY_MAX);
     end->deliver = (struct shard_task){.fn = on_deliver, .data = end};
     end->close = (struct shard_task){.fn = on_closed, .data = end};

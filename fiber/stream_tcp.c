@@ -222,7 +222,6 @@ int stream_tcp_connected(struct stream *stream)
     error = uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&address, &size);
     if (error) return error;
     address_format_ip(&address, stream->peer);
-    stream->peer_is_loopback = address_is_loopback(&address);
     /* A small answer must not wait for the acknowledgement of the one before it. */
     return uv_tcp_nodelay(&tcp->handle, 1);
 }
