@@ -19,6 +19,7 @@ struct transition {
     const struct payment_input *input;
     struct payment_effects *effects;
     bool refused; /* the provider has just refused the operation */
+    int failures; /* attempts that fail in this step */
 };
 
 static struct status take(struct transition *transition, enum payment_step step);
@@ -55,21 +56,15 @@ static struct status begin(struct transition *transition, enum payment_operation
     return status_ok();
 }
 
-/* Limits the failed attempts of one payment, against people who test stolen cards. */
 static struct status check_tries(const struct transition *transition)
 {
-    int most = transition->input->failures_max;
-
-    if (most == 0 || transition->payment->failures < most) return status_ok();
-    return status_printf(transition->arena, STATUS_FAILED_PRECONDITION,
-                         ARGOSY__REASON__PAYMENT_TRIES_MAX,
-                         "%d attempts to pay this order have failed, and no more are allowed; "
-                         "cancel it and order again, or contact the shop",
-                         transition->payment->failures);
+    return payment_check_tries(transition->arena, transition->payment, transition->input,
+                               transition->failures);
 }
 
 static void count_failure(struct transition *transition)
 {
+    transition->failures++;
     transition->payment->failures++;
     transition->payment->failed_us = transition->input->now_us;
 }
@@ -582,7 +577,8 @@ struct status payment_take(struct arena *arena, struct payment *payment, enum pa
                            const struct payment_input *input, struct payment_effects *ret_effects)
 {
     struct payment before = *payment;
-    struct transition transition = {arena, payment, input, ret_effects, false};
+    struct transition transition = {
+        .arena = arena, .payment = payment, .input = input, .effects = ret_effects};
 
     *ret_effects = (struct payment_effects){0};
     struct status st = take(&transition, step);

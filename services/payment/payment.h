@@ -169,11 +169,14 @@ enum payment_news {
 
 struct payment_input {
     int64_t now_us;
-    int64_t expires_us;   /* when an authorization that begins now expires */
-    int64_t amount_minor; /* the requested amount (0: all that is left), or the one moved */
-    int failures_max;     /* the most failed attempts of the payment; 0: no limit */
-    int reason;           /* of a failure, expiry or cancellation */
-    const char *message;  /* the same in words */
+    int64_t expires_us;         /* when an authorization that begins now expires */
+    int64_t amount_minor;       /* the requested amount (0: all that is left), or the one moved */
+    int failures_max;           /* the most failed attempts of the payment; 0: no limit */
+    int64_t payer_failures_max; /* and of its customer, over all recent payments; 0: no limit */
+    int64_t payer_failures;     /* the latter, before the step */
+    int64_t payer_retry_us;     /* when the first of them no longer counts */
+    int reason;                 /* of a failure, expiry or cancellation */
+    const char *message;        /* the same in words */
 };
 
 struct payment_effects {
@@ -193,10 +196,16 @@ struct payment_effects {
 
 /* Takes a step and fills *ret_effects. A request that the state does not allow is refused and
  * changes nothing: FAILED_PRECONDITION (PAYMENT_STATE, PAYMENT_TRIES_MAX, PAYMENT_ABOVE_AUTHORIZED,
- * PAYMENT_ABOVE_CAPTURED) or ABORTED (PAYMENT_BUSY). Events and answers that come late, twice or
- * out of order change nothing. */
+ * PAYMENT_ABOVE_CAPTURED), RESOURCE_EXHAUSTED (PAYMENT_TRIES_RATE) or ABORTED (PAYMENT_BUSY).
+ * Events and answers that come late, twice or out of order change nothing. */
 struct status payment_take(struct arena *arena, struct payment *payment, enum payment_step step,
                            const struct payment_input *input, struct payment_effects *ret_effects);
+
+/* May another attempt to pay begin? Limits the failed ones of the payment (PAYMENT_TRIES_MAX) and
+ * of its customer (PAYMENT_TRIES_RATE, with the time to retry), against people who test stolen
+ * cards. `failures` have happened in this step, and input->payer_failures does not have them. */
+struct status payment_check_tries(struct arena *arena, const struct payment *payment,
+                                  const struct payment_input *input, int failures);
 
 /* The name on the wire: "requires_payment_method" and so on; static. */
 const char *payment_state_name(enum payment_state state);

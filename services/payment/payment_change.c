@@ -47,6 +47,9 @@ struct status payment_step(const struct call *call, const struct payment_service
     input->now_us = clock_now_us();
     input->expires_us = input->now_us + service->policy.authorization_ttl_us;
     input->failures_max = service->policy.failures_max;
+    input->payer_failures_max = service->policy.payer_failures_max;
+    input->payer_failures = write->of_payer.count;
+    input->payer_retry_us = write->of_payer.first_us + service->policy.payer_failures_within_us;
     if (!input->message) input->message = "";
     write->from = payment->state;
     st = payment_take(call->arena, payment, step, input, effects);
@@ -83,26 +86,6 @@ void payment_count_payer(const struct payment_service *service, const char *paye
 {
     change->payer = payer;
     change->failures_after_us = clock_now_us() - service->policy.payer_failures_within_us;
-}
-
-struct status payment_check_payer(struct arena *arena, const struct payment_service *service,
-                                  const struct payment_write *write)
-{
-    int64_t most = service->policy.payer_failures_max;
-    int64_t wait_us = write->of_payer.first_us + service->policy.payer_failures_within_us -
-                      clock_now_us();
-    struct status_details *details;
-    struct status st;
-
-    if (most == 0 || write->of_payer.count < most) return status_ok();
-    details = arena_new(arena, struct status_details);
-    details->retry_after_ms = wait_us > 0 ? wait_us / US_PER_MS + 1 : 1;
-    st = status_printf(arena, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__PAYMENT_TRIES_RATE,
-                       "%lld attempts of this account to pay have failed recently, and no more are "
-                       "allowed for a while; try again later",
-                       (long long)write->of_payer.count);
-    st.details = details;
-    return st;
 }
 
 /* ---- what the provider says ---- */

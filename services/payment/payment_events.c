@@ -192,17 +192,14 @@ static struct status apply(const struct call *call, struct payment *payment,
     if (payment->state != PAYMENT_NEW || !order_event->validated->payment_method[0]) return st;
 
     /* The order came with a payment method. */
-    struct status denied = payment_check_payer(call->arena, order_event->service, write);
-    if (failed(denied)) {
-        order_event->input.reason = denied.reason;
-        order_event->input.message = denied.message;
-        st = payment_step(call, order_event->service, payment, PAYMENT_TRY_DENIED,
-                          &order_event->input, write);
-        write->from = from;
-        return st;
-    }
     st = payment_step(call, order_event->service, payment, PAYMENT_ASK_AUTHORIZE,
                       &order_event->input, write);
+    if (st.reason == ARGOSY__REASON__PAYMENT_TRIES_RATE) {
+        order_event->input.reason = st.reason;
+        order_event->input.message = st.message;
+        st = payment_step(call, order_event->service, payment, PAYMENT_TRY_DENIED,
+                          &order_event->input, write);
+    }
     write->from = from;
     write->begun.method = order_event->validated->payment_method;
     return st;

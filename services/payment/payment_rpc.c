@@ -84,10 +84,6 @@ static struct status apply(const struct call *call, struct payment *payment,
 
     st = payment_step(call, demand->service, payment, demand->step, &demand->input, write);
     if (failed(st)) return st;
-    if (write->begun.kind == PAYMENT_AUTHORIZE) {
-        st = payment_check_payer(call->arena, demand->service, write);
-        if (failed(st)) return st;
-    }
     if (write->begun.kind != PAYMENT_NO_OPERATION) {
         write->begun.method = demand->method;
         write->begun.note = demand->note;
@@ -230,10 +226,6 @@ static struct status apply_abandon(const struct call *call, struct payment *paym
     struct abandonment *abandonment = data;
 
     if (payment->state != PAYMENT_ACTION) return status_ok();
-    /* An abandoned attempt counts as failed, so check first whether another one is allowed. */
-    write->of_payer.count++;
-    struct status st = payment_check_payer(call->arena, abandonment->service, write);
-    if (failed(st)) return st;
     return payment_step(call, abandonment->service, payment, PAYMENT_ASK_ABANDON,
                         &abandonment->input, write);
 }

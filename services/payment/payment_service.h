@@ -45,13 +45,9 @@ struct status payment_change_make(struct call *call, struct payment_service *ser
                                   struct payment_waiter *waiter,
                                   struct payment_outcome *ret_outcome);
 
-/* Makes the change count its customer's failed attempts, for payment_check_payer. */
+/* Makes the change count its customer's failed attempts: for one that begins an attempt. */
 void payment_count_payer(const struct payment_service *service, const char *payer,
                          struct payment_change *change);
-/* Inside a change's apply: may its payer make another attempt? RESOURCE_EXHAUSTED
- * (PAYMENT_TRIES_RATE) with the time to retry. */
-struct status payment_check_payer(struct arena *arena, const struct payment_service *service,
-                                  const struct payment_write *write);
 
 /* Translates the provider's record of a payment into a step; false if it says nothing new. */
 bool payment_compare(const struct payment *payment, const struct provider_charge *charge,
