@@ -98,7 +98,7 @@ struct status change_sqlite_begin(struct sqlite_tx *tx, const struct change_caus
 struct status change_sqlite_end(struct sqlite_tx *tx, const struct change_cause *cause,
                                 const struct change_record *record);
 
-/* The parts of those two, for changes that take more than one transaction. */
+/* The parts of those two, for jobs that decide by themselves, and for tests. */
 
 /* Puts an event into the log; it is delivered after the commit. */
 struct status outbox_sqlite_put(struct sqlite_tx *tx, const struct event *event);
