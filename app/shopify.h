@@ -9,8 +9,8 @@
  * tracked either), Variant Price, Variant Compare At Price, Variant Barcode, Variant Image, Image
  * Src, Image Position, and the same under the names of the current template. And three columns of
  * our own, which Shopify passes over: Featured; Currency, which goes before the one that the reader
- * was given; and Variant Inventory Taken, the pieces that orders had reserved or bought when the
- * quantity was written down.
+ * was given; and Variant Inventory Taken, "5 of STOCK": the pieces that orders had reserved or bought
+ * when the quantity was written down, and the stock that they were taken from.
  *
  * A column that is not there keeps what a product has; a blank cell empties it, but for a blank
  * Title (refused), Published (published), Status (as if there was no such column), Currency (the

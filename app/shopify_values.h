@@ -14,6 +14,9 @@
 const char *shopify_read_amount(struct arena *arena, struct str text, int exponent,
                                 const char *currency, int64_t *ret_minor);
 
+/* Between the pieces and the stock that they were taken from. */
+#define SHOPIFY_TAKEN_OF " of "
+
 /* A whole number of pieces: 12, 12.0, -3. */
 const char *shopify_read_pieces(struct str text, int64_t *ret_pieces);
 

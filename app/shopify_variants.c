@@ -240,14 +240,25 @@ static ProductService__ImportProductRequest__Stock read_stock(struct shopify_pro
     return STOCK(AVAILABLE_IF_TRACKED);
 }
 
-static int64_t read_taken(struct shopify_product *product, const struct shopify_row *row)
+/* "5 of STOCK", or only "5". */
+static int64_t read_taken(struct shopify_product *product, const struct shopify_row *row,
+                          char **ret_stock)
 {
-    struct str cell = shopify_cell(row, SHOPIFY_TAKEN);
+    struct str cell = shopify_cell(row, SHOPIFY_TAKEN), number = cell, stock = STR("");
+    const char *of = cell.length ? memmem(cell.data, cell.length, SHOPIFY_TAKEN_OF,
+                                          strlen(SHOPIFY_TAKEN_OF))
+                                 : NULL;
     int64_t taken = 0;
-    const char *why = cell.length ? shopify_read_pieces(cell, &taken) : NULL;
 
+    if (of) {
+        const char *name = of + strlen(SHOPIFY_TAKEN_OF);
+        number = str_sized(cell.data, (size_t)(of - cell.data));
+        stock = str_sized(name, (size_t)(cell.data + cell.length - name));
+    }
+    const char *why = cell.length ? shopify_read_pieces(number, &taken) : NULL;
     if (why || taken < 0)
         shopify_refuse(product, row, SHOPIFY_TAKEN, why ? why : "must not be less than 0");
+    *ret_stock = str_dup(product->arena, stock);
     return taken;
 }
 
@@ -308,14 +319,16 @@ void shopify_read_variants(struct shopify_product *product)
     request->stock = arena_array(product->arena, ProductService__ImportProductRequest__Stock,
                                  count);
     request->taken = arena_array(product->arena, int64_t, count);
+    request->taken_from = arena_array(product->arena, char *, count);
     for (size_t i = 0; i < count; i++) {
         ProductService__VariantInput *variant = read_variant(product, rows[i], &options);
         product->product->variants[product->product->n_variants++] = variant;
         request->stock[i] = read_stock(product, rows[i], variant);
-        request->taken[i] = read_taken(product, rows[i]);
+        request->taken[i] = read_taken(product, rows[i], &request->taken_from[i]);
         plain = plain && request->stock[i] == STOCK(AVAILABLE);
         for (size_t j = 0; j < i; j++) check_pair(product, rows[j], rows[i]);
     }
     request->n_stock = plain ? 0 : count;
     request->n_taken = shopify_product_has(product, SHOPIFY_TAKEN) ? count : 0;
+    request->n_taken_from = request->n_taken;
 }

@@ -28,7 +28,10 @@ static void fill_stock(struct arena *arena, const ProductService__Variant *varia
     if (!variant->on_hand_given_case) return; /* not tracked */
     cells[SHOPIFY_TRACKER] = STR("shopify");
     cells[SHOPIFY_QUANTITY] = str_of(arena_printf(arena, "%lld", (long long)variant->available));
-    if (taken) cells[SHOPIFY_TAKEN] = str_of(arena_printf(arena, "%lld", (long long)taken));
+    if (!taken) return;
+    bool named = *variant->stock_id; /* a service of an earlier release does not name it */
+    cells[SHOPIFY_TAKEN] = str_of(arena_printf(arena, "%lld%s%s", (long long)taken,
+                                               named ? SHOPIFY_TAKEN_OF : "", variant->stock_id));
 }
 
 /* A price of 0 that is not for sale may only mean that there was none yet: it is not said, so that

@@ -29,6 +29,7 @@ static const ProductService__Product *sample(void)
     large.on_hand_given_case = PRODUCT_SERVICE__VARIANT__ON_HAND_GIVEN_ON_HAND;
     large.on_hand = 7;
     large.sold = 2;
+    large.stock_id = (char *)"0197-ab.3";
     message.handle = (char *)"sample";
     message.name = (char *)"Sample, the \"first\"";
     message.description = (char *)"=two\r\nlines\n";
@@ -82,6 +83,9 @@ TEST(what_is_exported_imports_as_the_same)
     CHECK_INT(request->n_taken, ==, 2);
     CHECK_INT(request->taken[0], ==, 0);
     CHECK_INT(request->taken[1], ==, 5);
+    CHECK_INT(request->n_taken_from, ==, 2);
+    CHECK_STR(request->taken_from[0], "");
+    CHECK_STR(request->taken_from[1], "0197-ab.3");
     CHECK_OK(shopify_next(&reader, &arena, &request, &place));
     CHECK(request == NULL);
     shopify_reader_release(&reader);

@@ -153,6 +153,11 @@ struct product_variant *product_find_variant(const struct product *product, cons
 
 /* ---- stock ---- */
 
+char *product_stock_id(struct arena *arena, const struct product_variant *variant)
+{
+    return arena_printf(arena, "%s.%lld", variant->variant_id, (long long)variant->stock.epoch);
+}
+
 struct product_stock product_stock_initial(bool tracked, int64_t pieces)
 {
     if (!tracked) return (struct product_stock){.imported = PRODUCT_IMPORTED_NEVER};

@@ -99,7 +99,8 @@ struct product_file_variant {
     bool unpriced; /* the file has no price for it: it is 0 */
     bool has_stock;
     ProductService__ImportProductRequest__Stock stock;
-    int64_t taken; /* reserved or sold when the quantity was written down; -1: unknown */
+    int64_t taken;          /* reserved or sold when the quantity was written down; -1: unknown */
+    const char *taken_from; /* the product_stock_id of that stock; "": the present one */
 };
 
 /* What a file says of a product besides what it is. */
@@ -188,9 +189,10 @@ enum product_import_effect {
  * single one by being the only one. What the file does not have stays as it is.
  *
  * A quantity is what can be bought, besides what orders have reserved. With the number of pieces
- * that were taken when it was written down, it counts less those that were taken since; else it
- * counts only if it is another than the file's last: what was sold in between is not put back by
- * giving the same file again. *ret_product is not written when nothing changes. */
+ * that were taken when it was written down, it counts less those that were taken since; if they were
+ * taken from another stock than the present one, less all that were taken from this one. Without
+ * that number it counts only if it is another than the file's last: what was sold in between is not
+ * put back by giving the same file again. *ret_product is not written when nothing changes. */
 struct status product_import_merge(struct arena *arena, const struct product *product,
                                    const struct product *file, int64_t now_us,
                                    struct product *ret_product,
@@ -236,6 +238,10 @@ struct product_stock_entry {
 struct status product_stock_apply(struct arena *arena, const struct product_stock_change *change,
                                   struct product_stock *stock,
                                   struct product_stock_entry *ret_entry);
+
+/* Names the stock that is counted since tracking began: another shop's and an earlier one have
+ * other names. */
+char *product_stock_id(struct arena *arena, const struct product_variant *variant);
 
 /* The stock of a new variant, with `pieces` on hand if it is tracked. */
 struct product_stock product_stock_initial(bool tracked, int64_t pieces);

@@ -49,17 +49,23 @@ static struct status check_parts(struct arena *arena,
         if (request->taken[i] < 0 || request->taken[i] > PRODUCT_STOCK_MAX)
             return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "taken",
                                 "must be within 0 and %lld", (long long)PRODUCT_STOCK_MAX);
-    if ((request->n_stock > 0 && request->n_stock != variant_count) ||
-        (request->n_taken > 0 && request->n_taken != variant_count))
-        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
-                            request->n_stock > 0 ? "stock" : "taken",
-                            "must have one item for each of the variants, or none");
+    const struct {
+        const char *field;
+        size_t count;
+    } lists[] = {{"stock", request->n_stock},
+                 {"taken", request->n_taken},
+                 {"taken_from", request->n_taken_from}};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (lists[i].count > 0 && lists[i].count != variant_count)
+            return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, lists[i].field,
+                                "must have one item for each of the variants, or none");
     *ret_kept = kept;
     return status_ok();
 }
 
 /* What the request says of variants[index], besides what product_read_request reads. */
-static struct product_file_variant file_variant(const ProductService__ImportProductRequest *request,
+static struct product_file_variant file_variant(struct arena *arena,
+                                                const ProductService__ImportProductRequest *request,
                                                 const struct product *product, size_t index)
 {
     const ProductService__VariantInput *input = index < request->product->n_variants
@@ -73,6 +79,9 @@ static struct product_file_variant file_variant(const ProductService__ImportProd
         .has_stock = product->variants[index].stock.tracked,
         .stock = index < request->n_stock ? request->stock[index] : STOCK(AVAILABLE),
         .taken = index < request->n_taken ? request->taken[index] : -1,
+        .taken_from = index < request->n_taken_from
+                          ? arena_strdup(arena, request->taken_from[index])
+                          : "",
     };
 }
 
@@ -100,7 +109,7 @@ struct status product_import_draft(struct arena *arena,
     product.file = file;
     file->variants = arena_array(arena, struct product_file_variant, product.variant_count);
     for (size_t i = 0; i < product.variant_count; i++) {
-        file->variants[i] = file_variant(request, &product, i);
+        file->variants[i] = file_variant(arena, request, &product, i);
         product_import_stock_first(&file->variants[i], &product.variants[i].stock);
     }
     *ret_product = product;
@@ -248,7 +257,7 @@ static struct status merge_variant(struct arena *arena, const struct product *pr
                                    const struct product *file, size_t index, int match,
                                    struct product_variant *variant)
 {
-    const struct product_file_variant *said = &file->file->variants[index];
+    struct product_file_variant said = file->file->variants[index];
 
     if (match == NO_MATCH) {
         variant->variant_id = uuid_new(arena);
@@ -256,9 +265,12 @@ static struct status merge_variant(struct arena *arena, const struct product *pr
     }
     const struct product_variant *current = &product->variants[match];
     int64_t pieces = variant->stock.imported;
-    keep_variant_parts(file, current, said->unpriced, variant);
+    keep_variant_parts(file, current, said.unpriced, variant);
     variant->stock = current->stock;
-    return product_import_stock_merge(arena, said, pieces, &variant->stock);
+    if (said.taken > 0 && *said.taken_from &&
+        strcmp(said.taken_from, product_stock_id(arena, current)) != 0)
+        said.taken = 0;
+    return product_import_stock_merge(arena, &said, pieces, &variant->stock);
 }
 
 /* The file has its variants in its own order; where it has no options, it only adds to what the

@@ -55,7 +55,8 @@ static void count(int64_t pieces, struct product_stock *stock)
 }
 
 /* Every piece that ever came can be bought, is reserved, or was sold. So the quantity and what had
- * been taken when it was written down make what came, whatever has been taken since. */
+ * been taken from this stock when it was written down make what came, whatever has been taken
+ * since. */
 static void count_since(int64_t pieces, int64_t taken, struct product_stock *stock)
 {
     int64_t before = stock->received;

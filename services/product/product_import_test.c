@@ -20,6 +20,7 @@ struct row {
     ProductService__ImportProductRequest__Part keep[16];
     ProductService__ImportProductRequest__Stock stock[4];
     int64_t taken[4];
+    char *taken_from[4];
 };
 
 static struct row *shirt(void)
@@ -33,6 +34,7 @@ static struct row *shirt(void)
     row->request.keep = row->keep;
     row->request.stock = row->stock;
     row->request.taken = row->taken;
+    row->request.taken_from = row->taken_from;
     row->product.name = (char *)"T-Shirt";
     row->product.description = (char *)"100% cotton";
     row->product.vendor = (char *)"Mill";
@@ -184,6 +186,64 @@ TEST(an_older_export_puts_nothing_back_that_was_taken_since)
     after = merged(&stored, edited, PRODUCT_IMPORT_CHANGE);
     CHECK_INT(after.variants[0].stock.on_hand, ==, 2);
     CHECK_INT(after.variants[0].stock.received, ==, 5);
+}
+
+/* An export of ten pieces, when five had been taken from this stock. */
+static struct row *exported_from(const char *stock_id)
+{
+    struct row *row = counted(10);
+
+    row->taken[0] = 5;
+    row->taken_from[0] = (char *)stock_id;
+    row->request.n_taken = row->request.n_taken_from = 1;
+    return row;
+}
+
+TEST(an_export_puts_nothing_back_after_tracking_began_again)
+{
+    struct product stored = kept(counted(20)), after;
+    struct product_stock *stock = &stored.variants[0].stock;
+    struct row *older = exported_from(product_stock_id(&arena, &stored.variants[0]));
+
+    *stock = (struct product_stock){.tracked = true,
+                                    .on_hand = 4,
+                                    .received = 10,
+                                    .sold = 6,
+                                    .imported = PRODUCT_IMPORTED_NEVER,
+                                    .epoch = 1};
+    after = merged(&stored, older, PRODUCT_IMPORT_NOTHING);
+    CHECK_INT(after.variants[0].stock.on_hand, ==, 4);
+    /* One from this stock still counts what had been taken by then. */
+    after = merged(&stored, exported_from(product_stock_id(&arena, &stored.variants[0])),
+                   PRODUCT_IMPORT_CHANGE);
+    CHECK_INT(after.variants[0].stock.on_hand, ==, 9);
+    CHECK(product_stock_is_sound(&after.variants[0].stock));
+}
+
+TEST(an_export_from_another_shop_changes_nothing_the_second_time)
+{
+    struct row *other = exported_from("01970000-0000-7000-8000-000000000000.0");
+    struct product stored = kept(other), after;
+    struct product_stock *stock = &stored.variants[0].stock;
+
+    CHECK_INT(stock->on_hand, ==, 10);
+    after = merged(&stored, other, PRODUCT_IMPORT_NOTHING);
+    CHECK_INT(after.variants[0].stock.on_hand, ==, 10);
+    stock->on_hand = 4;
+    stock->sold = 6;
+    after = merged(&stored, other, PRODUCT_IMPORT_NOTHING);
+    CHECK_INT(after.variants[0].stock.on_hand, ==, 4);
+}
+
+TEST(what_was_taken_is_of_one_stock_for_each_variant)
+{
+    struct row *file = exported_from("");
+
+    file->request.n_taken_from = 2;
+    file->taken_from[1] = (char *)"";
+    struct product product;
+    check_field(product_import_draft(&arena, &file->request, &context, &product),
+                ARGOSY__REASON__INVALID_FIELDS, "taken_from");
 }
 
 static struct row *said(ProductService__ImportProductRequest__Stock stock, int64_t pieces)

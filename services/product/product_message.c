@@ -99,6 +99,7 @@ ProductService__Product *product_message_export(struct arena *arena, const struc
         message->variants[i]->on_hand_given_case = PRODUCT_SERVICE__VARIANT__ON_HAND_GIVEN_ON_HAND;
         message->variants[i]->on_hand = product->variants[i].stock.on_hand;
         message->variants[i]->sold = product->variants[i].stock.sold;
+        message->variants[i]->stock_id = product_stock_id(arena, &product->variants[i]);
     }
     return message;
 }

@@ -145,6 +145,7 @@ static void check_product(struct arena *arena, const ProductService__ImportProdu
     invariant(product->n_variants <= 100 && product->n_image_urls <= 32 && product->n_tags <= 64);
     invariant(request->n_stock == 0 || request->n_stock == product->n_variants);
     invariant(request->n_taken == 0 || request->n_taken == product->n_variants);
+    invariant(request->n_taken_from == request->n_taken);
     invariant(str_is_utf8(str_of(product->name)) && str_is_utf8(str_of(product->description)));
     if (product->n_variants > 0) check_written(arena, request);
 }
