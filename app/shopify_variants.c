@@ -320,9 +320,11 @@ void shopify_read_variants(struct shopify_product *product)
                                  count);
     request->taken = arena_array(product->arena, int64_t, count);
     request->taken_from = arena_array(product->arena, char *, count);
+    request->variant_lines = arena_array(product->arena, int64_t, count);
     for (size_t i = 0; i < count; i++) {
         ProductService__VariantInput *variant = read_variant(product, rows[i], &options);
         product->product->variants[product->product->n_variants++] = variant;
+        request->variant_lines[request->n_variant_lines++] = rows[i]->line;
         request->stock[i] = read_stock(product, rows[i], variant);
         request->taken[i] = read_taken(product, rows[i], &request->taken_from[i]);
         plain = plain && request->stock[i] == STOCK(AVAILABLE);

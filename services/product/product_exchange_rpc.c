@@ -9,6 +9,8 @@
  *     handler's fiber:  rpc_send ◄── store ◄── batch ◄─┘ last one is answered
  *
  * Each batch has an arena of its own, because the store's thread allocates in it meanwhile. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "fiber/fiber.h"
 #include "reasons.pb-c.h"
@@ -25,6 +27,8 @@ enum {
 
 struct item {
     int64_t line;
+    const int64_t *variant_lines;
+    size_t variant_line_count;
     const char *handle;
     bool stored; /* is among the batch's imports, as the next one in order */
     struct status status;
@@ -85,8 +89,13 @@ static void add(struct importer *importer, const ProductService__ImportProductRe
     struct item *item = &batch->items[batch->count++];
     struct product_import *import = &batch->imports[batch->import_count];
 
-    *item = (struct item){.line = request->line,
-                          .handle = arena_strdup(&batch->arena, request->handle)};
+    *item = (struct item){
+        .line = request->line,
+        .variant_lines = arena_memdup(&batch->arena, request->variant_lines,
+                                      request->n_variant_lines * sizeof(int64_t)),
+        .variant_line_count = request->n_variant_lines,
+        .handle = arena_strdup(&batch->arena, request->handle),
+    };
     *import = (struct product_import){.dry_run = request->dry_run};
     item->status = draft(importer, &batch->arena, request, &import->product);
     item->stored = !failed(item->status);
@@ -121,6 +130,20 @@ static void receiving_fiber(struct call *call, void *data)
 
 /* ---- storing and answering ---- */
 
+/* Where in the file what was refused stands: the line of the variant that the error names, if it
+ * names one, else that of the product. */
+static int64_t line_of(const struct item *item, struct status refusal)
+{
+    const struct status_details *details = refusal.details;
+    size_t index;
+
+    if (!details || details->violation_count == 0 ||
+        sscanf(details->violations[0].field, "variants[%zu]", &index) != 1 ||
+        index >= item->variant_line_count)
+        return item->line;
+    return item->variant_lines[index];
+}
+
 static struct status reply(struct call *call, const struct importer *importer,
                            const struct item *item, const struct product_import *import)
 {
@@ -129,7 +152,7 @@ static struct status reply(struct call *call, const struct importer *importer,
     const ProtobufCEnumValue *reason = protobuf_c_enum_descriptor_get_value(
         &argosy__reason__descriptor, refusal.reason);
 
-    result.line = item->line;
+    result.line = line_of(item, refusal);
     result.handle = (char *)item->handle;
     result.outcome = item->stored ? import->outcome : OUTCOME(REFUSED);
     if (failed(refusal)) {

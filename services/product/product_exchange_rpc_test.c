@@ -182,6 +182,61 @@ static void check_import_roles(struct call *call)
     EXPECT_REASON(rpc_stream_finish(rogue, stream), ARGOSY__REASON__ROLE_REQUIRED);
 }
 
+/* A product of two variants that have one SKU, in lines 11 and 12. */
+static void check_refused_variant(struct call *call)
+{
+    struct call *boss = as(call, &admin);
+    ProductService__ImportProductRequest request = PRODUCT_SERVICE__IMPORT_PRODUCT_REQUEST__INIT;
+    ProductService__VariantOption sizes[2];
+    ProductService__VariantOption *options[2] = {&sizes[0], &sizes[1]};
+    ProductService__VariantInput inputs[2];
+    ProductService__VariantInput *variants[2] = {&inputs[0], &inputs[1]};
+    int64_t lines[2] = {11, 12};
+    ProductService__ImportProductResult *result = 0;
+    struct rpc_stream *stream = 0;
+
+    for (int i = 0; i < 2; i++) {
+        product_service__variant_option__init(&sizes[i]);
+        product_service__variant_input__init(&inputs[i]);
+        sizes[i].name = (char *)"Size";
+        sizes[i].value = (char *)(i == 0 ? "S" : "L");
+        inputs[i].options = &options[i];
+        inputs[i].n_options = 1;
+        inputs[i].sku = (char *)"SAME";
+    }
+    request.line = 10;
+    request.handle = (char *)"sizes";
+    request.product = create_request(call->arena, "Sizes", "imports", 2);
+    request.product->variants = variants;
+    request.product->n_variants = 2;
+    request.variant_lines = lines;
+    EXPECT_OK(product_service_import_products_open(boss, channel, 0, &stream));
+    /* With lines; a rule of one field; without the second line; and not because of a variant. */
+    request.n_variant_lines = 2;
+    EXPECT_OK(product_service_import_products_send(boss, stream, &request));
+    inputs[0].grams = -1;
+    EXPECT_OK(product_service_import_products_send(boss, stream, &request));
+    inputs[0].grams = 0;
+    request.n_variant_lines = 1;
+    EXPECT_OK(product_service_import_products_send(boss, stream, &request));
+    request.n_variant_lines = 2;
+    request.handle = (char *)"";
+    EXPECT_OK(product_service_import_products_send(boss, stream, &request));
+    EXPECT_OK(rpc_send_end(boss, stream));
+    expect_result(boss, stream, 12, OUTCOME(REFUSED), "SKU_EXISTS");
+    expect_result(boss, stream, 11, OUTCOME(REFUSED), "INVALID_FIELDS");
+    expect_result(boss, stream, 10, OUTCOME(REFUSED), "SKU_EXISTS");
+    expect_result(boss, stream, 10, OUTCOME(REFUSED), "INVALID_FIELDS");
+    EXPECT_OK(product_service_import_products_receive(boss, stream, &result));
+    EXPECT(!result);
+    EXPECT_OK(rpc_stream_finish(boss, stream));
+}
+
+TEST(a_refusal_because_of_a_variant_names_its_line)
+{
+    on_both(check_refused_variant);
+}
+
 TEST(only_admins_import)
 {
     on_both(check_import_roles);

@@ -41,6 +41,9 @@ said damaged.csv:4:6: err
 printf 'Handle,Title,Variant Price\nopen,"never closed,1\nnext,Next,1\n' >open.csv
 imports open.csv 1 1 0 0 1
 said 'open.csv:2:6: a quote is opened here' err
+printf 'Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\nlong,Long,Size,S,A,1\nlong,,Size,L,%0300d,1\n' 1 >long.csv
+imports long.csv 1 0 0 0 1
+said 'long.csv:3: long: `variants[1].sku`' err
 cat cp1252.csv | env "${url[@]}" "$ARGOSY" import /dev/stdin >out 2>err
 check "a pipe is read" grep -q '2 unchanged' out
 
