@@ -5,16 +5,6 @@
 #include "services/product/product_text.h"
 #include "tests/fuzz/fuzz.h"
 
-static bool is_well_formed(struct str text)
-{
-    while (text.length > 0) {
-        size_t length = str_utf8_length(text);
-        if (length == 0) return false;
-        text = str_sized(text.data + length, text.length - length);
-    }
-    return true;
-}
-
 static void check_words(struct arena *arena, const char *text)
 {
     struct product_variant variant = {.sku = text};
@@ -47,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     html[strlen(html)] = 0;
     plain = product_text_plain(&arena, html);
     invariant(strlen(plain) <= strlen(html) * 2);
-    if (is_well_formed(str_of(html))) invariant(is_well_formed(str_of(plain)));
+    if (str_is_utf8(str_of(html))) invariant(str_is_utf8(str_of(plain)));
     check_words(&arena, plain);
     arena_release(&arena);
     return 0;
