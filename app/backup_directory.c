@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "reasons.pb-c.h"
 #include "store/sqlite/moment.h"
@@ -179,14 +180,9 @@ static bool copy_bytes(int from, int to)
 
     invariant(piece);
     while ((got = read(from, piece, COPY_SIZE)) > 0) {
-        for (ssize_t done = 0; done < got;) {
-            ssize_t written = write(to, piece + done, (size_t)(got - done));
-            if (written < 0) {
-                free(piece);
-                return false;
-            }
-            done += written;
-        }
+        if (file_write_all(to, str_sized(piece, (size_t)got))) continue;
+        free(piece);
+        return false;
     }
     free(piece);
     return got == 0 && fsync(to) == 0;

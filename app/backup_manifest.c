@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 
 enum { READ_SIZE = 256 * 1024, NAME_MAX_SIZE = 64 };
@@ -64,17 +65,6 @@ struct status backup_digest(struct arena *arena, const char *path, bool sync, in
 
 /* ---- writing ---- */
 
-static bool write_all(int file, struct str text)
-{
-    while (text.length > 0) {
-        ssize_t written = write(file, text.data, text.length);
-        if (written < 0) return false;
-        text.data += written;
-        text.length -= (size_t)written;
-    }
-    return fsync(file) == 0;
-}
-
 struct status backup_manifest_write(struct arena *arena, const char *directory,
                                     const struct backup_manifest *manifest)
 {
@@ -95,7 +85,7 @@ struct status backup_manifest_write(struct arena *arena, const char *directory,
     buffer_printf(&text, "end %s\n", digest);
 
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0 || !write_all(file, buffer_str(&text))) error = errno;
+    if (file < 0 || !file_write_all(file, buffer_str(&text)) || fsync(file) != 0) error = errno;
     if (file >= 0) close(file);
     buffer_release(&text);
     if (error) return status_errno(arena, error, arena_printf(arena, "cannot write %s", path));

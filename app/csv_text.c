@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "reasons.pb-c.h"
 
 const char *csv_encoding_name(enum csv_encoding encoding)
@@ -67,18 +68,11 @@ static struct status open_unnamed(struct arena *arena, int *ret_file)
     return status_ok();
 }
 
-static struct status write_all(struct arena *arena, int file, const char *data, size_t size)
+static struct status keep(struct arena *arena, int file, const char *data, size_t size)
 {
-    while (size > 0) {
-        ssize_t written = write(file, data, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0)
-            return status_errno(arena, errno,
-                                "cannot copy the file; set TMPDIR to a directory with more room");
-        data += written;
-        size -= (size_t)written;
-    }
-    return status_ok();
+    if (file_write_all(file, str_sized(data, size))) return status_ok();
+    return status_errno(arena, errno,
+                        "cannot copy the file; set TMPDIR to a directory with more room");
 }
 
 /* What a file has or what comes from a pipe, in a file. */
@@ -93,7 +87,7 @@ static struct status keep_stream(struct arena *arena, int stream, int kept)
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return status_errno(arena, errno, "cannot read the file");
         if (got == 0) return st;
-        st = write_all(arena, kept, piece, (size_t)got);
+        st = keep(arena, kept, piece, (size_t)got);
         if (failed(st)) return st;
     }
 }
@@ -135,8 +129,7 @@ static void convert(struct conversion *conversion, const struct csv_text *whole,
             from += passed;
             left -= passed;
         }
-        conversion->status = write_all(conversion->arena, conversion->file, piece,
-                                       (size_t)(to - piece));
+        conversion->status = keep(conversion->arena, conversion->file, piece, (size_t)(to - piece));
     }
 }
 
