@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* google.protobuf.Timestamp and Duration as text (proto3 JSON mapping): RFC 3339 and decimal
  * seconds. Pure. */
-#ifndef GATEWAY_TIME_TEXT_H
-#define GATEWAY_TIME_TEXT_H
+#ifndef BASE_TIME_TEXT_H
+#define BASE_TIME_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formats and parses Timestamp and Duration. */
-#include "gateway/time_text.h"
+#include "base/time_text.h"
 
 #include "base/number.h"
 
