@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "events/events_sqlite.h"
+#include "services/auth/auth_change.h"
 #include "store/sqlite/sqlite.h"
 
 static const char *const migrations[] = {
@@ -38,6 +39,7 @@ static const char *const migrations[] = {
     "  until_s INTEGER NOT NULL) STRICT;"
     "CREATE INDEX endings_by_time ON endings (until_s);",
     EVENTS_SQLITE_SCHEMA,
+    EVENTS_SQLITE_KEYS_COUNTED,
     0,
 };
 
@@ -46,12 +48,6 @@ static const char *const migrations[] = {
     "password_changed_us, peer, used_boot_us, boot, generation"
 
 enum { LIST_MAX = 1000, US_PER_S = 1000000 };
-
-/* The session of which user, on which device. */
-struct device {
-    const char *key, *id;
-    int64_t ttl_s; /* the lifetime of an access token */
-};
 
 struct sqlite_auth_store {
     struct auth_store port;
@@ -102,63 +98,76 @@ static struct status write_session(struct sqlite_tx *tx, const char *key, const 
                        s->boot, s->generation);
 }
 
-/* ---- endings ---- */
+/* ---- reading and writing what a change decides ---- */
 
-/* Writes endings for the sessions that the condition appended selects, for tokens below a
- * generation. A session's newest access token is as old as its last use; if the clock was set back
- * since, the later of both times counts. */
-#define LEAVE_ENDINGS                                    \
-    "INSERT INTO endings (family, generation, until_s) " \
-    "SELECT family, ?, max(issued_s, ?) + ? + 1 FROM sessions WHERE "
-
-static struct status tell_endings(struct sqlite_tx *tx, struct status st, int changes)
+/* The endings of a commit are told to whoever watches them. */
+static struct status add_ending(struct sqlite_tx *tx, const struct ending *ending)
 {
+    int changes = 0;
+    struct status st;
+
+    if (ending_is_of_account(ending))
+        st = sqlite_exec(tx, &changes,
+                         "INSERT INTO endings (family, generation, until_s) SELECT ?1, ?2, ?3"
+                         " WHERE NOT EXISTS (SELECT 1 FROM endings WHERE until_s = ?3"
+                         "  AND family = ?1 AND generation >= ?2)",
+                         "tll", ending->family, ending->generation, ending->until_s);
+    else
+        st = sqlite_exec(tx, &changes,
+                         "INSERT INTO endings (family, generation, until_s) VALUES (?, ?, ?)",
+                         "tll", ending->family, ending->generation, ending->until_s);
     if (!failed(st) && changes > 0) sqlite_tell_commit(tx);
     return st;
 }
 
-static int64_t now_s(void)
+static struct status write_row(struct sqlite_tx *tx, const char *key, const struct session_row *row)
 {
-    return clock_now_us() / US_PER_S;
+    if (row->fate == SESSION_KEPT) return status_ok();
+    if (row->fate == SESSION_WRITTEN) return write_session(tx, key, &row->session);
+    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt", key,
+                       row->session.device_id);
 }
 
-/* The session of a device ends, or only its tokens of earlier generations. */
-static struct status leave_ending(struct sqlite_tx *tx, const struct device *device,
-                                  int64_t generation)
+static struct status write_all(struct sqlite_tx *tx, const struct sessions_write *write)
 {
-    int changes = 0;
+    struct status st = status_ok();
 
-    struct status st = sqlite_exec(tx, &changes, LEAVE_ENDINGS "key = ? AND device_id = ?", "llltt",
-                                   generation, now_s(), device->ttl_s, device->key, device->id);
-    return tell_endings(tx, st, changes);
+    for (size_t i = 0; i < write->ending_count && !failed(st); i++)
+        st = add_ending(tx, &write->endings[i]);
+    for (size_t i = 0; i < write->count && !failed(st); i++)
+        st = write_row(tx, write->key, &write->rows[i]);
+    return st;
 }
 
-static struct status end_device(struct sqlite_tx *tx, const struct device *device, int *ret_ended)
+/* Reads the session of one device, or all of the account (device_id NULL). */
+static struct status read_sessions(const struct call *call, struct sqlite_tx *tx, const char *key,
+                                   const char *device_id, struct sessions_write *ret_write)
 {
-    struct status st = leave_ending(tx, device, INT64_MAX);
+    struct session first, *found = &first;
+    size_t count = 0, max = device_id ? 1 : SESSIONS_READ_MAX;
+    struct sqlite_rows rows;
+    struct status st;
 
+    if (device_id)
+        st = sqlite_query(tx, &rows,
+                          "SELECT " COLUMNS " FROM sessions WHERE key = ? AND device_id = ?", "tt",
+                          key, device_id);
+    else
+        st = sqlite_query(tx, &rows,
+                          "SELECT " COLUMNS " FROM sessions WHERE key = ? ORDER BY device_id", "t",
+                          key);
     if (failed(st)) return st;
-    return sqlite_exec(tx, ret_ended, "DELETE FROM sessions WHERE key = ? AND device_id = ?", "tt",
-                       device->key, device->id);
+    if (!device_id) found = arena_array(call->arena, struct session, max);
+    while (count < max && sqlite_next(&rows)) read_session(&rows, &found[count++]);
+    sqlite_end(&rows);
+    if (failed(rows.status)) return rows.status;
+    sessions_read(call->arena, key, found, count, ret_write);
+    return st;
 }
 
-/* Access tokens of the account that belong to no session and are as old as `issued_s`, or older, are
- * over. Tokens that have expired anyway need no ending, nor do those that have one already: an
- * account can be asked to end many times a second. */
-static struct status leave_account_ending(struct sqlite_tx *tx, const struct device *device,
-                                          int64_t issued_s)
+static struct access_lifetime lifetime_of(int64_t ttl_s)
 {
-    int64_t until_s = issued_s + device->ttl_s + 1;
-    int changes = 0;
-
-    if (until_s <= now_s()) return status_ok();
-    struct status st = sqlite_exec(
-        tx, &changes,
-        "INSERT INTO endings (family, generation, until_s) SELECT 'account:' || ?1, ?2, ?3"
-        " WHERE NOT EXISTS (SELECT 1 FROM endings WHERE until_s = ?3"
-        "  AND family = 'account:' || ?1 AND generation >= ?2)",
-        "tll", device->key, issued_s + 1, until_s);
-    return tell_endings(tx, st, changes);
+    return (struct access_lifetime){ttl_s, clock_now_us() / US_PER_S};
 }
 
 /* ---- putting ---- */
@@ -169,49 +178,32 @@ struct put {
     int64_t ttl_s;
 };
 
-/* All but the newest `sessions_max` of a user; the one on the device is the newest. */
-#define TOO_MANY                                                              \
-    "key = ? AND device_id IN (SELECT device_id FROM sessions WHERE key = ? " \
-    "ORDER BY device_id = ? DESC, used_us DESC LIMIT -1 OFFSET ?)"
-
-static struct status end_too_many(struct sqlite_tx *tx, const struct put *put, const char *key)
+/* No access token outlives its refresh token, so an expired session needs no ending. */
+static struct status tidy(struct sqlite_tx *tx, int64_t before_s)
 {
-    const char *device_id = put->session->device_id;
-    int changes = 0;
-    struct status st;
-
-    st = sqlite_exec(tx, &changes, LEAVE_ENDINGS TOO_MANY, "lllttti", INT64_MAX, now_s(),
-                     put->ttl_s, key, key, device_id, put->sessions_max);
-    st = tell_endings(tx, st, changes);
-    if (failed(st)) return st;
-    return sqlite_exec(tx, 0, "DELETE FROM sessions WHERE " TOO_MANY, "ttti", key, key, device_id,
-                       put->sessions_max);
-}
-
-static struct status put_job(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    const struct put *put = data;
-    const char *key = key_of(call, put->session->email);
-    struct device device = {key, put->session->device_id, put->ttl_s};
-    struct status st;
-
-    st = end_device(tx, &device, 0);
-    if (!failed(st)) st = write_session(tx, key, put->session);
-    if (!failed(st)) st = end_too_many(tx, put, key);
-    if (failed(st)) return st;
-
-    /* No access token outlives its refresh token, so an expired session needs no ending. */
-    st = sqlite_exec(
+    struct status st = sqlite_exec(
         tx, 0,
         "DELETE FROM sessions WHERE (key, device_id) IN (SELECT key, device_id FROM sessions "
         "WHERE expires_s < ? LIMIT 100)",
-        "l", put->session->issued_s);
+        "l", before_s);
     if (failed(st)) return st;
     return sqlite_exec(
         tx, 0,
         "DELETE FROM endings WHERE number IN (SELECT number FROM endings WHERE until_s < ? "
         "LIMIT 100)",
-        "l", put->session->issued_s);
+        "l", before_s);
+}
+
+static struct status put_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    const struct put *put = data;
+    struct sessions_write write;
+
+    struct status st = read_sessions(call, tx, key_of(call, put->session->email), 0, &write);
+    if (failed(st)) return st;
+    sessions_put(&write, put->session, put->sessions_max, lifetime_of(put->ttl_s));
+    st = write_all(tx, &write);
+    return failed(st) ? st : tidy(tx, put->session->issued_s);
 }
 
 static struct status put(struct call *call, struct auth_store *store, const struct session *session,
@@ -223,39 +215,25 @@ static struct status put(struct call *call, struct auth_store *store, const stru
 }
 
 struct update {
-    struct device device;
+    const char *key, *device_id;
+    int64_t ttl_s;
     const struct session_change *change;
 };
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct update *update = data;
-    struct sqlite_rows rows;
-    struct session session;
-    struct status st;
+    struct sessions_write write;
 
-    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? AND device_id = ?",
-                      "tt", update->device.key, update->device.id);
-    if (failed(st)) return st;
-    if (!sqlite_next(&rows)) {
-        if (failed(rows.status)) return rows.status;
-        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__SESSION_NOT_FOUND,
-                           "there is no session on this device; log in first");
-    }
-    read_session(&rows, &session);
-    sqlite_end(&rows);
-
-    st = update->change->apply(call, &session, update->change->data);
-    if (failed(st)) return st;
-    if (!session.ended) return write_session(tx, update->device.key, &session);
-    st = leave_account_ending(tx, &update->device, now_s());
-    return failed(st) ? st : end_device(tx, &update->device, 0);
+    struct status st = read_sessions(call, tx, update->key, update->device_id, &write);
+    if (!failed(st)) st = sessions_update(call, &write, update->change, lifetime_of(update->ttl_s));
+    return failed(st) ? st : write_all(tx, &write);
 }
 
 static struct status update(struct call *call, struct auth_store *store, const char *email,
                             const char *device_id, const struct session_change *change)
 {
-    struct update job = {{key_of(call, email), device_id, store->access_ttl_s}, change};
+    struct update job = {key_of(call, email), device_id, store->access_ttl_s, change};
 
     return sqlite_write(call, db_of(store), update_job, &job);
 }
@@ -281,34 +259,29 @@ static struct status list(struct call *call, struct auth_store *store, const cha
 }
 
 struct removal {
-    struct device device; /* id NULL: all */
+    const char *key, *device_id; /* device_id NULL: all */
     const char *except;
+    int64_t ttl_s;
     int removed;
 };
 
 static struct status remove_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct removal *removal = data;
-    const struct device *device = &removal->device;
-    int changes = 0;
-    struct status st;
+    struct sessions_write write;
 
-    st = leave_account_ending(tx, device, now_s());
+    struct status st = read_sessions(call, tx, removal->key, removal->device_id, &write);
     if (failed(st)) return st;
-    if (device->id) return end_device(tx, device, &removal->removed);
-    st = sqlite_exec(tx, &changes, LEAVE_ENDINGS "key = ? AND device_id IS NOT ?", "llltt",
-                     INT64_MAX, now_s(), device->ttl_s, device->key, removal->except);
-    st = tell_endings(tx, st, changes);
-    if (failed(st)) return st;
-    return sqlite_exec(tx, &removal->removed,
-                       "DELETE FROM sessions WHERE key = ? AND device_id IS NOT ?", "tt",
-                       device->key, removal->except);
+    sessions_remove(call->arena, &write, removal->device_id, removal->except,
+                    lifetime_of(removal->ttl_s));
+    removal->removed = write.removed;
+    return write_all(tx, &write);
 }
 
 static struct status remove_sessions(struct call *call, struct auth_store *store, const char *email,
                                      const char *device_id, const char *except, int *ret_removed)
 {
-    struct removal job = {{key_of(call, email), device_id, store->access_ttl_s}, except, 0};
+    struct removal job = {key_of(call, email), device_id, except, store->access_ttl_s, 0};
 
     struct status st = sqlite_write(call, db_of(store), remove_job, &job);
     if (failed(st)) return st;
@@ -316,58 +289,23 @@ static struct status remove_sessions(struct call *call, struct auth_store *store
     return status_ok();
 }
 
-/* ---- changes of accounts ---- */
-
 struct follow {
     const struct account_news *news;
     int64_t ttl_s;
 };
 
-static struct status follow_session(struct sqlite_tx *tx, const struct follow *follow,
-                                    const char *key, struct session *session)
-{
-    const struct account_news *news = follow->news;
-    struct device device = {key, session->device_id, follow->ttl_s};
-    bool here = news->changed_on[0] && strcmp(news->changed_on, session->device_id) == 0;
-    struct status st;
-
-    if (news->gone || (session->password_changed_us < news->password_changed_us && !here))
-        return end_device(tx, &device, 0);
-    if (here && session->password_changed_us < news->password_changed_us)
-        session->password_changed_us = news->password_changed_us;
-    if (strcmp(session->role, news->role) != 0) {
-        session->role = news->role;
-        session->generation++;
-        st = leave_ending(tx, &device, session->generation);
-        if (failed(st)) return st;
-    }
-    return write_session(tx, key, session);
-}
-
 static struct status follow_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct follow *follow = data;
-    const char *key = key_of(call, follow->news->email);
-    struct session *sessions = arena_array(call->arena, struct session, LIST_MAX);
-    struct sqlite_rows rows;
-    size_t count = 0;
+    struct sessions_write write;
     bool fresh;
 
     struct status st = inbox_sqlite_take(tx, follow->news->event, &fresh);
     if (failed(st) || !fresh) return st;
-    st = sqlite_query(tx, &rows, "SELECT " COLUMNS " FROM sessions WHERE key = ? LIMIT 1000", "t",
-                      key);
+    st = read_sessions(call, tx, key_of(call, follow->news->email), 0, &write);
     if (failed(st)) return st;
-    while (sqlite_next(&rows)) read_session(&rows, &sessions[count++]);
-    st = rows.status;
-    for (size_t i = 0; i < count && !failed(st); i++)
-        st = follow_session(tx, follow, key, &sessions[i]);
-    if (failed(st)) return st;
-
-    const struct account_news *news = follow->news;
-    const struct device account = {key, 0, follow->ttl_s};
-    return leave_account_ending(tx, &account,
-                                news->gone ? now_s() : news->password_changed_us / US_PER_S);
+    sessions_follow(call->arena, &write, follow->news, lifetime_of(follow->ttl_s));
+    return write_all(tx, &write);
 }
 
 static struct status follow_account(struct call *call, struct auth_store *store,

@@ -26,6 +26,7 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX accounts_by_role ON accounts (role, key);",
     EVENTS_SQLITE_SCHEMA,
+    EVENTS_SQLITE_KEYS_COUNTED,
     0,
 };
 
