@@ -19,6 +19,7 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX carts_by_expiry ON carts (expires_day);",
     EVENTS_SQLITE_SCHEMA,
+    EVENTS_SQLITE_KEYS_COUNTED,
     0,
 };
 
