@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations in SQLite: which are in progress, and the leases under which they are attempted. */
 #include "reasons.pb-c.h"
-#include "services/payment/payment_store_sqlite.h"
+#include "services/payment/sqlite/payment_store_sqlite.h"
 
 struct status payment_sqlite_find_operation(struct call *call, struct payment_store *port,
                                             const char *operation_id,
@@ -40,11 +40,11 @@ static struct status postpone_job(const struct call *call, struct sqlite_tx *tx,
     struct status st;
     int changes;
 
-    st = sqlite_exec(
-        tx, &changes,
-        "UPDATE operations SET attempts = ?, processing = ?, next_us = ? WHERE operation_id = ?",
-        "iilt", operation->attempts, (int)operation->processing, operation->next_us,
-        operation->operation_id);
+    st = sqlite_exec(tx, &changes,
+                     "UPDATE operations SET attempts = ?, processing = ?, next_us = ?, leased = ?"
+                     " WHERE operation_id = ?",
+                     "iilit", operation->attempts, (int)operation->processing, operation->next_us,
+                     (int)operation->leased, operation->operation_id);
     if (failed(st) || changes == 0 || !job->reference[0]) return st;
     return sqlite_exec(tx, 0, "UPDATE payments SET reference = ? WHERE payment_id = ?", "tt",
                        job->reference, operation->payment_id);
@@ -62,29 +62,37 @@ struct status payment_sqlite_postpone(struct call *call, struct payment_store *p
 
 struct hasten_job {
     const char *payment_id;
-    int64_t now_us;
+    int64_t now_us, until_us;
 };
+
+#define HASTEN                                                                          \
+    "UPDATE operations SET next_us = ?1, leased = 0 WHERE next_us > ?1 AND (leased = 0" \
+    " OR next_us > ?2)"
 
 static struct status hasten_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct hasten_job *job = data;
 
-    if (!job->payment_id)
-        return sqlite_exec(tx, 0, "UPDATE operations SET next_us = ?1 WHERE next_us > ?1", "l",
-                           job->now_us);
+    if (!job->payment_id) return sqlite_exec(tx, 0, HASTEN, "ll", job->now_us, job->until_us);
     return sqlite_exec(tx, 0,
-                       "UPDATE operations SET next_us = ? WHERE payment ="
-                       " (SELECT payment FROM payments WHERE payment_id = ?)",
-                       "lt", job->now_us, job->payment_id);
+                       HASTEN " AND payment = (SELECT payment FROM payments WHERE payment_id = ?3)",
+                       "llt", job->now_us, job->until_us, job->payment_id);
 }
 
 struct status payment_sqlite_hasten(struct call *call, struct payment_store *port,
-                                    const char *payment_id, int64_t now_us)
+                                    const char *payment_id, int64_t now_us, int64_t until_us)
 {
     struct hasten_job *job = arena_new(call->arena, struct hasten_job);
 
-    *job = (struct hasten_job){payment_id, now_us};
+    *job = (struct hasten_job){payment_id, now_us, until_us};
     return sqlite_write(call, payment_db(port), hasten_job, job);
+}
+
+/* One process has the database, so whoever leased an operation before has ended. */
+struct status payment_sqlite_take_over(struct call *call, struct payment_store *port,
+                                       int64_t now_us)
+{
+    return payment_sqlite_hasten(call, port, 0, now_us, now_us);
 }
 
 struct claim_job {
@@ -110,8 +118,9 @@ static struct status claim_job(const struct call *call, struct sqlite_tx *tx, vo
     while (sqlite_next(&rows)) job->ids[job->count++] = sqlite_column_text(&rows, 0);
     st = rows.status;
     for (size_t i = 0; i < job->count && !failed(st); i++)
-        st = sqlite_exec(tx, 0, "UPDATE operations SET next_us = ? WHERE operation_id = ?", "lt",
-                         job->until_us, job->ids[i]);
+        st = sqlite_exec(tx, 0,
+                         "UPDATE operations SET next_us = ?, leased = 1 WHERE operation_id = ?",
+                         "lt", job->until_us, job->ids[i]);
     return st;
 }
 

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What audits read, in the lane that gives way to all others: states, and no documents. */
-#include "services/order/order_store_sqlite.h"
-
-static enum order_state state_of(int64_t stored)
-{
-    return stored > ORDER_NONE && stored < ORDER_STATE_COUNT ? (enum order_state)stored
-                                                             : ORDER_NONE;
-}
+#include "services/order/sqlite/order_store_sqlite.h"
 
 struct states {
     const char *const *order_ids;
@@ -18,19 +12,18 @@ static struct status states_job(const struct call *call, struct sqlite_tx *tx, v
 {
     struct states *states = data;
     struct sqlite_rows rows;
-    struct status st;
 
     states->found = arena_array(call->arena, enum order_state, states->count);
-    for (size_t i = 0; i < states->count; i++) {
-        st = sqlite_query(tx, &rows, "SELECT state FROM orders WHERE order_id = ?", "t",
-                          states->order_ids[i]);
-        if (failed(st)) return st;
-        bool is_here = sqlite_next(&rows);
-        states->found[i] = is_here ? state_of(sqlite_column_i64(&rows, 0)) : ORDER_NONE;
-        sqlite_end(&rows);
-        if (failed(rows.status)) return rows.status;
-    }
-    return status_ok();
+    for (size_t i = 0; i < states->count; i++) states->found[i] = ORDER_NONE;
+    struct status st = sqlite_query(tx, &rows,
+                                    "SELECT wanted.key, state FROM json_each(?) AS wanted"
+                                    " JOIN orders ON order_id = wanted.value",
+                                    "t",
+                                    sqlite_list(call->arena, states->order_ids, states->count));
+    if (failed(st)) return st;
+    while (sqlite_next(&rows))
+        states->found[sqlite_column_i64(&rows, 0)] = order_state_of(sqlite_column_i64(&rows, 1));
+    return rows.status;
 }
 
 struct status order_sqlite_states(struct call *call, struct order_store *port,
@@ -69,7 +62,7 @@ static struct status briefs_job(const struct call *call, struct sqlite_tx *tx, v
         page->briefs[page->count++] = (struct order_brief){
             .number = sqlite_column_i64(&rows, 0),
             .order_id = sqlite_column_text(&rows, 1),
-            .state = state_of(sqlite_column_i64(&rows, 2)),
+            .state = order_state_of(sqlite_column_i64(&rows, 2)),
             .total_minor = sqlite_column_i64(&rows, 3),
         };
     return rows.status;

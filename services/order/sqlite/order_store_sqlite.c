@@ -2,11 +2,12 @@
 /* The order service's port on SQLite. The parts of an order that never change (lines, address,
  * note) are one document in its row, so creating an order takes four small statements and changing
  * its state four: the row, its sellers, its history, and the outbox. Orders are indexed by id, by
- * customer and state, by seller and state, by the state of the cart; open ones by state and
- * deadline, and unpaid ones by client.
+ * customer and state, by seller and state, by the state of the cart unless they have failed; open
+ * ones by state and deadline, and unpaid ones by client. A change that leaves state and deadline
+ * alone writes no index, and most others only the three with the state.
  *
  * The queries of lists and of the sweep are in order_list_sqlite.c. */
-#include "services/order/order_store_sqlite.h"
+#include "services/order/sqlite/order_store_sqlite.h"
 
 #include "base/clock.h"
 #include "events/events_sqlite.h"
@@ -74,6 +75,24 @@ static const char *const migrations[] = {
     /* Orders that were confirmed (state 3) before facts were stored have their stock committed. */
     "ALTER TABLE orders ADD COLUMN facts INTEGER NOT NULL DEFAULT 0;"
     "UPDATE orders SET facts = 1 WHERE state = 3;",
+    EVENTS_SQLITE_KEYS_COUNTED,
+    /* What is looked up for each order is compared as bytes: carts by their state first, sellers
+     * in lower case. The indexes of carts and clients no longer depend on the order's state, so
+     * that most changes of it leave them alone. */
+    "DROP INDEX orders_of_cart;"
+    "UPDATE orders SET cart_state = '' WHERE state IN (5, 6);"
+    "CREATE UNIQUE INDEX orders_of_cart ON orders (cart_state, user_id) WHERE cart_state <> '';"
+    "DROP INDEX orders_unpaid;"
+    "UPDATE orders SET client = '' WHERE state >= 3;"
+    "CREATE INDEX orders_unpaid ON orders (client) WHERE client <> '';"
+    "ALTER TABLE order_sellers RENAME TO order_sellers_before;"
+    "CREATE TABLE order_sellers ("
+    "  seller TEXT NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  number INTEGER NOT NULL,"
+    "  PRIMARY KEY (seller, state, number)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO order_sellers SELECT lower(seller), state, number FROM order_sellers_before;"
+    "DROP TABLE order_sellers_before;",
     0,
 };
 
@@ -137,7 +156,7 @@ static struct status find(struct call *call, struct order_store *port, const cha
 
 #define FIND_OF_CART                                                                  \
     "SELECT " ORDER_COLUMNS " FROM orders o WHERE o.user_id = ? AND o.cart_state = ?" \
-    " AND o.cart_state <> '' AND o.state NOT IN (5, 6)"
+    " AND o.cart_state <> ''"
 
 static struct status find_of_cart(struct call *call, struct order_store *port, const char *user_id,
                                   const char *cart_state, struct order *ret_order)
@@ -239,7 +258,7 @@ static struct status insert_sellers(const struct call *call, struct sqlite_tx *t
     for (size_t i = 0; i < count; i++) {
         struct status st = sqlite_exec(tx, 0,
                                        "INSERT INTO order_sellers (seller, state, number)"
-                                       " VALUES (?, ?, ?)",
+                                       " VALUES (lower(?), ?, ?)",
                                        "til", sellers[i], (int)order->state, order->number);
         if (failed(st)) return st;
     }
@@ -303,10 +322,9 @@ static struct status read_for_creation(const struct call *call, struct sqlite_tx
     if (failed(st) || found->earlier) return st;
     st = read_number(tx, &found->number);
     if (failed(st) || !creation->bounds) return st;
-    st = read_held(tx, HELD "user_id = ? AND state IN (1, 2)", order->user_id, &found->of_customer);
+    st = read_held(tx, HELD "user_id = ? AND state < 3", order->user_id, &found->of_customer);
     if (failed(st) || !order->client[0]) return st;
-    return read_held(tx, HELD "client = ? AND client <> '' AND state < 3", order->client,
-                     &found->of_client);
+    return read_held(tx, HELD "client = ? AND client <> ''", order->client, &found->of_client);
 }
 
 static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -362,7 +380,7 @@ static struct status save_sellers(const struct call *call, struct sqlite_tx *tx,
     for (size_t i = 0; i < count; i++) {
         struct status st = sqlite_exec(tx, 0,
                                        "UPDATE order_sellers SET state = ?"
-                                       " WHERE seller = ? AND state = ? AND number = ?",
+                                       " WHERE seller = lower(?) AND state = ? AND number = ?",
                                        "itil", (int)order->state, sellers[i], (int)before,
                                        order->number);
         if (failed(st)) return st;
@@ -370,21 +388,48 @@ static struct status save_sellers(const struct call *call, struct sqlite_tx *tx,
     return status_ok();
 }
 
-/* Saves a changed order, without the client's network address once that no longer counts. */
-static struct status save_order(const struct call *call, struct sqlite_tx *tx,
-                                const struct order *order, enum order_state before)
+/* What is indexed stays as it is, so that no index is written. */
+static struct status save_unmoved(struct sqlite_tx *tx, const struct order *order)
 {
-    struct status st = sqlite_exec(
+    return sqlite_exec(tx, 0,
+                       "UPDATE orders SET facts = ?, steps = ?, payment_id = ?, reason = ?,"
+                       " message = ?, tracking_number = ?, updated_us = ? WHERE number = ?",
+                       "iittttll", (int)order->facts, order->steps, order->payment_id,
+                       order->reason, order->message, order->tracking_number, order->updated_us,
+                       order->number);
+}
+
+/* Of an order that is paid or has ended, the client's network address no longer counts; of one that
+ * has failed, the cart may be ordered again. */
+static struct status release(struct sqlite_tx *tx, const struct order *order)
+{
+    bool has_failed = order->state == ORDER_REJECTED || order->state == ORDER_CANCELLED;
+
+    if (order->state < ORDER_CONFIRMED) return status_ok();
+    if (!order->client[0] && !(has_failed && order->cart_state[0])) return status_ok();
+    return sqlite_exec(tx, 0,
+                       "UPDATE orders SET client = '', cart_state = iif(?, '', cart_state)"
+                       " WHERE number = ?",
+                       "il", (int)has_failed, order->number);
+}
+
+static struct status save_order(const struct call *call, struct sqlite_tx *tx,
+                                const struct order *order, const struct order *before)
+{
+    struct status st;
+
+    if (order->state == before->state && order->deadline_us == before->deadline_us)
+        return save_unmoved(tx, order);
+    st = sqlite_exec(
         tx, 0,
-        "UPDATE orders SET state = ?1, facts = ?, steps = ?, payment_id = ?, reason = ?,"
-        " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ?,"
-        " client = iif(?1 < 3, client, '') WHERE number = ?",
+        "UPDATE orders SET state = ?, facts = ?, steps = ?, payment_id = ?, reason = ?,"
+        " message = ?, tracking_number = ?, updated_us = ?, deadline_us = ? WHERE number = ?",
         "iiittttlll", (int)order->state, (int)order->facts, order->steps, order->payment_id,
         order->reason, order->message, order->tracking_number, order->updated_us,
         order->deadline_us, order->number);
-
-    if (failed(st) || order->state == before) return st;
-    return save_sellers(call, tx, order, before);
+    if (!failed(st)) st = release(tx, order);
+    if (failed(st) || order->state == before->state) return st;
+    return save_sellers(call, tx, order, before->state);
 }
 
 /* Reads an order, and *ret_history if the change has an answer. */
@@ -427,7 +472,7 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = order_decide_change(call, change, &order, history, written);
     if (failed(st)) return st;
 
-    if (written->turn.changed) st = save_order(call, tx, &written->order, written->before);
+    if (written->turn.changed) st = save_order(call, tx, &written->order, &order);
     if (!failed(st)) st = write_history(tx, written);
     if (failed(st)) return st;
     return change_sqlite_end(tx, &change->cause, &written->record);

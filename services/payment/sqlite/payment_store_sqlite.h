@@ -16,17 +16,6 @@ static inline struct sqlite *payment_db(struct payment_store *store)
     return ((struct sqlite_payment_store *)store)->db;
 }
 
-/* Every statement that reads payments begins with these columns of `payments AS p`. */
-#define PAYMENT_COLUMNS                                                                      \
-    "p.payment, p.payment_id, p.order_id, p.user_id, p.sellers, p.provider, p.reference,"    \
-    " p.currency, p.state, p.wishes, p.amount_minor, p.authorized_minor, p.captured_minor,"  \
-    " p.refunded_minor, p.refunding_minor, p.reason, p.message, p.expires_us, p.created_us," \
-    " p.updated_us, p.client_secret, p.failures, p.failed_us"
-enum { PAYMENT_COLUMN_COUNT = 23 };
-#define OPERATION_COLUMNS                                                                 \
-    "o.operation_id, o.kind, o.amount_minor, o.method, o.note, o.attempts, o.processing," \
-    " o.next_us, o.created_us, o.scope, o.key"
-
 /* Reads the current row. *ret_number is the payment's row number. */
 void payment_row_read(const struct sqlite_rows *rows, int64_t *ret_number,
                       struct payment *ret_payment);
@@ -37,17 +26,11 @@ void payment_operation_read(const struct sqlite_rows *rows, int first, const cha
 /* Inserts the payment if *number is 0, and sets it; else updates what may change. */
 struct status payment_row_write(struct sqlite_tx *tx, const struct payment *payment,
                                 int64_t *number);
-/* Inserts the operation, and a refund's row too. */
 struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
                                       const struct payment_operation *operation);
-struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
-                                    const struct payment_write *write);
-/* Writes that the refund write->found has succeeded, or has failed after it had succeeded; without
- * a known row, by its amount. */
-struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
-                                   const struct payment_write *write);
-struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
-                                     const struct payment_write *write);
+/* Inserts the refund; of one that there is, status and reference change. */
+struct status payment_refund_write(struct sqlite_tx *tx, int64_t number,
+                                   const struct payment_refund *refund);
 struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
                                     const struct payment *payment,
                                     const struct payment_posting *posting);
@@ -56,7 +39,7 @@ struct status payment_posting_write(struct sqlite_tx *tx, int64_t number,
  * checks their query plans. */
 extern const char payment_list_statement[];
 extern const char payment_failures_statement[];
-extern const char payment_audit_statement[];
+extern const char payment_audit_statement[], payment_audit_entries_statement[];
 
 struct status payment_sqlite_list_postings(struct call *call, struct payment_store *store,
                                            const char *payment_id, size_t max,
@@ -65,9 +48,9 @@ struct status payment_sqlite_list_postings(struct call *call, struct payment_sto
 struct status payment_sqlite_audit(struct call *call, struct payment_store *store, int64_t after,
                                    size_t max, struct payment_audit **ret_audits,
                                    size_t *ret_count);
-struct status payment_sqlite_find_unpaid(struct call *call, struct payment_store *store,
-                                         const char *const *order_ids, size_t count,
-                                         bool **ret_unpaid);
+struct status payment_sqlite_find_references(struct call *call, struct payment_store *store,
+                                             const char *const *order_ids, size_t count,
+                                             const char ***ret_references);
 struct status payment_sqlite_audit_one(struct call *call, struct payment_store *store,
                                        int64_t number, struct payment_audit *ret_audit);
 
@@ -79,7 +62,9 @@ struct status payment_sqlite_postpone(struct call *call, struct payment_store *s
                                       const struct payment_operation *operation,
                                       const char *reference);
 struct status payment_sqlite_hasten(struct call *call, struct payment_store *store,
-                                    const char *payment_id, int64_t now_us);
+                                    const char *payment_id, int64_t now_us, int64_t until_us);
+struct status payment_sqlite_take_over(struct call *call, struct payment_store *store,
+                                       int64_t now_us);
 struct status payment_sqlite_claim(struct call *call, struct payment_store *store, int64_t now_us,
                                    int64_t until_us, size_t max, const char ***ret_operation_ids,
                                    size_t *ret_count);

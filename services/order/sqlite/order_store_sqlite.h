@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files of the SQLite adapter. */
-#ifndef SERVICES_ORDER_ORDER_STORE_SQLITE_H
-#define SERVICES_ORDER_ORDER_STORE_SQLITE_H
+#ifndef SERVICES_ORDER_SQLITE_ORDER_STORE_SQLITE_H
+#define SERVICES_ORDER_SQLITE_ORDER_STORE_SQLITE_H
 
 #include "services/order/order_store.h"
 #include "store/sqlite/sqlite.h"
@@ -15,13 +15,6 @@ static inline struct order_store_sqlite *order_sqlite(struct order_store *port)
 {
     return (struct order_store_sqlite *)port;
 }
-
-/* The columns of `orders o` that order_row_read reads. */
-#define ORDER_COLUMNS                                                               \
-    "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
-    " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
-    " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document,"    \
-    " o.cart_state, o.client, o.facts"
 
 /* The current row as an order in the rows' arena. */
 struct status order_row_read(const struct sqlite_rows *rows, struct order *ret_order);

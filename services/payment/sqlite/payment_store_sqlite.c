@@ -3,7 +3,7 @@
  * between its reading and its saving. An operation's row lives until the provider has answered, so
  * the table has only operations in progress. The ledger's rows stay for ever, guarded by
  * triggers. */
-#include "services/payment/payment_store_sqlite.h"
+#include "services/payment/sqlite/payment_store_sqlite.h"
 
 #include "base/clock.h"
 #include "reasons.pb-c.h"
@@ -94,70 +94,65 @@ static const char *const migrations[] = {
     "CREATE INDEX payments_failed_by_user ON payments (user_key, failed_us) WHERE failures > 0;",
     /* The provider's own id of a refund. */
     "ALTER TABLE refunds ADD COLUMN reference TEXT NOT NULL DEFAULT '';",
+    /* Is an operation's next_us the end of a lease? */
+    "ALTER TABLE operations ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;",
+    EVENTS_SQLITE_KEYS_COUNTED,
     0,
 };
 
-static struct status not_found(void)
-{
-    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__PAYMENT_NOT_FOUND,
-                       "there is no such payment; an order has one once its stock is reserved");
-}
-
 /* ---- changes ---- */
 
-/* One change, with what was read for it. */
 struct change_job {
     const struct payment_change *change;
-    struct payment_outcome *outcome;
     int64_t number; /* the payment's row number; 0: it has no row yet */
-    struct payment payment;
-    struct payment_operation operation;
-    struct payment_write write;
+    struct payment_written written;
 };
 
+#define FIND_OPERATION                               \
+    "SELECT " PAYMENT_COLUMNS ", " OPERATION_COLUMNS \
+    " FROM operations AS o JOIN payments AS p USING (payment) WHERE o.operation_id = ?"
+#define FIND "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE payment_id = ?"
+#define FIND_BY_ORDER "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE order_id = ?"
+
 /* Loads the operation and its payment; *ret_known is false if the operation has ended. */
-static struct status load_by_operation(struct sqlite_tx *tx, struct change_job *job,
-                                       bool *ret_known)
+static struct status load_by_operation(const struct call *call, struct sqlite_tx *tx,
+                                       struct change_job *job, bool *ret_known)
 {
+    struct payment_operation *operation = arena_new(call->arena, struct payment_operation);
+    struct payment_turn *turn = &job->written.turn;
     struct sqlite_rows rows;
 
-    struct status st = sqlite_query(
-        tx, &rows,
-        "SELECT " PAYMENT_COLUMNS ", " OPERATION_COLUMNS
-        " FROM operations AS o JOIN payments AS p USING (payment) WHERE o.operation_id = ?",
-        "t", job->change->operation_id);
+    struct status st = sqlite_query(tx, &rows, FIND_OPERATION, "t", job->change->operation_id);
     if (failed(st)) return st;
     *ret_known = sqlite_next(&rows);
     if (!*ret_known) return rows.status;
-    payment_row_read(&rows, &job->number, &job->payment);
-    payment_operation_read(&rows, PAYMENT_COLUMN_COUNT, job->payment.payment_id, &job->operation);
+    payment_row_read(&rows, &job->number, &turn->payment);
+    payment_operation_read(&rows, PAYMENT_COLUMN_COUNT, turn->payment.payment_id, operation);
     sqlite_end(&rows);
+    turn->operation = operation;
     return status_ok();
 }
 
 static struct status load_payment(struct sqlite_tx *tx, struct change_job *job)
 {
     const struct payment_change *change = job->change;
+    struct payment *payment = &job->written.turn.payment;
     struct sqlite_rows rows;
     struct status st;
 
     if (change->payment_id)
-        st = sqlite_query(tx, &rows,
-                          "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE payment_id = ?", "t",
-                          change->payment_id);
+        st = sqlite_query(tx, &rows, FIND, "t", change->payment_id);
     else
-        st = sqlite_query(tx, &rows,
-                          "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE order_id = ?", "t",
-                          change->order_id);
+        st = sqlite_query(tx, &rows, FIND_BY_ORDER, "t", change->order_id);
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
-        payment_row_read(&rows, &job->number, &job->payment);
+        payment_row_read(&rows, &job->number, payment);
         sqlite_end(&rows);
         return status_ok();
     }
     if (failed(rows.status)) return rows.status;
-    if (change->payment_id) return not_found();
-    job->payment = (struct payment){.state = PAYMENT_ABSENT, .order_id = change->order_id};
+    if (change->payment_id) return payment_not_found();
+    *payment = (struct payment){.state = PAYMENT_ABSENT, .order_id = change->order_id};
     return status_ok();
 }
 
@@ -175,90 +170,111 @@ static struct status load_failures(struct sqlite_tx *tx, struct change_job *job)
                                     change->failures_after_us);
     if (failed(st)) return st;
     if (sqlite_next(&rows))
-        job->write.of_payer = (struct payment_failures){sqlite_column_i64(&rows, 0),
-                                                        sqlite_column_i64(&rows, 1)};
+        job->written.turn.of_payer = (struct payment_failures){sqlite_column_i64(&rows, 0),
+                                                               sqlite_column_i64(&rows, 1)};
     sqlite_end(&rows);
     return rows.status;
 }
 
+#define NEWEST_REFUNDS                                                                     \
+    "SELECT * FROM (SELECT refund_id, amount_minor, status, reason, created_us, reference" \
+    " FROM refunds WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"    \
+    " ORDER BY refund_id DESC LIMIT ?) ORDER BY refund_id"
+
+static struct status read_refunds(struct arena *arena, struct sqlite_rows *rows, size_t max,
+                                  struct payment_refund **ret_refunds, size_t *ret_count)
+{
+    struct payment_refund *refunds = arena_array(arena, struct payment_refund, max);
+    size_t count = 0;
+
+    while (sqlite_next(rows))
+        refunds[count++] = (struct payment_refund){
+            .refund_id = sqlite_column_text(rows, 0),
+            .amount_minor = sqlite_column_i64(rows, 1),
+            .status = sqlite_column_text(rows, 2),
+            .reason = sqlite_column_text(rows, 3),
+            .created_us = sqlite_column_i64(rows, 4),
+            .reference = sqlite_column_text(rows, 5),
+        };
+    if (failed(rows->status)) return rows->status;
+    *ret_refunds = refunds;
+    *ret_count = count;
+    return status_ok();
+}
+
+static struct status load_refunds(const struct call *call, struct sqlite_tx *tx,
+                                  struct change_job *job)
+{
+    struct payment_turn *turn = &job->written.turn;
+    struct payment_refund *refunds;
+    struct sqlite_rows rows;
+
+    if (!job->change->reads_refunds || job->number == 0) return status_ok();
+    struct status st = sqlite_query(tx, &rows, NEWEST_REFUNDS, "tl", turn->payment.payment_id,
+                                    (int64_t)PAYMENT_REFUNDS_READ);
+    if (failed(st)) return st;
+    st = read_refunds(call->arena, &rows, PAYMENT_REFUNDS_READ, &refunds, &turn->refund_count);
+    if (!failed(st)) turn->refunds = refunds;
+    return st;
+}
+
 /* Reads everything; *ret_go_on is false if the cause took effect before or the operation has
  * ended. */
-static struct status begin(struct sqlite_tx *tx, struct change_job *job, bool *ret_go_on)
+static struct status load(const struct call *call, struct sqlite_tx *tx, struct change_job *job,
+                          bool *ret_go_on)
 {
     const struct payment_change *change = job->change;
 
     struct status st = change_sqlite_begin(tx, &change->cause, ret_go_on);
     if (failed(st) || !*ret_go_on) return st;
-    if (change->operation_id) return load_by_operation(tx, job, ret_go_on);
-    return load_payment(tx, job);
-}
-
-/* Stores the answer for the request of the change, or for the one that began its operation. */
-static struct status save_record(struct sqlite_tx *tx, const struct change_job *job)
-{
-    const struct payment_operation *operation = &job->operation;
-    struct change_request asked = {.idempotency = {operation->scope, operation->key}};
-    struct change_cause cause = job->change->cause;
-
-    if (!cause.request) cause.request = &asked;
-    return change_sqlite_end(tx, &cause, &job->write.record);
+    st = change->operation_id ? load_by_operation(call, tx, job, ret_go_on) : load_payment(tx, job);
+    if (failed(st) || !*ret_go_on) return st;
+    st = load_failures(tx, job);
+    return failed(st) ? st : load_refunds(call, tx, job);
 }
 
 static struct status save(struct sqlite_tx *tx, struct change_job *job)
 {
-    struct payment_write *write = &job->write;
-    const struct payment_effects *effects = &write->effects;
+    const struct payment_written *written = &job->written;
+    const struct payment_turn *turn = &written->turn;
     struct status st = status_ok();
 
-    if (effects->changed) st = payment_row_write(tx, &job->payment, &job->number);
-    for (size_t i = 0; i < effects->posting_count && !failed(st); i++)
-        st = payment_posting_write(tx, job->number, &job->payment, &effects->postings[i]);
-    if (!failed(st) && effects->reversed_minor > 0)
-        st = payment_refund_reverse(tx, job->number, write);
-    if (!failed(st) && write->is_found) st = payment_refund_found(tx, job->number, write);
-    if (!failed(st) && write->ended) st = payment_operation_end(tx, &job->operation, write);
-    if (!failed(st) && write->begun.kind != PAYMENT_NO_OPERATION)
-        st = payment_operation_write(tx, job->number, &write->begun);
+    if (written->saves) st = payment_row_write(tx, &turn->payment, &job->number);
+    for (size_t i = 0; i < turn->effects.posting_count && !failed(st); i++)
+        st = payment_posting_write(tx, job->number, &turn->payment, &turn->effects.postings[i]);
+    for (size_t i = 0; i < written->refund_count && !failed(st); i++)
+        st = payment_refund_write(tx, job->number, &written->refunds[i]);
+    if (!failed(st) && written->ended)
+        st = sqlite_exec(tx, 0, "DELETE FROM operations WHERE operation_id = ?", "t",
+                         written->ended);
+    if (!failed(st) && written->begins) st = payment_operation_write(tx, job->number, &turn->begun);
     if (failed(st)) return st;
-    return save_record(tx, job);
+    return change_sqlite_end(tx, &written->cause, &turn->record);
 }
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct change_job *job = data;
-    const struct payment_change *change = job->change;
     struct status st;
     bool go_on;
 
-    *job = (struct change_job){.change = change, .outcome = job->outcome};
-    *job->outcome = (struct payment_outcome){0};
-    st = begin(tx, job, &go_on);
-    if (!failed(st) && go_on) st = load_failures(tx, job);
+    *job = (struct change_job){.change = job->change};
+    st = load(call, tx, job, &go_on);
     if (failed(st) || !go_on) return st;
-
-    st = change->apply(call, &job->payment, change->operation_id ? &job->operation : 0, &job->write,
-                       change->data);
-    if (failed(st)) return st;
-
-    st = save(tx, job);
-    if (failed(st)) return st;
-    job->outcome->applied = true;
-    job->outcome->payment = job->payment;
-    job->outcome->write = job->write;
-    return status_ok();
+    st = payment_decide_change(call, job->change, &job->written);
+    return failed(st) ? st : save(tx, job);
 }
 
 static struct status update(struct call *call, struct payment_store *port,
                             const struct payment_change *change,
-                            struct payment_outcome *ret_outcome)
+                            struct payment_written *ret_written)
 {
     struct change_job *job = arena_new(call->arena, struct change_job);
 
     job->change = change;
-    job->outcome = arena_new(call->arena, struct payment_outcome);
     struct status st = sqlite_write(call, payment_db(port), update_job, job);
     if (failed(st)) return st;
-    *ret_outcome = *job->outcome;
+    *ret_written = job->written;
     return status_ok();
 }
 
@@ -268,10 +284,10 @@ static struct status one_payment(struct sqlite_rows *rows, struct payment *ret_p
 {
     int64_t number;
 
-    if (!sqlite_next(rows)) return failed(rows->status) ? rows->status : not_found();
+    if (!sqlite_next(rows)) return failed(rows->status) ? rows->status : payment_not_found();
     payment_row_read(rows, &number, ret_payment);
     sqlite_end(rows);
-    return ret_payment->state == PAYMENT_BURIED ? not_found() : status_ok();
+    return ret_payment->state == PAYMENT_BURIED ? payment_not_found() : status_ok();
 }
 
 static struct status find(struct call *call, struct payment_store *port, const char *payment_id,
@@ -279,9 +295,7 @@ static struct status find(struct call *call, struct payment_store *port, const c
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(
-        call, payment_db(port), &rows,
-        "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE payment_id = ?", "t", payment_id);
+    struct status st = sqlite_read(call, payment_db(port), &rows, FIND, "t", payment_id);
     return failed(st) ? st : one_payment(&rows, ret_payment);
 }
 
@@ -290,9 +304,7 @@ static struct status find_by_order(struct call *call, struct payment_store *port
 {
     struct sqlite_rows rows;
 
-    struct status st = sqlite_read(
-        call, payment_db(port), &rows,
-        "SELECT " PAYMENT_COLUMNS " FROM payments AS p WHERE order_id = ?", "t", order_id);
+    struct status st = sqlite_read(call, payment_db(port), &rows, FIND_BY_ORDER, "t", order_id);
     return failed(st) ? st : one_payment(&rows, ret_payment);
 }
 
@@ -332,31 +344,11 @@ static struct status list_refunds(struct call *call, struct payment_store *port,
                                   const char *payment_id, size_t max,
                                   struct payment_refund **ret_refunds, size_t *ret_count)
 {
-    struct payment_refund *refunds = arena_array(call->arena, struct payment_refund, max);
     struct sqlite_rows rows;
-    size_t count = 0;
 
-    struct status st = sqlite_read(
-        call, payment_db(port), &rows,
-        "SELECT * FROM (SELECT refund_id, amount_minor, status, reason, created_us, reference"
-        " FROM refunds"
-        " WHERE payment = (SELECT payment FROM payments WHERE payment_id = ?)"
-        " ORDER BY refund_id DESC LIMIT ?) ORDER BY refund_id",
-        "tl", payment_id, (int64_t)max);
-    if (failed(st)) return st;
-    while (sqlite_next(&rows))
-        refunds[count++] = (struct payment_refund){
-            .refund_id = sqlite_column_text(&rows, 0),
-            .amount_minor = sqlite_column_i64(&rows, 1),
-            .status = sqlite_column_text(&rows, 2),
-            .reason = sqlite_column_text(&rows, 3),
-            .created_us = sqlite_column_i64(&rows, 4),
-            .reference = sqlite_column_text(&rows, 5),
-        };
-    if (failed(rows.status)) return rows.status;
-    *ret_refunds = refunds;
-    *ret_count = count;
-    return status_ok();
+    struct status st = sqlite_read(call, payment_db(port), &rows, NEWEST_REFUNDS, "tl", payment_id,
+                                   (int64_t)max);
+    return failed(st) ? st : read_refunds(call->arena, &rows, max, ret_refunds, ret_count);
 }
 
 static struct status expired(struct call *call, struct payment_store *port, int64_t now_us,
@@ -404,12 +396,13 @@ struct status payment_store_sqlite(const struct service_context *context, const 
         .find_operation = payment_sqlite_find_operation,
         .postpone = payment_sqlite_postpone,
         .hasten = payment_sqlite_hasten,
+        .take_over = payment_sqlite_take_over,
         .claim = payment_sqlite_claim,
         .count_operations = payment_sqlite_count_operations,
         .expired = expired,
         .audit = payment_sqlite_audit,
         .audit_one = payment_sqlite_audit_one,
-        .find_unpaid = payment_sqlite_find_unpaid,
+        .find_references = payment_sqlite_find_references,
         .close = close_store,
     };
     *ret_store = &store->port;

@@ -4,16 +4,16 @@
  * A page is read backwards along the numbers of a customer's or a seller's orders; its position is
  * the last number. The indexes have the numbers by state, so a list of one state, even a rare one,
  * reads nothing else; a list of all states merges those of each. */
-#include "reasons.pb-c.h"
-#include "services/order/order_store_sqlite.h"
+#include "services/order/sqlite/order_store_sqlite.h"
 
 /* ---- lists ---- */
 
 /* The order numbers of one list: of the customer or seller ?1, below ?2, at most ?3. */
 #define OF_USER(state) \
     "SELECT number FROM orders WHERE user_id = ?1 AND state = " state " AND number < ?2"
-#define OF_SELLER(state) \
-    "SELECT number FROM order_sellers WHERE seller = ?1 AND state = " state " AND number < ?2"
+#define OF_SELLER(state)                                                           \
+    "SELECT number FROM order_sellers WHERE seller = lower(?1) AND state = " state \
+    " AND number < ?2"
 #define OF_ALL(list)                                                              \
     list("1") " UNION ALL " list("2") " UNION ALL " list("3") " UNION ALL " list( \
         "4") " UNION ALL " list("5") " UNION ALL " list("6") " UNION ALL " list("7")
@@ -28,7 +28,6 @@ static_assert(ORDER_STATE_COUNT == 8, "OF_ALL has all states");
 
 static const char by_number[] = "SELECT " ORDER_COLUMNS
                                 ", length(o.document) FROM orders o WHERE o.number = ?";
-enum { LENGTH_COLUMN = 20 };
 
 const char *order_sqlite_list_statement(bool of_seller, bool of_state)
 {
@@ -40,17 +39,6 @@ struct list {
     int64_t before;
     struct order_page page;
 };
-
-static struct status read_position(struct str position, int64_t *ret_before)
-{
-    *ret_before = INT64_MAX;
-    if (position.length == 0) return status_ok();
-    if (position.length != sizeof(*ret_before))
-        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor does not belong to this list; begin again without one");
-    memcpy(ret_before, position.data, sizeof(*ret_before));
-    return status_ok();
-}
 
 static struct status read_numbers(const struct call *call, struct sqlite_tx *tx,
                                   const struct list *list, int64_t **ret_numbers, size_t *ret_count)
@@ -84,7 +72,7 @@ static struct status read_order(struct sqlite_tx *tx, int64_t number, struct ord
     if (failed(st)) return st;
     if (!sqlite_next(&rows)) return failed(rows.status) ? rows.status : order_not_found();
     st = order_row_read(&rows, ret_order);
-    *ret_bytes = sqlite_column_i64(&rows, LENGTH_COLUMN);
+    *ret_bytes = sqlite_column_i64(&rows, ORDER_COLUMN_COUNT);
     sqlite_end(&rows);
     return st;
 }
@@ -122,7 +110,7 @@ struct status order_sqlite_list(struct call *call, struct order_store *port,
     struct status st;
 
     list->query = query;
-    st = read_position(query->after, &list->before);
+    st = order_page_position(query->after, &list->before);
     if (failed(st)) return st;
     st = sqlite_scan(call, order_sqlite(port)->db, list_job, list);
     if (failed(st)) return st;

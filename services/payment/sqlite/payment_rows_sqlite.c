@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes the SQLite rows of payments, operations, refunds and postings. */
-#include "services/payment/payment_store_sqlite.h"
+#include "services/payment/sqlite/payment_store_sqlite.h"
 
 /* ---- payments ---- */
 
@@ -97,75 +97,37 @@ void payment_operation_read(const struct sqlite_rows *rows, int first, const cha
         .attempts = (int)sqlite_column_i64(rows, first + 5),
         .processing = sqlite_column_i64(rows, first + 6) != 0,
         .next_us = sqlite_column_i64(rows, first + 7),
-        .created_us = sqlite_column_i64(rows, first + 8),
-        .scope = sqlite_column_text(rows, first + 9),
-        .key = sqlite_column_text(rows, first + 10),
+        .leased = sqlite_column_i64(rows, first + 8) != 0,
+        .created_us = sqlite_column_i64(rows, first + 9),
+        .scope = sqlite_column_text(rows, first + 10),
+        .key = sqlite_column_text(rows, first + 11),
     };
 }
 
 struct status payment_operation_write(struct sqlite_tx *tx, int64_t number,
                                       const struct payment_operation *operation)
 {
-    struct status st;
-
-    st = sqlite_exec(
+    return sqlite_exec(
         tx, 0,
         "INSERT INTO operations (operation_id, payment, kind, amount_minor, method, note, attempts,"
-        " processing, next_us, created_us, scope, key) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
-        "tlilttlltt", operation->operation_id, number, (int)operation->kind,
+        " processing, next_us, created_us, scope, key, leased)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
+        "tlilttlltti", operation->operation_id, number, (int)operation->kind,
         operation->amount_minor, operation->method, operation->note, operation->next_us,
-        operation->created_us, operation->scope, operation->key);
-    if (failed(st) || operation->kind != PAYMENT_REFUND) return st;
-    return sqlite_exec(tx, 0,
-                       "INSERT INTO refunds (refund_id, payment, amount_minor, status, reason,"
-                       " created_us) VALUES (?, ?, ?, 'processing', ?, ?)",
-                       "tlltl", operation->operation_id, number, operation->amount_minor,
-                       operation->note, operation->created_us);
+        operation->created_us, operation->scope, operation->key, (int)operation->leased);
 }
 
-struct status payment_operation_end(struct sqlite_tx *tx, const struct payment_operation *operation,
-                                    const struct payment_write *write)
+struct status payment_refund_write(struct sqlite_tx *tx, int64_t number,
+                                   const struct payment_refund *refund)
 {
-    struct status st;
-
-    st = sqlite_exec(tx, 0, "DELETE FROM operations WHERE operation_id = ?", "t",
-                     operation->operation_id);
-    if (failed(st) || operation->kind != PAYMENT_REFUND) return st;
-    return sqlite_exec(tx, 0, "UPDATE refunds SET status = ?, reference = ? WHERE refund_id = ?",
-                       "ttt", write->refund_failed ? "failed" : "succeeded",
-                       write->refund_reference ? write->refund_reference : "",
-                       operation->operation_id);
-}
-
-struct status payment_refund_found(struct sqlite_tx *tx, int64_t number,
-                                   const struct payment_write *write)
-{
-    const struct payment_refund *found = &write->found;
-
     return sqlite_exec(
         tx, 0,
         "INSERT INTO refunds (refund_id, payment, amount_minor, status, reason, created_us,"
-        " reference) VALUES (?, ?, ?, 'succeeded', ?, ?, ?)"
-        " ON CONFLICT (refund_id) DO UPDATE SET status = 'succeeded',"
+        " reference) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (refund_id) DO UPDATE SET status = excluded.status,"
         " reference = excluded.reference",
-        "tlltlt", found->refund_id, number, found->amount_minor, found->reason, found->created_us,
-        found->reference);
-}
-
-/* Marks the refund as failed: by its id, or else the newest of this amount, from before ids were
- * stored, when refunds made in the provider's own dashboard had no rows. */
-struct status payment_refund_reverse(struct sqlite_tx *tx, int64_t number,
-                                     const struct payment_write *write)
-{
-    if (write->found.refund_id)
-        return sqlite_exec(tx, 0, "UPDATE refunds SET status = 'failed' WHERE refund_id = ?", "t",
-                           write->found.refund_id);
-    return sqlite_exec(
-        tx, 0,
-        "UPDATE refunds SET status = 'failed' WHERE refund_id ="
-        " (SELECT refund_id FROM refunds WHERE payment = ? AND amount_minor = ?"
-        " AND status = 'succeeded' ORDER BY created_us DESC, refund_id DESC LIMIT 1)",
-        "ll", number, write->effects.reversed_minor);
+        "tllttlt", refund->refund_id, number, refund->amount_minor, refund->status, refund->reason,
+        refund->created_us, refund->reference);
 }
 
 /* ---- postings ---- */
