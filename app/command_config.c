@@ -15,7 +15,7 @@ const struct command command_config = {
     .description =
         "Prints every setting: its value, where the value came from, and what it means. --set "
         "takes precedence over the environment, and the environment over the file .env. "
-        "Secrets are not printed; each secret NAME can also be given as NAME_FILE, the path "
+        "Secrets are not printed; each secret or URL NAME can also be given as NAME_FILE, the path "
         "of a file with its value.",
     .without_settings = true,
     .run = print_config,

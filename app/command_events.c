@@ -8,6 +8,7 @@
 #include "app/shop.h"
 #include "events.rpc.h"
 #include "fiber/fiber.h"
+#include "rpc/service.h"
 
 enum { FETCH_MAX = 256, FOLLOW_WAIT_MS = 10000 };
 
@@ -88,13 +89,25 @@ static bool is_asked_for(const struct command_line *line, const struct topic *to
     return line->argument_count == 0 || strcmp(line->arguments[0], topic->name) == 0;
 }
 
+/* Is the service's store an embedded one, which only one process may have open? */
+static bool is_embedded(const struct shop *shop, const char *service)
+{
+    const char *path;
+
+    for (size_t i = 0; services_registry[i]; i++)
+        if (strcmp(services_registry[i]->name, service) == 0)
+            return !failed(service_store_path(shop_context(shop), services_registry[i], &path));
+    return false;
+}
+
 /* New events can only come from a shop that runs. Were there none, this command would hold the
- * stores, and no shop could start on them until it ends. */
+ * embedded stores, and no shop could start on them until it ends. */
 static struct status check_followed(const struct call *call, const struct tail *tail)
 {
     for (size_t i = 0; tail->follow && i < TOPICS; i++) {
         const char *producer = topics[i].producer;
-        if (!is_asked_for(tail->line, &topics[i]) || !shop_has_store(tail->shop, producer))
+        if (!is_asked_for(tail->line, &topics[i]) || !shop_has_store(tail->shop, producer) ||
+            !is_embedded(tail->shop, producer))
             continue;
         return status_printf(call->arena, STATUS_FAILED_PRECONDITION, 0,
                              "no running shop serves the %s service, so no new events of %s can "

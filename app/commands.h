@@ -14,6 +14,7 @@ extern const struct command command_backup;
 extern const struct command command_backup_verify;
 extern const struct command command_restore;
 extern const struct command command_store_prepare;
+extern const struct command command_store_check;
 extern const struct command command_stock_check;
 extern const struct command command_payments_reconcile;
 extern const struct command command_user_create;

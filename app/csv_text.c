@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -19,6 +20,11 @@ const char *csv_encoding_name(enum csv_encoding encoding)
 
     return names[encoding];
 }
+
+/* A longer line is no row of a table, even if it has images in it. */
+static const int64_t line_size_max = INT64_C(64) << 20;
+/* This much of the disk that has the copy is left to others. */
+static const int64_t room_min = INT64_C(64) << 20;
 
 static struct status unusable(const char *message)
 {
@@ -68,26 +74,73 @@ static struct status open_unnamed(struct arena *arena, int *ret_file)
     return status_ok();
 }
 
+/* Leaves some of the disk to others, such as the shop itself. */
+static struct status check_room(struct arena *arena, int file)
+{
+    struct statvfs disk;
+
+    if (fstatvfs(file, &disk) != 0 || (int64_t)(disk.f_bavail * disk.f_frsize) >= room_min)
+        return status_ok();
+    return status_errno(
+        arena, ENOSPC,
+        "cannot copy the file to a temporary one (TMPDIR may name another directory)");
+}
+
 static struct status keep(struct arena *arena, int file, const char *data, size_t size)
 {
     if (file_write_all(file, str_sized(data, size))) return status_ok();
-    return status_errno(arena, errno,
-                        "cannot copy the file; set TMPDIR to a directory with more room");
+    return status_errno(
+        arena, errno,
+        "cannot copy the file to a temporary one (TMPDIR may name another directory)");
+}
+
+/* How much of a stream has been copied. */
+struct copied {
+    int64_t size, line, line_size; /* the present line, from 1, and what there is of it */
+};
+
+/* A stream may be endless: a program's output, or a device. */
+static struct status check_length(struct arena *arena, struct copied *copied, struct str piece)
+{
+    copied->size += (int64_t)piece.length;
+    for (size_t i = 0; i < piece.length; i++) {
+        bool ends = piece.data[i] == '\n' || piece.data[i] == '\r';
+        copied->line += piece.data[i] == '\n';
+        copied->line_size = ends ? 0 : copied->line_size + 1;
+    }
+    if (copied->line_size > line_size_max)
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__INVALID_FIELDS,
+                             "line %lld is longer than %lld MiB, so it is no table",
+                             (long long)copied->line, (long long)line_size_max >> 20);
+    if (copied->size > CSV_TEXT_SIZE_MAX)
+        return status_printf(arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__INVALID_FIELDS,
+                             "the file is larger than %lld GiB, or endless; import it in parts",
+                             (long long)CSV_TEXT_SIZE_MAX >> 30);
+    return status_ok();
 }
 
 /* What a file has or what comes from a pipe, in a file. */
 static struct status keep_stream(struct arena *arena, int stream, int kept)
 {
-    enum { PIECE = 64 * 1024 };
+    enum { PIECE = 64 * 1024, ROOM_EVERY = 32 * 1024 * 1024 };
     char *piece = arena_alloc(arena, PIECE);
-    struct status st = status_ok();
+    struct copied copied = {.line = 1};
+    struct status st = check_room(arena, kept);
+    int64_t looked = 0;
+
+    if (failed(st)) return st;
 
     for (;;) {
         ssize_t got = read(stream, piece, PIECE);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return status_errno(arena, errno, "cannot read the file");
         if (got == 0) return st;
-        st = keep(arena, kept, piece, (size_t)got);
+        st = check_length(arena, &copied, str_sized(piece, (size_t)got));
+        if (!failed(st)) st = keep(arena, kept, piece, (size_t)got);
+        if (!failed(st) && copied.size - looked > ROOM_EVERY) {
+            looked = copied.size;
+            st = check_room(arena, kept);
+        }
         if (failed(st)) return st;
     }
 }

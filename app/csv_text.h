@@ -29,7 +29,10 @@ struct csv_text {
     struct str mappings[2]; /* what csv_text_close unmaps; data NULL: none */
 };
 
-/* INVALID_ARGUMENT if there is nothing in it, or what no table has. */
+/* A larger file is refused. */
+#define CSV_TEXT_SIZE_MAX (INT64_C(8) << 30)
+
+/* INVALID_ARGUMENT if there is nothing in it, or what no table has, or if it is endless. */
 struct status csv_text_open(struct arena *arena, const char *path, struct csv_text *ret_text);
 
 /* The same of bytes in memory, which are borrowed. */

@@ -119,6 +119,15 @@ TEST(a_pipe_is_read_to_its_end)
     close_text();
 }
 
+TEST(an_endless_line_is_refused_without_reading_on)
+{
+    arena_init(&arena, 0);
+    struct status st = csv_text_open(&arena, "/dev/zero", &text);
+    CHECK_INT(st.code, ==, STATUS_INVALID_ARGUMENT);
+    CHECK(strstr(st.message, "line 1 is longer than 64 MiB"));
+    arena_release(&arena);
+}
+
 TEST(a_text_stays_when_its_file_is_truncated)
 {
     enum { SIZE = 100 * 1000 };

@@ -26,6 +26,9 @@ int main(int argc, char **argv)
 {
     mallopt(M_MMAP_THRESHOLD, MAP_FROM);
     raise_file_limit();
-    signal(SIGPIPE, SIG_IGN); /* writing to a peer that hung up must fail, not end the process */
+    /* Writing to a peer that hung up, or to a file that may not grow any more, must fail rather than
+     * end the process. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return command_main(argc, argv);
 }

@@ -35,6 +35,7 @@ struct restore {
     struct backup_stores stores;
     const char *data_dir, *staging, *marker_path, *before;
     int marker;                 /* -1: not held */
+    int directory;              /* the locked data directory; -1: not held */
     struct sqlite_lock **locks; /* of the stores; NULL: not held */
     bool moved_old;
 };
@@ -60,6 +61,34 @@ struct status restore_check_finished(struct arena *arena, const char *data_dir)
                          "a restore to %s was interrupted (%s exists); run `argosy restore DIR "
                          "--force` again",
                          data_dir, path);
+}
+
+static struct status lock_directory(struct arena *arena, const char *data_dir, int mode,
+                                    int *ret_lock)
+{
+    int lock = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (lock < 0)
+        return status_errno(arena, errno, arena_printf(arena, "cannot open %s", data_dir));
+    if (flock(lock, mode | LOCK_NB) == 0) {
+        *ret_lock = lock;
+        return status_ok();
+    }
+    int error = errno;
+    close(lock);
+    if (error != EWOULDBLOCK)
+        return status_errno(arena, error, arena_printf(arena, "cannot lock %s", data_dir));
+    return status_printf(arena, STATUS_FAILED_PRECONDITION, 0,
+                         mode == LOCK_SH
+                             ? "a restore to %s is running; start the shop when it has finished"
+                             : "a process of the shop, such as a gateway, has its keys from %s; "
+                               "stop all processes first",
+                         data_dir);
+}
+
+struct status restore_keep_out(struct arena *arena, const char *data_dir, int *ret_lock)
+{
+    return lock_directory(arena, data_dir, LOCK_SH, ret_lock);
 }
 
 static struct status make_marker(struct restore *restore)
@@ -411,6 +440,8 @@ static struct status restore_to(struct restore *restore, bool *ret_moving)
     struct status st = lock_stores(restore);
 
     if (!failed(st)) st = check_unused(restore);
+    if (!failed(st))
+        st = lock_directory(restore->arena, restore->data_dir, LOCK_EX, &restore->directory);
     if (!failed(st) && !restore->options->force) st = check_empty(restore);
     if (!failed(st)) st = stage_files(restore);
     if (!failed(st)) st = try_shop(restore);
@@ -447,6 +478,7 @@ struct status restore_shop(struct arena *arena, struct config *config,
         .marker_path = arena_printf(arena, "%s/" MARKER, data_dir),
         .before = arena_printf(arena, "%s/" BEFORE "%s", data_dir, name),
         .marker = -1,
+        .directory = -1,
     };
     st = backup_verify(arena, options->backup, &restore->manifest);
     if (!failed(st)) st = find_places(restore);
@@ -459,6 +491,7 @@ struct status restore_shop(struct arena *arena, struct config *config,
     if (!failed(st) || !half) unlink(restore->marker_path);
     close(restore->marker); /* before the locks: who gets those finds how this has ended */
     unlock_stores(restore);
+    if (restore->directory >= 0) close(restore->directory);
     if (!failed(st)) st = backup_sync_directory(arena, data_dir);
     if (failed(st)) return st;
     ret_result->manifest = restore->manifest;

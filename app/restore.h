@@ -10,9 +10,10 @@
  * the marker, the files are moved into place, and the marker is removed. A restore that is killed
  * before that has changed nothing; after it, the shop refuses to start until a restore succeeds.
  *
- * Meanwhile it holds the locks of the stores (store/sqlite/lock.h). A shop looks for the marker
- * before it takes them and again when it has them, and only then reads its keys, so that it can't
- * start on half a restore, however late the marker was made. */
+ * Meanwhile it holds the lock of the data directory, which every process of the shop shares while it
+ * runs, and those of the stores (store/sqlite/lock.h). A shop looks for the marker before it takes
+ * them and again when it has them, and only then reads its keys, so that it can't start on half a
+ * restore, however late the marker was made. */
 #ifndef APP_RESTORE_H
 #define APP_RESTORE_H
 
@@ -33,6 +34,11 @@ struct restore_result {
 struct status restore_shop(struct arena *arena, struct config *config,
                            const struct restore_options *options,
                            struct restore_result *ret_result);
+
+/* Keeps restores to the directory from beginning until the file is closed. Every process takes part,
+ * also one without a store, such as a gateway: it has the keys from there. It looks for the marker
+ * again afterwards. FAILED_PRECONDITION while a restore runs. */
+struct status restore_keep_out(struct arena *arena, const char *data_dir, int *ret_lock);
 
 /* FAILED_PRECONDITION while a restore runs, or after one that was killed while it moved files. */
 struct status restore_check_finished(struct arena *arena, const char *data_dir);

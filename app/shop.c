@@ -261,7 +261,8 @@ static struct status open_ground(struct shop *shop)
         .message_size_max = (size_t)config_size(config, "RPC_MESSAGE_SIZE_MAX"),
     };
     shop->server = rpc_server_new(&options);
-    bool prepares = shop->options.prepare || config_boolean(config, "STORE_PREPARE");
+    bool prepares = !shop->options.untouched &&
+                    (shop->options.prepare || config_boolean(config, "STORE_PREPARE"));
     shop->context = (struct service_context){
         .arena = shop->arena,
         .config = config,
@@ -327,13 +328,15 @@ static struct status claim_stores(struct shop *shop)
     return status_ok();
 }
 
-/* A restore may have begun after the first look for its marker. With the stores' locks held there
- * is none that runs, but one may have been killed, or have replaced the keys: they are read now. */
+/* A restore may have begun after the first look for its marker. With the locks of the stores and
+ * of the directory held there is none that runs, but one may have been killed, or have replaced the
+ * keys: they are read now. */
 static struct status load_keys(struct shop *shop)
 {
     const struct config *config = shop->config;
-    struct status st = restore_check_finished(shop->arena, shop->context.data_dir);
+    struct status st = restore_keep_out(shop->arena, shop->context.data_dir, &shop->data_lock);
 
+    if (!failed(st)) st = restore_check_finished(shop->arena, shop->context.data_dir);
     if (failed(st)) return st;
     st = rpc_identity_load(shop->arena, config_text(config, "FLEET_KEY"), shop->context.data_dir,
                            config_boolean(config, "ARGOSY_TRUST_METADATA"), &shop->identity);
@@ -399,6 +402,7 @@ void shop_free(struct shop *shop)
     if (shop->server) rpc_server_free(shop->server);
     if (shop->shards) shards_free(shop->shards);
     for (size_t i = 0; i < shop->member_count; i++) sqlite_lock_free(shop->members[i].lock);
+    if (shop->data_lock > 0) close(shop->data_lock);
 }
 
 bool shop_has_store(const struct shop *shop, const char *service)
@@ -406,6 +410,15 @@ bool shop_has_store(const struct shop *shop, const char *service)
     const struct member *member = find_member((struct shop *)shop, service);
 
     return member && member->here && member->module->store_default[0];
+}
+
+struct status shop_inspect_store(struct call *call, struct shop *shop, const char *service,
+                                 struct store_findings *findings)
+{
+    const struct member *member = find_member(shop, service);
+
+    if (!shop_has_store(shop, service) || !member->module->check) return status_ok();
+    return member->module->check(call, member->service, findings);
 }
 
 const struct service_context *shop_context(const struct shop *shop)

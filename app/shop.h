@@ -14,12 +14,14 @@
 
 struct shop;
 struct service_context;
+struct store_findings;
 
 struct shop_options {
     const char *only;   /* "product,cart" or "gateway"; NULL: everything */
     bool listen;        /* open the ports; else only in-process calls */
     bool loopback_only; /* refuse to listen on other addresses */
     bool prepare;       /* make what the stores need, whatever STORE_PREPARE says */
+    bool untouched;     /* make nothing that stores need, whatever STORE_PREPARE says */
     bool existing;      /* the shop must exist: create no data directory */
     int shards;         /* 0: as the settings say */
 };
@@ -65,6 +67,11 @@ struct rpc_channel *shop_channel(const struct shop *shop, const char *service);
 
 /* Has this process opened the service's store? */
 bool shop_has_store(const struct shop *shop, const char *service);
+
+/* Has the service's store checked by its module: nothing for a store that is left to another
+ * process. */
+struct status shop_inspect_store(struct call *call, struct shop *shop, const char *service,
+                                 struct store_findings *findings);
 
 /* The gateway's address, "" if it does not listen. */
 const char *shop_gateway_address(const struct shop *shop);

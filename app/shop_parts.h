@@ -32,6 +32,7 @@ struct shop {
     struct arena *arena;
     const struct config *config;
     struct shop_options options;
+    int data_lock; /* keeps restores out; 0: not held */
     struct shards *shards;
     const struct rpc_schema *schema;
     struct rpc_identity identity;

@@ -160,6 +160,7 @@ static void run_one_call(struct call *call, void *data)
     struct one_call *one = data;
 
     shop_act_as_operator(call);
+    one->shop->openings.refusal_ends = true;
     struct status st = open_stores(call, one->shop);
     if (!failed(st)) st = one->fn(call, one->shop, one->data);
     one->status = status_dup(one->shop->arena, st);

@@ -74,6 +74,21 @@ size_t budget_allowance(const struct budget *connection)
     return of_process < of_peer ? of_process : of_peer;
 }
 
+size_t budget_part(size_t part)
+{
+    return part_of_process(part);
+}
+
+void budget_charge_process(size_t size)
+{
+    atomic_fetch_add(&process_lent, size);
+}
+
+void budget_refund_process(size_t size)
+{
+    atomic_fetch_sub(&process_lent, size);
+}
+
 bool budget_is_tight(const struct budget *connection)
 {
     return atomic_load_explicit(&process_lent, memory_order_relaxed) > part_of_process(2) ||

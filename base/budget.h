@@ -120,8 +120,15 @@ void budget_relieve(struct budget_root *root);
 /* Does the process hold too much, not counting memory that is being freed? */
 bool budget_is_over(void);
 
+/* Memory that the process keeps for all its clients, such as a cache, counts as well. From any
+ * thread. */
+void budget_charge_process(size_t size);
+void budget_refund_process(size_t size);
+/* How much a `part`th of the process's limit is. */
+size_t budget_part(size_t part);
+
 struct budget_stats {
-    size_t used;   /* lent to roots; slightly more than is used */
+    size_t used;   /* lent to roots, slightly more than is used; and what the process keeps */
     size_t max;    /* SIZE_MAX: no limit */
     size_t ending; /* the part held by shed connections that are not freed yet */
     uint64_t shed_for_peer, shed_for_process; /* connections, by which of the two held too much */

@@ -33,9 +33,9 @@ struct assignment {
 struct entry {
     struct entry *next; /* by name */
     const struct setting *setting;
-    const char *file_name; /* of secrets: NAME_FILE */
+    const char *file_name; /* NAME_FILE, of secrets and of URLs, which may have a password */
     const char *value;
-    char *secret; /* arena: the content of the secret's file */
+    char *secret; /* arena: the value that was in a file; NULL: none was */
     int64_t number;
     enum origin origin;
     const char *place;
@@ -128,7 +128,7 @@ static void declare(struct config *config, const struct setting *setting)
     while (*place && strcmp((*place)->setting->name, setting->name) < 0) place = &(*place)->next;
     struct entry *entry = arena_new(&config->arena, struct entry);
     entry->setting = setting;
-    if (setting->kind == SETTING_SECRET)
+    if (setting->kind == SETTING_SECRET || setting->kind == SETTING_URL)
         entry->file_name = arena_printf(&config->arena, "%s_FILE", setting->name);
     entry->next = *place;
     *place = entry;
@@ -292,8 +292,8 @@ __attribute__((format(printf, 2, 3))) static void complain(struct config *config
     buffer_append_str(&config->complaints, str_of(line));
 }
 
-/* Reads the secret from the first line of the file that NAME_FILE names. */
-static void read_secret(struct config *config, struct entry *entry, struct assignment *file)
+/* Reads the value from the first line of the file that NAME_FILE names. */
+static void read_value_file(struct config *config, struct entry *entry, struct assignment *file)
 {
     struct buffer content;
 
@@ -328,7 +328,7 @@ static void resolve(struct config *config, struct entry *entry)
         complain(config, "%s and %s are both given (%s): keep one of them", entry->setting->name,
                  entry->file_name, given.place);
     if (has_file && (!has_value || file.origin > given.origin)) {
-        read_secret(config, entry, &file);
+        read_value_file(config, entry, &file);
     } else if (has_value) {
         entry->value = given.value;
         entry->origin = given.origin;
@@ -345,7 +345,7 @@ static void check(struct config *config, struct entry *entry)
     if (entry->checked) return;
 
     const char *wanted = setting_value_wanted(&config->arena, setting);
-    if (setting->kind == SETTING_SECRET)
+    if (setting->kind == SETTING_SECRET || entry->secret)
         complain(config, "%s (%s): must be %s", setting->name, entry->place, wanted);
     else {
         const char *value = config_url_shown(&config->arena, entry->value);
@@ -514,11 +514,9 @@ static bool is_unencoded(const char *start, size_t length)
     return colon + 1 + digits < start + length || digits == 0;
 }
 
-const char *config_url_shown(struct arena *arena, const char *url)
+static const char *hide_in_authority(struct arena *arena, const char *url)
 {
-    const char *start = strstr(url, "://");
-    if (!start) return url;
-    start += strlen("://");
+    const char *start = strstr(url, "://") + strlen("://");
     size_t length = strcspn(start, "/?#");
     if (is_unencoded(start, length)) length = strlen(start);
     const char *at = memrchr(start, '@', length);
@@ -526,6 +524,40 @@ const char *config_url_shown(struct arena *arena, const char *url)
 
     if (!colon) return url;
     return arena_printf(arena, "%.*s:***%s", (int)(colon - url), url, at);
+}
+
+/* Options of an engine's URL may be passwords too: password=, sslpassword=,
+ * tlsCertificateKeyFilePassword=. */
+static bool is_password(struct str option)
+{
+    const struct str word = STR("password=");
+    size_t end = str_find(option, '=') + 1;
+
+    return end >= word.length && end <= option.length &&
+           str_equal_nocase(str_sized(option.data + end - word.length, word.length), word);
+}
+
+static const char *hide_in_options(struct arena *arena, const char *url)
+{
+    size_t length = strcspn(url, "?");
+    const char *shown = arena_printf(arena, "%.*s", (int)length, url), *separator = "?";
+    struct str rest = str_of(url + length), option;
+
+    if (rest.length == 0) return url;
+    rest = str_sized(rest.data + 1, rest.length - 1);
+    while (str_split(&rest, '&', &option)) {
+        size_t kept = is_password(option) ? str_find(option, '=') + 1 : option.length;
+        shown = arena_printf(arena, "%s%s%.*s%s", shown, separator, (int)kept, option.data,
+                             kept < option.length ? "***" : "");
+        separator = "&";
+    }
+    return shown;
+}
+
+const char *config_url_shown(struct arena *arena, const char *url)
+{
+    if (!strstr(url, "://")) return url;
+    return hide_in_options(arena, hide_in_authority(arena, url));
 }
 
 void config_print(const struct config *config, FILE *out)

@@ -26,6 +26,7 @@
 
 #include "base/str.h"
 
+/* A URL or a secret may also stand in the first line of a file, which NAME_FILE names. */
 enum setting_kind {
     SETTING_TEXT,
     SETTING_INTEGER,  /* min..max */
@@ -33,9 +34,8 @@ enum setting_kind {
     SETTING_DURATION, /* 250ms 10s 5m 24h 7d; min..max in ms */
     SETTING_SIZE,     /* 512 64KiB 4MiB 1GiB; min..max in bytes */
     SETTING_ADDRESS,  /* host:port, [v6]:port */
-    SETTING_URL,      /* scheme:rest */
-    SETTING_SECRET,   /* text that is never printed; KEY_FILE names a file with it in its first
-                       * line */
+    SETTING_URL,      /* scheme:rest; its password is never printed */
+    SETTING_SECRET,   /* text that is never printed */
 };
 
 struct setting {
@@ -90,8 +90,8 @@ struct config *config_new_like(const struct config *config);
 const char *config_difference(const struct config *config, const struct config *other,
                               const char *const *except);
 
-/* The next variable of the environment, from *index on, that is no setting but resembles one; in the
- * arena. NULL: there are no more. Other programs have variables, too, so this is no error. */
+/* The next variable of the environment, from *index on, that is no setting but resembles one; in
+ * the arena. NULL: there are no more. Other programs have variables, too, so this is no error. */
 const char *config_misspelt(const struct config *config, struct arena *arena, size_t *index,
                             const char **ret_setting);
 

@@ -270,17 +270,31 @@ TEST(broken_assignments_are_refused)
     end();
 }
 
-static bool takes_secret_file(const char *content)
+static bool takes_file(const char *name, const char *content)
 {
     char assignment[100];
 
     begin();
     write_text(content);
-    snprintf(assignment, sizeof(assignment), "T_SECRET_FILE=%s", path);
+    snprintf(assignment, sizeof(assignment), "%s_FILE=%s", name, path);
     CHECK(config_set(config, assignment, &error));
     bool good = config_check(config, &error);
     unlink(path);
     return good;
+}
+
+static bool takes_secret_file(const char *content)
+{
+    return takes_file("T_SECRET", content);
+}
+
+TEST(a_url_with_its_password_may_stand_in_a_file)
+{
+    CHECK(takes_file("T_STORE", "postgres://shop:sesame@db/shop\n"));
+    CHECK_STR(config_text(config, "T_STORE"), "postgres://shop:sesame@db/shop");
+    CHECK(!takes_file("T_STORE", "//shop:sesame@db\n"));
+    CHECK(!strstr(error, "sesame"));
+    end();
 }
 
 TEST(a_secret_may_stand_in_a_file)
@@ -368,6 +382,14 @@ TEST(only_the_password_of_a_url_is_hidden)
         {"redis://:se/cret@cache:6379/0", "redis://:***@cache:6379/0"},
         {"postgres://ann:a#b?c@d@db/shop", "postgres://ann:***@db/shop"},
         {"sqlite:data/a:b@c.db", "sqlite:data/a:b@c.db"},
+        {"postgres://ann@db/shop?password=secret&sslmode=require",
+         "postgres://ann@db/shop?password=***&sslmode=require"},
+        {"postgres://db/shop?user=ann&sslPassword=se=cret",
+         "postgres://db/shop?user=ann&sslPassword=***"},
+        {"mongodb://ann:a@db/?tls=true&tlsCertificateKeyFilePassword=b",
+         "mongodb://ann:***@db/?tls=true&tlsCertificateKeyFilePassword=***"},
+        {"postgres://db/?password=&passwords=a&passfile=b",
+         "postgres://db/?password=&passwords=a&passfile=b"},
     };
     struct arena arena = {0};
 

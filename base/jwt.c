@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 #include "base/hmac.h"
+#include "base/hmac_memo.h"
 #include "base/json.h"
 #include "reasons.pb-c.h"
 
@@ -323,12 +324,9 @@ static bool read_claims(struct arena *arena, struct str encoded, struct jwt_clai
 static bool is_signature(const struct jwt_keys *keys, struct str key_id, struct str signed_text,
                          struct str given)
 {
-    uint8_t mac[HMAC_SHA256_SIZE];
-
     for (size_t i = 0; i < keys->count; i++) {
         if (key_id.data && !str_is(key_id, keys->keys[i].id)) continue;
-        hmac_sha256(key_secret(&keys->keys[i]), signed_text, mac);
-        if (str_equal_secret(str_sized(mac, sizeof(mac)), given)) return true;
+        if (hmac_memo_verify(key_secret(&keys->keys[i]), signed_text, given)) return true;
     }
     return false;
 }

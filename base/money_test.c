@@ -25,6 +25,33 @@ TEST(currencies_have_their_decimals)
     CHECK_INT(exponent_of(""), ==, -1);
 }
 
+TEST(each_currency_of_the_list_is_found)
+{
+    static const struct {
+        int exponent;
+        const char *codes;
+    } listed[] = {
+        {0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF "},
+        {2, "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP "
+            "BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB "
+            "EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES "
+            "KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR "
+            "MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD "
+            "RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP "
+            "TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG "},
+        {3, "BHD IQD JOD KWD LYD OMR TND "},
+        {4, "CLF UYW "},
+    };
+    char code[4] = "";
+
+    for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
+        for (const char *next = listed[i].codes; *next; next += 4) {
+            memcpy(code, next, 3);
+            CHECK_INT(exponent_of(code), ==, listed[i].exponent);
+        }
+    }
+}
+
 TEST(the_list_is_that_of_amendment_180)
 {
     static const char *const withdrawn[][2] = {

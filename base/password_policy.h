@@ -8,7 +8,7 @@
 #include "base/config.h"
 #include "base/password.h"
 
-/* Rows for a service's own table of settings. */
+/* Rows for a service's own table of settings; AUTH_CACHE is for rpc/passwords.h. */
 /* clang-format off */
 #define PASSWORD_SETTINGS                                                                          \
     {"USER_PASSWORD_HASH", SETTING_TEXT, "argon2id",                                               \
@@ -18,7 +18,11 @@
      64 * 1024, 1 << 30},                                                                          \
     {"USER_ARGON2_PASSES", SETTING_INTEGER, "2", "Passes over the memory for one argon2id hash.",  \
      1, 64},                                                                                       \
-    {"USER_BCRYPT_COST", SETTING_INTEGER, "10", "Cost of one bcrypt hash: 2^cost rounds.", 4, 20}
+    {"USER_BCRYPT_COST", SETTING_INTEGER, "10", "Cost of one bcrypt hash: 2^cost rounds.", 4, 20}, \
+    {"AUTH_CACHE", SETTING_URL, "",                                                                \
+     "A Redis server that all auth and user processes share: it counts wrong passwords, and keeps "\
+     "sessions at hand; redis://, rediss:// or with +sentinel; empty: none. It may lose all data.",\
+     0, 0}
 /* clang-format on */
 
 /* False, with a static message, for an unknown scheme. */

@@ -38,8 +38,9 @@ static struct status make(struct arena *arena, const char *path)
     random_bytes(secret, sizeof(secret));
     struct str text = hex_encode(arena, str_sized(secret, sizeof(secret)));
     char *line = arena_printf(arena, "%.*s\n", STR_ARGS(text));
-    bool written = write(file, line, TEXT_SIZE + 1) == TEXT_SIZE + 1 && fsync(file) == 0;
-    int error = errno;
+    ssize_t size = write(file, line, TEXT_SIZE + 1);
+    bool written = size == TEXT_SIZE + 1 && fsync(file) == 0;
+    int error = size >= 0 && size <= TEXT_SIZE ? ENOSPC : errno; /* the rest did not fit */
     close(file);
     secret_wipe(secret, sizeof(secret));
     secret_wipe(line, TEXT_SIZE);

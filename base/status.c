@@ -2,6 +2,7 @@
 /* Statuses: making and copying them, and the tables of code names and HTTP statuses. */
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +70,25 @@ struct status status_field(struct arena *arena, int reason, const char *field, c
     return st;
 }
 
+/* What whoever runs the program can do about it. */
+static const char *advice(int error)
+{
+    switch (error) {
+    case ENOSPC: return "; make room on the disk";
+    case EDQUOT: return "; make room, or raise the quota";
+    case EROFS: return "; the file system is mounted read-only";
+    case EACCES: return "; check its owner and permissions, and those of its directories";
+    case EMFILE: return "; raise the limit of open files (ulimit -n)";
+    default: return "";
+    }
+}
+
 struct status status_errno(struct arena *arena, int error, const char *what)
 {
     char text[128];
     const char *description = strerror_r(error, text, sizeof(text));
 
-    return status_printf(arena, STATUS_INTERNAL, 0, "%s: %s", what, description);
+    return status_printf(arena, STATUS_INTERNAL, 0, "%s: %s%s", what, description, advice(error));
 }
 
 static struct status_details *dup_details(struct arena *arena, const struct status_details *from)

@@ -86,7 +86,8 @@ struct status status_printf(struct arena *arena, enum status_code code, int reas
 struct status status_field(struct arena *arena, int reason, const char *field, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
 
-/* INTERNAL from an errno-like number; `what` says what was tried. */
+/* INTERNAL from an errno-like number; `what` says what was tried. The message ends with what to do
+ * about a full disk and the like. */
 struct status status_errno(struct arena *arena, int error, const char *what);
 
 /* The same status with its message and details copied into another arena, for one that outlives a

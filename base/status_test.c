@@ -68,6 +68,8 @@ TEST(messages_are_printed)
     st = status_errno(&arena, ENOENT, "cannot open a.db");
     CHECK_INT(st.code, ==, STATUS_INTERNAL);
     CHECK_STR(st.message, "cannot open a.db: No such file or directory");
+    st = status_errno(&arena, ENOSPC, "cannot write a.db");
+    CHECK_STR(st.message, "cannot write a.db: No space left on device; make room on the disk");
     arena_release(&arena);
 }
 

@@ -12,7 +12,10 @@
  * header in the file that includes it, so each test program has exactly one file). Arguments are
  * names (or parts of them) of tests to run. A failed CHECK ends its test; the next test runs.
  * SKIP(reason) reports that a test was not run; with CI=true in the environment a skip is a
- * failure. */
+ * failure.
+ *
+ * A test that needs a real engine finds its URL by test_engine("ARGOSY_TEST_POSTGRES");
+ * tests/engines/run starts the engines and sets these variables. */
 #ifndef BASE_TEST_H
 #define BASE_TEST_H
 
@@ -106,6 +109,23 @@ static int test_failures;
         if (getenv("CI")) test_failures++;   \
         longjmp(test_escape, 1);             \
     } while (0)
+
+/* The URL of a real engine, from the variable that tests/engines/run sets; borrowed. NULL, after a
+ * line that says so, if there is none; with ARGOSY_TEST_ENGINES=required that is a failure. */
+static inline const char *test_engine(const char *variable)
+{
+    const char *url = getenv(variable), *needed = getenv("ARGOSY_TEST_ENGINES");
+
+    if (url && url[0]) return url;
+    printf("  skipped: %s is not set; tests/engines/run starts the engine\n", variable);
+    if (needed && strcmp(needed, "required") == 0) {
+        printf("  %s:%d: failed: the engine is required\n", __FILE__, __LINE__);
+        test_failures++;
+    } else {
+        test_skipped = true;
+    }
+    return 0;
+}
 
 static bool test_wanted(const struct test *test, int argc, char **argv)
 {

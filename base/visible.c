@@ -97,6 +97,19 @@ static bool may_join(bool wide, int joiners, struct str behind)
            (joiners == 0 && str_starts_with(behind, STR("\xe2\x83\xa3")));
 }
 
+/* How many characters of printable ASCII the text begins with, and is one of them visible? Nothing
+ * objects to them, and most texts have no others. */
+static size_t printable_prefix(struct str text, bool *ret_seen)
+{
+    size_t length = 0;
+    uint8_t above = 0; /* not 0 once a character is not a space */
+
+    while (length < text.length && text.data[length] >= 0x20 && text.data[length] < 0x7f)
+        above |= (uint8_t)text.data[length++] ^ 0x20;
+    *ret_seen = above != 0;
+    return length;
+}
+
 const char *text_objection(struct str text, enum text_form form)
 {
     bool seen = false, wide = false; /* wide: the character before is visible and not ASCII */
@@ -104,7 +117,7 @@ const char *text_objection(struct str text, enum text_form form)
     size_t length;
 
     if (form == TEXT_ANY) return 0;
-    for (size_t at = 0; at < text.length; at += length) {
+    for (size_t at = printable_prefix(text, &seen); at < text.length; at += length) {
         struct str rest = str_sized(text.data + at, text.length - at);
         length = str_utf8_length(rest);
         if (length == 0) return "must be valid UTF-8";

@@ -104,7 +104,7 @@ check_paid() {
     # shellcheck disable=SC2086 # two words
     env "${urls[@]}" "$argosy" $command >"$work/check.out" 2>&1 || wrong "argosy $command: $(tail -3 "$work/check.out")"
   done
-  there=$(sqlite3 "$work/data/bank.db" 'SELECT count(*) FROM charges WHERE status = 1') # authorized
+  there=$(sqlite3 "$data/bank.db" 'SELECT count(*) FROM charges WHERE status = 1') # authorized
   [ "$there" -ge "${paid[shop]}" ] || wrong "${paid[shop]} orders were seen confirmed, but the bank has authorized $there"
 
   [ -n "${pid_of[vendure]:-}" ] || return 0

@@ -42,12 +42,14 @@ grpc_latency() {
 
 # ---- measuring ----
 
-# measure CASE SERVER COMMAND...: runs a load generator and records what it saw and what the server used.
+# measure CASE SERVER COMMAND...: runs a load generator and records what it saw and what the server used; sets `measured`
+# to the number of requests.
 measure() {
   local case=$1 server=$2 before requests rate p50 p99 errors
   shift 2
   before=$(cpu_us "$server")
   read -r requests rate p50 p99 errors < <("$@") || { echo "bench: $case: no load on $server" >&2; exit 1; }
+  measured=$requests
   record "$case" "$server" rate "$rate"
   [ "$p50" = 0 ] || { record "$case" "$server" p50 "$p50"; record "$case" "$server" p99 "$p99"; }
   record "$case" "$server" cpu "$(awk -v us="$(($(cpu_us "$server") - before))" -v n="$requests" \

@@ -34,23 +34,50 @@ wait_for() {
 
 mapfile -t services < <(sed -n 's/^\([a-z]*\) .*/\1/p' services/registry)
 
-listening() { jq -r --arg name "$1" 'select(.message == "listening" and .name == $name) | .address' "$work/shop.log"; }
+# listening NAME: where a service, the gateway or `admin` of the shop answers, in one process or several.
+listening() {
+  local log
+  for log in "$work"/shop.log "$work"/fleet-*.log; do
+    [ ! -f "$log" ] || jq -r --arg name "$1" 'select(.message == "listening" and .name == $name) | .address' "$log"
+  done
+}
 catalogue_is_there() {
   [ "$(curl -s "${url_of[shop]}/products?page_size=1" | jq -r '.products.total_count' 2>/dev/null)" = 1000 ]
 }
 
-# Starts the shop on the bench's data directory, with the demo catalogue.
-start_shop() {
-  export ARGOSY_DATA_DIR=$work/data ARGOSY_LOG=info ARGOSY_LOG_FORMAT=json ARGOSY_DEMO_PASSWORD=demo-password
+data=$work/data # the shop's data directory
+
+shop_settings() {
+  export ARGOSY_LOG=info ARGOSY_LOG_FORMAT=json ARGOSY_DEMO_PASSWORD=demo-password
   # Logins are not what is measured, but there are many.
   export USER_ARGON2_MEMORY=256KiB USER_ARGON2_PASSES=1
+  export FLEET_KEY=0707070707070707070707070707070707070707070707070707070707070707 # of its processes, if there are several
   # And nobody logs in again while they are under way.
   export ACCESS_TOKEN_EXP_DURATION=12h
+}
+
+# start_argosy NAME SETTING... -- OPTION...: `argosy serve`, until it is ready; its log is $work/NAME.log.
+start_argosy() {
+  local name=$1 settings=()
+  shift
+  for (( ; ; )); do
+    [ "$1" != -- ] || { shift; break; }
+    settings+=("$1")
+    shift
+  done
+  env "${settings[@]}" "$argosy" serve "$@" >"$work/$name.out" 2>"$work/$name.log" &
+  pid_of[$name]=$!
+  wait_for 20 "the start of $name" grep -qs '"ready"' "$work/$name.log"
+}
+
+# start_shop [SETTING...]: the shop on the bench's data directory, with the demo catalogue.
+start_shop() {
   local service listens=(GATEWAY_LISTEN=127.0.0.1:0 ADMIN_LISTEN=127.0.0.1:0)
+  shop_settings
+  rm -f "$work"/fleet-*.log
   for service in "${services[@]}"; do listens+=("${service^^}_LISTEN=127.0.0.1:0"); done
-  env "${listens[@]}" "$argosy" serve --demo >"$work/shop.out" 2>"$work/shop.log" &
-  pid_of[shop]=$!
-  wait_for 20 "the shop's start" grep -qs '"ready"' "$work/shop.log"
+  export ARGOSY_DATA_DIR=$data
+  start_argosy shop "${listens[@]}" "$@" -- --demo
   url_of[shop]=http://$(listening gateway)
   url_of[shop_grpc]=http://$(listening product)
   wait_for 60 "loading the demo catalogue" catalogue_is_there
@@ -128,19 +155,21 @@ start_go() {
 
 # processes NAME: all that work for it; nginx's workers are children, and a gateway needs what is behind it.
 processes() {
-  echo "${pid_of[$1]}"
+  [ "$1" = fleet ] || echo "${pid_of[$1]}"
   case $1 in
+    fleet) echo "${pid_of[fleet-1]} ${pid_of[fleet-2]}" ;;
     nginx) cat "/proc/${pid_of[nginx]}/task/${pid_of[nginx]}/children" ;;
     grpc-gateway) echo "${pid_of[grpc-go]}" ;;
+    postgres) pgrep -P "${pid_of[postgres]}" || true ;;
   esac
 }
 
-# Microseconds of processor time that a server has used, in user and kernel mode.
+# Microseconds of processor time that a server has used, in user and kernel mode, with its processes that have ended.
 cpu_us() {
   local pid total=0 fields
   for pid in $(processes "$1"); do
-    fields=$(sed 's/.*) //' "/proc/$pid/stat")
-    total=$((total + $(awk '{ print $12 + $13 }' <<<"$fields")))
+    fields=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || continue
+    total=$((total + $(awk '{ print $12 + $13 + $14 + $15 }' <<<"$fields")))
   done
   echo $((total * 1000000 / ticks_per_second))
 }

@@ -5,6 +5,8 @@ declare -A title=(
   [json32]="product by id, JSON, 32 connections" [json64]="product by id, JSON, 64 connections"
   [grpc]="GetProductById, gRPC, 8 connections x 16" [cart]="add to cart, durable, 64 connections"
   [checkout]="whole checkout, durable" [hot]="whole checkout, all of one product"
+  [add]="AddToCart, gRPC, 8 shoppers, 8 connections x 16" [add1]="AddToCart, gRPC, one shopper, 8 connections x 16"
+  [one]="whole checkout on the engines, one process" [two]="whole checkout on the engines, two processes"
   [watched]="whole checkout, watched by SSE" [half]="whole checkout at half the rate"
 )
 
@@ -47,6 +49,10 @@ growth() {
 }
 
 ratios() {
+  if [ -n "$engines" ]; then
+    engine_ratios
+    return
+  fi
   compare json32 nginx "nginx, fixed answer" 0.5
   compare json64 nginx "nginx, fixed answer" 0.5
   compare json32 grpc-gateway "Go grpc-gateway" 5
@@ -64,8 +70,8 @@ ratios() {
 # What stands behind the ratios: "what|server|per second|p50 ms|p99 ms|CPU us a request|memory KiB".
 details() {
   local case server
-  for case in json32 json64 grpc cart checkout watched hot half; do
-    for server in shop nginx grpc-gateway grpc-go disk vendure; do
+  for case in json32 json64 grpc cart add add1 checkout watched hot half; do
+    for server in shop cart nginx grpc-gateway grpc-go disk vendure; do
       [ -n "$(median $case $server rate)" ] || continue
       printf '%s|%s' "${title[$case]}" "${server/shop/argosy}"
       for aspect in rate p50 p99 cpu memory; do printf '|%s' "$(median $case $server $aspect)"; done
@@ -79,14 +85,25 @@ table() { column -t -s '|' -o '  '; }
 objects() { jq -Rc --arg kind "$1" --arg names "$2" 'split("|") as $v | [$names | split("|"), $v] | transpose
   | map({(.[0]): (.[1] | tonumber? // .)}) | add | {kind: $kind} + .'; }
 
+engine_columns="what|who|per second|p50 ms|p99 ms|own CPU us|engine's CPU us"
+checkout_columns="whole checkouts|per second|p50 ms|p99 ms|CPU us|postgres us|redis us|mongodb us|statements"
+checkout_columns+="|order's requests|payment's|cart's|user's|auth's"
+
 report() {
   if [ -n "$json" ]; then
     ratios | objects ratio "what|ours|yardstick|ratio|aim|met"
     details | objects figure "what|server|per_second|p50_ms|p99_ms|cpu_us|memory_kib"
+    [ -z "$engines" ] || { engine_details | objects engine "$engine_columns"; engine_checkouts | objects checkout "$checkout_columns"; }
     return
   fi
   echo
   { echo "what|ours|yardstick|ratio|aim|met"; ratios; } | table
+  if [ -n "$engines" ]; then
+    echo
+    { echo "$engine_columns"; engine_details; } | table
+    echo
+    { echo "$checkout_columns"; engine_checkouts; } | table
+  fi
   [ -n "$(details)" ] || return 0
   echo
   { echo "what|server|per second|p50 ms|p99 ms|CPU us/request|memory KiB"; details; } | table

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # A folder is a module: its *.c (and *.S) make the library argosy::<folder>, each *_test.c beside them one test program.
+# So do those of its sub-folders (services/order/sqlite), unless it is FLAT: then they are modules of their own.
 
-# argosy_module(<folder> USES <module or target>... [TEST_USES <module or target>...])
+# argosy_module(<folder> [FLAT] USES <module or target>... [TEST_USES <module or target>...])
 function(argosy_module folder)
-  cmake_parse_arguments(ARG "" "" "USES;TEST_USES" ${ARGN})
+  cmake_parse_arguments(ARG "FLAT" "" "USES;TEST_USES" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S ${folder}/plugins/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S)
+  if(NOT ARG_FLAT)
+    file(GLOB below CONFIGURE_DEPENDS ${folder}/*/*.c)
+    list(APPEND sources ${below})
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main|testing)\\.c$")
   list(FILTER tests INCLUDE REGEX "_test\\.c$")
@@ -35,7 +40,8 @@ function(argosy_use target scope use)
   endif()
 endfunction()
 
-# argosy_test(<path of x_test.c> USES <module>...): a program, found by ctest under the file's name.
+# argosy_test(<path of x_test.c> USES <module>...): a program, found by ctest under the file's name. One that names the
+# variable of an engine (ARGOSY_TEST_POSTGRES) has the label `engines`: tests/engines/run runs it against the real one.
 function(argosy_test source)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
   get_filename_component(name ${source} NAME_WE)
@@ -46,6 +52,10 @@ function(argosy_test source)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  file(STRINGS ${source} engines REGEX "ARGOSY_TEST_[A-Z]" LIMIT_COUNT 1)
+  if(engines)
+    set_tests_properties(${name} PROPERTIES LABELS engines)
+  endif()
 endfunction()
 
 # argosy_tests_beside(<service> <test>...): these tests of other services are linked with `service` too, and are left

@@ -13,9 +13,11 @@
  * the rows, and ends with the record. Over SQLite these are change_sqlite_begin and
  * change_sqlite_end (events_sqlite.h).
  *
- * The deciding function has one signature everywhere: apply(call, x, data). It changes what was
- * read, or fails and leaves everything as it was. It has no effect except on `x` and `data`,
- * because it may run more than once, and on another thread while the call waits. */
+ * The deciding function has one signature everywhere: apply(call, x, data), where `x` is what was
+ * read: an account, a session, a cart, a product, or where more follows from a change than the new
+ * state, that together with what is read and written beside it (order_written, payment_turn). It
+ * changes what was read, or fails and leaves everything as it was. It has no effect except on `x`
+ * and `data`, because it may run more than once, and on another thread while the call waits. */
 #ifndef EVENTS_CHANGE_H
 #define EVENTS_CHANGE_H
 

@@ -2,10 +2,6 @@
 /* Dead letters in the consumer's own database. */
 #include "events/events_sqlite.h"
 
-#include "base/clock.h"
-#include "reasons.pb-c.h"
-#include "rpc/rpc_status.h"
-
 struct sqlite_dead_letters {
     struct dead_letters port; /* first */
     struct sqlite *db;
@@ -16,11 +12,6 @@ static struct sqlite *db_of(struct dead_letters *letters)
     return ((struct sqlite_dead_letters *)letters)->db;
 }
 
-/* The numbers are stored on the disk. */
-enum state { STATE_DEAD, STATE_REPLAY, STATE_REPLAYED, STATE_COUNT };
-
-static const char *const state_names[STATE_COUNT] = {"dead", "replay", "replayed"};
-
 /* ---- changing ---- */
 
 struct burial {
@@ -29,17 +20,13 @@ struct burial {
     struct status why;
 };
 
-static const char *or_empty(const char *text)
-{
-    return text ? text : "";
-}
-
 /* A letter of the same event that is dead or was replayed becomes dead again, with the new failure;
  * one that is marked for replay stays as it is. */
 static struct status bury_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct burial *burial = data;
     const struct event *event = burial->event;
+    struct dead_letter_failure failure = dead_letter_failure_of(burial->why);
 
     return sqlite_exec(
         tx, 0,
@@ -49,9 +36,8 @@ static struct status bury_job(const struct call *call, struct sqlite_tx *tx, voi
         "ON CONFLICT (consumer, id) DO UPDATE SET state = excluded.state, "
         "attempts = excluded.attempts, code = excluded.code, reason = excluded.reason, "
         "message = excluded.message, died_us = excluded.died_us WHERE state <> 1",
-        "tiitttlttttbltl", burial->group, (int)STATE_DEAD, event->attempt,
-        status_code_name(burial->why.code), rpc_reason_name(burial->why.reason),
-        or_empty(burial->why.message), clock_now_us(), event->id, event->topic, event->key,
+        "tiitttlttttbltl", burial->group, (int)DEAD_LETTER_DEAD, event->attempt, failure.code,
+        failure.reason, failure.message, failure.died_us, event->id, event->topic, event->key,
         event->type, event->payload, event->time_us, event->traceparent, event->offset);
 }
 
@@ -74,13 +60,13 @@ static struct status mark_job(const struct call *call, struct sqlite_tx *tx, voi
     struct mark *mark = data;
 
     if (mark->letter_id)
-        return sqlite_exec(
-            tx, &mark->changes,
-            "UPDATE dead_letters SET state = 1 WHERE letter_id = ? AND consumer = ? AND state = 0",
-            "lt", mark->letter_id, mark->group);
+        return sqlite_exec(tx, &mark->changes,
+                           "UPDATE dead_letters SET state = 1 WHERE letter_id = ? AND consumer = ?"
+                           " AND state IN (0, 1)",
+                           "lt", mark->letter_id, mark->group);
     return sqlite_exec(tx, &mark->changes,
-                       "UPDATE dead_letters SET state = 1 WHERE state = 0 AND consumer = ?", "t",
-                       mark->group);
+                       "UPDATE dead_letters SET state = 1 WHERE state IN (0, 1) AND consumer = ?",
+                       "t", mark->group);
 }
 
 static struct status replay(struct call *call, struct dead_letters *letters, const char *group,
@@ -90,16 +76,9 @@ static struct status replay(struct call *call, struct dead_letters *letters, con
 
     struct status st = sqlite_write(call, db_of(letters), mark_job, &mark);
     if (failed(st)) return st;
-    if (mark.changes == 0 && letter_id)
-        return status_printf(
-            call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
-            "the group %s has no dead letter %lld; list them with `argosy dlq list`", group,
-            (long long)letter_id);
-    if (mark.changes == 0)
-        return status_printf(call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,
-                             "the group %s has no dead letters", group);
-    *ret_count = mark.changes;
-    return status_ok();
+    st = dead_letters_marked(call, group, letter_id, mark.changes);
+    if (!failed(st)) *ret_count = mark.changes;
+    return st;
 }
 
 struct settlement {
@@ -110,16 +89,16 @@ struct settlement {
 static struct status settle_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     const struct settlement *settlement = data;
-    struct status why = settlement->why;
+    struct dead_letter_failure failure = dead_letter_failure_of(settlement->why);
 
-    if (!failed(why))
+    if (!failed(settlement->why))
         return sqlite_exec(tx, 0, "UPDATE dead_letters SET state = 2 WHERE letter_id = ?", "l",
                            settlement->letter_id);
     return sqlite_exec(tx, 0,
                        "UPDATE dead_letters SET state = 0, attempts = attempts + 1, code = ?, "
-                       "reason = ?, message = ?, died_us = ? WHERE letter_id = ?",
-                       "tttll", status_code_name(why.code), rpc_reason_name(why.reason),
-                       or_empty(why.message), clock_now_us(), settlement->letter_id);
+                       "reason = ?, message = ?, died_us = ? WHERE letter_id = ? AND state <> 0",
+                       "tttll", failure.code, failure.reason, failure.message, failure.died_us,
+                       settlement->letter_id);
 }
 
 static struct status settle(struct call *call, struct dead_letters *letters, int64_t letter_id,
@@ -138,12 +117,10 @@ static struct status settle(struct call *call, struct dead_letters *letters, int
 
 static void read_letter(const struct sqlite_rows *rows, struct dead_letter *ret_letter)
 {
-    int64_t state = sqlite_column_i64(rows, 2);
-
     *ret_letter = (struct dead_letter){
         .letter_id = sqlite_column_i64(rows, 0),
         .group = sqlite_column_text(rows, 1),
-        .state = state >= 0 && state < STATE_COUNT ? state_names[state] : "",
+        .state = dead_letter_state_name(sqlite_column_i64(rows, 2)),
         .attempts = (int)sqlite_column_i64(rows, 3),
         .code = sqlite_column_text(rows, 4),
         .reason = sqlite_column_text(rows, 5),
@@ -184,7 +161,7 @@ static struct status read_letters(const struct call *call, struct sqlite_rows *r
 const char dead_letters_of_group_statement[] = SELECT
     "WHERE letter_id IN (" OF_GROUP("0") " UNION ALL " OF_GROUP("1") " UNION ALL " OF_GROUP(
         "2") " ORDER BY letter_id DESC LIMIT ?2) ORDER BY letter_id DESC";
-static_assert(STATE_COUNT == 3, "OF_GROUP is asked for all states");
+static_assert(DEAD_LETTER_STATE_COUNT == 3, "OF_GROUP is asked for all states");
 const char dead_letters_by_id_statement[] = SELECT
     "WHERE letter_id = ?1 AND (?2 = '' OR consumer = ?2)";
 

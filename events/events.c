@@ -5,6 +5,7 @@
 
 #include "base/race_window.h"
 #include "events/events_bus.h"
+#include "events/idempotency.h"
 
 const struct setting events_settings[] = {
     {"EVENTS_URL", SETTING_URL, "embedded:",
@@ -14,10 +15,15 @@ const struct setting events_settings[] = {
      1000},
     {"EVENTS_RETENTION", SETTING_DURATION, "7d",
      "How long events are kept after all services have handled them.", 60000, 31536000000},
+    {"IDEMPOTENCY_KEYS_MAX", SETTING_INTEGER, "10000",
+     "How many Idempotency-Keys of one caller each store keeps within a day (on MongoDB an "
+     "account's document has room for 100); requests with more are refused.",
+     1, 1000000000},
     {0},
 };
 
 enum { US_PER_MS = 1000 };
+#define RETENTION_DEFAULT_US (7 * 24 * 3600 * INT64_C(1000000)) /* as in the table above */
 
 /* ---- making ---- */
 
@@ -70,6 +76,7 @@ struct status events_new(const struct service_context *context, struct events **
     events->shard_count = shards_count(context->shards);
     events->retries_max = (int)config_integer(context->config, "EVENTS_RETRIES");
     events->retention_us = config_duration_ms(context->config, "EVENTS_RETENTION") * US_PER_MS;
+    idempotency_limit_keys(config_integer(context->config, "IDEMPOTENCY_KEYS_MAX"));
     make_hubs(events);
     events_service_add(events);
     *ret_events = events;
@@ -89,9 +96,15 @@ static void release_hub(struct events_hub *hub)
     }
 }
 
+int64_t events_retention_us(const struct events *events)
+{
+    return events ? events->retention_us : RETENTION_DEFAULT_US;
+}
+
 void events_free(struct events *events)
 {
     if (!events) return;
+    idempotency_limit_keys(0);
     for (int i = 0; i < events->shard_count; i++) release_hub(&events->hubs[i]);
     free(events->hubs);
 }

@@ -44,6 +44,10 @@ typedef struct event_fate event_fate_fn(const struct event *event, const char *g
 struct status events_new(const struct service_context *context, struct events **ret_events);
 void events_free(struct events *events);
 
+/* How long an event may still be delivered again after it was handled (EVENTS_RETENTION); a week
+ * with `events` NULL. */
+int64_t events_retention_us(const struct events *events);
+
 /* Serves a topic from the log of this store, which must have one, and sweeps the store. With
  * `events` NULL this and events_subscribe do nothing (for tests and tools that run a service
  * without a bus). The ports are borrowed for the life of `events`. */

@@ -39,7 +39,7 @@ static struct seen {
 
 static const char *const schema[] = {
     "CREATE TABLE effect (consumer INTEGER NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL);",
-    EVENTS_SQLITE_SCHEMA, 0};
+    EVENTS_SQLITE_SCHEMA, EVENTS_SQLITE_KEYS_COUNTED, 0};
 
 static const char *const names[GROUPS] = {"order", "cart"};
 static const char *const types[] = {"ReservationExpiredEvent", 0};

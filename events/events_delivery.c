@@ -81,11 +81,20 @@ static void log_failure(const struct call *call, const struct events_consumer *c
              LOG_STR("error", st.message ? st.message : ""));
 }
 
-/* The store can't write at present, so it could not store a dead letter either. */
+/* The fault is the store's and will pass: it can't write at present, so it could not store a dead
+ * letter either; or its answer was lost, and the inbox decides whether the event has taken
+ * effect. */
 static bool is_transient(struct status st)
 {
-    return st.reason == ARGOSY__REASON__STORE_BUSY || st.reason == ARGOSY__REASON__STORE_FULL ||
-           st.reason == ARGOSY__REASON__QUEUE_FULL;
+    switch (st.reason) {
+    case ARGOSY__REASON__STORE_BUSY:
+    case ARGOSY__REASON__STORE_FULL:
+    case ARGOSY__REASON__QUEUE_FULL:
+    case ARGOSY__REASON__STORE_UNREACHABLE:
+    case ARGOSY__REASON__STORE_REFUSED:
+    case ARGOSY__REASON__STORE_OUTCOME_UNKNOWN: return true;
+    default: return false;
+    }
 }
 
 /* Tries until the event is handled or has failed `attempts_max` times; *ret_outcome says which.

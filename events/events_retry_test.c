@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handlers that fail: retries, dead letters, and their replay. */
 #include "events/events_bus_testing.h"
+#include "store/sqlite/sqlite_fate.h"
 
 static const char *const few_retries[] = {"EVENTS_RETRIES=2", NULL};
 
@@ -69,6 +70,32 @@ TEST(a_store_that_is_full_for_a_while_makes_no_dead_letters)
     failures_left = 4;
     play(&(struct fixture){.groups = 1, .handle = find_store_full}, few_retries,
          waits_for_the_store);
+}
+
+static atomic_bool sent;
+
+/* The event takes effect at the first attempt, but nobody knows. Waits until the sender has its own
+ * answer, which is not to be lost. */
+static struct status lose_answers(struct call *call, const struct event *event, void *data)
+{
+    while (!sent) EXPECT_OK(fiber_sleep(call, 1000));
+    if (failures_left-- > 0) sqlite_lose_answer(1);
+    return apply(call, event, data);
+}
+
+static void waits_for_an_answer(struct call *call, struct stage *stage)
+{
+    send_events(call, 1, 1, 2);
+    sent = true;
+    EVENTUALLY(call, number(call, "SELECT count(*) FROM effect") == 2);
+    EVENTUALLY(call, failures_left < 0);
+    EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
+}
+
+TEST(an_event_whose_effects_answer_is_lost_takes_effect_once_and_never_dies)
+{
+    failures_left = 6;
+    play(&(struct fixture){.groups = 1, .handle = lose_answers}, few_retries, waits_for_an_answer);
 }
 
 /* ---- a log that cannot be read ---- */

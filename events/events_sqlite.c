@@ -67,35 +67,60 @@ static struct status answer_again(const struct idempotency *idempotency,
 {
     if (!str_equal(sqlite_column_view(rows, 0), fingerprint_of(idempotency)))
         return idempotency_key_reused();
-    if (sqlite_column_is_null(rows, 1))
-        return status_make(STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING,
-                           "the first request with this Idempotency-Key is still running; repeat "
-                           "this one later");
+    if (sqlite_column_is_null(rows, 1)) return idempotency_key_running();
     struct str answer = sqlite_column_blob(rows, 1);
     *ret_answer = answer.data ? answer : STR("");
     return status_ok();
 }
 
-/* Sweeping relies on records whose numbers grow with their times, so an outdated record is replaced
- * by a new one rather than updated. */
+/* Counts one record more of the caller. Comes before anything is written, so that a request with a
+ * key too many leaves nothing to undo. */
+static struct status count_key(struct sqlite_tx *tx, const struct idempotency *idempotency)
+{
+    int changes = 0;
+
+    struct status st = sqlite_exec(tx, &changes,
+                                   "INSERT INTO idempotency_callers VALUES (?1, 1)"
+                                   " ON CONFLICT (scope) DO UPDATE SET kept = kept + 1"
+                                   " WHERE ?2 = 0 OR kept < ?2",
+                                   "tl", idempotency->scope, idempotency->keys_max);
+    if (failed(st) || changes == 1) return st;
+    return idempotency_keys_full();
+}
+
 static struct status take_key(struct sqlite_tx *tx, const struct idempotency *idempotency,
                               int64_t now_us)
 {
-    return sqlite_exec(tx, 0,
-                       "INSERT OR REPLACE INTO idempotency (scope, key, fingerprint, time_us) "
-                       "VALUES (?, ?, ?, ?)",
-                       "ttbl", idempotency->scope, idempotency->key, fingerprint_of(idempotency),
-                       now_us);
+    struct status st = count_key(tx, idempotency);
+
+    if (failed(st)) return st;
+    return sqlite_exec(
+        tx, 0, "INSERT INTO idempotency (scope, key, fingerprint, time_us) VALUES (?, ?, ?, ?)",
+        "ttbl", idempotency->scope, idempotency->key, fingerprint_of(idempotency), now_us);
+}
+
+/* Sweeping relies on records whose numbers grow with their times, so an outdated record makes room
+ * for a new one rather than being updated. */
+static struct status remove_outdated(struct sqlite_tx *tx, const struct idempotency *idempotency)
+{
+    return sqlite_exec(tx, 0, "DELETE FROM idempotency WHERE scope = ? AND key = ?", "tt",
+                       idempotency->scope, idempotency->key);
 }
 
 #define SELECT_RECORD \
-    "SELECT fingerprint, answer FROM idempotency WHERE scope = ? AND key = ? AND time_us > ?"
+    "SELECT fingerprint, answer, time_us > ?3 FROM idempotency WHERE scope = ?1 AND key = ?2"
+
+static bool is_outdated(const struct sqlite_rows *rows)
+{
+    return sqlite_column_i64(rows, 2) == 0;
+}
 
 struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,
                                        int64_t now_us, struct str *ret_answer)
 {
     struct str none = {0};
     struct sqlite_rows rows;
+    bool outdated = false;
     struct status st;
 
     *ret_answer = none;
@@ -104,9 +129,12 @@ struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempo
                       now_us - IDEMPOTENCY_KEPT_US);
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
-        st = answer_again(idempotency, &rows, ret_answer);
+        outdated = is_outdated(&rows);
+        if (!outdated) st = answer_again(idempotency, &rows, ret_answer);
         sqlite_end(&rows);
-        return st;
+        if (!outdated) return st;
+        st = remove_outdated(tx, idempotency);
+        if (failed(st)) return st;
     }
     if (failed(rows.status)) return rows.status;
     return take_key(tx, idempotency, now_us);
@@ -126,7 +154,7 @@ struct status change_sqlite_find(const struct call *call, struct sqlite *db,
                      clock_now_us() - IDEMPOTENCY_KEPT_US);
     if (failed(st)) return st;
     if (!sqlite_next(&rows)) return rows.status;
-    st = answer_again(idempotency, &rows, &request->replayed);
+    if (!is_outdated(&rows)) st = answer_again(idempotency, &rows, &request->replayed);
     sqlite_end(&rows);
     return st;
 }

@@ -2,7 +2,8 @@
 /* Outbox, inbox, dead letters and idempotency records in a service's own SQLite database: the
  * adapters of the ports in events_store.h, and what a service calls inside its jobs.
  *
- *     static const char *const migrations[] = {"CREATE TABLE ...;", EVENTS_SQLITE_SCHEMA, 0};
+ *     static const char *const migrations[] = {"CREATE TABLE ...;", EVENTS_SQLITE_SCHEMA,
+ *                                              EVENTS_SQLITE_KEYS_COUNTED, 0};
  *
  *     static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
  *     {
@@ -72,6 +73,20 @@
     "  time_us INTEGER NOT NULL,"                                           \
     "  UNIQUE (scope, key)) STRICT;"
 
+/* The migration after it: how many idempotency records each caller has, so that a limit on them
+ * needs no look at the records. idempotency_sqlite_begin counts a record that it inserts, a trigger
+ * one that is deleted; none is replaced. */
+#define EVENTS_SQLITE_KEYS_COUNTED                                              \
+    "CREATE TABLE idempotency_callers ("                                        \
+    "  scope TEXT PRIMARY KEY,"                                                 \
+    "  kept INTEGER NOT NULL) STRICT, WITHOUT ROWID;"                           \
+    "INSERT INTO idempotency_callers"                                           \
+    "  SELECT scope, count(*) FROM idempotency GROUP BY scope;"                 \
+    "CREATE TRIGGER idempotency_removed AFTER DELETE ON idempotency BEGIN"      \
+    "  UPDATE idempotency_callers SET kept = kept - 1 WHERE scope = old.scope;" \
+    "  DELETE FROM idempotency_callers WHERE scope = old.scope AND kept <= 0;"  \
+    "END;"
+
 /* Opens a service's database: brought to the newest migration if the context says so, else refused
  * with STORE_NOT_PREPARED if it lacks one. See sqlite_open. Owned. */
 struct status events_sqlite_open(const struct service_context *context, const char *path,
@@ -91,7 +106,8 @@ struct events_store events_store_sqlite(struct arena *arena, struct sqlite *db);
 
 /* Records the cause of a change. *ret_fresh is false if it took effect before: then nothing may be
  * changed, and the first answer to a request is in cause->request->replayed. FAILED_PRECONDITION
- * (IDEMPOTENCY_KEY_REUSED), ABORTED (IDEMPOTENCY_KEY_RUNNING). */
+ * (IDEMPOTENCY_KEY_REUSED), ABORTED (IDEMPOTENCY_KEY_RUNNING), RESOURCE_EXHAUSTED
+ * (IDEMPOTENCY_KEYS_FULL). */
 struct status change_sqlite_begin(struct sqlite_tx *tx, const struct change_cause *cause,
                                   bool *ret_fresh);
 /* Writes the record: the events, and the answer to the request of the cause. */
@@ -114,7 +130,8 @@ struct status inbox_sqlite_take(struct sqlite_tx *tx, const struct event *event,
  *     between.
  *   - finished, with the same fingerprint: OK, and *ret_answer is the first answer.
  *   - of another fingerprint: FAILED_PRECONDITION (IDEMPOTENCY_KEY_REUSED).
- *   - still running: ABORTED (IDEMPOTENCY_KEY_RUNNING). */
+ *   - still running: ABORTED (IDEMPOTENCY_KEY_RUNNING).
+ * A new key of a caller who has keys_max records: RESOURCE_EXHAUSTED (IDEMPOTENCY_KEYS_FULL). */
 struct status idempotency_sqlite_begin(struct sqlite_tx *tx, const struct idempotency *idempotency,
                                        int64_t now_us, struct str *ret_answer);
 /* Stores the answer. Does nothing without a key. */

@@ -6,7 +6,8 @@
 #include "events.pb-c.h"
 #include "store/sqlite/sqlite_testing.h"
 
-static const char *const schema[] = {"CREATE TABLE effect (n INTEGER);", EVENTS_SQLITE_SCHEMA, 0};
+static const char *const schema[] = {"CREATE TABLE effect (n INTEGER);", EVENTS_SQLITE_SCHEMA,
+                                     EVENTS_SQLITE_KEYS_COUNTED, 0};
 
 static void play(void (*fn)(struct call *call, int number))
 {
@@ -152,7 +153,7 @@ static struct status run(struct call *call, struct request *request, enum step s
 
 static struct request request_of(const char *scope, const char *key, int print)
 {
-    struct request request = {.idempotency = {.scope = scope, .key = key},
+    struct request request = {.idempotency = {.scope = scope, .key = key, .keys_max = 3},
                               .now_us = clock_now_us()};
 
     memset(request.idempotency.fingerprint, print, IDEMPOTENCY_FINGERPRINT_SIZE);
@@ -220,6 +221,107 @@ static void check_forgetting(struct call *call, int number)
 TEST(a_key_is_free_again_when_forgotten_or_after_a_day)
 {
     play(check_forgetting);
+}
+
+static void expect_full(struct call *call, const char *key)
+{
+    struct request request = request_of("ann@example.com", key, 1);
+
+    expect_refused(run(call, &request, BEGIN), STATUS_RESOURCE_EXHAUSTED,
+                   ARGOSY__REASON__IDEMPOTENCY_KEYS_FULL);
+}
+
+static void take(struct call *call, const char *scope, const char *key)
+{
+    struct request request = request_of(scope, key, 1);
+
+    EXPECT_OK(run(call, &request, BEGIN));
+    EXPECT(!request.answer.data);
+    request.answer = STR("answer");
+    EXPECT_OK(run(call, &request, FINISH));
+}
+
+static void check_limit(struct call *call, int number)
+{
+    struct request running = request_of("ann@example.com", "k3", 1);
+    struct request again = request_of("ann@example.com", "k1", 1);
+
+    take(call, "ann@example.com", "k1");
+    take(call, "ann@example.com", "k2");
+    EXPECT_OK(run(call, &running, BEGIN));
+    expect_full(call, "k4");
+    EXPECT_OK(run(call, &again, BEGIN)); /* what is kept still answers */
+    EXPECT(str_equal(again.answer, STR("answer")));
+    take(call, "bob@example.com", "k4"); /* others have their own */
+
+    EXPECT_OK(run(call, &running, FORGET));
+    take(call, "ann@example.com", "k4");
+    expect_full(call, "k5");
+
+    /* An outdated record makes room for its successor. */
+    again.now_us = clock_now_us() + IDEMPOTENCY_KEPT_US;
+    EXPECT_OK(run(call, &again, BEGIN));
+    EXPECT(!again.answer.data);
+    expect_full(call, "k5");
+    EXPECT(scene_number(call, "SELECT kept FROM idempotency_callers WHERE scope LIKE 'ann%'") == 3);
+}
+
+TEST(a_caller_has_a_limited_number_of_keys)
+{
+    play(check_limit);
+}
+
+static struct status outdate_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    return sqlite_exec(tx, 0, "UPDATE idempotency SET time_us = time_us - ? WHERE key <> 'k3'", "l",
+                       IDEMPOTENCY_KEPT_US + 1);
+}
+
+static void check_swept(struct call *call, int number)
+{
+    struct events_sweeper *sweeper = events_sweeper_sqlite(call->arena, scene.db);
+    bool more;
+
+    take(call, "ann@example.com", "k1");
+    take(call, "bob@example.com", "k1");
+    take(call, "ann@example.com", "k2");
+    take(call, "ann@example.com", "k3");
+    EXPECT_OK(sqlite_write(call, scene.db, outdate_job, NULL));
+    expect_full(call, "k4");
+    EXPECT_OK(sweeper->sweep(call, sweeper, 0, &more));
+    EXPECT(scene_number(call, "SELECT kept FROM idempotency_callers WHERE scope LIKE 'ann%'") == 1);
+    EXPECT(scene_number(call, "SELECT count(*) FROM idempotency_callers") == 1);
+    take(call, "ann@example.com", "k4");
+    take(call, "ann@example.com", "k5");
+    expect_full(call, "k6");
+}
+
+TEST(swept_keys_no_longer_count)
+{
+    play(check_swept);
+}
+
+static const char *const uncounted[] = {
+    EVENTS_SQLITE_SCHEMA,
+    "INSERT INTO idempotency (scope, key, fingerprint, time_us) VALUES"
+    " ('ann@example.com', 'k1', x'00', 1), ('ann@example.com', 'k2', x'00', 1),"
+    " ('bob@example.com', 'k1', x'00', 1);",
+    EVENTS_SQLITE_KEYS_COUNTED,
+    0,
+};
+
+static void check_old(struct call *call, int number)
+{
+    take(call, "ann@example.com", "k3");
+    expect_full(call, "k4");
+    EXPECT(scene_number(call, "SELECT kept FROM idempotency_callers WHERE scope LIKE 'bob%'") == 1);
+}
+
+TEST(keys_of_an_older_program_are_counted)
+{
+    scene_open(1, ":memory:", uncounted);
+    scene_play(1, check_old);
+    scene_close();
 }
 
 static void check_none(struct call *call, int number)

@@ -3,8 +3,17 @@
 #include "events/idempotency.h"
 
 #include <openssl/sha.h>
+#include <stdatomic.h>
 
 #include "rpc/rpc_arena.h"
+
+/* A setting of the process. */
+static _Atomic int64_t keys_max = IDEMPOTENCY_KEYS_MAX_DEFAULT;
+
+void idempotency_limit_keys(int64_t max)
+{
+    atomic_store(&keys_max, max > 0 ? max : IDEMPOTENCY_KEYS_MAX_DEFAULT);
+}
 
 static struct status invalid_key(void)
 {
@@ -70,6 +79,7 @@ struct status idempotency_of_call(const struct call *call, const struct user *us
             return invalid_key();
         idempotency.scope = str_lower(call->arena, str_of(user->email));
         idempotency.key = str_dup(call->arena, key);
+        idempotency.keys_max = atomic_load_explicit(&keys_max, memory_order_relaxed);
         take_fingerprint(call->arena, request, idempotency.fingerprint);
     }
     *ret_idempotency = idempotency;
@@ -80,6 +90,20 @@ struct status idempotency_key_reused(void)
 {
     return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED,
                        "this Idempotency-Key was used with another request; use a new one");
+}
+
+struct status idempotency_key_running(void)
+{
+    return status_make(STATUS_ABORTED, ARGOSY__REASON__IDEMPOTENCY_KEY_RUNNING,
+                       "the first request with this Idempotency-Key is still running; repeat this "
+                       "one later");
+}
+
+struct status idempotency_keys_full(void)
+{
+    return status_make(STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__IDEMPOTENCY_KEYS_FULL,
+                       "too many Idempotency-Keys were used with this account within a day; send "
+                       "the request without a key, or later (IDEMPOTENCY_KEYS_MAX)");
 }
 
 struct str idempotency_answer(struct arena *arena, const ProtobufCMessage *response)

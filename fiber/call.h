@@ -25,7 +25,14 @@ struct fiber;
 struct shard;
 struct rpc_scope; /* rpc/: identity, metadata, the service; NULL outside an rpc */
 
-enum { CALL_NO_DEADLINE = 0, CALL_NO_CALLER = 0 };
+enum { CALL_NO_DEADLINE = 0 };
+
+/* Whose work a call does, for fair shares of scarce resources: first of the address, then of the
+ * account among those that share the address. Hashes; 0: not known. */
+struct call_caller {
+    uint64_t address; /* an IPv6 /64 network counts as one */
+    uint64_t account;
+};
 
 struct call {
     struct arena *arena;
@@ -34,7 +41,7 @@ struct call {
     struct call *parent;       /* NULL for the outermost call of the fiber */
     const struct trace *trace; /* never NULL */
     struct rpc_scope *scope;
-    uint64_t caller;     /* whose work it is, for fair shares of scarce resources; CALL_NO_CALLER */
+    struct call_caller caller;
     int64_t deadline_us; /* monotonic; CALL_NO_DEADLINE */
     bool cancelled;
     bool patient; /* no client waits for it: its writes may wait a little to share a commit */

@@ -3,9 +3,11 @@
  * idle. In a simulation a timer of the shard takes the place of the threads, and runs one job at a
  * time.
  *
- * Each caller with waiting jobs has a queue of its own, and the threads take a job from each queue
- * in turn. When the lane is full, a job of a caller with fewer waiting jobs displaces the latest
- * job of the caller with the most, so that no caller can fill a lane for the others.
+ * Each address with waiting jobs has a line of queues, one for each of its accounts. The threads
+ * take a job from each line in turn, and in a line from each queue in turn. When the lane is full, a
+ * job from an address with fewer waiting jobs displaces the latest job of the account with the most,
+ * of the address with the most; and so do the accounts of one address among themselves. So neither
+ * an address nor an account can fill a lane for the others.
  *
  * A job of lane_run lies on the waiting fiber's stack. While it is queued, the fiber may withdraw
  * it; once a thread has it, the fiber stays until the thread's message comes back. */
@@ -38,12 +40,21 @@ struct lane_job {
     bool finished; /* set on the shard's thread */
 };
 
-/* The waiting jobs of one caller. */
+/* The waiting jobs of one account behind one address. */
 struct lane_queue {
-    uint64_t caller;
+    uint64_t account;
+    struct lane_line *line;
     struct lane_job *first, *last;
     size_t waiting;
     struct lane_queue *next, *previous;
+};
+
+/* The queues of one address. */
+struct lane_line {
+    uint64_t address;
+    struct lane_queue *first, *last; /* the first is next in turn; none is empty */
+    size_t waiting;
+    struct lane_line *next, *previous;
 };
 
 struct lane {
@@ -53,7 +64,7 @@ struct lane {
 
     pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t job_waits;
-    struct lane_queue *first, *last; /* the first is next in turn; none is empty */
+    struct lane_line *first, *last; /* the first is next in turn; none is empty */
     size_t waiting, running, idle;
     uint64_t finished, refused;
     bool ending;
@@ -75,57 +86,81 @@ struct lane *lane_new(const char *name, int threads, int queue_max)
     return lane;
 }
 
-static void append_queue(struct lane *lane, struct lane_queue *queue)
+/* Lines and queues are linked alike. */
+#define APPEND(list, item)               \
+    do {                                 \
+        (item)->next = 0;                \
+        (item)->previous = (list)->last; \
+        if ((list)->last)                \
+            (list)->last->next = (item); \
+        else                             \
+            (list)->first = (item);      \
+        (list)->last = (item);           \
+    } while (0)
+
+#define REMOVE(list, item)                             \
+    do {                                               \
+        if ((item)->previous)                          \
+            (item)->previous->next = (item)->next;     \
+        else                                           \
+            (list)->first = (item)->next;              \
+        if ((item)->next)                              \
+            (item)->next->previous = (item)->previous; \
+        else                                           \
+            (list)->last = (item)->previous;           \
+    } while (0)
+
+static struct lane_line *find_line(const struct lane *lane, uint64_t address)
 {
-    queue->next = 0;
-    queue->previous = lane->last;
-    if (lane->last)
-        lane->last->next = queue;
-    else
-        lane->first = queue;
-    lane->last = queue;
+    struct lane_line *line = lane->first;
+
+    while (line && line->address != address) line = line->next;
+    return line;
 }
 
-static void remove_queue(struct lane *lane, struct lane_queue *queue)
+static struct lane_queue *find_queue(const struct lane_line *line, uint64_t account)
 {
-    if (queue->previous)
-        queue->previous->next = queue->next;
-    else
-        lane->first = queue->next;
-    if (queue->next)
-        queue->next->previous = queue->previous;
-    else
-        lane->last = queue->previous;
-}
+    struct lane_queue *queue = line ? line->first : 0;
 
-static struct lane_queue *find_queue(struct lane *lane, uint64_t caller)
-{
-    struct lane_queue *queue = lane->first;
-
-    while (queue && queue->caller != caller) queue = queue->next;
+    while (queue && queue->account != account) queue = queue->next;
     return queue;
 }
 
-/* There are at most as many queues as waiting jobs, so searching them is fast. */
-static bool append(struct lane *lane, struct lane_job *job, uint64_t caller)
+/* The caller's queue, a new one if it has none; NULL without memory. There are at most as many lines
+ * and queues as waiting jobs, so searching them is fast. */
+static struct lane_queue *open_queue(struct lane *lane, struct call_caller caller)
 {
-    struct lane_queue *queue = find_queue(lane, caller);
+    struct lane_line *line = find_line(lane, caller.address);
+    struct lane_queue *queue = find_queue(line, caller.account);
 
-    if (!queue) {
-        queue = calloc(1, sizeof(*queue));
-        if (!queue) return false;
-        queue->caller = caller;
-        append_queue(lane, queue);
+    if (queue) return queue;
+    queue = calloc(1, sizeof(*queue));
+    if (queue && !line) {
+        line = calloc(1, sizeof(*line));
+        if (line) {
+            line->address = caller.address;
+            APPEND(lane, line);
+        }
     }
+    if (!queue || !line) {
+        free(queue);
+        return 0;
+    }
+    queue->account = caller.account;
+    queue->line = line;
+    APPEND(line, queue);
+    return queue;
+}
+
+static bool append(struct lane *lane, struct lane_job *job, struct call_caller caller)
+{
+    struct lane_queue *queue = open_queue(lane, caller);
+
+    if (!queue) return false;
     job->queue = queue;
-    job->next = 0;
-    job->previous = queue->last;
-    if (queue->last)
-        queue->last->next = job;
-    else
-        queue->first = job;
-    queue->last = job;
+    APPEND(queue, job);
     queue->waiting++;
+    queue->line->waiting++;
     lane->waiting++;
     return true;
 }
@@ -133,48 +168,69 @@ static bool append(struct lane *lane, struct lane_job *job, uint64_t caller)
 static void remove_job(struct lane *lane, struct lane_job *job)
 {
     struct lane_queue *queue = job->queue;
+    struct lane_line *line = queue->line;
 
-    if (job->previous)
-        job->previous->next = job->next;
-    else
-        queue->first = job->next;
-    if (job->next)
-        job->next->previous = job->previous;
-    else
-        queue->last = job->previous;
+    REMOVE(queue, job);
     lane->waiting--;
-    if (--queue->waiting > 0) return;
-    remove_queue(lane, queue);
-    free(queue);
+    line->waiting--;
+    queue->waiting--;
+    if (queue->waiting == 0) {
+        REMOVE(line, queue);
+        free(queue);
+    }
+    if (line->waiting == 0) {
+        REMOVE(lane, line);
+        free(line);
+    }
 }
 
-/* Takes the next job, after which its caller's turn is over. */
+/* Takes the next job, after which the turn of its address is over, and of its account there. */
 static struct lane_job *take_first(struct lane *lane)
 {
-    struct lane_queue *queue = lane->first;
+    struct lane_line *line = lane->first;
+    struct lane_queue *queue = line->first;
     struct lane_job *job = queue->first;
 
-    if (queue->waiting > 1) {
-        remove_queue(lane, queue);
-        append_queue(lane, queue);
-    }
+    REMOVE(lane, line);
+    APPEND(lane, line);
+    REMOVE(line, queue);
+    APPEND(line, queue);
     remove_job(lane, job);
     job->begun = true;
     return job;
 }
 
-/* Makes room in a full lane for a job of this caller, at the cost of the caller with the most. Jobs
- * of lane_post are not displaced, because nothing waits to learn of it. */
-static bool displace(struct lane *lane, uint64_t caller)
+/* The longest queue of the line whose latest job may be displaced, or NULL. Jobs of lane_post may
+ * not, because nothing waits to learn of it. */
+static struct lane_queue *longest_queue(const struct lane_line *line)
 {
-    const struct lane_queue *own = find_queue(lane, caller);
     struct lane_queue *longest = 0;
 
-    for (struct lane_queue *queue = lane->first; queue; queue = queue->next)
+    for (struct lane_queue *queue = line ? line->first : 0; queue; queue = queue->next)
         if (queue->last->shard && (!longest || queue->waiting > longest->waiting)) longest = queue;
-    if (!longest || longest->waiting <= (own ? own->waiting : 0) + 1) return false;
+    return longest;
+}
 
-    struct lane_job *job = longest->last;
+/* The queue at whose cost a full lane makes room for a job of this caller, or NULL: that of an
+ * address with more jobs, even after the new one, or of an account behind the same address. */
+static struct lane_queue *find_longer(const struct lane *lane, struct call_caller caller)
+{
+    const struct lane_line *own = find_line(lane, caller.address), *longest = 0;
+    const struct lane_queue *own_queue = find_queue(own, caller.account);
+    struct lane_queue *rival = longest_queue(own);
+
+    for (const struct lane_line *line = lane->first; line; line = line->next)
+        if (longest_queue(line) && (!longest || line->waiting > longest->waiting)) longest = line;
+    if (longest && longest->waiting > (own ? own->waiting : 0) + 1) return longest_queue(longest);
+    return rival && rival->waiting > (own_queue ? own_queue->waiting : 0) + 1 ? rival : 0;
+}
+
+static bool displace(struct lane *lane, struct call_caller caller)
+{
+    struct lane_queue *longer = find_longer(lane, caller);
+    struct lane_job *job = longer ? longer->last : 0;
+
+    if (!job) return false;
     remove_job(lane, job);
     job->begun = job->displaced = true;
     lane->refused++;
@@ -296,7 +352,7 @@ void lane_free(struct lane *lane)
 
 /* Queues the job; false if the lane is full. Jobs that an idle thread is about to take do not count
  * as waiting. */
-static bool enqueue(struct lane *lane, struct lane_job *job, uint64_t caller)
+static bool enqueue(struct lane *lane, struct lane_job *job, struct call_caller caller)
 {
     size_t threads_free;
     bool fits;
@@ -374,7 +430,7 @@ bool lane_post(struct lane *lane, void (*fn)(void *data), void *data)
     if (!job) return false;
     job->fn = fn;
     job->data = data;
-    if (enqueue(lane, job, CALL_NO_CALLER)) return true;
+    if (enqueue(lane, job, (struct call_caller){0})) return true;
     free(job);
     return false;
 }

@@ -4,11 +4,12 @@
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard continues. Callers (call->caller: an account, else an address, where an
- * IPv6 /64 network counts as one) take turns, however many jobs each has. There is no second level:
- * a client with many accounts or addresses has as many turns. A full lane answers RESOURCE_EXHAUSTED
- * (reason LANE_FULL): to the new job at once, or, if another caller has more waiting jobs, to that
- * caller's latest one. In a simulation (fiber/simulation.h) the jobs run on the shard's thread. */
+ * The fiber waits, its shard continues. Addresses take turns, and in the turns of one address its
+ * accounts do (call->caller), however many jobs each has; so a client has no more turns by signing
+ * in to many accounts, and takes none of the others' behind the same address. A full lane answers
+ * RESOURCE_EXHAUSTED (reason LANE_FULL): to the new job at once, or, if another address has more
+ * waiting jobs, or another account behind the same address, to the latest job of that one. In a
+ * simulation (fiber/simulation.h) the jobs run on the shard's thread. */
 #ifndef FIBER_LANE_H
 #define FIBER_LANE_H
 

@@ -135,7 +135,7 @@ TEST(a_full_lane_refuses_at_once)
 
 /* A caller's job: records its position in the order in which all ran, or why it did not run. */
 struct turn {
-    uint64_t caller;
+    struct call_caller caller;
     int place; /* from 1; 0: it did not run */
     struct status status;
 };
@@ -159,8 +159,11 @@ static void take_turns(struct call *call)
 {
     struct gate gate = GATE_CLOSED;
     struct fiber_group group = {0};
-    struct turn turns[] = {
-        {.caller = 1}, {.caller = 1}, {.caller = 1}, {.caller = 2}, {.caller = 3}};
+    struct turn turns[] = {{.caller = {1, 0}},
+                           {.caller = {1, 0}},
+                           {.caller = {1, 0}},
+                           {.caller = {2, 0}},
+                           {.caller = {3, 0}}};
 
     turns_taken = 0;
     EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
@@ -182,9 +185,10 @@ static void fill_and_share(struct call *call)
 {
     struct gate gate = GATE_CLOSED;
     struct fiber_group group = {0};
-    struct turn greedy[4] = {{.caller = 1}, {.caller = 1}, {.caller = 1}, {.caller = 1}};
-    struct turn other[3] = {{.caller = 2}, {.caller = 2}, {.caller = 2}};
-    struct turn late = {.caller = 1};
+    struct turn greedy[4] = {
+        {.caller = {1, 0}}, {.caller = {1, 0}}, {.caller = {1, 0}}, {.caller = {1, 0}}};
+    struct turn other[3] = {{.caller = {2, 0}}, {.caller = {2, 0}}, {.caller = {2, 0}}};
+    struct turn late = {.caller = {1, 0}};
 
     turns_taken = 0;
     EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
@@ -211,6 +215,89 @@ static void fill_and_share(struct call *call)
 TEST(a_full_lane_displaces_the_caller_with_the_most_jobs)
 {
     run(1, 4, fill_and_share);
+}
+
+static void take_turns_by_address(struct call *call)
+{
+    struct gate gate = GATE_CLOSED;
+    struct fiber_group group = {0};
+    /* Three accounts behind one address, the first with three jobs, and another address. */
+    struct turn turns[] = {{.caller = {1, 1}}, {.caller = {1, 1}}, {.caller = {1, 1}},
+                           {.caller = {1, 2}}, {.caller = {1, 3}}, {.caller = {2, 4}},
+                           {.caller = {2, 4}}};
+
+    turns_taken = 0;
+    EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
+    await_entry(call, &gate);
+    for (int i = 0; i < 7; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &turns[i])));
+    open_gate(&gate);
+    fiber_group_wait(call, &group);
+    EXPECT(turns[5].place == 2 && turns[6].place == 4);
+    EXPECT(turns[0].place == 1 && turns[3].place == 3 && turns[4].place == 5);
+    EXPECT(turns[1].place == 6 && turns[2].place == 7);
+}
+
+TEST(addresses_take_turns_and_so_do_the_accounts_of_each)
+{
+    run(1, 8, take_turns_by_address);
+}
+
+/* Behind one address an account fills the lane, and then another one comes. Many accounts with a
+ * job each do not keep another address out either. */
+static void fill_behind_one_address(struct call *call)
+{
+    struct gate gate = GATE_CLOSED;
+    struct fiber_group group = {0};
+    struct turn greedy[4] = {
+        {.caller = {1, 1}}, {.caller = {1, 1}}, {.caller = {1, 1}}, {.caller = {1, 1}}};
+    struct turn others[2] = {{.caller = {1, 2}}, {.caller = {1, 3}}};
+    struct turn away = {.caller = {2, 4}};
+
+    turns_taken = 0;
+    EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
+    await_entry(call, &gate);
+    for (int i = 0; i < 4; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &greedy[i])));
+    for (int i = 0; i < 2; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &others[i])));
+    EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &away)));
+    open_gate(&gate);
+    fiber_group_wait(call, &group);
+    EXPECT(greedy[0].place > 0 && !greedy[1].place && !greedy[2].place && !greedy[3].place);
+    EXPECT(greedy[3].status.reason == ARGOSY__REASON__LANE_FULL);
+    EXPECT(!failed(others[0].status) && !failed(others[1].status) && !failed(away.status));
+}
+
+TEST(an_account_fills_a_lane_neither_for_its_address_nor_for_others)
+{
+    run(1, 4, fill_behind_one_address);
+}
+
+static void fill_with_accounts(struct call *call)
+{
+    struct gate gate = GATE_CLOSED;
+    struct fiber_group group = {0};
+    struct turn many[4] = {
+        {.caller = {1, 1}}, {.caller = {1, 2}}, {.caller = {1, 3}}, {.caller = {1, 4}}};
+    struct turn others[2] = {{.caller = {2, 5}}, {.caller = {2, 5}}};
+
+    turns_taken = 0;
+    EXPECT(!failed(fiber_group_start(call, &group, enter_gate, &gate)));
+    await_entry(call, &gate);
+    for (int i = 0; i < 4; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &many[i])));
+    for (int i = 0; i < 2; i++)
+        EXPECT(!failed(fiber_group_start(call, &group, wait_for_turn, &others[i])));
+    open_gate(&gate);
+    fiber_group_wait(call, &group);
+    EXPECT(!failed(others[0].status) && !failed(others[1].status));
+    EXPECT(others[1].place <= 4);
+}
+
+TEST(many_accounts_of_one_address_do_not_fill_a_lane_for_others)
+{
+    run(1, 4, fill_with_accounts);
 }
 
 static void forbidden(void *data)

@@ -4,10 +4,16 @@
 #include "gateway/compress.h"
 #include "gateway/gateway_parts.h"
 #include "gateway/transcode_parts.h"
-#include "rpc/rpc_gzip.h"
+#include "rpc/gzip_lane.h"
 #include "rpc/rpc_status.h"
 
-enum { STATUS_MIN = 200, STATUS_MAX = 599, RETRY_ROUNDING_MS = 999 };
+enum {
+    STATUS_MIN = 200,
+    STATUS_MAX = 599,
+    RETRY_ROUNDING_MS = 999,
+    STORE_FULL_RETRY_MS = 10 *
+                          1000, /* an operator has to make room, or something is being deleted */
+};
 
 int answer_status(struct status st)
 {
@@ -19,6 +25,7 @@ int answer_status(struct status st)
     case ARGOSY__REASON__ROUTE_NOT_FOUND: return 404;
     case ARGOSY__REASON__REQUEST_TOO_SLOW: return 408;
     case ARGOSY__REASON__IDEMPOTENCY_KEY_REUSED: return 422;
+    case ARGOSY__REASON__STORE_FULL: return 503; /* not 429: the client has not asked too often */
     default: return status_http(st.code);
     }
 }
@@ -181,6 +188,7 @@ static void prepare_error(const struct call *call, struct gateway_request *reque
     struct status st = request->outcome;
     int64_t retry_ms = st.details ? st.details->retry_after_ms : 0;
 
+    if (st.reason == ARGOSY__REASON__STORE_FULL && retry_ms == 0) retry_ms = STORE_FULL_RETRY_MS;
     if (request->http_status == 0) request->http_status = answer_override(&request->reply);
     if (request->http_status == 0 && st.reason == ARGOSY__REASON__VERSION_STALE &&
         conditions_given(request))
@@ -220,17 +228,20 @@ static bool may_be_compressed(const struct gateway_request *request)
 }
 
 /* A 304 has no body, but the tag of the response that it replaces. */
-static void compress_answer(const struct call *call, struct gateway_request *request)
+static void compress_answer(struct call *call, struct gateway_request *request)
 {
-    struct str tag = http_headers_get(&request->headers, "etag");
+    struct str tag = http_headers_get(&request->headers, "etag"), body = {0};
 
+    if (request->body.length > 0 &&
+        !gzip_lane_compress(call, request->gateway->gzip, request->body, 0, &body))
+        return;
     if (tag.data) request_header_set(call, request, STR("etag"), compress_tag(call->arena, tag));
     if (request->body.length == 0) return;
-    request->body = rpc_gzip(call->arena, request->body, 0);
+    request->body = body;
     request_header_set(call, request, STR("content-encoding"), STR("gzip"));
 }
 
-void answer_json(const struct call *call, struct gateway_request *request)
+void answer_json(struct call *call, struct gateway_request *request)
 {
     bool may = may_be_compressed(request); /* a 304 has the tag of the body that it replaces */
     if (!failed(request->outcome)) conditions_apply(call, request);

@@ -11,7 +11,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* Smaller ones fit into a packet or two, and larger ones would block the shard for too long. */
+/* Smaller ones fit into a packet or two; larger ones would keep a thread of the lane that compresses
+ * for too long. */
 enum { COMPRESS_SIZE_MIN = 1024, COMPRESS_SIZE_MAX = 1024 * 1024 };
 
 /* Does an Accept-Encoding list prefer gzip to the unencoded bytes? False without the header. */

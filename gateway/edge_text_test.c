@@ -3,7 +3,7 @@
 #include "base/test.h"
 #include "gateway/cookies.h"
 #include "gateway/proxies.h"
-#include "gateway/time_text.h"
+#include "base/time_text.h"
 
 static struct arena arena;
 

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/jwt_settings.h"
 #include "gateway/gateway_parts.h"
+#include "rpc/gzip_lane.h"
 
 /* gateway/kong.yml, compiled in. */
 extern const unsigned char gateway_kong_yml[];
@@ -39,12 +41,7 @@ const struct setting gateway_settings[] = {
     {"GATEWAY_ACCESS_LOG", SETTING_BOOLEAN, "0",
      "Log every request; otherwise only failed (5xx) requests and those that take over a second.",
      0, 0},
-    {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...] of "
-     "which the first signs; without it <data>/jwt-access.key, created at the first start.",
-     0, 0},
-    {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs refresh tokens, likewise; without it <data>/jwt-refresh.key.", 0, 0},
+    JWT_SETTINGS,
     {0},
 };
 
@@ -291,6 +288,7 @@ struct status gateway_new(const struct service_context *context, struct ended_se
     st = read_settings(context, gateway);
     if (!failed(st)) st = read_configuration(context->arena, context->config, &gateway->kong);
     if (failed(st)) return st;
+    gateway->gzip = gzip_lane_open();
     plugin_context.file = gateway->kong->file;
     route_table_init(context->arena, gateway->kong, &gateway->table);
     st = each_plugin(gateway->kong, start_plugin, &plugin_context);
@@ -338,6 +336,7 @@ void gateway_free(struct gateway *gateway)
     (void)stopped; /* stopping cannot fail */
     for (size_t i = 0; i < gateway->channel_count; i++) rpc_channel_free(gateway->channels[i]);
     gateway->channel_count = 0;
+    gzip_lane_close(gateway->gzip);
 }
 
 /* ---- argosy routes ---- */

@@ -34,6 +34,7 @@ struct gateway {
     struct rpc_endpoint endpoint;  /* the services that the gateway's port serves itself */
     struct rpc_channel **channels; /* to services outside the shop; owned */
     size_t channel_count;
+    struct gzip_lane *gzip;
 };
 
 /* The text of the configuration: GATEWAY_CONFIG's file, or the built-in one. */
@@ -90,7 +91,7 @@ void answer_headers(const struct call *call, struct gateway_request *request);
 void answer_cache_rules(const struct call *call, struct gateway_request *request);
 
 /* Sends the request's result: its body, or its failed outcome as an error. */
-void answer_json(const struct call *call, struct gateway_request *request);
+void answer_json(struct call *call, struct gateway_request *request);
 /* Sends the failed outcome as gRPC. */
 void answer_grpc(const struct call *call, struct gateway_request *request);
 

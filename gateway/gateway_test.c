@@ -230,7 +230,7 @@ static void store_errors(struct call *call, struct edge *edge)
         const char *name;
     } failures[] = {
         {STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, 503, "STORE_BUSY"},
-        {STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, 429, "STORE_FULL"},
+        {STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, 503, "STORE_FULL"},
         {STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED, 500, "STORE_DAMAGED"},
     };
 
@@ -240,6 +240,8 @@ static void store_errors(struct call *call, struct edge *edge)
         struct reply reply = ask(call, edge, "POST", path, "", "");
         EXPECT(reply.status == failures[i].status);
         EXPECT(has(reply.body, failures[i].name));
+        if (failures[i].reason == ARGOSY__REASON__STORE_FULL)
+            EXPECT(is(header_of(call, &reply, "retry-after"), "10"));
         EXPECT(has(reply.body, "\"message\":\"the store ") && has(reply.body, "; request id "));
     }
 }
@@ -247,6 +249,26 @@ static void store_errors(struct call *call, struct edge *edge)
 TEST(messages_of_a_store_do_not_reach_clients)
 {
     edge_run(PLAIN, NULL, store_errors);
+}
+
+/* The client decides whether to repeat the request, so nothing else does, and nothing suggests
+ * it. */
+static void outcome_unknown(struct call *call, struct edge *edge)
+{
+    const char *path = arena_printf(call->arena, "/fail/%d?reason=%d", STATUS_UNAVAILABLE,
+                                    ARGOSY__REASON__STORE_OUTCOME_UNKNOWN);
+
+    fails = 0;
+    struct reply reply = ask(call, edge, "POST", path, "", "");
+    expect_error(&reply, 503, "UNAVAILABLE", "STORE_OUTCOME_UNKNOWN");
+    EXPECT(has(reply.body, "repeat the request with the same Idempotency-Key"));
+    EXPECT(is(header_of(call, &reply, "retry-after"), ""));
+    EXPECT(fails == 1);
+}
+
+TEST(an_unknown_outcome_is_told_and_not_tried_again)
+{
+    edge_run(PLAIN, NULL, outcome_unknown);
 }
 
 static void codes(struct call *call, struct edge *edge)

@@ -100,12 +100,16 @@ static const char foreign_status[] =
     "\x1a"
     "3\x0a(type.googleapis.com/google.rpc.DebugInfo\x12\x07\x12\x05stack";
 
+/* How often Fail was called. */
+static _Atomic int fails;
+
 static struct status fail(struct call *call, const Edge__FailRequest *request,
                           Edge__Envelope *response)
 {
     int reason = request->reason ? request->reason : ARGOSY__REASON__VERSION_STALE;
     struct status st = status_make((enum status_code)request->code, reason, "as you asked");
 
+    fails++;
     if (request->code == STATUS_UNAVAILABLE) {
         struct status_details *details = arena_new(call->arena, struct status_details);
         details->retry_after_ms = 1500;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON to wire bytes: the well-known types, each with a JSON form of its own. */
-#include "gateway/time_text.h"
+#include "base/time_text.h"
 #include "gateway/transcode_parts.h"
 #include "reasons.pb-c.h"
 

@@ -2,7 +2,7 @@
 /* Wire bytes to JSON: the well-known types. */
 #include <math.h>
 
-#include "gateway/time_text.h"
+#include "base/time_text.h"
 #include "gateway/transcode_parts.h"
 
 /* The last value of a field of one of these types, found by number; false if it is missing. */

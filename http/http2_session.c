@@ -5,28 +5,20 @@
 #include "reasons.pb-c.h"
 
 enum {
-    /* Limit on the stream resets, by either side, that a client causes: opening and resetting a
-     * stream is cheaper than serving it (CVE-2023-44487, CVE-2025-8671). */
-    RESETS_BURST = 1000,
-    RESETS_PER_SECOND = 200,
-    /* Limit on useless frames: SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and CONTINUATION,
-     * unknown types; from a server also interim heads, and heads on streams that have ended. Each
-     * DATA frame that we send allows EMPTIES_EARNED more, because the peer may open the window for
-     * it. */
-    EMPTIES_BURST = 2000,
-    EMPTIES_PER_SECOND = 500,
-    EMPTIES_EARNED = 4,
-    /* Limit on PING frames: keepalive pings come every ten seconds or so; pings that measure the
-     * link come with data, so each frame of a response allows one more. */
-    PINGS_BURST = 20,
-    PINGS_PER_SECOND = 1,
-    /* Decoded bytes of a header block at which decoding stops: a block of small references to one
-     * large table entry is cheap to send. A client's block counts as many resets; a server's ends
-     * the connection. */
-    HEADER_BLOCK_MAX = 1024 * 1024,
+    /* Bytes of a header block as it is sent, at which the connection ends. A larger block than
+     * header_size_max costs its stream alone (431); but it is decoded to its end, since the peer's
+     * table depends on it, and nothing obliges the peer to end it. No client sends by mistake
+     * hundreds of times what any server accepts. */
+    HEADER_BLOCK_MAX = 16 * 1024 * 1024,
+    /* By how much the decoded bytes of a block may exceed twice those that were sent: a block of
+     * small references to one large table entry is cheap to send. Decoding stops there; a client's
+     * block counts as many resets, a server's ends the connection. */
+    HEADER_EXCESS_MAX = 1024 * 1024,
     HEADER_BLOCK_RESETS = 100,
     /* nghttp2's own limit on resets must not be reached first, because it sends INTERNAL_ERROR. */
     LIBRARY_RESETS = 100000,
+    /* The library's limit on the frames of a block must not be reached first either. */
+    LIBRARY_CONTINUATIONS = HEADER_BLOCK_MAX,
     HEADER_OVERHEAD = 32, /* per header, as SETTINGS_MAX_HEADER_LIST_SIZE counts it */
 };
 
@@ -157,72 +149,6 @@ void http2_session_dispatch(struct http2_session *session)
     }
 }
 
-/* ---- limits ---- */
-
-static bool spend(struct http2_session *session, struct http2_bucket *bucket, int64_t burst,
-                  int64_t rate)
-{
-    int64_t now_us = shard_now_us(session->shard);
-    if (bucket->filled_us == 0) {
-        bucket->tokens = burst;
-        bucket->filled_us = now_us;
-    }
-    int64_t earned = (now_us - bucket->filled_us) / 1000 * rate / 1000;
-    if (earned > 0) {
-        bucket->tokens = bucket->tokens + earned > burst ? burst : bucket->tokens + earned;
-        bucket->filled_us = now_us;
-    }
-    return bucket->tokens-- > 0;
-}
-
-static void calm(struct http2_session *session, enum http_refusal refusal)
-{
-    if (session->refusal) return;
-    session->refusal = refusal;
-    (void)nghttp2_session_terminate_session(session->ng, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static void count_reset(struct http2_session *session)
-{
-    if (session->server && !spend(session, &session->resets, RESETS_BURST, RESETS_PER_SECOND))
-        calm(session, HTTP_REFUSED_RESETS);
-}
-
-static void count_empty(struct http2_session *session)
-{
-    if (!spend(session, &session->empties, EMPTIES_BURST, EMPTIES_PER_SECOND))
-        calm(session, HTTP_REFUSED_FLOOD);
-}
-
-/* gRPC clients recognize this text and ping less often afterwards. */
-static void count_ping(struct http2_session *session)
-{
-    static const char text[] = "too_many_pings";
-
-    if (!session->server || session->refusal) return;
-    if (spend(session, &session->pings, PINGS_BURST, PINGS_PER_SECOND)) return;
-    (void)nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(session->ng),
-                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text, sizeof(text) - 1);
-    calm(session, HTTP_REFUSED_PINGS);
-}
-
-/* Called for each frame of a message that we have sent. */
-static void earn(struct http2_session *session, bool data)
-{
-    if (data && session->empties.tokens < EMPTIES_BURST) session->empties.tokens += EMPTIES_EARNED;
-    if (session->pings.tokens < PINGS_BURST) session->pings.tokens++;
-}
-
-/* Counts useless frames, including those that the library ignores. */
-static void count_frame(struct http2_session *session, const struct http2_frame_seen *seen)
-{
-    if (seen->type == NGHTTP2_PING && !(seen->flags & NGHTTP2_FLAG_ACK))
-        count_ping(session);
-    else if (http2_frame_is_empty(seen))
-        count_empty(session);
-}
-
 /* ---- nghttp2's callbacks ---- */
 
 static struct http_exchange *exchange_of(nghttp2_session *ng, int32_t id)
@@ -249,11 +175,17 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *frame, vo
 {
     struct http2_session *session = user_data;
 
+    if (frame->type == NGHTTP2_CONTINUATION) {
+        session->block_sent += frame->length;
+        if (session->block_sent > HEADER_BLOCK_MAX)
+            http2_limits_calm(session, HTTP_REFUSED_HEADER_SIZE);
+    }
     if (frame->type != NGHTTP2_HEADERS) return 0;
+    session->block_sent = frame->length;
     if (session->server)
         (void)check_stream(session, frame->stream_id);
     else if (!nghttp2_session_find_stream(ng, frame->stream_id))
-        count_empty(session);
+        http2_limits_count_empty(session);
     return 0;
 }
 
@@ -263,7 +195,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     session->headers_open = true;
-    session->block_size = 0;
+    session->block_decoded = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     http2_ids_open(&session->ids, frame->hd.stream_id);
     struct http_exchange *exchange = session->refusal ? NULL
@@ -283,10 +215,10 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
 
     (void)flags;
-    session->block_size += name_length + value_length + HEADER_OVERHEAD;
-    if (session->block_size > HEADER_BLOCK_MAX) {
-        for (int i = 0; i < HEADER_BLOCK_RESETS; i++) count_reset(session);
-        if (!session->server) calm(session, HTTP_REFUSED_FLOOD);
+    session->block_decoded += name_length + value_length + HEADER_OVERHEAD;
+    if (session->block_decoded > HEADER_EXCESS_MAX + 2 * session->block_sent) {
+        for (int i = 0; i < HEADER_BLOCK_RESETS; i++) http2_limits_count_reset(session);
+        if (!session->server) http2_limits_calm(session, HTTP_REFUSED_FLOOD);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     if (!exchange || exchange->h2.left || exchange->h2.refusal) return 0;
@@ -314,13 +246,14 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, co
                              uint8_t flags, void *user_data)
 {
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
-    (void)name;
-    (void)name_length;
+    bool cut = name_length == sizeof(HTTP2_BLOCK_CUT) - 1 &&
+               memcmp(name, HTTP2_BLOCK_CUT, name_length) == 0;
     (void)value;
     (void)value_length;
     (void)flags;
     (void)user_data;
-    if (exchange && !exchange->h2.refusal) exchange->h2.refusal = HTTP_REFUSED_MALFORMED;
+    if (exchange && !exchange->h2.refusal)
+        exchange->h2.refusal = cut ? HTTP_REFUSED_HEADER_SIZE : HTTP_REFUSED_MALFORMED;
     return 0;
 }
 
@@ -331,7 +264,7 @@ static void finish_headers(struct http2_session *session, struct http_exchange *
         if (exchange->h2.head_done)
             http2_exchange_note(exchange, HTTP2_EVENT_HEAD);
         else
-            count_empty(session); /* an interim head, which only servers send */
+            http2_limits_count_empty(session); /* an interim head, which only servers send */
     } else if (exchange->h2.refusal) {
         http2_exchange_reset(exchange, NGHTTP2_PROTOCOL_ERROR);
     } else {
@@ -353,7 +286,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA: break;
     case NGHTTP2_RST_STREAM:
         session->reset_id = frame->hd.stream_id;
-        count_reset(session);
+        http2_limits_count_reset(session);
         return 0;
     case NGHTTP2_GOAWAY: session->going_away = true; return 0;
     default: return 0;
@@ -413,11 +346,11 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct http2_session *session = user_data;
 
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
-        if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR) count_reset(session);
+        if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR) http2_limits_count_reset(session);
         return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
-    earn(session, frame->hd.type == NGHTTP2_DATA);
+    http2_limits_earn(session, frame->hd.type == NGHTTP2_DATA);
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
     struct http_exchange *exchange = exchange_of(ng, frame->hd.stream_id);
     if (!exchange) return 0;
@@ -462,6 +395,7 @@ static nghttp2_option *make_option(void)
     invariant(nghttp2_option_new(&option) == 0);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_continuations(option, LIBRARY_CONTINUATIONS);
     nghttp2_option_set_stream_reset_rate_limit(option, LIBRARY_RESETS, LIBRARY_RESETS);
     return option;
 }
@@ -515,7 +449,7 @@ static bool feed(struct http2_session *session, struct str data)
     if (used == (ssize_t)data.length) return true;
     /* The library fails without a GOAWAY; send one to the peer anyway. */
     if (used == NGHTTP2_ERR_FLOODED)
-        calm(session, HTTP_REFUSED_FLOOD);
+        http2_limits_calm(session, HTTP_REFUSED_FLOOD);
     else
         (void)nghttp2_session_terminate_session(session->ng, NGHTTP2_PROTOCOL_ERROR);
     return false;
@@ -531,7 +465,8 @@ static bool check_frames(struct http2_session *session, struct str *data)
     bool resets = false;
 
     while (http2_frames_next(&session->frames, &rest, &seen)) {
-        count_frame(session, &seen);
+        http2_limits_count_frame(session, &seen);
+        http2_block_frame(&session->block, &seen);
         resets |= seen.type == NGHTTP2_RST_STREAM;
         if (seen.type != NGHTTP2_DATA) continue;
         if (!resets &&
@@ -555,12 +490,15 @@ static void count_frames(struct http2_session *session, struct str data)
 {
     struct http2_frame_seen seen;
 
-    while (http2_frames_next(&session->frames, &data, &seen))
-        if (http2_frame_is_empty(&seen)) count_empty(session);
+    while (http2_frames_next(&session->frames, &data, &seen)) {
+        if (http2_frame_is_empty(&seen)) http2_limits_count_empty(session);
+        http2_block_frame(&session->block, &seen);
+    }
 }
 
 bool http2_session_receive(struct http2_session *session, struct str data)
 {
+    http2_block_rest(&session->block, data);
     if (!session->server)
         count_frames(session, data);
     else if (!check_frames(session, &data))

@@ -14,6 +14,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/http2_block.h"
 #include "http/http2_frames.h"
 #include "http/http2_ids.h"
 #include "http/http_exchange.h"
@@ -69,8 +70,10 @@ struct http2_session {
     struct http2_bucket resets, empties, pings;
     struct http2_ids ids;       /* on a server: the streams that the client has opened */
     struct http2_frames frames; /* on a server: the state of reading the client's frame headers */
+    struct http2_block block;   /* the header block that is arriving */
     int32_t reset_id;           /* the last stream that the peer has reset */
-    size_t block_size;          /* decoded bytes of the current header block */
+    size_t block_sent;          /* bytes of the current header block as it is sent */
+    size_t block_decoded;       /* and as it is decoded */
     enum http_refusal refusal;  /* why we end the connection */
 };
 
@@ -79,8 +82,8 @@ struct http2_session *http2_session_new(const struct http2_session *template, bo
 /* Call it when no exchange refers to the session any more. */
 void http2_session_free(struct http2_session *session);
 
-/* Processes all of the bytes. False when the peer has violated the protocol: send the remaining
- * output, which explains the error, then end the connection. */
+/* Processes all of the bytes, and may overwrite some. False when the peer has violated the protocol:
+ * send the remaining output, which explains the error, then end the connection. */
 bool http2_session_receive(struct http2_session *session, struct str data);
 
 /* Appends frames to send, at most about `size_max` bytes. False when there is nothing more to send
@@ -105,6 +108,19 @@ void http2_exchange_reset(struct http_exchange *exchange, uint32_t error);
 void http2_exchange_note(struct http_exchange *exchange, unsigned events);
 /* Calls on_work, unless the session is busy and will check for work anyway. */
 void http2_session_wants_work(struct http2_session *session);
+
+/* ---- http2_limits.c: what a peer may make us do for nothing ---- */
+
+/* Ends the connection for this reason, unless it is being ended already. */
+void http2_limits_calm(struct http2_session *session, enum http_refusal refusal);
+/* A stream was reset. A client that causes too many resets loses its connection. */
+void http2_limits_count_reset(struct http2_session *session);
+/* A useless frame has come, as from a peer that floods. */
+void http2_limits_count_empty(struct http2_session *session);
+/* Counts a client's frame if it is useless, also one that the library ignores. */
+void http2_limits_count_frame(struct http2_session *session, const struct http2_frame_seen *seen);
+/* A frame of a message was sent, of its body or its head. */
+void http2_limits_earn(struct http2_session *session, bool data);
 
 /* ---- http2_exchange.c: the exchange's operations over HTTP/2 ---- */
 

@@ -2,6 +2,8 @@
 /* Tables and checks of HTTP's character classes. See http/http_text.h. */
 #include "http/http_text.h"
 
+#include <string.h>
+
 /* tchar of RFC 9110, section 5.6.2, each mapped to its lower-case form. */
 const uint8_t http_text_token[256] = {
     ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
@@ -33,9 +35,24 @@ bool http_text_is_lower_token(struct str text)
     return text.length > 0;
 }
 
+/* Are these eight bytes at once from 0x20 to 0x7e? The top bit of x - y is set in the first byte of
+ * x that is less than y (and is below 0x80); after an exclusive or, zero bytes are those that are
+ * equal. */
+static bool are_printable(const char *eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t bytes;
+
+    memcpy(&bytes, eight, sizeof(bytes));
+    return (((bytes - ones * 0x20) | ((bytes ^ ones * 0x7f) - ones) | bytes) & tops) == 0;
+}
+
 bool http_text_is_value(struct str text)
 {
-    for (size_t i = 0; i < text.length; i++) {
+    size_t i = 0;
+
+    while (text.length - i >= 8 && are_printable(text.data + i)) i += 8;
+    for (; i < text.length; i++) {
         uint8_t byte = (uint8_t)text.data[i];
         if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
     }

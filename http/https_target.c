@@ -2,15 +2,12 @@
 /* Parses and checks the URLs of external servers, and resolves their hosts. */
 #include "http/https_target.h"
 
-#include <netdb.h>
-#include <stdlib.h>
-
 #include "base/str.h"
-#include "fiber/fiber.h"
+#include "fiber/resolve.h"
 #include "http/http_text.h"
 #include "reasons.pb-c.h"
 
-enum { PORT_HTTPS = 443, PORT_HTTP = 80, ADDRESSES_MAX = 8 };
+enum { PORT_HTTPS = 443, PORT_HTTP = 80 };
 
 /* ---- the URL ---- */
 
@@ -68,91 +65,27 @@ struct status https_target_parse(struct arena *arena, const char *url,
 
 /* ---- its addresses ---- */
 
-struct lookup {
-    uv_getaddrinfo_t request;
-    struct shard *shard;
-    struct fiber_wait wait;
-    bool done;
-    bool left; /* the caller has stopped waiting */
-    int error;
-    struct addrinfo *found;
-};
-
-static void free_lookup(struct lookup *lookup)
-{
-    uv_freeaddrinfo(lookup->found);
-    free(lookup);
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int error, struct addrinfo *found)
-{
-    struct lookup *lookup = request->data;
-
-    lookup->done = true;
-    lookup->error = error;
-    lookup->found = found;
-    if (lookup->left)
-        free_lookup(lookup);
-    else
-        fiber_wake(lookup->shard, &lookup->wait);
-}
-
-/* "+host:port:address,address": the plus lets the entry expire. NULL without an address. */
+/* "+host:port:address,address": the plus lets the entry expire. */
 static const char *format(struct arena *arena, const struct https_target *target,
-                          const struct addrinfo *found)
+                          const struct resolved *resolved)
 {
-    const char *text = NULL;
-    int count = 0;
+    const char *text = arena_printf(arena, "+%s:%d:", target->host, target->port);
 
-    for (const struct addrinfo *at = found; at && count < ADDRESSES_MAX; at = at->ai_next) {
-        struct sockaddr_storage address = {0};
-        char ip[ADDRESS_TEXT_SIZE];
-        bool v6 = at->ai_family == AF_INET6;
-        if (!v6 && at->ai_family != AF_INET) continue;
-        memcpy(&address, at->ai_addr, at->ai_addrlen);
-        address_format_ip(&address, ip);
-        const char *one = arena_printf(arena, v6 && strchr(ip, ':') ? "[%s]" : "%s", ip);
-        text = text ? arena_printf(arena, "%s,%s", text, one)
-                    : arena_printf(arena, "+%s:%d:%s", target->host, target->port, one);
-        count++;
-    }
+    for (size_t i = 0; i < resolved->count; i++)
+        text = arena_printf(arena, strchr(resolved->ips[i], ':') ? "%s%s[%s]" : "%s%s%s", text,
+                            i ? "," : "", resolved->ips[i]);
     return text;
-}
-
-static struct status unreachable(struct arena *arena, const struct https_target *target, int error)
-{
-    return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE,
-                         "%s has no address: %s", target->host,
-                         error ? uv_strerror(error) : "unknown host");
 }
 
 struct status https_target_resolve(struct call *call, const struct https_target *target,
                                    const char **ret_resolved)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct status st = status_ok();
-    struct lookup *lookup;
+    struct resolved resolved;
 
     *ret_resolved = NULL;
-    if (target->literal) return st;
-    lookup = calloc(1, sizeof(*lookup));
-    invariant(lookup != NULL);
-    lookup->shard = call->shard;
-    lookup->request.data = lookup;
-    int error = uv_getaddrinfo(&call->shard->loop, &lookup->request, on_resolved, target->host,
-                               NULL, &hints);
-    if (error) {
-        free(lookup);
-        return unreachable(call->arena, target, error);
-    }
-    while (!lookup->done && !failed(st)) st = fiber_suspend(call, &lookup->wait);
-    if (!lookup->done) {
-        lookup->left = true;
-        uv_cancel((uv_req_t *)&lookup->request);
-        return st;
-    }
-    *ret_resolved = format(call->arena, target, lookup->found);
-    st = *ret_resolved ? status_ok() : unreachable(call->arena, target, lookup->error);
-    free_lookup(lookup);
+    if (target->literal) return status_ok();
+    struct status st = resolve_host(call, target->host, &resolved);
+    if (st.code == STATUS_UNAVAILABLE) st.reason = ARGOSY__REASON__SERVICE_UNREACHABLE;
+    if (!failed(st)) *ret_resolved = format(call->arena, target, &resolved);
     return st;
 }

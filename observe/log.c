@@ -5,9 +5,9 @@
  *     writer:    lock, swap `pending` with its own buffer, unlock -> write
  *
  * The lock is held for a copy of at most one line. If the reader at the other end of the descriptor
- * is slow, lines collect in `pending` up to QUEUE_MAX; further lines are counted and dropped. Lines
- * are written in pieces that a pipe or terminal accepts without blocking once poll says that it is
- * writable, so the process can always end. */
+ * is slow, or its disk is full, lines collect in `pending` up to QUEUE_MAX; further lines are
+ * counted and dropped. Lines are written in pieces that a pipe or terminal accepts without blocking
+ * once poll says that it is writable, so the process can always end. */
 #include "observe/log.h"
 
 #include <errno.h>
@@ -37,7 +37,10 @@ static struct {
     int fd;
     bool json, colour;
     size_t piece_max;
-    int stop_polls; /* used by the writer only */
+    /* Used by the writer only: */
+    int stop_polls;
+    int error; /* why the descriptor cannot be written to; 0: it can */
+    bool torn; /* only a part of the last line was written */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t filled;
@@ -49,7 +52,8 @@ static struct {
     .level = LOG_OFF, .mutex = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
 
 static struct metric dropped_lines = METRIC_COUNTER(
-    "argosy_log_dropped_lines_total", "Log lines dropped because the queue was full.");
+    "argosy_log_dropped_lines_total",
+    "Log lines dropped because the queue was full or the log could not be written.");
 
 static void format_line(struct log_line *ret_line, const struct log_event *event)
 {
@@ -89,31 +93,82 @@ static size_t piece_of(struct str lines)
     return newline ? (size_t)(newline - lines.data) + 1 : writer.piece_max;
 }
 
-/* If the descriptor fails these lines are lost: there is nowhere left to report it. */
-static void emit(struct str lines)
+/* A full disk gets room again. */
+static bool is_full(int error)
 {
-    while (lines.length > 0 && wait_writable()) {
-        ssize_t written = write(writer.fd, lines.data, piece_of(lines));
-        if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (written < 0) return;
-        lines.data += written;
-        lines.length -= (size_t)written;
-    }
+    return error == ENOSPC || error == EDQUOT;
 }
 
-static void emit_dropped(uint64_t dropped)
+/* Says on standard error, once, that the log cannot be written, since the log cannot say it. */
+static void note_error(int error)
 {
-    struct log_field field = LOG_INT("lines", (int64_t)dropped);
+    struct log_field fields[] = {LOG_STR("error", strerror(error))};
     struct log_event event = {
-        .level = LOG_WARN,
+        .level = LOG_ERROR,
         .time_us = clock_now_us(),
-        .message = "log: lines were dropped because the reader of the log is too slow",
-        .fields = &field,
+        .message = is_full(error) ? "log: the disk of the log is full; lines wait, and are dropped "
+                                    "once there are too many; make room"
+                                  : "log: the log cannot be written; its lines are dropped",
+        .fields = fields,
         .count = 1};
     struct log_line line;
 
+    if (writer.error == error) return;
+    writer.error = error;
+    if (writer.fd == STDERR_FILENO) return;
     format_line(&line, &event);
-    emit((struct str){line.text, line.length});
+    if (write(STDERR_FILENO, line.text, line.length) < 0) return; /* there is nowhere left */
+}
+
+/* False when the log is stopping and its disk stays full. */
+static bool wait_for_room(void)
+{
+    if (is_stopping() && ++writer.stop_polls >= STOP_POLLS_MAX) return false;
+    poll(0, 0, POLL_MS);
+    return true;
+}
+
+/* Returns the number of lines that were lost: those that were not written because the descriptor
+ * fails, for another reason than a full disk. */
+static uint64_t emit(struct str lines)
+{
+    const char *begin = lines.data;
+    uint64_t lost = 0;
+
+    if (writer.torn && write(writer.fd, "\n", 1) == 1) writer.torn = false;
+    while (lines.length > 0 && wait_writable()) {
+        ssize_t written = write(writer.fd, lines.data, piece_of(lines));
+        if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (written < 0) {
+            note_error(errno);
+            if (!is_full(errno) || !wait_for_room()) break;
+            continue;
+        }
+        lines.data += written;
+        lines.length -= (size_t)written;
+    }
+    if (lines.data > begin) writer.torn = lines.data[-1] != '\n';
+    for (size_t i = 0; i < lines.length; i++) lost += lines.data[i] == '\n';
+    return lost;
+}
+
+/* Returns false, so that it is tried again, if the line could not be written. */
+static bool emit_dropped(uint64_t dropped)
+{
+    struct log_field fields[] = {LOG_INT("lines", (int64_t)dropped),
+                                 LOG_STR("error", writer.error ? strerror(writer.error) : "")};
+    struct log_event event = {
+        .level = LOG_WARN,
+        .time_us = clock_now_us(),
+        .message = writer.error
+                       ? "log: lines were dropped because the log could not be written"
+                       : "log: lines were dropped because the reader of the log is too slow",
+        .fields = fields,
+        .count = writer.error ? 2 : 1};
+    struct log_line line;
+
+    format_line(&line, &event);
+    return emit((struct str){line.text, line.length}) == 0;
 }
 
 /* Waits for lines and moves them all to the empty `batch`; false when there are none and no more
@@ -136,14 +191,18 @@ static bool take(struct buffer *batch, uint64_t *ret_dropped)
 
 static void *write_lines(void *unused)
 {
+    uint64_t dropped, lost, unreported = 0;
     struct buffer batch;
-    uint64_t dropped;
 
     buffer_init(&batch, QUEUE_MAX);
     while (take(&batch, &dropped)) {
-        emit(buffer_str(&batch));
-        if (dropped > 0) emit_dropped(dropped);
+        lost = emit(buffer_str(&batch));
         buffer_clear(&batch);
+        if (lost > 0) metric_add(metric_series(&dropped_lines), lost);
+        unreported += dropped + lost;
+        if (lost > 0) continue;
+        if (unreported > 0 && emit_dropped(unreported)) unreported = 0;
+        if (unreported == 0) writer.error = 0;
     }
     buffer_release(&batch);
     return unused;
@@ -180,6 +239,8 @@ void log_start(int fd, bool json, enum log_level level)
     buffer_init(&writer.pending, QUEUE_MAX);
     writer.dropped = 0;
     writer.stop_polls = 0;
+    writer.error = 0;
+    writer.torn = false;
     writer.stopping = false;
     writer.running = true;
     metric_series(&dropped_lines);

@@ -336,3 +336,54 @@ TEST(a_closed_reader_does_not_end_the_process)
     log_stop();
     close(ends[1]);
 }
+
+/* /dev/full answers every write as a full disk does. */
+TEST(lines_wait_while_the_disk_is_full_and_none_is_lost)
+{
+    static char text[4096];
+    int ends[2], full = open("/dev/full", O_WRONLY);
+
+    CHECK(full >= 0);
+    CHECK(pipe(ends) == 0);
+    log_start(full, true, LOG_INFO);
+    log_info(0, "first");
+    usleep(150 * 1000);
+    log_info(0, "second");
+    CHECK(dup2(ends[1], full) == full);
+    log_stop();
+    close(full);
+    close(ends[1]);
+    read_all(ends[0], text, sizeof(text));
+    close(ends[0]);
+    CHECK_INT(count_lines(text), ==, 2);
+    CHECK(strstr(text, "\"first\"}\n") && strstr(text, "\"second\"}\n"));
+}
+
+TEST(a_disk_that_stays_full_does_not_hang_the_stop_and_lost_lines_are_counted)
+{
+    static char text[4096];
+    int ends[2], full = open("/dev/full", O_WRONLY), read_only = open("/dev/null", O_RDONLY);
+
+    CHECK(full >= 0 && read_only >= 0);
+    log_start(full, true, LOG_INFO);
+    log_info(0, "lost");
+    log_stop();
+    close(full);
+
+    /* Another error: the lines are dropped, and counted once the log can be written. */
+    CHECK(pipe(ends) == 0);
+    log_start(read_only, true, LOG_INFO);
+    log_info(0, "one");
+    log_info(0, "two");
+    usleep(50 * 1000);
+    CHECK(dup2(ends[1], read_only) == read_only);
+    log_info(0, "three");
+    log_stop();
+    close(read_only);
+    close(ends[1]);
+    read_all(ends[0], text, sizeof(text));
+    close(ends[0]);
+    CHECK_INT(count_messages(text, "\"message\":\"three\""), ==, 1);
+    CHECK_INT(count_dropped(text), ==, 2);
+    CHECK(strstr(text, "could not be written") && strstr(text, "Bad file descriptor"));
+}

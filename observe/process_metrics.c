@@ -127,7 +127,7 @@ static void put_budget(struct buffer *out)
 
     budget_stats(&stats);
     put_family(out, "argosy_memory_kept_bytes", "gauge",
-               "Memory that clients make the process hold.");
+               "Memory that clients make the process hold, and caches for them.");
     buffer_printf(out, "argosy_memory_kept_bytes %zu\n", stats.used);
     put_family(out, "argosy_memory_ending_bytes", "gauge",
                "The part of it that belongs to connections that were ended and are not freed yet.");

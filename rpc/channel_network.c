@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "fiber/fiber.h"
 #include "http/http_client.h"
+#include "reasons.pb-c.h"
 #include "rpc/client_call.h"
 #include "rpc/rpc_stream.h"
 
@@ -57,6 +58,15 @@ static struct status attempt(struct call *call, struct rpc_channel *channel,
     return st;
 }
 
+/* A service whose store is away answers so at once, and looks for it by itself: repeating the call
+ * would only delay the answer. */
+static bool may_repeat(struct status st)
+{
+    return st.code == STATUS_UNAVAILABLE && st.reason != ARGOSY__REASON__STORE_UNREACHABLE &&
+           st.reason != ARGOSY__REASON__STORE_REFUSED &&
+           st.reason != ARGOSY__REASON__STORE_OUTCOME_UNKNOWN;
+}
+
 static int64_t backoff_us(int tries)
 {
     int64_t base_us = (int64_t)BACKOFF_FIRST_US << (tries - 1);
@@ -82,7 +92,7 @@ struct status rpc_network_call(struct call *call, struct rpc_channel *channel,
 
         st = attempt(&limited, channel, target, frame, options, ret_response, &untouched);
         st = client_call_failure(&limited, st);
-        if (st.code != STATUS_UNAVAILABLE || !target->idempotent || !untouched) return st;
+        if (!may_repeat(st) || !target->idempotent || !untouched) return st;
         if (tries == TRIES_MAX || call_remaining_us(&limited) <= wait_us) return st;
         if (failed(fiber_sleep(&limited, wait_us))) return st;
     }

@@ -138,6 +138,13 @@ static struct status make_public(const struct call *call, struct status st)
         text = "the store cannot be written to now; try again later";
         break;
     case ARGOSY__REASON__STORE_DAMAGED: text = "the store is damaged"; break;
+    case ARGOSY__REASON__STORE_OUTCOME_UNKNOWN:
+        text = "whether the change was made is not known; repeat the request with the same "
+               "Idempotency-Key, or read before you repeat it";
+        break;
+    case ARGOSY__REASON__STORE_REFUSED:
+        text = "the store cannot be used before its operator has corrected its settings";
+        break;
     default:
         if (st.code != STATUS_INTERNAL) return st;
     }

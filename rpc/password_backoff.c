@@ -8,22 +8,18 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/ip.h"
 #include "base/random.h"
 #include "base/status.h"
 
-enum { NEIGHBOURS = 8, FADE_US = 60 * 1000000, SECOND_US = 1000000 };
+enum { NEIGHBOURS = 8 };
 
-/* The waits of one kind of counter. */
-struct rule {
-    char kind;
-    uint32_t free; /* failures without a wait */
-    int64_t wait_max_us;
+#define SECOND_US INT64_C(1000000)
+
+const struct password_backoff_rule password_backoff_rules[PASSWORD_BACKOFF_RULES] = {
+    {'b', .by_account = true, .by_address = true, .free = 5, .wait_max_us = 60 * SECOND_US},
+    {'a', .by_address = true, .free = 50, .wait_max_us = 60 * SECOND_US},
+    {'e', .by_account = true, .free = 100, .wait_max_us = 2 * SECOND_US},
 };
-
-static const struct rule account_from_address = {'b', 5, 60LL * SECOND_US};
-static const struct rule any_from_address = {'a', 50, 60LL * SECOND_US};
-static const struct rule account_from_anywhere = {'e', 100, 2LL * SECOND_US};
 
 struct counter {
     uint64_t key;
@@ -59,12 +55,18 @@ void password_backoff_free(struct password_backoff *backoff)
     free(backoff);
 }
 
-static uint64_t key_of(const struct password_backoff *backoff, const struct rule *rule,
-                       const char *account, const char *address)
-{
-    uint64_t hash = hash_text(backoff->seed ^ (uint64_t)rule->kind, account);
+/* Whose failures are asked for; the address as ip_party has it. */
+struct guesser {
+    const char *account, *address;
+};
 
-    hash = hash_fold(hash_text(hash, address));
+static uint64_t key_of(const struct password_backoff *backoff,
+                       const struct password_backoff_rule *rule, const struct guesser *guesser)
+{
+    uint64_t hash = hash_text(backoff->seed ^ (uint64_t)rule->kind,
+                              rule->by_account ? guesser->account : "");
+
+    hash = hash_fold(hash_text(hash, rule->by_address ? guesser->address : ""));
     return hash ? hash : 1;
 }
 
@@ -84,84 +86,85 @@ static struct counter *find(struct password_backoff *backoff, uint64_t key, bool
 
 static uint32_t faded(const struct counter *counter, int64_t now_us)
 {
-    int64_t halvings = (now_us - counter->last_us) / FADE_US;
+    int64_t halvings = (now_us - counter->last_us) / PASSWORD_BACKOFF_FADE_US;
 
     return halvings > 31 ? 0 : counter->failures >> halvings;
 }
 
-static int64_t wait_of(struct password_backoff *backoff, const struct rule *rule,
-                       const char *account, const char *address, int64_t now_us)
+static int64_t wait_of(struct password_backoff *backoff, const struct password_backoff_rule *rule,
+                       const struct guesser *guesser, int64_t now_us)
 {
-    const struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
+    const struct counter *counter = find(backoff, key_of(backoff, rule, guesser), false);
     if (!counter) return 0;
 
     uint32_t failures = faded(counter, now_us);
     if (failures < rule->free) return 0;
 
     uint32_t over = failures - rule->free;
-    int64_t wait_us = over > 6 ? rule->wait_max_us : (int64_t)SECOND_US << over;
+    int64_t wait_us = over > 6 ? rule->wait_max_us : (int64_t)PASSWORD_BACKOFF_WAIT_US << over;
     if (wait_us > rule->wait_max_us) wait_us = rule->wait_max_us;
     int64_t left_us = counter->last_us + wait_us - now_us;
     return left_us > 0 ? left_us : 0;
+}
+
+static int64_t longest_wait(struct password_backoff *backoff, const struct guesser *guesser,
+                            int64_t now_us)
+{
+    int64_t longest_us = 0;
+
+    for (int i = 0; i < PASSWORD_BACKOFF_RULES; i++) {
+        int64_t wait_us = wait_of(backoff, &password_backoff_rules[i], guesser, now_us);
+        if (wait_us > longest_us) longest_us = wait_us;
+    }
+    return longest_us;
+}
+
+static void count(struct password_backoff *backoff, const struct guesser *guesser, int64_t now_us)
+{
+    for (int i = 0; i < PASSWORD_BACKOFF_RULES; i++) {
+        struct counter *counter = find(backoff,
+                                       key_of(backoff, &password_backoff_rules[i], guesser), true);
+        counter->failures = faded(counter, now_us) + 1;
+        counter->last_us = now_us;
+    }
+}
+
+/* What an address has tried at other accounts stays. */
+static void forget(struct password_backoff *backoff, const struct guesser *guesser)
+{
+    for (int i = 0; i < PASSWORD_BACKOFF_RULES; i++) {
+        const struct password_backoff_rule *rule = &password_backoff_rules[i];
+        struct counter *counter = find(backoff, key_of(backoff, rule, guesser), false);
+        if (counter && rule->by_account) *counter = (struct counter){0};
+    }
 }
 
 int64_t password_backoff_wait_us(struct password_backoff *backoff, const char *account,
                                  const char *address, int64_t now_us)
 {
     char party[IP_TEXT_SIZE];
+    const struct guesser guesser = {account, party};
 
     ip_party(address, party);
-    address = party;
     pthread_mutex_lock(&backoff->lock);
-    int64_t wait_us = wait_of(backoff, &account_from_address, account, address, now_us);
-    int64_t address_us = wait_of(backoff, &any_from_address, "", address, now_us);
-    int64_t account_us = wait_of(backoff, &account_from_anywhere, account, "", now_us);
+    int64_t wait_us = longest_wait(backoff, &guesser, now_us);
     pthread_mutex_unlock(&backoff->lock);
-
-    if (address_us > wait_us) wait_us = address_us;
-    return account_us > wait_us ? account_us : wait_us;
+    return wait_us;
 }
 
-static void count(struct password_backoff *backoff, const struct rule *rule, const char *account,
-                  const char *address, int64_t now_us)
-{
-    struct counter *counter = find(backoff, key_of(backoff, rule, account, address), true);
-
-    counter->failures = faded(counter, now_us) + 1;
-    counter->last_us = now_us;
-}
-
-void password_backoff_failed(struct password_backoff *backoff, const char *account,
-                             const char *address, int64_t now_us)
+int64_t password_backoff_judge_us(struct password_backoff *backoff, const char *account,
+                                  const char *address, bool good, int64_t now_us)
 {
     char party[IP_TEXT_SIZE];
+    const struct guesser guesser = {account, party};
 
     ip_party(address, party);
-    address = party;
     pthread_mutex_lock(&backoff->lock);
-    count(backoff, &account_from_address, account, address, now_us);
-    count(backoff, &any_from_address, "", address, now_us);
-    count(backoff, &account_from_anywhere, account, "", now_us);
+    int64_t wait_us = longest_wait(backoff, &guesser, now_us);
+    if (good && wait_us == 0)
+        forget(backoff, &guesser);
+    else
+        count(backoff, &guesser, now_us);
     pthread_mutex_unlock(&backoff->lock);
-}
-
-static void forget(struct password_backoff *backoff, const struct rule *rule, const char *account,
-                   const char *address)
-{
-    struct counter *counter = find(backoff, key_of(backoff, rule, account, address), false);
-
-    if (counter) *counter = (struct counter){0};
-}
-
-void password_backoff_succeeded(struct password_backoff *backoff, const char *account,
-                                const char *address)
-{
-    char party[IP_TEXT_SIZE];
-
-    ip_party(address, party);
-    address = party;
-    pthread_mutex_lock(&backoff->lock);
-    forget(backoff, &account_from_address, account, address);
-    forget(backoff, &account_from_anywhere, account, "");
-    pthread_mutex_unlock(&backoff->lock);
+    return wait_us;
 }

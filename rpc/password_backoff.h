@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Back-off after wrong passwords, kept in memory, bounded.
+/* Back-off after wrong passwords, kept in memory, bounded. rpc/password_tally.h keeps the same
+ * counters for several processes.
  *
  * Failures are counted in three ways, so that guessing is slow and no stranger can lock a user out:
  *   - for an account from one address: after 5 the wait doubles from 1 s up to 60 s;
@@ -7,12 +8,31 @@
  *   - for an account from all addresses: after 100 the wait is 2 s and never more. That slows
  *     distributed guessing down; the owner's login competes with the guesses for a turn.
  *
- * An IPv6 address counts as its /64 network. A successful login clears the account's failures.
- * Failures decay: each minute without one halves the count. */
+ * An IPv6 address counts as its /64 network (ip_party). A successful login clears the account's
+ * failures. Failures decay: each minute without one halves the count. */
 #ifndef RPC_PASSWORD_BACKOFF_H
 #define RPC_PASSWORD_BACKOFF_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/ip.h"
+
+/* What one kind of counter counts, and how long it makes wait. */
+struct password_backoff_rule {
+    char kind;
+    bool by_account, by_address;
+    uint32_t free; /* failures without a wait */
+    int64_t wait_max_us;
+};
+
+enum {
+    PASSWORD_BACKOFF_RULES = 3,
+    PASSWORD_BACKOFF_FADE_US = 60 * 1000000, /* halves a count of failures */
+    PASSWORD_BACKOFF_WAIT_US = 1000000,      /* the first wait; each further failure doubles it */
+};
+
+extern const struct password_backoff_rule password_backoff_rules[PASSWORD_BACKOFF_RULES];
 
 struct password_backoff;
 
@@ -25,9 +45,10 @@ void password_backoff_free(struct password_backoff *backoff);
  * like the functions below. */
 int64_t password_backoff_wait_us(struct password_backoff *backoff, const char *account,
                                  const char *address, int64_t now_us);
-void password_backoff_failed(struct password_backoff *backoff, const char *account,
-                             const char *address, int64_t now_us);
-void password_backoff_succeeded(struct password_backoff *backoff, const char *account,
-                                const char *address);
+/* The same, after the password was compared, and records the result in the same step: a good
+ * password clears the account's failures, but one that came before its wait was over counts as a
+ * failure, like a wrong one. So guesses at the same time wait like successive ones. */
+int64_t password_backoff_judge_us(struct password_backoff *backoff, const char *account,
+                                  const char *address, bool good, int64_t now_us);
 
 #endif

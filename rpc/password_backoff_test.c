@@ -12,7 +12,15 @@
 static void fail(struct password_backoff *backoff, int times, const char *account,
                  const char *address, int64_t now_us)
 {
-    for (int i = 0; i < times; i++) password_backoff_failed(backoff, account, address, now_us);
+    for (int i = 0; i < times; i++)
+        (void)password_backoff_judge_us(backoff, account, address, false, now_us);
+}
+
+/* Was the right password accepted? */
+static bool succeed(struct password_backoff *backoff, const char *account, const char *address,
+                    int64_t now_us)
+{
+    return password_backoff_judge_us(backoff, account, address, true, now_us) == 0;
 }
 
 TEST(five_failures_are_free_then_the_wait_doubles_to_a_minute)
@@ -81,7 +89,7 @@ TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
     }
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:1:ffff::9", START), ==, SECOND);
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:2::1", START), ==, 0);
-    password_backoff_succeeded(backoff, "ann", "2001:db8:0:1::a");
+    CHECK(succeed(backoff, "ann", "2001:db8:0:1::a", START + SECOND));
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "2001:db8:0:1::1", START), ==, 0);
 
     /* In this form all IPv4 clients share one IPv6 /64 network, but each is counted by itself; so
@@ -97,14 +105,32 @@ TEST(a_good_login_clears_the_accounts_failures_but_not_the_addresss)
 {
     struct password_backoff *backoff = password_backoff_new(1024);
 
+    char account[16];
+
     fail(backoff, 20, "ann", "1.1.1.1", START);
-    password_backoff_succeeded(backoff, "ann", "1.1.1.1");
-    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
-    fail(backoff, 4, "ann", "1.1.1.1", START);
-    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
-    fail(backoff, 26, "bob", "1.1.1.1", START);
-    password_backoff_succeeded(backoff, "bob", "1.1.1.1");
-    CHECK_INT(password_backoff_wait_us(backoff, "cid", "1.1.1.1", START), ==, SECOND);
+    CHECK(succeed(backoff, "ann", "1.1.1.1", START + 60 * SECOND));
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START + 60 * SECOND), ==, 0);
+    fail(backoff, 4, "ann", "1.1.1.1", START + 60 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START + 60 * SECOND), ==, 0);
+
+    for (int i = 0; i < 50; i++) {
+        snprintf(account, sizeof(account), "user%d", i);
+        fail(backoff, 1, account, "6.6.6.6", START);
+    }
+    CHECK(succeed(backoff, "bob", "6.6.6.6", START + SECOND));
+    fail(backoff, 1, "cid", "6.6.6.6", START + SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "bob", "6.6.6.6", START + SECOND), ==, 2 * SECOND);
+    password_backoff_free(backoff);
+}
+
+TEST(a_good_password_before_its_wait_is_over_counts_as_a_failure)
+{
+    struct password_backoff *backoff = password_backoff_new(1024);
+
+    fail(backoff, 5, "ann", "1.1.1.1", START);
+    CHECK(!succeed(backoff, "ann", "1.1.1.1", START));
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 2 * SECOND);
+    CHECK(succeed(backoff, "ann", "1.1.1.1", START + 2 * SECOND));
     password_backoff_free(backoff);
 }
 
@@ -147,9 +173,9 @@ static void *hammer(void *data)
     struct password_backoff *backoff = data;
 
     for (int i = 0; i < FAILURES; i++) {
-        password_backoff_failed(backoff, "ann", "1.1.1.1", START);
+        (void)password_backoff_judge_us(backoff, "ann", "1.1.1.1", false, START);
         (void)password_backoff_wait_us(backoff, "ann", "1.1.1.1", START);
-        password_backoff_succeeded(backoff, "bob", "1.1.1.1");
+        (void)password_backoff_judge_us(backoff, "bob", "1.1.1.1", true, START);
     }
     return 0;
 }

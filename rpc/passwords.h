@@ -3,21 +3,27 @@
  * that hashing never starves reads, and one back-off for all calls by which a password can be
  * guessed.
  *
- *     passwords = passwords_open();                    in the module's start
+ *     st = passwords_open(context, &passwords);        in the module's start
  *     st = passwords_check(call, passwords, &trial);   a login, a deletion, a repeated sign-up
  *     passwords_close(passwords);                      in its stop
  *
- * All services of a process share it. In a fleet each process counts separately. */
+ * All services of a process share it. Processes that are given the same AUTH_CACHE count failures
+ * together, in Redis (rpc/password_tally.h); a process without one, or for as long as its Redis
+ * does not answer, counts its own. The metric argosy_password_checks_total{counters} says which. */
 #ifndef RPC_PASSWORDS_H
 #define RPC_PASSWORDS_H
 
 #include "base/password.h"
 #include "fiber/call.h"
+#include "rpc/service.h"
 
 struct passwords;
 
-/* The process's only one, made by the first call and freed by the last passwords_close. */
-struct passwords *passwords_open(void);
+/* The process's only one, made by the first call and freed by the last passwords_close. The
+ * module's settings have AUTH_CACHE (base/password_policy.h). INVALID_ARGUMENT or
+ * FAILED_PRECONDITION (SETTING_INVALID) if its URL cannot be used. */
+struct status passwords_open(const struct service_context *context,
+                             struct passwords **ret_passwords);
 void passwords_close(struct passwords *passwords);
 
 /* A new hash, in the arena. INVALID_ARGUMENT (INVALID_FIELDS) on the field `password` if bcrypt

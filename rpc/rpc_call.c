@@ -45,10 +45,14 @@ void rpc_scope_new(struct call *call, const struct user *user, const struct http
     call->caller = rpc_scope_caller(scope);
 }
 
-uint64_t rpc_scope_caller(const struct rpc_scope *scope)
+struct call_caller rpc_scope_caller(const struct rpc_scope *scope)
 {
-    if (*scope->user.email) return hash_text(HASH_START, scope->user.email);
-    return *scope->client_ip ? address_owner(scope->client_ip) : CALL_NO_CALLER;
+    const char *email = scope->user.email;
+
+    return (struct call_caller){
+        .address = *scope->client_ip ? address_owner(scope->client_ip) : 0,
+        .account = *email ? hash_text(HASH_START, email) : 0,
+    };
 }
 
 void call_user_optional(const struct call *call, struct user *ret_user)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of unary calls, in process and over the network: both must behave alike. */
 #include "base/clock.h"
+#include "base/status_testing.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "observe/metrics.h"
@@ -23,13 +24,6 @@ static void on_both(void (*fn)(struct call *call, struct loopback *loopback,
     on_channel = fn;
     loopback_run(NULL, run_on_both);
 }
-
-#define EXPECT_OK(expression)                                            \
-    do {                                                                 \
-        struct status st_ = (expression);                                \
-        if (failed(st_)) printf("  %s: %s\n", #expression, st_.message); \
-        EXPECT(!failed(st_));                                            \
-    } while (0)
 
 static struct status unary(struct call *call, struct rpc_channel *channel,
                            const Grpc__Testing__SimpleRequest *request,
@@ -396,6 +390,15 @@ static void retries(struct call *call, struct loopback *loopback)
     service->calls = 0;
     service->fail_unavailable = 1;
     EXPECT(unary(call, loopback->network, &request, NULL, &response).code == STATUS_UNAVAILABLE);
+    EXPECT(service->calls == 1);
+
+    /* A service whose store is away has said all that there is to say. */
+    service->calls = 0;
+    service->fail_unavailable = 1;
+    service->fail_reason = ARGOSY__REASON__STORE_UNREACHABLE;
+    struct status st = grpc_testing_test_service_cacheable_unary_call(call, loopback->network,
+                                                                      &request, &response);
+    EXPECT(st.code == STATUS_UNAVAILABLE && st.reason == ARGOSY__REASON__STORE_UNREACHABLE);
     EXPECT(service->calls == 1);
 }
 

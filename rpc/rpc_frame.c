@@ -17,14 +17,18 @@ static void write_head(uint8_t *head, size_t size, bool compressed)
 
 struct str rpc_frame(struct arena *arena, uint8_t *frame, size_t size, bool gzip)
 {
-    struct str message = str_sized(frame + RPC_FRAME_HEAD_SIZE, size), compressed;
+    struct str message = str_sized(frame + RPC_FRAME_HEAD_SIZE, size);
 
     invariant(size <= UINT32_MAX);
     if (!gzip) {
         write_head(frame, size, false);
         return str_sized(frame, RPC_FRAME_HEAD_SIZE + size);
     }
-    compressed = rpc_gzip(arena, message, RPC_FRAME_HEAD_SIZE);
+    return rpc_frame_compressed(rpc_gzip(arena, message, RPC_FRAME_HEAD_SIZE));
+}
+
+struct str rpc_frame_compressed(struct str compressed)
+{
     write_head((uint8_t *)(uintptr_t)compressed.data, compressed.length - RPC_FRAME_HEAD_SIZE,
                true);
     return compressed;

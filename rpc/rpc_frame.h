@@ -47,6 +47,8 @@ struct status rpc_deframe_only(struct arena *arena, struct rpc_deframer *deframe
 /* Frames the message that follows RPC_FRAME_HEAD_SIZE bytes of room at `frame`: in place, or with
  * `gzip` compressed into the arena. */
 struct str rpc_frame(struct arena *arena, uint8_t *frame, size_t size, bool gzip);
+/* Frames a message that was compressed behind RPC_FRAME_HEAD_SIZE bytes of room. */
+struct str rpc_frame_compressed(struct str compressed);
 /* The frame of a message, in the arena. */
 struct str rpc_frame_message(struct arena *arena, const ProtobufCMessage *message, bool gzip);
 

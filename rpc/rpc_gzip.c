@@ -9,24 +9,34 @@
 /* deflate cannot do better than about 1032 to 1. */
 enum { DEFLATE_RATIO_MAX = 1032, GZIP_WINDOW_BITS = 15 + 16, GZIP_SIZE_MIN = 18 };
 
-struct str rpc_gzip(struct arena *arena, struct str data, size_t room)
+/* As deflateBound says for these parameters, without a stream to ask. */
+size_t rpc_gzip_bound(size_t size)
+{
+    return compressBound(size) + GZIP_SIZE_MIN;
+}
+
+size_t rpc_gzip_into(struct str data, char *out, size_t out_size)
 {
     z_stream stream = {0};
-    size_t bound, size;
-    char *out;
 
     invariant(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW_BITS, 8,
                            Z_DEFAULT_STRATEGY) == Z_OK);
-    bound = deflateBound(&stream, data.length);
-    out = arena_alloc(arena, room + bound);
     stream.next_in = (Bytef *)(uintptr_t)data.data;
     stream.avail_in = (uInt)data.length;
-    stream.next_out = (Bytef *)out + room;
-    stream.avail_out = (uInt)bound;
+    stream.next_out = (Bytef *)out;
+    stream.avail_out = (uInt)out_size;
     invariant(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    size = stream.total_out;
+    out_size = stream.total_out;
     deflateEnd(&stream);
-    return str_sized(out, room + size);
+    return out_size;
+}
+
+struct str rpc_gzip(struct arena *arena, struct str data, size_t room)
+{
+    size_t bound = rpc_gzip_bound(data.length);
+    char *out = arena_alloc(arena, room + bound);
+
+    return str_sized(out, room + rpc_gzip_into(data, out + room, bound));
 }
 
 /* The length of the content, from the end of a gzip member (ISIZE, RFC 1952 section 2.3.1). */

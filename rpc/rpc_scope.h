@@ -39,8 +39,8 @@ void rpc_scope_init(struct rpc_scope *scope);
 void rpc_scope_inherit(struct rpc_scope *scope, const struct rpc_scope *caller,
                        const struct rpc_options *options);
 
-/* Whose work it is: the account if it is known, else the owner of the address; see call->caller. */
-uint64_t rpc_scope_caller(const struct rpc_scope *scope);
+/* Whose work it is: the client's address and the account, as far as they are known. */
+struct call_caller rpc_scope_caller(const struct rpc_scope *scope);
 
 /* Copies metadata from a caller or handler; INVALID_ARGUMENT for names that belong to HTTP, gRPC or
  * to the call's own identity and trace. */

@@ -13,6 +13,7 @@ struct rpc_server {
     struct rpc_routes routes;
     struct rpc_health *health;
     struct rpc_reflection *reflection;
+    struct gzip_lane *gzip;
 };
 
 #endif

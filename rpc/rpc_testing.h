@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/status_testing.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "rpc/schema.h"
@@ -64,6 +65,7 @@ struct stage {
     struct http_server *http;
     struct service_context context;
     struct rpc_channel *inside, *fleet, *outside;
+    const struct service_module *module;
     void *service; /* as returned by the module's start */
     void *beside;  /* likewise, of the other module */
     void (*play)(struct call *call, struct stage *stage);
@@ -191,8 +193,12 @@ static inline void stage_on_drained(void *data)
 static inline void stage_fiber(struct call *call, void *data)
 {
     struct stage *stage = data;
+    struct status st = status_ok();
 
-    stage->play(call, stage);
+    if (stage->module && stage->module->open) st = stage->module->open(call, stage->service);
+    if (failed(st)) printf("  the store does not open: %s\n", st.message);
+    EXPECT(!failed(st));
+    if (!failed(st)) stage->play(call, stage);
     http_server_drain(stage->http, STAGE_DRAIN_MS, stage_on_drained, stage);
 }
 
@@ -214,7 +220,7 @@ static inline void stage_remove_folder(const struct stage *stage)
 static inline void stage_run(const struct stage_plan *plan,
                              void (*play)(struct call *call, struct stage *stage))
 {
-    struct stage stage = {.play = play};
+    struct stage stage = {.play = play, .module = plan->module};
 
     clock_set_source(stage_now_us, stage_monotonic_us);
     stage_make(&stage, plan);
@@ -302,26 +308,6 @@ static inline void stage_spread(struct call *call, struct stage *stage, int coun
 }
 
 /* ---- checking results ---- */
-
-#define EXPECT_OK(expression)                                                                    \
-    do {                                                                                         \
-        struct status expected_ = (expression);                                                  \
-        if (failed(expected_))                                                                   \
-            printf("  %s: %s\n", #expression, expected_.message ? expected_.message : "failed"); \
-        EXPECT(!failed(expected_));                                                              \
-    } while (0)
-
-/* Code and reason, without their prefixes: EXPECT_REFUSED(st, NOT_FOUND, USER_NOT_FOUND). */
-#define EXPECT_REFUSED(expression, wanted_code, wanted_reason)                                \
-    do {                                                                                      \
-        struct status refused_ = (expression);                                                \
-        if (refused_.code != STATUS_##wanted_code ||                                          \
-            refused_.reason != ARGOSY__REASON__##wanted_reason)                               \
-            printf("  %s: %s, reason %d: %s\n", #expression, status_code_name(refused_.code), \
-                   refused_.reason, refused_.message ? refused_.message : "");                \
-        EXPECT(refused_.code == STATUS_##wanted_code);                                        \
-        EXPECT(refused_.reason == ARGOSY__REASON__##wanted_reason);                           \
-    } while (0)
 
 /* Was the request refused by the rules of this field? */
 static inline bool stage_names_field(struct status st, const char *field)

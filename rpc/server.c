@@ -2,6 +2,7 @@
 /* The server's table of services. */
 #include "rpc/server.h"
 
+#include "rpc/gzip_lane.h"
 #include "rpc/health.h"
 #include "rpc/interceptors.h"
 #include "rpc/reflection.h"
@@ -16,6 +17,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *options)
     if (server->options.message_size_max == 0)
         server->options.message_size_max = RPC_MESSAGE_SIZE_MAX;
     if (server->options.deadline_max_ms == 0) server->options.deadline_max_ms = RPC_DEADLINE_MAX_MS;
+    server->gzip = gzip_lane_open();
     server->health = rpc_health_new();
     server->reflection = rpc_reflection_new(server->options.schema);
     rpc_server_add_everywhere(server, &grpc_health_v1_health_rpc, &rpc_health_handlers,
@@ -60,6 +62,7 @@ bool rpc_server_is_serving(const struct rpc_server *server)
 void rpc_server_free(struct rpc_server *server)
 {
     if (!server) return;
+    gzip_lane_close(server->gzip);
     rpc_routes_release(&server->routes);
     rpc_health_free(server->health);
     rpc_reflection_free(server->reflection);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "observe/log.h"
 #include "rpc/identity.h"
+#include "rpc/gzip_lane.h"
 #include "rpc/interceptors.h"
 #include "rpc/rpc_arena.h"
 #include "rpc/rpc_body.h"
@@ -237,6 +238,18 @@ static struct status too_large(const struct server_call *server_call, size_t siz
                          server_call->server->options.message_size_max);
 }
 
+/* A large message is compressed on the lane; if that is full, the message is sent as it is. */
+static struct str frame_answer(const struct server_call *server_call, uint8_t *frame, size_t size,
+                               bool gzip)
+{
+    struct str message = str_sized(frame + RPC_FRAME_HEAD_SIZE, size), compressed;
+
+    if (gzip && gzip_lane_compress(server_call->call, server_call->server->gzip, message,
+                                   RPC_FRAME_HEAD_SIZE, &compressed))
+        return rpc_frame_compressed(compressed);
+    return rpc_frame(server_call->call->arena, frame, size, false);
+}
+
 /* Encodes the one message of a response. */
 static struct status encode(const struct server_call *server_call, const ProtobufCMessage *response,
                             struct str *ret_frame, bool *ret_gzip)
@@ -248,7 +261,7 @@ static struct status encode(const struct server_call *server_call, const Protobu
     if (encoded.length > server_call->server->options.message_size_max)
         return too_large(server_call, encoded.length);
     *ret_gzip = wants_gzip(server_call, encoded.length);
-    *ret_frame = rpc_frame(arena, frame, encoded.length, *ret_gzip);
+    *ret_frame = frame_answer(server_call, frame, encoded.length, *ret_gzip);
     return status_ok();
 }
 

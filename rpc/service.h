@@ -11,6 +11,7 @@
 #include "rpc/channel.h"
 #include "rpc/identity.h"
 #include "rpc/server.h"
+#include "store/findings.h"
 
 struct events;
 
@@ -48,6 +49,8 @@ struct service_module {
      * the store itself answers every call with UNAVAILABLE. Returns OK if the store that was chosen
      * is embedded. NULL if all of the service's stores are. */
     struct status (*open)(struct call *call, void *service);
+    /* Adds what there is to say about the open store; changes nothing. NULL: nothing. */
+    struct status (*check)(struct call *call, void *service, struct store_findings *findings);
     /* Called when the process begins to serve: background work starts here, so that tools which
      * only read do not run it. May be NULL. */
     void (*serve)(void *service);
@@ -60,7 +63,8 @@ struct service_module {
 /* The registry, ended by NULL. */
 extern const struct service_module *const services_registry[];
 
-/* The store's URL of a module with {data} replaced by the data directory: X_STORE or its default. */
+/* The store's URL of a module with {data} replaced by the data directory: X_STORE or its
+ * default. */
 const char *service_store_url(const struct service_context *context,
                               const struct service_module *module);
 
@@ -72,8 +76,8 @@ const char *service_store_setting(struct arena *arena, const struct service_modu
 struct status service_store_scheme(const struct service_context *context,
                                    const struct service_module *module, const char **ret_scheme);
 
-/* The file of a module that keeps its data in SQLite: PATH of the URL sqlite:PATH. Another scheme is
- * refused as by service_store_scheme, or, if it is one of the module's, with FAILED_PRECONDITION
+/* The file of a module that keeps its data in SQLite: PATH of the URL sqlite:PATH. Another scheme
+ * is refused as by service_store_scheme, or, if it is one of the module's, with FAILED_PRECONDITION
  * (SETTING_INVALID). */
 struct status service_store_path(const struct service_context *context,
                                  const struct service_module *module, const char **ret_path);

@@ -2,13 +2,15 @@
 /* Opens the stores whose engines are other processes. */
 #include "rpc/service_open.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "fiber/fiber.h"
 #include "observe/log.h"
 #include "reasons.pb-c.h"
 
-enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000, US_PER_MS = 1000 };
+enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000, US_PER_MS = 1000, REASON_SIZE = 512 };
 
 void service_openings_add(struct service_openings *openings, const struct service_context *context,
                           const struct service_module *module, void *service)
@@ -28,10 +30,17 @@ static bool is_passing(struct status st)
     return st.code == STATUS_UNAVAILABLE || st.code == STATUS_DEADLINE_EXCEEDED;
 }
 
+static bool is_refusal(struct status st)
+{
+    return st.reason == ARGOSY__REASON__STORE_REFUSED;
+}
+
 static void tell_wait(const struct call *call, const struct service_opening *opening,
                       struct status st)
 {
-    log_warn(call->trace, "the store is not there yet, trying again",
+    log_warn(call->trace,
+             is_refusal(st) ? "the store refuses this program, trying again"
+                            : "the store is not there yet, trying again",
              LOG_STR("service", opening->module->name), LOG_STR("store", opening->url),
              LOG_STR("error", st.message ? st.message : ""));
 }
@@ -46,31 +55,50 @@ static int64_t next_pause_us(int failures)
     return pause_ms * US_PER_MS / 2 + (int64_t)random_below((uint64_t)pause_ms * US_PER_MS / 2);
 }
 
-static struct status give_up(const struct call *call, const struct service_opening *opening,
-                             struct status st)
+/* The last attempt that was not cut short. */
+struct attempt {
+    char reason[REASON_SIZE]; /* "": none */
+    bool refused;
+};
+
+static void note(struct attempt *last, const struct call *waiting, struct status st)
 {
+    if (!st.message || (last->reason[0] && failed(call_check(waiting)))) return;
+    snprintf(last->reason, sizeof(last->reason), "%s", st.message);
+    last->refused = is_refusal(st);
+}
+
+static struct status give_up(const struct call *call, const struct service_opening *opening,
+                             const struct attempt *last)
+{
+    if (last->refused)
+        return status_printf(call->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_REFUSED,
+                             "the %s service's store %s (%s) cannot be used: %s",
+                             opening->module->name, opening->url, opening->setting, last->reason);
     return status_printf(call->arena, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_UNREACHABLE,
                          "the %s service's store %s was not there for %lld s: %s; start it, or "
                          "change %s or STORE_START_TIMEOUT",
                          opening->module->name, opening->url, (long long)opening->timeout_ms / 1000,
-                         st.message ? st.message : "", opening->setting);
+                         last->reason, opening->setting);
 }
 
 static struct status try_in(struct call *call, struct call *waiting, struct arena *trial,
                             struct service_opening *opening)
 {
-    struct status st;
+    struct attempt last = {0};
 
     for (int failures = 1;; failures++) {
         arena_reset(trial);
-        st = opening->module->open(waiting, opening->service);
+        struct status st = opening->module->open(waiting, opening->service);
         if (!is_passing(st)) return st;
+        note(&last, waiting, st);
         if (failed(call_check(call))) return call_check(call);
-        if (failed(call_check(waiting))) return give_up(call, opening, st);
+        if (failed(call_check(waiting)) || (last.refused && opening->refusal_ends))
+            return give_up(call, opening, &last);
         tell_wait(call, opening, st);
         struct status slept = fiber_sleep(waiting, next_pause_us(failures));
         if (failed(call_check(call))) return call_check(call);
-        if (failed(slept)) return give_up(call, opening, st);
+        if (failed(slept)) return give_up(call, opening, &last);
     }
 }
 
@@ -109,6 +137,7 @@ struct status service_openings_run(struct call *call, struct service_openings *o
 
     while (started < openings->count && !failed(st)) {
         openings->openings[started].timeout_ms = timeout_ms;
+        openings->openings[started].refusal_ends = openings->refusal_ends;
         st = fiber_group_start(call, &group, open_one, &openings->openings[started]);
         if (!failed(st)) started++;
     }

@@ -22,11 +22,15 @@ struct service_opening {
     void *service;
     const char *setting, *url; /* "ORDER_STORE", and its value as it may be shown */
     int64_t timeout_ms;
+    bool refusal_ends;
     atomic_bool open;
     struct status status; /* why it could not be opened */
 };
 
 struct service_openings {
+    /* A store that refuses this program (STORE_REFUSED) ends it at once, for commands; the server tries
+     * again, because passwords and certificates are mended while it runs. */
+    bool refusal_ends;
     struct service_opening openings[SERVICE_OPENINGS_MAX];
     size_t count;
 };
@@ -37,8 +41,9 @@ void service_openings_add(struct service_openings *openings, const struct servic
 
 /* Opens all, and tries again with growing pauses (100 ms to 5 s, with jitter) those whose engine is
  * not there. OK once all are open. UNAVAILABLE (STORE_UNREACHABLE), which names the store and its
- * setting, for one that is not there after `timeout_ms`; whatever else the module says ends it at
- * once. The message is in the call's arena. */
+ * setting, for one that is not there after `timeout_ms`, and STORE_REFUSED for one that has refused
+ * this program until then; whatever else the module says ends it at once. The message is in the
+ * call's arena. */
 struct status service_openings_run(struct call *call, struct service_openings *openings,
                                    int64_t timeout_ms);
 

@@ -9,7 +9,9 @@
 
 /* An engine that comes up after some attempts. */
 struct engine {
-    int absences; /* attempts that find nobody */
+    int absences;   /* attempts that find nobody */
+    int refusals;   /* attempts after these that are refused */
+    int hangs_from; /* this attempt and later ones get no answer; 0: none */
     struct status then;
     int attempts;
     size_t arena_size; /* before the last attempt */
@@ -21,12 +23,16 @@ static struct status open_engine(struct call *call, void *service)
 
     engine->attempts++;
     engine->arena_size = call->arena->size;
-    struct status st = fiber_sleep(call, 1000);
+    bool hangs = engine->hangs_from && engine->attempts >= engine->hangs_from;
+    struct status st = fiber_sleep(call, hangs ? 60000000 : 1000);
     if (failed(st)) return st;
     arena_alloc(call->arena, 100000);
     if (engine->attempts <= engine->absences)
         return status_printf(call->arena, STATUS_UNAVAILABLE, 0, "nobody answers at db:5432 (%d)",
                              engine->attempts);
+    if (engine->attempts <= engine->absences + engine->refusals)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_REFUSED,
+                           "the password is wrong; correct it");
     return engine->then;
 }
 
@@ -97,6 +103,22 @@ TEST(an_engine_that_does_not_come_ends_the_start_and_is_named)
     stage_run(&plan, gives_up);
 }
 
+/* The deadline ends the third attempt; what the others found says more. */
+static void gives_the_reason(struct call *call, struct stage *stage)
+{
+    lamps = (struct engine){0};
+    ships = (struct engine){.absences = 1000, .hangs_from = 3};
+    add_all(stage);
+    struct status st = service_openings_run(call, &openings, 1000);
+    EXPECT_REFUSED(st, UNAVAILABLE, STORE_UNREACHABLE);
+    EXPECT(ships.attempts == 3 && strstr(st.message, "nobody answers at db:5432 (2)"));
+}
+
+TEST(the_reason_is_that_of_the_last_attempt_which_was_not_cut_short)
+{
+    stage_run(&plan, gives_the_reason);
+}
+
 static void refuses(struct call *call, struct stage *stage)
 {
     lamps = (struct engine){.absences = 1,
@@ -112,6 +134,42 @@ static void refuses(struct call *call, struct stage *stage)
 TEST(a_store_that_cannot_be_used_is_not_tried_again)
 {
     stage_run(&plan, refuses);
+}
+
+static void outlives_refusals(struct call *call, struct stage *stage)
+{
+    lamps = (struct engine){.absences = 1, .refusals = 2};
+    ships = (struct engine){0};
+    add_all(stage);
+    EXPECT_OK(service_openings_run(call, &openings, 10000));
+    EXPECT(lamps.attempts == 4);
+    lamps = (struct engine){.refusals = 1000};
+    add_all(stage);
+    struct status st = service_openings_run(call, &openings, 500);
+    EXPECT_REFUSED(st, UNAVAILABLE, STORE_REFUSED);
+    EXPECT(lamps.attempts > 1);
+    EXPECT_MESSAGE(st, "the lighthouse service's store postgres://ann:***@db/lamps "
+                       "(LIGHTHOUSE_STORE) cannot be used: the password is wrong; correct it");
+}
+
+TEST(a_store_that_refuses_the_password_is_tried_until_it_is_mended)
+{
+    stage_run(&plan, outlives_refusals);
+}
+
+static void is_told_at_once(struct call *call, struct stage *stage)
+{
+    lamps = (struct engine){.absences = 1, .refusals = 1000};
+    ships = (struct engine){0};
+    add_all(stage);
+    openings.refusal_ends = true;
+    EXPECT_REFUSED(service_openings_run(call, &openings, 60000), UNAVAILABLE, STORE_REFUSED);
+    EXPECT(lamps.attempts == 2);
+}
+
+TEST(a_command_is_told_of_a_refusal_at_once)
+{
+    stage_run(&plan, is_told_at_once);
 }
 
 static void ends(struct call *call, struct stage *stage)

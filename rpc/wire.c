@@ -10,21 +10,34 @@ static void advance(struct str *rest, size_t size)
     rest->length -= size;
 }
 
-static bool take_varint(struct str *rest, uint64_t *ret_value)
+static bool take_long_varint(struct str *rest, uint64_t *ret_value)
 {
     const uint8_t *bytes = (const uint8_t *)rest->data;
-    size_t size_max = rest->length < 10 ? rest->length : 10;
+    size_t size_max = rest->length < 10 ? rest->length : 10, last = 0;
     uint64_t value = 0;
 
-    for (size_t i = 0; i < size_max; i++) {
-        if (i == 9 && bytes[i] > 1) return false;
-        value |= (uint64_t)(bytes[i] & 0x7f) << (7 * i);
-        if (bytes[i] & 0x80) continue;
-        advance(rest, i + 1);
-        *ret_value = value;
+    while (last < size_max && bytes[last] >= 0x80) last++;
+    if (last == size_max || (last == 9 && bytes[last] > 1)) return false;
+    for (size_t i = last + 1; i > 0; i--) value = value << 7 | (bytes[i - 1] & 0x7f);
+    advance(rest, last + 1);
+    *ret_value = value;
+    return true;
+}
+
+/* Most have one byte: tags, lengths and small numbers. Nearly all others have two. */
+static inline bool take_varint(struct str *rest, uint64_t *ret_value)
+{
+    const uint8_t *bytes = (const uint8_t *)rest->data;
+
+    if (rest->length > 0 && bytes[0] < 0x80) {
+        *ret_value = bytes[0];
+        advance(rest, 1);
         return true;
     }
-    return false;
+    if (rest->length < 2 || bytes[1] >= 0x80) return take_long_varint(rest, ret_value);
+    *ret_value = (uint64_t)(bytes[0] & 0x7f) | (uint64_t)bytes[1] << 7;
+    advance(rest, 2);
+    return true;
 }
 
 static bool take_fixed(struct str *rest, size_t size, uint64_t *ret_value)

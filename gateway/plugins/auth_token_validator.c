@@ -5,7 +5,7 @@
  *
  * Tokens are verified with `jwt_secret`, which the existing system's configuration uses, or else
  * with the keys of JWT_ACCESS_TOKEN_SECRET. */
-#include "base/secret.h"
+#include "base/jwt_settings.h"
 #include "gateway/token_keys.h"
 #include "gateway/request.h"
 #include "observe/log.h"
@@ -30,24 +30,10 @@ const struct jwt_keys *auth_token_keys(const void *config)
     return &((const struct auth_token_validator *)config)->keys;
 }
 
-static struct status read_setting(const struct plugin_context *context, struct jwt_keys *ret_keys)
-{
-    const char *text, *error;
-    struct status st = secret_load(context->arena,
-                                   config_text(context->settings, "JWT_ACCESS_TOKEN_SECRET"),
-                                   context->data_dir, "jwt-access.key", &text);
-
-    if (failed(st)) return st;
-    if (!jwt_keys_parse(str_of(text), ret_keys, &error))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
-                             ARGOSY__REASON__SETTING_INVALID, "JWT_ACCESS_TOKEN_SECRET: %s", error);
-    return status_ok();
-}
-
 /* Does the setting for refresh tokens, if this process has it, contain one of the keys? */
 static bool sign_refresh_tokens(const struct config *settings, const struct jwt_keys *keys)
 {
-    const char *text = config_text(settings, "JWT_REFRESH_TOKEN_SECRET"), *error;
+    const char *text = config_text(settings, JWT_REFRESH_SETTING), *error;
     struct jwt_keys refresh_keys;
 
     if (!jwt_keys_parse(str_of(text), &refresh_keys, &error)) return false;
@@ -63,7 +49,8 @@ static struct status start(const struct plugin_context *context, void *data)
     struct status st = status_ok();
 
     if (!config->jwt_secret)
-        st = read_setting(context, &config->keys);
+        st = jwt_keys_load(context->arena, context->settings, context->data_dir, JWT_ACCESS_SETTING,
+                           &config->keys);
     else if (!jwt_keys_of_secret(str_of(config->jwt_secret), &config->keys, &error))
         st = plugin_error(context, &plugin_auth_token_validator, "jwt_secret: %s", error);
     if (failed(st)) return st;
@@ -73,7 +60,7 @@ static struct status start(const struct plugin_context *context, void *data)
                  "the secret that verifies access tokens is shorter than 32 bytes and could "
                  "be guessed; make a better one with `openssl rand -hex 32`",
                  LOG_STR("setting", config->jwt_secret ? "jwt_secret of auth-token-validator"
-                                                       : "JWT_ACCESS_TOKEN_SECRET"),
+                                                       : JWT_ACCESS_SETTING),
                  LOG_INT("line", context->line));
     return status_ok();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* file-log: appends a JSON line for each request to a file, in a lane of its own. When the lane is
- * full, lines are dropped and counted rather than delaying requests. */
+ * full or the file cannot be written (a full disk), lines are dropped and counted rather than
+ * delaying requests; the log says once that it cannot, and once that it can again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +25,10 @@ struct file_log {
     const char *path;
     bool reopen; /* opens the file for each line, so that it can be rotated */
     int fd;
-    bool stuck; /* its reader did not read for READER_WAIT_MS; used by the lane only */
+    /* Used by the lane only: */
+    bool stuck;    /* its reader did not read for READER_WAIT_MS */
+    bool torn;     /* only a part of the last line was written */
+    uint64_t lost; /* lines since the file could be written */
     struct lane *lane;
 };
 
@@ -91,16 +95,46 @@ static bool wait_writable(struct file_log *log, int fd)
     return !log->stuck;
 }
 
+static const char *append(struct file_log *log, int fd, struct str text)
+{
+    ssize_t written;
+
+    if (fd < 0) return log_file_error(errno);
+    if (!wait_writable(log, fd)) return "its reader does not read";
+    if (log->torn && write(fd, "\n", 1) == 1) log->torn = false;
+    if (log->torn) return strerror(errno);
+    written = write(fd, text.data, text.length);
+    if (written == (ssize_t)text.length) return NULL;
+    log->torn = written > 0;
+    /* A second write says why the first one took only a part. */
+    if (written > 0) written = write(fd, text.data + written, text.length - (size_t)written);
+    return written < 0 ? strerror(errno) : "only a part of a line could be written";
+}
+
+static void note_lost(struct file_log *log, const char *error)
+{
+    metric_add(metric_series(&dropped, log->path), 1);
+    if (log->lost++ > 0) return;
+    log_error(NULL, "file-log: the file cannot be written; lines are dropped until it can",
+              LOG_STR("path", log->path), LOG_STR("error", error));
+}
+
 /* Runs in the lane. */
 static void write_line(void *data)
 {
     struct line *line = data;
-    int fd = line->log->reopen ? log_file_open(line->log->path) : line->log->fd;
+    struct file_log *log = line->log;
+    int fd = log->reopen ? log_file_open(log->path) : log->fd;
+    const char *error = append(log, fd, buffer_str(&line->text));
 
-    if (fd < 0 || !wait_writable(line->log, fd) ||
-        write(fd, line->text.data, line->text.length) != (ssize_t)line->text.length)
-        metric_add(metric_series(&dropped, line->log->path), 1);
-    if (line->log->reopen && fd >= 0) close(fd);
+    if (error) {
+        note_lost(log, error);
+    } else if (log->lost > 0) {
+        log_warn(NULL, "file-log: the file can be written again", LOG_STR("path", log->path),
+                 LOG_INT("lines_dropped", (int64_t)log->lost));
+        log->lost = 0;
+    }
+    if (log->reopen && fd >= 0) close(fd);
     buffer_release(&line->text);
     free(line);
 }

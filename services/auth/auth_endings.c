@@ -32,6 +32,7 @@ static struct status follow_account(struct call *call, const struct event *event
         .gone = changed->is_deleted || strcmp(changed->status, "blocked") == 0,
         .password_changed_us = changed->password_changed_us,
         .changed_on = changed->password_changed_on,
+        .role_changed_us = changed->role_changed_us,
     };
     return service->store->follow(call, service->store, &news);
 }

@@ -198,6 +198,11 @@ TEST(failed_logins_wait_and_a_good_one_forgets_them)
     auth_play(backs_off);
 }
 
+TEST(while_its_redis_is_away_a_process_counts_wrong_passwords_itself)
+{
+    auth_play_with("AUTH_CACHE=redis://127.0.0.1:9", backs_off);
+}
+
 enum { GUESSES = 60 };
 static _Atomic int guesses_judged; /* answered as wrong */
 

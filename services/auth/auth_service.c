@@ -6,23 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/jwt_settings.h"
 #include "base/password_policy.h"
-#include "base/secret.h"
 #include "base/uuid.h"
 #include "observe/log.h"
+#include "services/auth/redis/auth_cache.h"
 
 enum { US_PER_MS = 1000, MS_PER_S = 1000 };
 
 extern const struct service_module auth_service;
 
 static const struct setting settings[] = {
-    {"JWT_ACCESS_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs access tokens (HS256): a secret of 32 bytes or more, or id:secret[,id:secret...], of "
-     "which the first signs and all verify; if empty, <data>/jwt-access.key is used, which the "
-     "first start creates.",
-     0, 0},
-    {"JWT_REFRESH_TOKEN_SECRET", SETTING_SECRET, "",
-     "Signs refresh tokens, in the same form; if empty, <data>/jwt-refresh.key is used.", 0, 0},
+    JWT_SETTINGS,
     {"ACCESS_TOKEN_EXP_DURATION", SETTING_DURATION, "5m", "How long an access token is valid.",
      1000, 86400000},
     {"RESET_TOKEN_EXP_DURATION", SETTING_DURATION, "24h", "How long a refresh token is valid.",
@@ -37,17 +32,12 @@ static const struct setting settings[] = {
 };
 
 static struct status load_keys(const struct service_context *context, const char *setting,
-                               const char *file, struct jwt_keys *ret_keys)
+                               struct jwt_keys *ret_keys)
 {
-    const char *text, *error;
-    struct status st;
+    struct status st = jwt_keys_load(context->arena, context->config, context->data_dir, setting,
+                                     ret_keys);
 
-    st = secret_load(context->arena, config_text(context->config, setting), context->data_dir, file,
-                     &text);
     if (failed(st)) return st;
-    if (!jwt_keys_parse(str_of(text), ret_keys, &error))
-        return status_printf(context->arena, STATUS_INVALID_ARGUMENT,
-                             ARGOSY__REASON__SETTING_INVALID, "%s: %s", setting, error);
     if (jwt_keys_are_short(ret_keys))
         log_warn(0,
                  "a secret that signs tokens is shorter than 32 bytes and could be guessed; "
@@ -82,34 +72,85 @@ static void read_policy(struct arena *arena, const struct config *config,
     service->sessions_max = (int)config_integer(config, "AUTH_SESSIONS_MAX");
 }
 
+static const char *const store_schemes[] = {"sqlite", "mongodb", 0};
+
+static struct status make_store(const struct service_context *context,
+                                struct auth_store **ret_store)
+{
+    const char *scheme, *path;
+    struct status st;
+
+    st = service_store_scheme(context, &auth_service, &scheme);
+    if (failed(st)) return st;
+    if (strcmp(scheme, "mongodb") == 0)
+        return auth_store_mongodb(context, service_store_url(context, &auth_service), ret_store);
+    st = service_store_path(context, &auth_service, &path);
+    if (failed(st)) return st;
+    return auth_store_sqlite(context, path, ret_store);
+}
+
+/* The store, behind the cache if there is one. */
+static struct status make_cached_store(const struct service_context *context,
+                                       const struct jwt_keys *keys, struct auth_store **ret_store)
+{
+    const char *cache = config_text(context->config, "AUTH_CACHE");
+    struct auth_store *store;
+
+    struct status st = make_store(context, &store);
+    if (failed(st) || !cache[0]) {
+        if (!failed(st)) *ret_store = store;
+        return st;
+    }
+    st = auth_store_cached(context, cache, keys, store, ret_store);
+    if (failed(st)) store->close(store);
+    if (failed(st))
+        st = status_printf(context->arena, st.code, st.reason, "AUTH_CACHE: %s", st.message);
+    return st;
+}
+
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct auth_service *service = arena_new(context->arena, struct auth_service);
-    const char *path;
     const char *error;
     struct status st;
 
     if (!password_policy_read(context->config, &service->hashing, &error))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__SETTING_INVALID, error);
-    st = load_keys(context, "JWT_ACCESS_TOKEN_SECRET", "jwt-access.key", &service->access_keys);
+    st = load_keys(context, JWT_ACCESS_SETTING, &service->access_keys);
     if (failed(st)) return st;
-    st = load_keys(context, "JWT_REFRESH_TOKEN_SECRET", "jwt-refresh.key", &service->refresh_keys);
+    st = load_keys(context, JWT_REFRESH_SETTING, &service->refresh_keys);
     if (failed(st)) return st;
     service->refresh_keys.shared = service->access_keys.shared = jwt_keys_overlap(
         &service->access_keys, &service->refresh_keys);
-    st = service_store_path(context, &auth_service, &path);
-    if (failed(st)) return st;
-    st = auth_store_sqlite(context, path, &service->store);
+    st = make_cached_store(context, &service->refresh_keys, &service->store);
     if (failed(st)) return st;
 
     read_policy(context->arena, context->config, service);
     service->store->access_ttl_s = service->policy.access_ttl_s;
     auth_endings_start(context, service);
     service->users = context->channel(context, "user");
-    service->passwords = passwords_open();
+    st = passwords_open(context, &service->passwords);
+    if (failed(st)) {
+        service->store->close(service->store);
+        return st;
+    }
     rpc_server_add(context->server, &auth_service_rpc, &auth_handlers, service);
     *ret_service = service;
     return status_ok();
+}
+
+static struct status open_store(struct call *call, void *data)
+{
+    struct auth_service *service = data;
+
+    return service->store->open ? service->store->open(call, service->store) : status_ok();
+}
+
+static struct status check_store(struct call *call, void *data, struct store_findings *findings)
+{
+    struct auth_store *store = ((struct auth_service *)data)->store;
+
+    return store->check ? store->check(call, store, findings) : status_ok();
 }
 
 static void stop(void *data)
@@ -127,6 +168,9 @@ const struct service_module auth_service = {
     .rpc_name = "auth_service.AuthService",
     .settings = settings,
     .store_default = "sqlite:{data}/auth.db",
+    .store_schemes = store_schemes,
     .start = start,
+    .open = open_store,
+    .check = check_store,
     .stop = stop,
 };

@@ -11,11 +11,21 @@
 
 struct auth_store;
 
+/* What a store without transactions has to read of an account before it can change it, for a cache
+ * to keep. Never believed: a change that begins with it takes effect only if the account is still
+ * exactly as it says, and otherwise the account is read. */
+struct account_memory {
+    struct str text; /* only for the store; data NULL: nothing is known */
+    enum { MEMORY_ABSENT, MEMORY_HELD, MEMORY_OUTDATED } fate;
+};
+
 /* A change of a session that was just read; `ended` removes it. A failed status leaves the stored
  * one as it was. May run more than once, and on another thread while the call waits. */
 struct session_change {
     struct status (*apply)(const struct call *call, struct session *session, void *data);
     void *data;
+    /* What is remembered of the account, and afterwards what to remember; NULL: nothing. */
+    struct account_memory *memory;
 };
 
 /* The end of a session or of its older access tokens; kept until the last of these has expired. */
@@ -34,11 +44,12 @@ struct account_news {
     bool gone;                   /* blocked or deleted: all its sessions end */
     int64_t password_changed_us; /* sessions that last checked an older password end, */
     const char *changed_on;      /* except the one on this device; "": none */
+    int64_t role_changed_us;     /* tokens of no session that are older end; 0: of the same role */
 };
 
 /* However a session ends, the same transaction writes an ending. Wherever somebody or an account's
- * change ends sessions, it also writes one of the account, for access tokens that belong to no
- * session: those that the existing system has issued. */
+ * change ends sessions, and where the account's role changes, it also writes one of the account, for
+ * access tokens that belong to no session: those that the existing system has issued. */
 struct auth_store {
     /* Stores a session in place of the device's old one. Removes the user's least recently used
      * beyond `sessions_max`, and some expired sessions of anyone. */
@@ -66,8 +77,14 @@ struct auth_store {
     /* Calls fn(data) after every commit with endings, on any thread. Set once, before serving
      * starts. */
     void (*on_ending)(struct auth_store *store, void (*fn)(void *data), void *data);
+    /* Connects a store whose engine is another process (service_module.open); NULL: embedded. */
+    struct status (*open)(struct call *call, struct auth_store *store);
+    /* Likewise, service_module.check; NULL: there is nothing to say. */
+    struct status (*check)(struct call *call, struct auth_store *store,
+                           struct store_findings *findings);
     void (*close)(struct auth_store *store);
 
+    bool remembers;       /* `update` makes use of an account_memory */
     int64_t access_ttl_s; /* the lifetime of an access token; set by the service before serving */
     struct events_store events; /* its inbox is for the events of accounts */
 };
@@ -75,5 +92,9 @@ struct auth_store {
 /* Opens the embedded adapter on a file. */
 struct status auth_store_sqlite(const struct service_context *context, const char *path,
                                 struct auth_store **ret_store);
+
+/* Makes the adapter for MongoDB from a URL; it reaches nobody before `open`. */
+struct status auth_store_mongodb(const struct service_context *context, const char *url,
+                                 struct auth_store **ret_store);
 
 #endif

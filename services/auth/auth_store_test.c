@@ -3,6 +3,10 @@
 #include "services/auth/auth_store.h"
 
 #include "rpc/store_suite_testing.h"
+#include "services/auth/mongodb/auth_mongodb.h"
+#include "services/auth/redis/auth_cache.h"
+#include "store/mongodb/mongodb_testing.h"
+#include "store/sqlite/sqlite_fate.h"
 
 static struct status open_sqlite(const struct service_context *context,
                                  struct auth_store **ret_store)
@@ -10,7 +14,61 @@ static struct status open_sqlite(const struct service_context *context,
     return auth_store_sqlite(context, ":memory:", ret_store);
 }
 
-STORE_SUITE(auth, {"sqlite", open_sqlite});
+static struct status open_mongodb(const struct service_context *context,
+                                  struct auth_store **ret_store)
+{
+    return auth_store_mongodb(
+        context, mongodb_test_url(context->arena, test_engine("ARGOSY_TEST_MONGODB")), ret_store);
+}
+
+static struct status connect_mongodb(struct call *call, struct auth_store *opened)
+{
+    return opened->open(call, opened);
+}
+
+/* The store behind the cache. */
+static struct auth_store *behind;
+
+static struct status open_cached(const struct service_context *context,
+                                 struct auth_store **ret_store)
+{
+    static const struct jwt_keys keys = {.count = 1, .keys = {{.secret = "secret", .size = 6}}};
+    const char *url = test_engine("ARGOSY_TEST_REDIS");
+
+    if (!url) url = "redis://127.0.0.1:9"; /* nobody answers there, and nobody needs to */
+    url = arena_printf(context->arena, "%s%sprefix=test_%016llx:", url,
+                       strchr(url, '?') ? "&" : "?", (unsigned long long)random_below(UINT64_MAX));
+    return auth_store_cached(context, url, &keys, behind, ret_store);
+}
+
+static struct status open_cached_sqlite(const struct service_context *context,
+                                        struct auth_store **ret_store)
+{
+    struct status st = open_sqlite(context, &behind);
+
+    return failed(st) ? st : open_cached(context, ret_store);
+}
+
+static struct status open_cached_mongodb(const struct service_context *context,
+                                         struct auth_store **ret_store)
+{
+    struct status st = open_mongodb(context, &behind);
+
+    return failed(st) ? st : open_cached(context, ret_store);
+}
+
+static struct status drop_behind(struct call *call, struct auth_store *opened)
+{
+    (void)opened;
+    return auth_mongodb_drop(call, behind);
+}
+
+STORE_SUITE(auth, {"sqlite", open_sqlite, .lose_answer = sqlite_lose_answer},
+            {"sqlite behind redis", open_cached_sqlite, "ARGOSY_TEST_REDIS",
+             .lose_answer = sqlite_lose_answer},
+            {"mongodb", open_mongodb, "ARGOSY_TEST_MONGODB", connect_mongodb, auth_mongodb_drop},
+            {"mongodb behind redis", open_cached_mongodb, "ARGOSY_TEST_MONGODB", connect_mongodb,
+             drop_behind});
 
 /* ---- scenes ---- */
 
@@ -339,6 +397,7 @@ static void ends_tokens_without_session(struct call *call, struct stage *stage)
     int64_t now_s = clock_now_us() / 1000000;
     struct account_news renamed = news_of("11", "customer", false, (now_s - 3600) * 1000000),
                         password = news_of("12", "customer", false, (now_s - 5) * 1000000),
+                        role = news_of("14", "seller", false, (now_s - 3600) * 1000000),
                         gone = news_of("13", "customer", true, 0);
     int removed;
 
@@ -349,6 +408,9 @@ static void ends_tokens_without_session(struct call *call, struct stage *stage)
     EXPECT(good_from_s(call) == 0);
     EXPECT_OK(store->follow(call, store, &password));
     EXPECT(good_from_s(call) == now_s - 4);
+    role.role_changed_us = (now_s - 2) * 1000000;
+    EXPECT_OK(store->follow(call, store, &role));
+    EXPECT(good_from_s(call) == now_s - 1);
     EXPECT_OK(store->follow(call, store, &gone));
     EXPECT(good_from_s(call) >= now_s + 1 && good_from_s(call) <= now_s + 5);
     stage_pass_s(60);
@@ -356,7 +418,7 @@ static void ends_tokens_without_session(struct call *call, struct stage *stage)
     EXPECT(good_from_s(call) >= now_s + 61);
 }
 
-TEST(tokens_without_a_session_end_with_logout_password_and_account)
+TEST(tokens_without_a_session_end_with_logout_password_role_and_account)
 {
     for_each_adapter(ends_tokens_without_session);
 }
@@ -382,6 +444,51 @@ TEST(an_account_leaves_at_most_one_ending_a_second)
 TEST(sessions_follow_their_account)
 {
     for_each_adapter(follows);
+}
+
+/* ---- lost answers ---- */
+
+/* Uses the token of this number, as a refresh does: a repeated one finds that it was used. */
+static struct status use_token(const struct call *call, struct session *session, void *data)
+{
+    const int64_t *number = data;
+
+    if (session->number != *number)
+        return status_make(STATUS_ABORTED, ARGOSY__REASON__TOKEN_REUSED, "used");
+    session->number++;
+    return status_ok();
+}
+
+static void outlives_lost_answers(struct call *call, struct stage *stage)
+{
+    struct account_news role = news_of("21", "seller", false, 13);
+    struct session found = {0};
+    int removed = -1, accounts;
+    int64_t number = 3, last;
+
+    store->access_ttl_s = 300;
+    EXPECT_LOST(put(call, "ann@example.com", "phone", 1));
+    EXPECT_OK(put(call, "ann@example.com", "phone", 1));
+    EXPECT(strcmp(all_endings(call, 0, 0, &last, &accounts), "") == 0); /* it is still good */
+    const struct session_change change = {use_token, &number};
+    EXPECT_LOST(store->update(call, store, "ann@example.com", "phone", &change));
+    EXPECT_REFUSED(store->update(call, store, "ann@example.com", "phone", &change), ABORTED,
+                   TOKEN_REUSED);
+    EXPECT_LOST(store->follow(call, store, &role));
+    EXPECT_OK(store->follow(call, store, &role));
+    EXPECT_OK(store->update(call, store, "ann@example.com", "phone",
+                            &(struct session_change){copy, &found}));
+    EXPECT(found.number == 4 && found.generation == 2);
+
+    EXPECT_LOST(store->remove(call, store, "ann@example.com", "phone", 0, &removed));
+    EXPECT_OK(store->remove(call, store, "ann@example.com", "phone", 0, &removed));
+    EXPECT(removed == 0 && strcmp(devices(call, "ann@example.com", NOW_S), "") == 0);
+    EXPECT(strcmp(all_endings(call, 0, 0, &last, &accounts), "family:2 family:x") == 0);
+}
+
+TEST(a_write_whose_answer_was_lost_takes_effect_once_when_it_is_repeated)
+{
+    for_each_adapter(outlives_lost_answers);
 }
 
 enum { RACERS = 200 };

@@ -134,17 +134,27 @@ static const char *const auth_settings[] = {
     0,
 };
 
-/* Plays with ann's password "correct horse". */
-static inline void auth_play(void (*play)(struct call *call, struct stage *stage))
+/* Plays with ann's password "correct horse", and with one more setting; NULL: with none. */
+static inline void auth_play_with(const char *setting,
+                                  void (*play)(struct call *call, struct stage *stage))
 {
-    static const struct stage_plan plan = {
+    enum { COUNT = sizeof(auth_settings) / sizeof(auth_settings[0]) };
+    const char *settings[COUNT + 1] = {0};
+
+    for (size_t i = 0; i < COUNT - 1; i++) settings[i] = auth_settings[i];
+    settings[COUNT - 1] = setting;
+    const struct stage_plan plan = {
         .module = &auth_service,
-        .settings = auth_settings,
+        .settings = settings,
         .fakes = {{&user_service_rpc, &fake_users, 0}},
     };
-
     ann_begins("correct horse");
     stage_run(&plan, play);
+}
+
+static inline void auth_play(void (*play)(struct call *call, struct stage *stage))
+{
+    auth_play_with(NULL, play);
 }
 
 /* ---- the client ---- */

@@ -137,6 +137,38 @@ static struct status get_charge(struct call *call, const BankService__GetChargeR
     return status_ok();
 }
 
+static void fill_list(const struct call *call, const struct charge *charges, size_t count,
+                      BankService__ListChargesResponse *response)
+{
+    response->charges = arena_array(call->arena, BankService__Charge *, count);
+    for (size_t i = 0; i < count; i++) {
+        BankService__Charge *charge = arena_new(call->arena, BankService__Charge);
+        bank_service__charge__init(charge);
+        fill_charge(call, &charges[i], charge);
+        response->charges[response->n_charges++] = charge;
+    }
+}
+
+static struct status get_charges(struct call *call, const BankService__GetChargesRequest *request,
+                                 BankService__ListChargesResponse *response)
+{
+    struct bank_service *service = call_service(call);
+    struct charge *charges;
+    struct status st;
+    size_t count;
+
+    st = call_require_peer(call);
+    if (failed(st)) return st;
+
+    st = service->store->find_several(call, service->store,
+                                      (const char *const *)request->charge_ids,
+                                      request->n_charge_ids, &charges, &count);
+    if (failed(st)) return st;
+
+    fill_list(call, charges, count, response);
+    return status_ok();
+}
+
 static struct status list_charges(struct call *call, const BankService__ListChargesRequest *request,
                                   BankService__ListChargesResponse *response)
 {
@@ -153,13 +185,7 @@ static struct status list_charges(struct call *call, const BankService__ListChar
                               &count);
     if (failed(st)) return st;
 
-    response->charges = arena_array(call->arena, BankService__Charge *, count);
-    for (size_t i = 0; i < count; i++) {
-        BankService__Charge *charge = arena_new(call->arena, BankService__Charge);
-        bank_service__charge__init(charge);
-        fill_charge(call, &charges[i], charge);
-        response->charges[response->n_charges++] = charge;
-    }
+    fill_list(call, charges, count, response);
     return status_ok();
 }
 
@@ -170,5 +196,6 @@ const struct bank_service_handlers bank_handlers = {
     .void_charge = void_charge,
     .refund_charge = refund_charge,
     .get_charge = get_charge,
+    .get_charges = get_charges,
     .list_charges = list_charges,
 };

@@ -272,6 +272,30 @@ TEST(concurrent_refunds_never_exceed_what_was_captured)
     bank_play(races);
 }
 
+static void finds_several(struct call *call, struct stage *stage)
+{
+    BankService__GetChargesRequest request = BANK_SERVICE__GET_CHARGES_REQUEST__INIT;
+    BankService__Charge *first = 0, *second = 0;
+    BankService__ListChargesResponse *found;
+
+    EXPECT_OK(authorize(call, stage->inside, "a", 1000, "pm_card_visa", &first));
+    EXPECT_OK(authorize(call, stage->inside, "b", 2000, "pm_card_visa", &second));
+    if (!first || !second) return;
+    char *ids[] = {second->charge_id, (char *)"ch_\"none\"", first->charge_id};
+    request.charge_ids = ids;
+    request.n_charge_ids = 3;
+    EXPECT_OK(bank_service_get_charges(call, stage->inside, &request, &found));
+    EXPECT(found->n_charges == 2 && found->charges[0]->amount_minor == 2000 &&
+           found->charges[1]->amount_minor == 1000);
+    EXPECT_REFUSED(bank_service_get_charges(call, stage->outside, &request, &found),
+                   PERMISSION_DENIED, INTERNAL_ONLY);
+}
+
+TEST(several_charges_are_found_at_once_in_the_sequence_of_their_ids)
+{
+    bank_play(finds_several);
+}
+
 static void turns_away(struct call *call, struct stage *stage)
 {
     BankService__ListChargesRequest request = BANK_SERVICE__LIST_CHARGES_REQUEST__INIT;

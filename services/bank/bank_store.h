@@ -34,6 +34,10 @@ struct bank_store {
      * (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct bank_store *store, const char *charge_id,
                           const char *key, struct charge *ret_charge);
+    /* Those of `count` charges that there are, in the same sequence. */
+    struct status (*find_several)(struct call *call, struct bank_store *store,
+                                  const char *const *charge_ids, size_t count,
+                                  struct charge **ret_charges, size_t *ret_count);
     /* At most `max` charges after the one with the id `after` ("": from the start), oldest
      * first. */
     struct status (*list)(struct call *call, struct bank_store *store, const char *after,

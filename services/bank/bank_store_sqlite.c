@@ -236,6 +236,47 @@ static struct status find(struct call *call, struct bank_store *port, const char
     return one_charge(&rows, ret_charge);
 }
 
+struct several {
+    const char *const *charge_ids;
+    size_t asked;
+    struct charge *charges;
+    size_t count;
+};
+
+static struct status several_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct several *several = data;
+    struct charge *places = arena_array(call->arena, struct charge, several->asked);
+    struct sqlite_rows rows;
+
+    several->charges = arena_array(call->arena, struct charge, several->asked);
+    several->count = 0;
+    struct status st = sqlite_query(
+        tx, &rows,
+        "SELECT " CHARGE_COLUMNS ", wanted.key FROM json_each(?) AS wanted"
+        " JOIN charges ON charge_id = wanted.value",
+        "t", sqlite_list(call->arena, several->charge_ids, several->asked));
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) read_charge(&rows, &places[sqlite_column_i64(&rows, 8)]);
+    for (size_t i = 0; i < several->asked; i++)
+        if (places[i].charge_id) several->charges[several->count++] = places[i];
+    return rows.status;
+}
+
+static struct status find_several(struct call *call, struct bank_store *port,
+                                  const char *const *charge_ids, size_t count,
+                                  struct charge **ret_charges, size_t *ret_count)
+{
+    struct sqlite_bank_store *store = (struct sqlite_bank_store *)port;
+    struct several job = {.charge_ids = charge_ids, .asked = count};
+
+    struct status st = sqlite_audit(call, store->db, several_job, &job);
+    if (failed(st)) return st;
+    *ret_charges = job.charges;
+    *ret_count = job.count;
+    return status_ok();
+}
+
 struct list {
     const char *after;
     size_t max;
@@ -264,7 +305,7 @@ static struct status list(struct call *call, struct bank_store *port, const char
     struct sqlite_bank_store *store = (struct sqlite_bank_store *)port;
     struct list job = {.after = after, .max = max};
 
-    struct status st = sqlite_scan(call, store->db, list_job, &job);
+    struct status st = sqlite_audit(call, store->db, list_job, &job);
     if (failed(st)) return st;
     *ret_charges = job.charges;
     *ret_count = job.count;
@@ -283,7 +324,7 @@ struct status bank_store_sqlite(const struct service_context *context, const cha
 
     struct status st = events_sqlite_open(context, path, migrations, &store->db);
     if (failed(st)) return st;
-    store->port = (struct bank_store){perform, find, list, close_store};
+    store->port = (struct bank_store){perform, find, find_several, list, close_store};
     *ret_store = &store->port;
     return status_ok();
 }

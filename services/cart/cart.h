@@ -102,4 +102,30 @@ int64_t cart_line_total(const struct cart_line *line);
 struct status cart_encode(struct arena *arena, const struct cart *cart, struct str *ret_document);
 struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart);
 
+/* ---- the document that others read and write too ----
+ *
+ * The existing system's members (prices as doubles in major units, RFC 3339 times, totals) with
+ * ours beside: the version, exact amounts, variants, and the marks of the last changes. A writer
+ * that does not know our members drops them; what it wrote is read as a new version. */
+
+/* Identifies a change, so that a store can see whether one whose answer was lost was made. */
+enum { CART_MARKS_MAX = 8 };
+struct cart_marks {
+    const char *marks[CART_MARKS_MAX]; /* the newest first */
+    size_t count;
+};
+
+/* A new mark: random text. */
+const char *cart_mark_new(struct arena *arena);
+/* Puts a mark in front; the oldest falls out when there are too many. */
+void cart_marks_add(struct cart_marks *marks, const char *mark);
+bool cart_marks_have(const struct cart_marks *marks, const char *mark);
+
+/* Writes and reads it, with the version; errors as above. Lines that can't be sold at all (without
+ * quantity, or with a price below 0 or above CART_UNIT_AMOUNT_MAX) are left out. */
+struct status cart_encode_shared(struct arena *arena, const struct cart *cart,
+                                 const struct cart_marks *marks, struct str *ret_document);
+struct status cart_decode_shared(struct arena *arena, struct str document, struct cart *ret_cart,
+                                 struct cart_marks *ret_marks);
+
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cart as one JSON document: {"email":..,"created_us":..,"updated_us":..,"items":[{..},..]}. */
+/* The cart as one JSON document: {"email":..,"created_us":..,"updated_us":..,"items":[{..},..]};
+ * and the reader of both this document and the one that is shared with others, which is written in
+ * cart_document_shared.c. */
 #include <string.h>
 
 #include "base/json.h"
+#include "base/money.h"
+#include "base/time_text.h"
 #include "reasons.pb-c.h"
-#include "services/cart/cart.h"
+#include "services/cart/cart_document.h"
 
 enum { DEPTH_MAX = 8 };
 
@@ -27,6 +31,18 @@ static void write_line(struct json_writer *json, const struct cart_line *line)
     json_object_end(json);
 }
 
+struct status cart_document_finish(struct arena *arena, struct buffer *out,
+                                   struct str *ret_document)
+{
+    bool fits = !out->overflow;
+
+    if (fits) *ret_document = str_sized(arena_memdup(arena, out->data, out->length), out->length);
+    buffer_release(out);
+    if (fits) return status_ok();
+    return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
+                       "the cart is full; remove a product first");
+}
+
 struct status cart_encode(struct arena *arena, const struct cart *cart, struct str *ret_document)
 {
     struct json_writer json;
@@ -46,20 +62,26 @@ struct status cart_encode(struct arena *arena, const struct cart *cart, struct s
     json_array_end(&json);
     json_object_end(&json);
 
-    bool fits = !out.overflow;
-    if (fits) *ret_document = str_sized(arena_memdup(arena, out.data, out.length), out.length);
-    buffer_release(&out);
-    if (fits) return status_ok();
-    return status_make(STATUS_FAILED_PRECONDITION, ARGOSY__REASON__CART_LINES_MAX,
-                       "the cart is full; remove a product first");
+    return cart_document_finish(arena, &out, ret_document);
 }
 
 /* ---- reading ---- */
+
+enum { US_PER_S = 1000000, NS_PER_US = 1000 };
 
 struct document_reader {
     struct json_reader json;
     struct arena *arena;
     struct cart *cart;
+    struct cart_marks *marks; /* NULL: the document is not shared */
+};
+
+/* What a line says in the members of the existing system alone. */
+struct shared_line {
+    double price;
+    bool priced;  /* has a price */
+    bool exact;   /* has an amount in minor units */
+    bool useless; /* can't be sold */
 };
 
 static bool read_text(struct document_reader *reader, const char **ret_text)
@@ -88,37 +110,76 @@ static const struct {
     {"currency", offsetof(struct cart_line, currency)},
 };
 
-static bool read_line_member(struct document_reader *reader, struct cart_line *line)
+static bool read_amount(struct document_reader *reader, struct cart_line *line)
+{
+    return read_integer(reader, &line->unit_amount) && line->unit_amount >= 0 &&
+           line->unit_amount <= CART_UNIT_AMOUNT_MAX;
+}
+
+static bool read_quantity(struct document_reader *reader, struct cart_line *line,
+                          struct shared_line *shared)
+{
+    int64_t number;
+
+    if (!read_integer(reader, &number)) return false;
+    bool fits = number >= 1 && number <= CART_QUANTITY_CAPACITY;
+    if (!fits && !reader->marks) return false;
+    shared->useless = shared->useless || number < 1;
+    line->quantity = (int)(fits ? number : CART_QUANTITY_CAPACITY);
+    return true;
+}
+
+static bool read_price(struct document_reader *reader, struct shared_line *shared)
+{
+    shared->priced = true;
+    return json_next(&reader->json) == JSON_NUMBER &&
+           str_to_double(reader->json.raw, &shared->price);
+}
+
+static bool read_line_member(struct document_reader *reader, struct cart_line *line,
+                             struct shared_line *shared)
 {
     struct str key = json_string(&reader->json, reader->arena);
-    int64_t number;
 
     for (size_t i = 0; i < sizeof(line_texts) / sizeof(line_texts[0]); i++)
         if (str_is(key, line_texts[i].name))
             return read_text(reader, (const char **)((char *)line + line_texts[i].offset));
-    if (str_is(key, "unit_amount"))
-        return read_integer(reader, &line->unit_amount) && line->unit_amount >= 0 &&
-               line->unit_amount <= CART_UNIT_AMOUNT_MAX;
-    if (str_is(key, "since")) return read_integer(reader, &line->since);
-    if (str_is(key, "quantity")) {
-        if (!read_integer(reader, &number) || number < 1 || number > CART_QUANTITY_CAPACITY)
-            return false;
-        line->quantity = (int)number;
-        return true;
+    if (str_is(key, "unit_amount")) {
+        shared->exact = true;
+        return read_amount(reader, line);
     }
+    if (str_is(key, "since")) return read_integer(reader, &line->since);
+    if (str_is(key, "quantity")) return read_quantity(reader, line, shared);
+    if (str_is(key, "price") && reader->marks) return read_price(reader, shared);
     return json_skip(&reader->json, json_next(&reader->json));
+}
+
+/* The existing system knows no currencies and no variants: a product is its own only one. */
+static void complete_line(struct document_reader *reader, struct cart_line *line,
+                          const struct shared_line *shared)
+{
+    bool useless = shared->useless;
+
+    if (!line->currency[0]) line->currency = "USD";
+    if (!line->variant_id[0]) line->variant_id = line->product_id;
+    if (!shared->exact && shared->priced)
+        line->unit_amount = money_nearest(shared->price, line->currency);
+    if (line->unit_amount < 0 || line->unit_amount > CART_UNIT_AMOUNT_MAX) useless = true;
+    if (useless) reader->cart->line_count--;
 }
 
 static bool read_line(struct document_reader *reader)
 {
     struct cart *cart = reader->cart;
+    struct shared_line shared = {0};
     enum json_token token;
 
     if (cart->line_count >= CART_LINES_CAPACITY) return false;
     struct cart_line *line = cart_append(reader->arena, cart);
     *line = (struct cart_line){"", "", "", "", "", "", "", 0, 1, 0};
     while ((token = json_next(&reader->json)) == JSON_KEY)
-        if (!read_line_member(reader, line)) return false;
+        if (!read_line_member(reader, line, &shared)) return false;
+    if (reader->marks) complete_line(reader, line, &shared);
     return token == JSON_OBJECT_END;
 }
 
@@ -126,10 +187,48 @@ static bool read_lines(struct document_reader *reader)
 {
     enum json_token token;
 
-    if (json_next(&reader->json) != JSON_ARRAY) return false;
+    token = json_next(&reader->json);
+    if (token == JSON_NULL && reader->marks) return true; /* an empty list of the existing system */
+    if (token != JSON_ARRAY) return false;
     while ((token = json_next(&reader->json)) == JSON_OBJECT)
         if (!read_line(reader)) return false;
     return token == JSON_ARRAY_END;
+}
+
+static bool read_time(struct document_reader *reader, int64_t *ret_us)
+{
+    int64_t seconds;
+    int32_t nanos;
+
+    if (json_next(&reader->json) != JSON_STRING ||
+        !timestamp_parse(json_string(&reader->json, reader->arena), &seconds, &nanos))
+        return false;
+    *ret_us = seconds * US_PER_S + nanos / NS_PER_US;
+    return true;
+}
+
+static bool read_marks(struct document_reader *reader)
+{
+    struct cart_marks *marks = reader->marks;
+    enum json_token token;
+
+    if (json_next(&reader->json) != JSON_ARRAY) return false;
+    while ((token = json_next(&reader->json)) == JSON_STRING)
+        if (marks->count < CART_MARKS_MAX)
+            marks->marks[marks->count++] = str_dup(reader->arena,
+                                                   json_string(&reader->json, reader->arena));
+    return token == JSON_ARRAY_END;
+}
+
+static bool read_shared_member(struct document_reader *reader, struct str key)
+{
+    struct cart *cart = reader->cart;
+
+    if (str_is(key, "created_at")) return read_time(reader, &cart->created_us);
+    if (str_is(key, "updated_at")) return read_time(reader, &cart->updated_us);
+    if (str_is(key, "version")) return read_integer(reader, &cart->version) && cart->version > 0;
+    if (str_is(key, "changes")) return read_marks(reader);
+    return json_skip(&reader->json, json_next(&reader->json));
 }
 
 static bool read_member(struct document_reader *reader)
@@ -137,9 +236,10 @@ static bool read_member(struct document_reader *reader)
     struct str key = json_string(&reader->json, reader->arena);
 
     if (str_is(key, "email")) return read_text(reader, &reader->cart->email);
+    if (str_is(key, "items")) return read_lines(reader);
+    if (reader->marks) return read_shared_member(reader, key);
     if (str_is(key, "created_us")) return read_integer(reader, &reader->cart->created_us);
     if (str_is(key, "updated_us")) return read_integer(reader, &reader->cart->updated_us);
-    if (str_is(key, "items")) return read_lines(reader);
     return json_skip(&reader->json, json_next(&reader->json));
 }
 
@@ -153,13 +253,36 @@ static bool read_cart(struct document_reader *reader)
     return token == JSON_OBJECT_END && json_next(&reader->json) == JSON_END;
 }
 
+static struct status read_document(struct document_reader *reader, struct str document)
+{
+    cart_init("", 0, reader->cart);
+    json_reader_init(&reader->json, document, DEPTH_MAX);
+    if (read_cart(reader)) return status_ok();
+    return status_printf(reader->arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
+                         "a stored cart cannot be read (at byte %zu)", json_offset(&reader->json));
+}
+
 struct status cart_decode(struct arena *arena, struct str document, struct cart *ret_cart)
 {
     struct document_reader reader = {.arena = arena, .cart = ret_cart};
 
-    cart_init("", 0, ret_cart);
-    json_reader_init(&reader.json, document, DEPTH_MAX);
-    if (read_cart(&reader)) return status_ok();
-    return status_printf(arena, STATUS_DATA_LOSS, ARGOSY__REASON__STORE_DAMAGED,
-                         "a stored cart cannot be read (at byte %zu)", json_offset(&reader.json));
+    return read_document(&reader, document);
+}
+
+/* A writer that knows no versions leaves none: then the time of its change is the version, which
+ * is higher than any that was counted. The existing system gives the year 1 as the time of
+ * creation. */
+struct status cart_decode_shared(struct arena *arena, struct str document, struct cart *ret_cart,
+                                 struct cart_marks *ret_marks)
+{
+    struct document_reader reader = {.arena = arena, .cart = ret_cart, .marks = ret_marks};
+
+    *ret_marks = (struct cart_marks){0};
+    struct status st = read_document(&reader, document);
+    if (failed(st)) return st;
+    if (ret_cart->updated_us < 0) ret_cart->updated_us = 0;
+    if (ret_cart->created_us <= 0) ret_cart->created_us = ret_cart->updated_us;
+    if (ret_cart->version == 0)
+        ret_cart->version = ret_cart->updated_us > 0 ? ret_cart->updated_us : 1;
+    return st;
 }

@@ -4,26 +4,15 @@
 
 #include "events.pb-c.h"
 #include "services/cart/cart_service.h"
+#include "services/cart/cart_testing.h"
 
 extern const struct service_module cart_service;
 
 static const struct stage_plan plan = {.module = &cart_service, EVENTS_STAGE};
 
-static const struct cart_limits limits = {.lines_max = 100, .quantity_max = 1000};
-
 static struct status add_five(const struct call *call, struct cart *cart, void *data)
 {
-    const struct cart_line line = {.product_id = data,
-                                   .variant_id = data,
-                                   .category = "mugs",
-                                   .product_name = "Mug",
-                                   .options = "",
-                                   .image_url = "",
-                                   .currency = "USD",
-                                   .unit_amount = 1250,
-                                   .quantity = 5};
-
-    return cart_add(call->arena, cart, &line, &limits);
+    return cart_test_add(call, cart, data, 5);
 }
 
 static void add(struct call *call, const struct cart_service *service, const char *product_id)

@@ -38,6 +38,11 @@ struct status cart_decide(const struct call *call, const struct cart_change *cha
                           struct cart_write *write);
 
 struct cart_store {
+    /* Connects a store whose engine is another process (rpc/service.h); NULL: it is embedded. */
+    struct status (*open)(struct call *call, struct cart_store *store);
+    /* Likewise, service_module.check; NULL: there is nothing to say. */
+    struct status (*check)(struct call *call, struct cart_store *store,
+                           struct store_findings *findings);
     /* The cart, or an empty one with version 0. */
     struct status (*load)(struct call *call, struct cart_store *store, const char *email,
                           struct cart *ret_cart);
@@ -59,5 +64,10 @@ struct cart_store {
 /* Opens the embedded adapter on a file; carts live for ttl_us after their last change. */
 struct status cart_store_sqlite(const struct service_context *context, const char *path,
                                 int64_t ttl_us, struct cart_store **ret_store);
+
+/* The adapter for a Redis server at a URL (store/redis/redis_url.h); its `open` connects. Marks of
+ * events that were applied are kept for marks_ttl_us. */
+struct status cart_store_redis(const struct service_context *context, const char *url,
+                               int64_t ttl_us, int64_t marks_ttl_us, struct cart_store **ret_store);
 
 #endif

@@ -5,8 +5,11 @@
 #include <sqlite3.h>
 
 #include "rpc/store_suite_testing.h"
+#include "services/cart/cart_testing.h"
+#include "services/cart/redis/cart_store_redis_testing.h"
+#include "store/sqlite/sqlite_fate.h"
 
-enum { TTL_S = 3600 };
+enum { TTL_S = REDIS_TTL_S };
 
 static struct status open_sqlite(const struct service_context *context,
                                  struct cart_store **ret_store)
@@ -15,30 +18,20 @@ static struct status open_sqlite(const struct service_context *context,
                              TTL_S * INT64_C(1000000), ret_store);
 }
 
-STORE_SUITE(cart, {"sqlite", open_sqlite});
+STORE_SUITE(cart, {"sqlite", open_sqlite, .lose_answer = sqlite_lose_answer},
+            {"redis", open_redis, "ARGOSY_TEST_REDIS", connect_redis, drop_redis});
 
-static const struct cart_limits limits = {.lines_max = 100, .quantity_max = 100000};
-
-static struct status add_one(const struct call *call, struct cart *cart, void *data)
+static void pass_s(struct call *call, int64_t seconds)
 {
-    const struct cart_line line = {.product_id = data,
-                                   .variant_id = "v",
-                                   .category = "mugs",
-                                   .product_name = "Mug",
-                                   .options = "",
-                                   .image_url = "",
-                                   .currency = "USD",
-                                   .unit_amount = 1250,
-                                   .quantity = 1};
-
-    return cart_add(call->arena, cart, &line, &limits);
+    stage_pass_s(seconds);
+    EXPECT_OK(fiber_sleep(call, 1000)); /* the shard reads its clock anew */
+    if (adapter->engine) pass_on_redis(call, seconds);
 }
 
 static struct status add(struct call *call, const char *email, const char *product_id,
                          struct cart *ret_cart)
 {
-    return store->update(call, store, email,
-                         &(struct cart_change){add_one, (void *)(uintptr_t)product_id}, ret_cart);
+    return cart_test_store_one(call, store, email, product_id, ret_cart);
 }
 
 static void keeps_carts(struct call *call, struct stage *stage)
@@ -51,6 +44,7 @@ static void keeps_carts(struct call *call, struct stage *stage)
 
     EXPECT_OK(add(call, "Ann@Example.com", "p", &cart));
     EXPECT(cart.version == 1 && cart.line_count == 1);
+    EXPECT(cart.created_us == cart.updated_us); /* one change is made at one moment */
     EXPECT_OK(add(call, "ann@example.com", "q", &cart));
     EXPECT(cart.version == 2 && cart.line_count == 2);
 
@@ -101,13 +95,13 @@ static void expires(struct call *call, struct stage *stage)
     struct cart cart;
 
     EXPECT_OK(add(call, "ann@example.com", "p", &cart));
-    stage_pass_s(TTL_S - 60);
+    pass_s(call, TTL_S - 60);
     EXPECT_OK(add(call, "ann@example.com", "q", &cart)); /* its time to live starts again */
     int64_t created_us = cart.created_us;
-    stage_pass_s(TTL_S - 60);
+    pass_s(call, TTL_S - 60);
     EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
     EXPECT(cart.line_count == 2);
-    stage_pass_s(61);
+    pass_s(call, 61);
     EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
     EXPECT(cart.version == 0 && cart.line_count == 0);
     EXPECT_OK(add(call, "ann@example.com", "r", &cart));
@@ -141,7 +135,7 @@ static struct status take_ordered(const struct call *call, struct cart *cart, vo
 
 static struct status take(struct call *call, const char *id, const char *email, int quantity)
 {
-    const struct cart_ordered items[] = {{"p", "v", quantity}, {"gone", "v", 1}};
+    const struct cart_ordered items[] = {{"p", "p", quantity}, {"gone", "gone", 1}};
     const struct event event = event_of(id);
     struct ordered ordered = {items, 2};
     const struct cart_change change = {
@@ -199,6 +193,37 @@ static void takes_once_in_races(struct call *call, struct stage *stage)
 TEST(of_a_hundred_deliveries_of_one_event_one_takes_effect)
 {
     for_each_adapter(takes_once_in_races);
+}
+
+/* ---- lost answers ---- */
+
+static struct str answer_version(const struct call *call, const struct cart *cart)
+{
+    return str_of(arena_printf(call->arena, "version %lld", (long long)cart->version));
+}
+
+static void outlives_lost_answers(struct call *call, struct stage *stage)
+{
+    struct change_request request = {.idempotency = {.scope = "ann@example.com", .key = "k"}};
+    const struct cart_change change = {.apply = cart_test_add_one,
+                                       .data = (void *)(uintptr_t) "p",
+                                       .cause = {.request = &request},
+                                       .answer = answer_version};
+    struct cart cart;
+
+    EXPECT_LOST(store->update(call, store, "ann@example.com", &change, &cart));
+    EXPECT_OK(store->update(call, store, "ann@example.com", &change, &cart));
+    EXPECT(str_is(request.replayed, "version 1"));
+    for (int i = 0; i < 4; i++) EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    EXPECT_LOST(take(call, "first", "ann@example.com", 2));
+    EXPECT_OK(take(call, "first", "ann@example.com", 2));
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart_total_items(&cart) == 3);
+}
+
+TEST(a_write_whose_answer_was_lost_takes_effect_once_when_it_is_repeated)
+{
+    for_each_adapter(outlives_lost_answers);
 }
 
 /* ---- races ---- */

@@ -120,7 +120,8 @@ struct order {
     int64_t total_minor;
     const char *currency; /* "" without lines */
     bool from_cart;
-    const char *cart_state; /* the state of the cart that was ordered; "": no cart, or unknown */
+    const char *cart_state; /* the state of the cart that was ordered; "": no cart, or unknown, or
+                               a store has dropped it because the order has failed */
     const char *client;     /* the network address of the request; "" if it does not count, and
                                once the order is paid or has ended */
     const struct order_address *address; /* NULL: none was given */

@@ -12,6 +12,24 @@ struct status order_not_found(void)
                        "there is no such order; ListOrders lists yours");
 }
 
+struct status order_page_position(struct str position, int64_t *ret_before)
+{
+    int64_t before = INT64_MAX;
+
+    if (position.length != 0 && position.length != sizeof(before))
+        return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
+                           "the cursor does not belong to this list; begin again without one");
+    if (position.length != 0) memcpy(&before, position.data, sizeof(before));
+    *ret_before = before;
+    return status_ok();
+}
+
+enum order_state order_state_of(int64_t stored)
+{
+    return stored > ORDER_NONE && stored < ORDER_STATE_COUNT ? (enum order_state)stored
+                                                             : ORDER_NONE;
+}
+
 int order_first_step(const struct order_written *written)
 {
     return written->order.steps - written->turn.move_count + 1;
@@ -106,7 +124,7 @@ struct status order_decide_change(const struct call *call, const struct order_ch
     struct status st;
 
     *ret_written = (struct order_written){.order = *order, .before = order->state};
-    st = change->apply(call, &ret_written->order, change->data, &ret_written->turn);
+    st = change->apply(call, ret_written, change->data);
     if (failed(st)) return st;
     tell(call, ret_written);
     if (change->answer) add_history(call->arena, history, order->steps, ret_written);

@@ -159,12 +159,12 @@ struct event_step {
     struct order_step step;
 };
 
-static struct status apply_event(const struct call *call, struct order *order, void *data,
-                                 struct order_turn *ret_turn)
+static struct status apply_event(const struct call *call, struct order_written *written, void *data)
 {
     const struct event_step *event_step = data;
 
-    return order_apply(call->arena, order, &event_step->step, event_step->policy, ret_turn);
+    return order_apply(call->arena, &written->order, &event_step->step, event_step->policy,
+                       &written->turn);
 }
 
 struct status order_take_event(struct call *call, const struct event *event, void *data)

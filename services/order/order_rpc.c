@@ -9,8 +9,6 @@
 
 enum { PAGE_SIZE_DEFAULT = 50, WATCH_AGAIN_MS = 1000, CREATE_TRIES_MAX = 3, US_PER_MS = 1000 };
 enum { STATES_DEFAULT = 256 };
-/* How often FulfilOrder looks whether the order's stock is committed. */
-enum { STOCK_PAUSE_US = 20 * 1000 };
 
 static const char admins[] = "admin superAdmin";
 static const char sellers[] = "seller admin superAdmin";
@@ -300,31 +298,43 @@ static struct status allow(const struct order *order, const struct demand *deman
     return not_owner();
 }
 
-static struct status apply_asked(const struct call *call, struct order *order, void *data,
-                                 struct order_turn *ret_turn)
+static struct status apply_asked(const struct call *call, struct order_written *written, void *data)
 {
     const struct demand *demand = data;
-    struct status st = allow(order, demand);
+    struct status st = allow(&written->order, demand);
 
     if (failed(st)) return st;
-    return order_apply(call->arena, order, &demand->step, demand->policy, ret_turn);
+    return order_apply(call->arena, &written->order, &demand->step, demand->policy, &written->turn);
 }
 
-/* Retries while the stock is not committed yet, which happens some milliseconds after confirmation,
- * so that a caller who fulfils an order at once need not repeat the call. */
-static struct status update_soon(struct call *call, struct order_service *service,
+/* While the stock is not committed yet, which happens some milliseconds after confirmation, tries
+ * again after each change of the order, so that a caller who fulfils it at once need not repeat the
+ * call. A caller who watches too many orders is answered without waiting. */
+static struct status update_soon(struct call *call, const struct demand *demand,
                                  const struct order_change *change,
                                  struct order_written *ret_written)
 {
+    struct order_service *service = call_service(call);
     int64_t until_us = clock_monotonic_us() + service->answer_within_ms * US_PER_MS;
+    struct status st, waited;
+    struct order_watcher watcher;
+    bool watches = false;
 
     for (;;) {
-        struct status st = order_update(call, service, change, ret_written);
-        if (st.reason != ARGOSY__REASON__ORDER_STOCK_PENDING) return st;
-        if (clock_monotonic_us() + STOCK_PAUSE_US > until_us) return st;
-        struct status slept = fiber_sleep(call, STOCK_PAUSE_US);
-        if (failed(slept)) return slept;
+        st = order_update(call, service, change, ret_written);
+        int64_t left_ms = (until_us - clock_monotonic_us()) / US_PER_MS;
+        if (st.reason != ARGOSY__REASON__ORDER_STOCK_PENDING || left_ms <= 0) break;
+        if (watches)
+            waited = order_watch_wait(call, &watcher,
+                                      left_ms < WATCH_AGAIN_MS ? left_ms : WATCH_AGAIN_MS);
+        else
+            waited = order_watch_begin(call, service->watchers, change->order_id,
+                                       demand->user->email, &watcher);
+        if (failed(waited)) break;
+        watches = true;
     }
+    if (watches) order_watch_end(service->watchers, &watcher);
+    return st;
 }
 
 static struct status ask(struct call *call, const char *order_id, struct demand *demand,
@@ -347,7 +357,7 @@ static struct status ask(struct call *call, const char *order_id, struct demand 
         .cause = {.request = &once},
         .answer = changed_answer,
     };
-    st = update_soon(call, service, &change, written);
+    st = update_soon(call, demand, &change, written);
     if (failed(st)) return st;
     if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
     reply_changed(call->arena, written, response);

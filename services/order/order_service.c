@@ -65,17 +65,26 @@ static struct status read_policy(const struct service_context *context, struct o
                          "ORDER_CAPTURE=%s: must be confirm or fulfil", capture);
 }
 
+static struct status make_store(const struct service_context *context,
+                                struct order_store **ret_store)
+{
+    const char *scheme, *path;
+
+    struct status st = service_store_scheme(context, &order_service, &scheme);
+    if (failed(st)) return st;
+    if (strcmp(scheme, "sqlite") != 0)
+        return order_store_postgres(context, service_store_url(context, &order_service), ret_store);
+    st = service_store_path(context, &order_service, &path);
+    return failed(st) ? st : order_store_sqlite(context, path, ret_store);
+}
+
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct order_service *service = arena_new(context->arena, struct order_service);
-    const char *path;
-    struct status st;
 
-    st = read_policy(context, &service->policy);
+    struct status st = read_policy(context, &service->policy);
     if (failed(st)) return st;
-    st = service_store_path(context, &order_service, &path);
-    if (failed(st)) return st;
-    st = order_store_sqlite(context, path, &service->store);
+    st = make_store(context, &service->store);
     if (failed(st)) return st;
     service->answer_within_ms = config_duration_ms(context->config, "ORDER_ANSWER_WITHIN");
     service->products = context->channel(context, "product");
@@ -93,6 +102,22 @@ static struct status start(const struct service_context *context, void **ret_ser
     return status_ok();
 }
 
+static struct status open_store(struct call *call, void *data)
+{
+    struct order_service *service = data;
+
+    if (!service->store->open) return status_ok();
+    return service->store->open(call, service->store);
+}
+
+static struct status check_store(struct call *call, void *data, struct store_findings *findings)
+{
+    struct order_service *service = data;
+
+    if (!service->store->check) return status_ok();
+    return service->store->check(call, service->store, findings);
+}
+
 static void stop(void *data)
 {
     struct order_service *service = data;
@@ -100,11 +125,16 @@ static void stop(void *data)
     service->store->close(service->store);
 }
 
+static const char *const store_schemes[] = {"sqlite", "postgres", "postgresql", NULL};
+
 const struct service_module order_service = {
     .name = "order",
     .rpc_name = "order_service.OrderService",
     .settings = settings,
     .store_default = "sqlite:{data}/order.db",
+    .store_schemes = store_schemes,
     .start = start,
+    .open = open_store,
+    .check = check_store,
     .stop = stop,
 };

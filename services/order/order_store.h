@@ -50,10 +50,9 @@ struct order_creation {
 /* A change of an order that was just read. */
 struct order_change {
     const char *order_id;
-    /* A failed status leaves everything as it was. May run more than once, and on another thread
-     * while the call waits. */
-    struct status (*apply)(const struct call *call, struct order *order, void *data,
-                           struct order_turn *ret_turn);
+    /* Changes written->order and fills in written->turn. A failed status leaves everything as it
+     * was. May run more than once, and on another thread while the call waits. */
+    struct status (*apply)(const struct call *call, struct order_written *written, void *data);
     void *data;
     struct change_cause cause;
     order_answer *answer; /* of a request, which is answered with the history too */
@@ -155,13 +154,39 @@ struct order_store {
                             struct order_brief **ret_briefs, size_t *ret_count);
 
     struct events_store events; /* its log and dead letters */
+    /* Connects to an engine that is another process, as struct service_module says of `open`; NULL
+     * for the embedded store. */
+    struct status (*open)(struct call *call, struct order_store *store);
+    /* Likewise, of `check`; NULL: there is nothing to say. */
+    struct status (*check)(struct call *call, struct order_store *store,
+                           struct store_findings *findings);
     void (*close)(struct order_store *store);
 };
 
 /* Opens the embedded adapter on a file. */
 struct status order_store_sqlite(const struct service_context *context, const char *path,
                                  struct order_store **ret_store);
+/* Makes the adapter on PostgreSQL; it reaches the server in `open`. */
+struct status order_store_postgres(const struct service_context *context, const char *url,
+                                   struct order_store **ret_store);
+
+/* ---- for adapters ---- */
 
 struct status order_not_found(void);
+
+/* A page's position is the number of its last order, in bytes: the orders below it follow, and at
+ * first all. PAGE_CURSOR_INVALID. */
+struct status order_page_position(struct str position, int64_t *ret_before);
+
+/* ORDER_NONE for a number that is no state. */
+enum order_state order_state_of(int64_t stored);
+
+/* The columns of `orders o` in the SQL stores, in the order in which their rows are read. */
+#define ORDER_COLUMNS                                                               \
+    "o.number, o.order_id, o.user_id, o.state, o.steps, o.total_minor, o.currency," \
+    " o.from_cart, o.payment_method, o.payment_id, o.reason, o.message,"            \
+    " o.tracking_number, o.created_us, o.updated_us, o.deadline_us, o.document,"    \
+    " o.cart_state, o.client, o.facts"
+enum { ORDER_COLUMN_COUNT = 20 };
 
 #endif

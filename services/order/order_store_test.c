@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The suite of the order service's port: each test runs against each adapter in the list below. */
-#include "services/order/order_store_sqlite.h"
+#include "services/order/order_store.h"
 
 #include "events.pb-c.h"
 #include "rpc/store_suite_testing.h"
+#include "services/order/postgres/order_store_postgres.h"
+#include "store/postgres/postgres_fate.h"
+#include "store/postgres/postgres_testing.h"
+#include "store/sqlite/sqlite_fate.h"
 
 #define MINUTE_US INT64_C(60000000)
 
@@ -14,7 +18,25 @@ static struct status open_sqlite(const struct service_context *context,
         context, arena_printf(context->arena, "%s/order.db", context->data_dir), ret_store);
 }
 
-STORE_SUITE(order, {"sqlite", open_sqlite});
+static struct status open_postgres(const struct service_context *context,
+                                   struct order_store **ret_store)
+{
+    return order_store_postgres(context, postgres_testing_url(context->arena), ret_store);
+}
+
+static struct status connect_store(struct call *call, struct order_store *opened)
+{
+    return opened->open(call, opened);
+}
+
+static struct status drop_postgres(struct call *call, struct order_store *opened)
+{
+    return postgres_testing_drop(call, order_postgres(opened)->db);
+}
+
+STORE_SUITE(order, {"sqlite", open_sqlite, .lose_answer = sqlite_lose_answer},
+            {"postgres", open_postgres, "ARGOSY_TEST_POSTGRES", connect_store, drop_postgres,
+             postgres_lose_answer});
 
 /* How often a race was won. */
 static _Atomic int moved;
@@ -90,10 +112,9 @@ static const char *create(struct call *call, const char *user_id)
     return written.order.order_id;
 }
 
-static struct status apply(const struct call *call, struct order *order, void *data,
-                           struct order_turn *ret_turn)
+static struct status apply(const struct call *call, struct order_written *written, void *data)
 {
-    return order_apply(call->arena, order, data, &policy, ret_turn);
+    return order_apply(call->arena, &written->order, data, &policy, &written->turn);
 }
 
 static struct status update(struct call *call, const char *order_id, enum order_event event,
@@ -281,6 +302,55 @@ static void answers_again(struct call *call, struct stage *stage)
 TEST(a_request_with_a_key_has_its_effect_once)
 {
     for_each_adapter(answers_again);
+}
+
+/* ---- lost answers ---- */
+
+static struct status order_cart(struct call *call, const char *user_id, const char *state,
+                                const char *note, struct order_written *ret_written);
+
+static void outlives_lost_answers(struct call *call, struct stage *stage)
+{
+    Events__PaymentVoidedEvent message = EVENTS__PAYMENT_VOIDED_EVENT__INIT;
+    struct change_request request = {.idempotency = {.scope = "ann@example.com", .key = "k1"}};
+    struct order_step reserved = {.event = ORDER_STOCK_RESERVED, .cause = "e", .now_us = 1},
+                      cancel = {.event = ORDER_CANCEL, .cause = "ann", .now_us = 1};
+    struct order_written written = {0};
+    struct order_page page = {0};
+    struct event event, *events;
+
+    EXPECT_LOST(create_with(call, "ann@example.com", &request, &written));
+    EXPECT_OK(create_with(call, "ann@example.com", &request, &written));
+    EXPECT(str_is(request.replayed, "order 1"));
+    /* Without a key the state of the cart tells that there is an order now. */
+    EXPECT_LOST(order_cart(call, "ann@example.com", "1.1", "", &written));
+    EXPECT_OK(order_cart(call, "ann@example.com", "1.1", "", &written));
+    EXPECT(written.is_earlier && written.order.number > 1); /* there may be gaps */
+    struct str second = answer(call->arena, &written);
+    struct order_query query = {.user_id = "ann@example.com", .seller = "", .limit = 9};
+    EXPECT_OK(store->list(call, store, &query, &page));
+    EXPECT(page.count == 2 && read_events(call, &events) == 2);
+
+    event_make(call, "order-results", written.order.order_id, &message.base, &event);
+    struct order_change change = {.order_id = written.order.order_id,
+                                  .apply = apply,
+                                  .data = &reserved,
+                                  .cause = {.event = &event}};
+    EXPECT_LOST(store->update(call, store, &change, &written));
+    EXPECT_OK(store->update(call, store, &change, &written));
+    EXPECT(!written.turn.changed && read_events(call, &events) == 3);
+    request = (struct change_request){.idempotency = {.scope = "ann@example.com", .key = "k2"}};
+    change.data = &cancel;
+    change.cause = (struct change_cause){.request = &request};
+    change.answer = answer;
+    EXPECT_LOST(store->update(call, store, &change, &written));
+    EXPECT_OK(store->update(call, store, &change, &written));
+    EXPECT(str_equal(request.replayed, second) && read_events(call, &events) == 4);
+}
+
+TEST(a_write_whose_answer_was_lost_takes_effect_once_when_it_is_repeated)
+{
+    for_each_adapter(outlives_lost_answers);
 }
 
 /* ---- lists ---- */
@@ -487,54 +557,6 @@ static void bounds_what_is_held(struct call *call, struct stage *stage)
 TEST(what_one_account_or_address_holds_unpaid_is_bounded)
 {
     for_each_adapter(bounds_what_is_held);
-}
-
-/* ---- the embedded adapter's lists ---- */
-
-struct plan {
-    const char *statement;
-    bool of_state;
-    int indexes; /* how many searches of an index by all that they may use */
-};
-
-static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct plan *plan = data;
-    struct sqlite_rows rows;
-    const char *sql;
-    int64_t none = 0;
-    struct status st;
-
-    sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", plan->statement);
-    st = plan->of_state ? sqlite_query(tx, &rows, sql, "tlli", "", none, none, 1)
-                        : sqlite_query(tx, &rows, sql, "tll", "", none, none);
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        const char *detail = sqlite_column_text(&rows, 3);
-        EXPECT(!strstr(detail, "SCAN") && !strstr(detail, "TEMP B-TREE"));
-        if (!strstr(detail, "SEARCH")) continue;
-        EXPECT(strstr(detail,
-                      "USING COVERING INDEX orders_by_user (user_id=? AND state=? AND rowid<?)") ||
-               strstr(detail, "USING PRIMARY KEY (seller=? AND state=? AND number<?)"));
-        plan->indexes++;
-    }
-    return rows.status;
-}
-
-static void explains_lists(struct call *call, struct stage *stage)
-{
-    for (int of_seller = 0; of_seller < 2; of_seller++) {
-        for (int of_state = 0; of_state < 2; of_state++) {
-            struct plan plan = {order_sqlite_list_statement(of_seller, of_state), of_state, 0};
-            EXPECT_OK(sqlite_scan(call, order_sqlite(store)->db, explain, &plan));
-            EXPECT(plan.indexes == (of_state ? 1 : ORDER_STATE_COUNT - 1));
-        }
-    }
-}
-
-TEST(every_list_is_read_from_an_index_by_all_its_filters)
-{
-    for_each_adapter(explains_lists);
 }
 
 /* ---- what waits ---- */

@@ -22,17 +22,18 @@ struct due_order {
     struct status status;
 };
 
-static struct status apply_timeout(const struct call *call, struct order *order, void *data,
-                                   struct order_turn *ret_turn)
+static struct status apply_timeout(const struct call *call, struct order_written *written,
+                                   void *data)
 {
     const struct order_service *service = data;
+    struct order *order = &written->order;
     struct order_step step = {.event = ORDER_TIME_OUT, .cause = "order", .now_us = clock_now_us()};
 
     step.message = order->state == ORDER_PENDING ? "its stock was not reserved in time"
                                                  : "it was not paid in time";
     if (order->state == ORDER_VALIDATED && order->message[0])
         step.message = arena_printf(call->arena, "it was not paid in time: %s", order->message);
-    return order_apply(call->arena, order, &step, &service->policy, ret_turn);
+    return order_apply(call->arena, order, &step, &service->policy, &written->turn);
 }
 
 static void end_order(struct call *call, void *data)

@@ -174,7 +174,8 @@ struct payment_input {
     int failures_max;           /* the most failed attempts of the payment; 0: no limit */
     int64_t payer_failures_max; /* and of its customer, over all recent payments; 0: no limit */
     int64_t payer_failures;     /* the latter, before the step */
-    int64_t payer_retry_us;     /* when the first of them no longer counts */
+    int64_t payer_first_us;     /* the time of the first of them */
+    int64_t payer_within_us;    /* how long one counts */
     int reason;                 /* of a failure, expiry or cancellation */
     const char *message;        /* the same in words */
 };

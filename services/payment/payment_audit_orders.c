@@ -30,14 +30,14 @@ static struct status keep_unpaid(struct call *call, struct payment_service *serv
 {
     struct payment_store *store = service->store;
     size_t count = suspects->count;
-    bool *unpaid;
+    const char **references;
 
     if (count == 0) return status_ok();
-    struct status st = store->find_unpaid(call, store, suspects->order_ids, count, &unpaid);
+    struct status st = store->find_references(call, store, suspects->order_ids, count, &references);
     if (failed(st)) return st;
     suspects->count = 0;
     for (size_t i = 0; i < count; i++)
-        if (unpaid[i]) suspects->order_ids[suspects->count++] = suspects->order_ids[i];
+        if (!references[i]) suspects->order_ids[suspects->count++] = suspects->order_ids[i];
     return st;
 }
 

@@ -82,6 +82,9 @@ struct comparison {
     int64_t asked_us;  /* when the provider was called */
     bool known;        /* the provider has the payment, as `charge` */
     struct provider_charge charge;
+    /* The first time the charge as it was read with a page of others, after the audit; then NULL. */
+    const struct provider_charge *listed;
+    int64_t listed_us;
     PaymentService__Difference found[9];
     size_t count;
 };
@@ -190,25 +193,50 @@ static struct status compare_refunds(struct call *call, struct payment_service *
     return st;
 }
 
+/* Does the provider have a charge of this payment that can be compared with it? */
+static bool has_charge(const struct payment_service *service, const struct payment_audit *audit)
+{
+    return !audit->busy && audit->payment.reference[0] &&
+           strcmp(audit->payment.provider, service->provider->name) == 0;
+}
+
+/* The charge that was read with its page, or as it is now. */
+static struct status read_charge(struct call *call, struct payment_provider *provider,
+                                 struct comparison *comparison)
+{
+    const struct provider_charge *listed = comparison->listed;
+    struct status st;
+
+    if (listed) {
+        comparison->asked_us = comparison->listed_us;
+        comparison->charge = *listed;
+        comparison->known = listed->reference != 0;
+        comparison->listed = 0;
+        return status_ok();
+    }
+    st = provider->find(call, provider, comparison->audit->payment.reference, &comparison->charge);
+    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+    comparison->known = !failed(st);
+    return status_ok();
+}
+
 /* Reads the provider's charge, unless an operation is in progress. */
 static struct status find_charge(struct call *call, struct payment_service *service,
                                  struct comparison *comparison)
 {
-    struct payment_provider *provider = service->provider;
     const struct payment_audit *audit = comparison->audit;
     const struct payment *payment = &audit->payment;
 
     comparison->known = false;
     comparison->asked_us = clock_now_us();
     if (audit->busy) return status_ok();
-    if (!payment->reference[0] || strcmp(payment->provider, provider->name) != 0) {
+    if (!has_charge(service, audit)) {
         if (expected_status(payment) && payment->amount_minor > 0)
             differ(comparison, "missing", "", "", "");
         return status_ok();
     }
-    struct status st = provider->find(call, provider, payment->reference, &comparison->charge);
-    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
-    comparison->known = !failed(st);
+    struct status st = read_charge(call, service->provider, comparison);
+    if (failed(st)) return st;
     if (!comparison->known) differ(comparison, "missing", payment->reference, "", "");
     return status_ok();
 }
@@ -267,15 +295,16 @@ static bool is_contradiction(const struct comparison *comparison)
     return comparison->count > 0 && comparison->found[comparison->count - 1].order[0];
 }
 
-/* Compares a payment, again if it is changed meanwhile. If an order and its payment contradict each
- * other, an event may still be on its way, so they are compared once more a little later. */
+/* Compares a payment, again if it is changed meanwhile, at most TRIES_MAX times in all. If an order
+ * and its payment contradict each other, an event may still be on its way, so they are compared
+ * once more a little later. */
 static struct status compare_settled(struct call *call, struct payment_service *service,
                                      struct payment_audit *audit, struct comparison *comparison)
 {
     bool waits = true, changed = true;
     struct status st;
 
-    while (changed) {
+    for (int tries = 0; changed && tries < TRIES_MAX; tries++) {
         st = compare(call, service, comparison);
         if (failed(st) || comparison->count == 0) return st;
         waits = waits && is_contradiction(comparison);
@@ -335,14 +364,14 @@ static struct status compare_and_mend(struct call *call, struct payment_service 
 
 /* What is different after all has been mended is named as it is. */
 static struct status reconcile_one(struct call *call, struct payment_service *service,
-                                   const struct payment_audit *first, const char *order,
-                                   struct rpc_stream *stream)
+                                   const struct comparison *first, struct rpc_stream *stream)
 {
-    struct payment_audit audit = *first, mended;
-    struct comparison before = {.audit = &audit, .order = order}, after;
+    struct payment_audit audit = *first->audit, mended;
+    struct comparison before = *first, after;
     bool changed = false;
     struct status st;
 
+    before.audit = &audit;
     st = compare_and_mend(call, service, &audit, &before, &changed);
     if (failed(st) || before.count == 0) return st;
     after = before;
@@ -363,6 +392,48 @@ static struct status reconcile_one(struct call *call, struct payment_service *se
     return st;
 }
 
+/* Reads the charges of all comparisons at once, if the provider can. */
+static struct status list_charges(struct call *call, struct payment_service *service,
+                                  struct comparison *comparisons, size_t count)
+{
+    struct provider_charge *charges = arena_array(call->arena, struct provider_charge, count);
+    const char **references = arena_array(call->arena, const char *, count);
+    struct payment_provider *provider = service->provider;
+    int64_t listed_us = clock_now_us();
+    size_t asked = 0, next = 0;
+
+    if (!provider->find_several) return status_ok();
+    for (size_t i = 0; i < count; i++)
+        if (has_charge(service, comparisons[i].audit))
+            references[asked++] = comparisons[i].audit->payment.reference;
+    if (asked == 0) return status_ok();
+    struct status st = provider->find_several(call, provider, references, asked, charges);
+    if (failed(st)) return st;
+    for (size_t i = 0; i < count; i++) {
+        if (!has_charge(service, comparisons[i].audit)) continue;
+        comparisons[i].listed = &charges[next++];
+        comparisons[i].listed_us = listed_us;
+    }
+    return status_ok();
+}
+
+/* Reads what belongs to a page of payments, each kind with one call, and reconciles them. */
+static struct status reconcile_page(struct call *call, struct payment_service *service,
+                                    const struct payment_audit *audits, size_t count,
+                                    struct rpc_stream *stream)
+{
+    struct comparison *comparisons = arena_array(call->arena, struct comparison, count);
+    const char **orders = states_of(call, service, audits, count);
+    struct status st;
+
+    for (size_t i = 0; i < count; i++)
+        comparisons[i] = (struct comparison){.audit = &audits[i], .order = orders[i]};
+    st = list_charges(call, service, comparisons, count);
+    for (size_t i = 0; i < count && !failed(st); i++)
+        st = reconcile_one(call, service, &comparisons[i], stream);
+    return st;
+}
+
 static struct status reconcile_payments(struct call *call, struct payment_service *service,
                                         struct rpc_stream *stream)
 {
@@ -379,12 +450,9 @@ static struct status reconcile_payments(struct call *call, struct payment_servic
     while (count == PAGE && !failed(st)) {
         arena_reset(&arena);
         st = service->store->audit(&inner, service->store, after, PAGE, &audits, &count);
-        const char **orders = failed(st) || count == 0 ? 0
-                                                       : states_of(&inner, service, audits, count);
-        for (size_t i = 0; i < count && !failed(st); i++) {
-            after = audits[i].number;
-            st = reconcile_one(&inner, service, &audits[i], orders[i], stream);
-        }
+        if (failed(st) || count == 0) break;
+        after = audits[count - 1].number;
+        st = reconcile_page(&inner, service, audits, count, stream);
     }
     if (failed(st)) st = status_dup(call->arena, st);
     arena_release(&arena);
@@ -410,7 +478,6 @@ static struct status reconcile_charge(struct call *call, struct payment_service 
     bool changed = false;
     struct status st;
 
-    if (!charge.order_id[0] || has_ended(&charge)) return status_ok();
     st = service->store->find_by_order(call, service->store, charge.order_id, &payment);
     if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
     bool known = !failed(st);
@@ -432,6 +499,30 @@ static struct status reconcile_charge(struct call *call, struct payment_service 
     return payment_service_reconcile_payments_reply(call, stream, &difference);
 }
 
+/* Reconciles those charges of a page that are not the known charge of their order. */
+static struct status reconcile_charges_page(struct call *call, struct payment_service *service,
+                                            const struct provider_charge *charges, size_t count,
+                                            struct rpc_stream *stream)
+{
+    const struct provider_charge **ours = arena_array(call->arena, const struct provider_charge *,
+                                                      count);
+    const char **order_ids = arena_array(call->arena, const char *, count), **references;
+    size_t asked = 0;
+    struct status st;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!charges[i].order_id[0] || has_ended(&charges[i])) continue;
+        order_ids[asked] = charges[i].order_id;
+        ours[asked++] = &charges[i];
+    }
+    if (asked == 0) return status_ok();
+    st = service->store->find_references(call, service->store, order_ids, asked, &references);
+    for (size_t i = 0; i < asked && !failed(st); i++)
+        if (!references[i] || strcmp(references[i], ours[i]->reference) != 0)
+            st = reconcile_charge(call, service, ours[i], stream);
+    return st;
+}
+
 static struct status reconcile_charges(struct call *call, struct payment_service *service,
                                        struct rpc_stream *stream)
 {
@@ -450,10 +541,9 @@ static struct status reconcile_charges(struct call *call, struct payment_service
         inner.arena = &pages[page];
         arena_reset(inner.arena);
         st = provider->list(&inner, provider, after, PAGE, &charges, &count);
-        for (size_t i = 0; i < count && !failed(st); i++) {
-            after = charges[i].reference;
-            st = reconcile_charge(&inner, service, &charges[i], stream);
-        }
+        if (failed(st) || count == 0) break;
+        after = charges[count - 1].reference;
+        st = reconcile_charges_page(&inner, service, charges, count, stream);
     }
     if (failed(st)) st = status_dup(call->arena, st);
     arena_release(&pages[0]);

@@ -50,29 +50,28 @@ static void explain_reversal(struct payment_input *input)
 
 /* ---- refunds, one by one ---- */
 
-static struct status apply_correction(const struct call *call, struct payment *payment,
-                                      const struct payment_operation *operation,
-                                      struct payment_write *write, void *data)
+static struct status apply_correction(const struct call *call, struct payment_turn *turn,
+                                      void *data)
 {
+    struct payment *payment = &turn->payment;
     struct catch_up *catch_up = data;
     const struct payment_correction *correction = catch_up->correction;
 
     if (payment->updated_us != catch_up->seen_us) return changed_meanwhile();
     catch_up->input.amount_minor = correction->amount_minor;
-    write->found = (struct payment_refund){
+    turn->found = (struct payment_refund){
         .refund_id = correction->refund_id ? correction->refund_id : uuid_new(call->arena),
         .amount_minor = correction->amount_minor,
         .reason = "made at the payment provider",
         .created_us = clock_now_us(),
         .reference = correction->reference,
     };
-    write->is_found = correction->step == PAYMENT_GOT_REFUNDED;
-    if (write->is_found)
+    turn->is_found = correction->step == PAYMENT_GOT_REFUNDED;
+    if (turn->is_found)
         payment->refunding_minor += correction->amount_minor;
     else
         explain_reversal(&catch_up->input);
-    return payment_step(call, catch_up->service, payment, correction->step, &catch_up->input,
-                        write);
+    return payment_step(call, catch_up->service, correction->step, &catch_up->input, turn);
 }
 
 struct status payment_find_correction(struct call *call, struct payment_service *service,
@@ -105,7 +104,7 @@ static struct status correct_refunds(struct call *call, struct payment_service *
                                      const struct payment_hint *hint, bool *changed)
 {
     struct payment_correction correction;
-    struct payment_outcome outcome;
+    struct payment_written written;
     struct payment payment;
     struct status st;
 
@@ -122,7 +121,7 @@ static struct status correct_refunds(struct call *call, struct payment_service *
                                       .seen_us = payment.updated_us};
         const struct payment_change change = {
             .payment_id = payment.payment_id, .apply = apply_correction, .data = catch_up};
-        st = payment_change_make(call, service, &change, 0, &outcome);
+        st = payment_change_make(call, service, &change, 0, &written);
         if (failed(st)) return st;
         *changed = true;
     }
@@ -152,10 +151,9 @@ static bool failed_later(const struct payment *payment, const struct provider_ch
     return payment->state == PAYMENT_CAPTURED && *ret_amount_minor > 0;
 }
 
-static struct status apply(const struct call *call, struct payment *payment,
-                           const struct payment_operation *operation, struct payment_write *write,
-                           void *data)
+static struct status apply(const struct call *call, struct payment_turn *turn, void *data)
 {
+    struct payment *payment = &turn->payment;
     struct catch_up *catch_up = data;
     const struct provider_charge *charge = catch_up->hint->charge;
     enum payment_step step;
@@ -177,14 +175,14 @@ static struct status apply(const struct call *call, struct payment *payment,
         return status_ok();
     }
     if (is_stale(payment, catch_up->hint)) return changed_meanwhile();
-    return payment_step(call, catch_up->service, payment, step, &catch_up->input, write);
+    return payment_step(call, catch_up->service, step, &catch_up->input, turn);
 }
 
 struct status payment_catch_up(struct call *call, struct payment_service *service,
                                const struct payment_hint *hint, bool *ret_changed)
 {
     struct catch_up *catch_up = arena_new(call->arena, struct catch_up);
-    struct payment_outcome outcome;
+    struct payment_written written;
     bool changed = false;
     struct status st;
 
@@ -194,11 +192,12 @@ struct status payment_catch_up(struct call *call, struct payment_service *servic
         .service = service, .hint = hint, .by_sum = !service->provider->list_refunds};
     const struct payment_change change = {.order_id = hint->charge->order_id,
                                           .cause = {.event = hint->event},
+                                          .reads_refunds = catch_up->by_sum,
                                           .apply = apply,
                                           .data = catch_up};
-    st = payment_change_make(call, service, &change, 0, &outcome);
+    st = payment_change_make(call, service, &change, 0, &written);
     if (failed(st)) return st;
-    *ret_changed = changed || (outcome.applied && outcome.write.effects.changed);
-    if (!outcome.applied || !catch_up->busy) return st;
-    return service->store->hasten(call, service->store, outcome.payment.payment_id, clock_now_us());
+    *ret_changed = changed || (written.applied && written.turn.effects.changed);
+    if (!written.applied || !catch_up->busy) return st;
+    return payment_hasten(call, service, written.turn.payment.payment_id);
 }

@@ -17,20 +17,30 @@ int64_t payment_lease_us(const struct payment_service *service)
     return service->policy.provider_timeout_ms * US_PER_MS + LEASE_SLACK_US;
 }
 
-static void fill_begun(const struct call *call, const struct payment_service *service,
-                       const struct payment *payment, int64_t now_us, struct payment_write *write)
+struct status payment_hasten(struct call *call, struct payment_service *service,
+                             const char *payment_id)
 {
-    const struct payment_effects *effects = &write->effects;
+    int64_t now_us = clock_now_us();
+
+    return service->store->hasten(call, service->store, payment_id, now_us,
+                                  now_us + payment_lease_us(service));
+}
+
+static void fill_begun(const struct call *call, const struct payment_service *service,
+                       int64_t now_us, struct payment_turn *turn)
+{
+    const struct payment_effects *effects = &turn->effects;
     int64_t delay_us = effects->operation.delay_us;
 
-    write->begun = (struct payment_operation){
+    turn->begun = (struct payment_operation){
         .operation_id = uuid_new(call->arena),
-        .payment_id = payment->payment_id,
+        .payment_id = turn->payment.payment_id,
         .kind = effects->operation.kind,
         .amount_minor = effects->operation.amount_minor,
         .method = "",
         .note = "",
         .next_us = now_us + (delay_us ? delay_us : payment_lease_us(service)),
+        .leased = delay_us == 0,
         .created_us = now_us,
         .scope = "",
         .key = "",
@@ -38,44 +48,47 @@ static void fill_begun(const struct call *call, const struct payment_service *se
 }
 
 struct status payment_step(const struct call *call, const struct payment_service *service,
-                           struct payment *payment, enum payment_step step,
-                           struct payment_input *input, struct payment_write *write)
+                           enum payment_step step, struct payment_input *input,
+                           struct payment_turn *turn)
 {
-    struct payment_effects *effects = &write->effects;
+    struct payment_effects *effects = &turn->effects;
     struct status st;
 
     input->now_us = clock_now_us();
     input->expires_us = input->now_us + service->policy.authorization_ttl_us;
     input->failures_max = service->policy.failures_max;
     input->payer_failures_max = service->policy.payer_failures_max;
-    input->payer_failures = write->of_payer.count;
-    input->payer_retry_us = write->of_payer.first_us + service->policy.payer_failures_within_us;
+    input->payer_failures = turn->of_payer.count;
+    input->payer_first_us = turn->of_payer.first_us;
+    input->payer_within_us = service->policy.payer_failures_within_us;
     if (!input->message) input->message = "";
-    write->from = payment->state;
-    st = payment_take(call->arena, payment, step, input, effects);
+    st = payment_take(call->arena, &turn->payment, step, input, effects);
     if (failed(st)) return st;
 
     if (effects->operation.kind != PAYMENT_NO_OPERATION)
-        fill_begun(call, service, payment, input->now_us, write);
+        fill_begun(call, service, input->now_us, turn);
     for (size_t i = 0; i < effects->news_count; i++)
-        payment_events_make(call, payment, effects->news[i], effects, &write->record.events[i]);
-    write->record.event_count = effects->news_count;
+        payment_events_make(call, &turn->payment, effects->news[i], effects,
+                            &turn->record.events[i]);
+    turn->record.event_count = effects->news_count;
     return status_ok();
 }
 
 struct status payment_change_make(struct call *call, struct payment_service *service,
                                   const struct payment_change *change,
                                   struct payment_waiter *waiter,
-                                  struct payment_outcome *ret_outcome)
+                                  struct payment_written *ret_written)
 {
-    const struct payment_operation *begun = &ret_outcome->write.begun;
+    const struct payment_turn *turn = &ret_written->turn;
 
-    struct status st = service->store->update(call, service->store, change, ret_outcome);
-    if (failed(st) || !ret_outcome->applied) return st;
-    payment_metrics_change(ret_outcome);
+    struct status st = service->store->update(call, service->store, change, ret_written);
+    if (failed(st) || !ret_written->applied) return st;
+    payment_metrics_change(ret_written);
+    if (ret_written->saves || ret_written->ended)
+        payment_waits_tell(service->waits, call, &turn->payment);
     /* A refused operation has to wait; the sweeper starts it. */
-    if (begun->kind != PAYMENT_NO_OPERATION && !ret_outcome->write.effects.operation.delay_us)
-        payment_worker_start(service->worker, call, begun->operation_id, waiter);
+    if (ret_written->begins && !turn->effects.operation.delay_us)
+        payment_worker_start(service->worker, call, turn->begun.operation_id, waiter);
     return status_ok();
 }
 

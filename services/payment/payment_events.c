@@ -171,11 +171,10 @@ static struct status open_payment(const struct call *call, const struct order_ev
     return status_ok();
 }
 
-static struct status apply(const struct call *call, struct payment *payment,
-                           const struct payment_operation *operation, struct payment_write *write,
-                           void *data)
+static struct status apply(const struct call *call, struct payment_turn *turn, void *data)
 {
     struct order_event *order_event = data;
+    struct payment *payment = &turn->payment;
     enum payment_state from = payment->state;
     struct status st;
 
@@ -186,22 +185,19 @@ static struct status apply(const struct call *call, struct payment *payment,
         st = open_payment(call, order_event, payment);
         if (failed(st)) return st;
     }
-    st = payment_step(call, order_event->service, payment, order_event->step, &order_event->input,
-                      write);
+    st = payment_step(call, order_event->service, order_event->step, &order_event->input, turn);
     if (failed(st) || from != PAYMENT_ABSENT) return st;
     if (payment->state != PAYMENT_NEW || !order_event->validated->payment_method[0]) return st;
 
     /* The order came with a payment method. */
-    st = payment_step(call, order_event->service, payment, PAYMENT_ASK_AUTHORIZE,
-                      &order_event->input, write);
+    st = payment_step(call, order_event->service, PAYMENT_ASK_AUTHORIZE, &order_event->input, turn);
     if (st.reason == ARGOSY__REASON__PAYMENT_TRIES_RATE) {
         order_event->input.reason = st.reason;
         order_event->input.message = st.message;
-        st = payment_step(call, order_event->service, payment, PAYMENT_TRY_DENIED,
-                          &order_event->input, write);
+        st = payment_step(call, order_event->service, PAYMENT_TRY_DENIED, &order_event->input,
+                          turn);
     }
-    write->from = from;
-    write->begun.method = order_event->validated->payment_method;
+    turn->begun.method = order_event->validated->payment_method;
     return st;
 }
 
@@ -251,7 +247,7 @@ static struct status read_event(struct arena *arena, const struct event *event,
 struct status payment_events_handle(struct call *call, const struct event *event, void *data)
 {
     struct order_event *order_event = arena_new(call->arena, struct order_event);
-    struct payment_outcome outcome;
+    struct payment_written written;
     struct status st;
 
     order_event->service = data;
@@ -261,7 +257,7 @@ struct status payment_events_handle(struct call *call, const struct event *event
         .order_id = event->key, .cause = {.event = event}, .apply = apply, .data = order_event};
     if (order_event->validated)
         payment_count_payer(order_event->service, order_event->user_id, &change);
-    return payment_change_make(call, order_event->service, &change, 0, &outcome);
+    return payment_change_make(call, order_event->service, &change, 0, &written);
 }
 
 void payment_events_start(const struct service_context *context, struct payment_service *service)

@@ -76,16 +76,17 @@ void payment_metrics_webhook(const char *outcome)
     metric_add(metric_series(&webhooks, outcome), 1);
 }
 
-void payment_metrics_change(const struct payment_outcome *outcome)
+void payment_metrics_change(const struct payment_written *written)
 {
-    const struct payment_write *write = &outcome->write;
+    const struct payment *payment = &written->turn.payment;
+    const struct payment_effects *effects = &written->turn.effects;
 
-    if (write->effects.changed && write->from != outcome->payment.state)
-        metric_add(transition(write->from, outcome->payment.state), 1);
-    for (size_t i = 0; i < write->effects.posting_count; i++)
-        count_money(write->effects.postings[i].cause, outcome->payment.currency,
-                    write->effects.postings[i].entries[0].debit_minor);
-    int64_t begun = write->begun.kind != PAYMENT_NO_OPERATION, ended = write->ended;
+    if (effects->changed && written->from != payment->state)
+        metric_add(transition(written->from, payment->state), 1);
+    for (size_t i = 0; i < effects->posting_count; i++)
+        count_money(effects->postings[i].cause, payment->currency,
+                    effects->postings[i].entries[0].debit_minor);
+    int64_t begun = written->begins, ended = written->ended != NULL;
     if (begun != ended) payment_metrics_waiting(begun - ended);
 }
 

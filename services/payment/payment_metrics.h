@@ -6,7 +6,7 @@
 #include "services/payment/payment_store.h"
 
 /* Counts a change: the transition, the money that it moved, operations that began and ended. */
-void payment_metrics_change(const struct payment_outcome *outcome);
+void payment_metrics_change(const struct payment_written *written);
 /* Counts one call of the provider: "answered", "refused" or "unknown". */
 void payment_metrics_attempt(enum payment_operation_kind kind, const char *outcome,
                              int64_t duration_us);

@@ -94,6 +94,11 @@ struct payment_provider {
     /* One payment by its reference. NOT_FOUND (CHARGE_NOT_FOUND). */
     struct status (*find)(struct call *call, struct payment_provider *provider,
                           const char *reference, struct provider_charge *ret_charge);
+    /* Several payments at once: puts each into ret_charges[i], with a NULL reference if the provider
+     * does not have it. NULL: they are found one by one. */
+    struct status (*find_several)(struct call *call, struct payment_provider *provider,
+                                  const char *const *references, size_t count,
+                                  struct provider_charge *ret_charges);
     /* All payments, in pages, in the provider's own sequence (Stripe's newest come first). `after`
      * is the previous page's last reference, "" for the first page; the last page has fewer than
      * `max`. */

@@ -159,6 +159,26 @@ static struct status find_by_key(struct call *call, struct payment_provider *pro
     return get(call, provider, "", idempotency_key, ret_charge);
 }
 
+static struct status find_several(struct call *call, struct payment_provider *provider,
+                                  const char *const *references, size_t count,
+                                  struct provider_charge *ret_charges)
+{
+    BankService__GetChargesRequest request = BANK_SERVICE__GET_CHARGES_REQUEST__INIT;
+    BankService__ListChargesResponse *found;
+    size_t next = 0;
+
+    request.charge_ids = (char **)(uintptr_t)references;
+    request.n_charge_ids = count;
+    struct status st = bank_service_get_charges(call, bank_of(provider), &request, &found);
+    if (failed(st)) return translate(st);
+    for (size_t i = 0; i < count; i++) {
+        bool is_next = next < found->n_charges &&
+                       strcmp(found->charges[next]->charge_id, references[i]) == 0;
+        ret_charges[i] = is_next ? charge_of(found->charges[next++]) : (struct provider_charge){0};
+    }
+    return status_ok();
+}
+
 static struct status list(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count)
 {
@@ -189,6 +209,7 @@ struct status payment_provider_test(const struct service_context *context,
         .refund = refund,
         .find = find,
         .find_by_key = find_by_key,
+        .find_several = find_several,
         .list = list,
     };
     provider->bank = context->channel(context, "bank");

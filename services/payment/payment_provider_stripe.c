@@ -13,10 +13,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "reasons.pb-c.h"
-#include "services/payment/payment_stripe.h"
-
-/* Stripe's limit of a page. */
-enum { PAGE_MAX = 100 };
+#include "services/payment/payment_stripe_read.h"
 
 /* An older key may soon be forgotten. */
 #define KEY_KEPT_US (20 * 3600 * INT64_C(1000000))
@@ -26,19 +23,6 @@ enum { PAGE_MAX = 100 };
 static const struct stripe *stripe_of(const struct payment_provider *provider)
 {
     return (const struct stripe *)provider;
-}
-
-static const char *intent_path(struct arena *arena, const char *reference, const char *rest)
-{
-    struct str id = percent_encode(arena, str_of(reference));
-
-    return arena_printf(arena, "/v1/payment_intents/%.*s%s", STR_ARGS(id), rest);
-}
-
-static struct status unreadable(void)
-{
-    return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                       "Stripe's answer cannot be read");
 }
 
 /* ---- outcomes ---- */
@@ -91,78 +75,7 @@ static void declined(const struct stripe_answer *answer, const char *reference,
     };
 }
 
-/* ---- a payment as we see it ---- */
-
-static const char *charge_status(const char *status)
-{
-    static const char *const names[][2] = {
-        {"requires_capture", "authorized"},
-        {"requires_action", "requires_action"},
-        {"requires_confirmation", "requires_action"},
-        {"requires_payment_method", "declined"},
-        {"succeeded", "captured"},
-        {"canceled", "voided"},
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (strcmp(names[i][0], status) == 0) return names[i][1];
-    return "processing";
-}
-
-static char *upper(struct arena *arena, const char *text)
-{
-    char *copy = arena_strdup(arena, text);
-
-    for (char *at = copy; *at; at++)
-        if (*at >= 'a' && *at <= 'z') *at -= 'a' - 'A';
-    return copy;
-}
-
-/* The refunded part of the captured amount. Stripe also counts as refunded what it never took: the
- * rest after a partial capture, and all of a voided authorization. */
-static int64_t refunded_of(const struct stripe_intent *intent)
-{
-    if (strcmp(intent->status, "succeeded") != 0 || intent->refunded < intent->released) return 0;
-    return intent->refunded - intent->released;
-}
-
-static struct status make_charge(struct arena *arena, const struct stripe_intent *intent,
-                                 struct provider_charge *ret_charge)
-{
-    struct provider_charge charge = {
-        .reference = intent->id,
-        .order_id = intent->order_id,
-        .status = charge_status(intent->status),
-        .currency = upper(arena, intent->currency),
-        .client_secret = intent->client_secret,
-    };
-
-    if (!stripe_amount_to_minor(charge.currency, intent->amount, &charge.amount_minor) ||
-        !stripe_amount_to_minor(charge.currency, intent->received, &charge.captured_minor) ||
-        !stripe_amount_to_minor(charge.currency, refunded_of(intent), &charge.refunded_minor))
-        return status_printf(arena, STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
-                             "Stripe's payment %s has an amount of %s that we never request; it "
-                             "belongs to another application",
-                             intent->id, charge.currency);
-    *ret_charge = charge;
-    return status_ok();
-}
-
 /* ---- payments ---- */
-
-static struct status get_intent(struct call *call, const struct stripe *stripe,
-                                const char *reference, struct stripe_intent *ret_intent)
-{
-    struct stripe_request request = {
-        .path = intent_path(call->arena, reference, "?expand%5B%5D=latest_charge")};
-    struct stripe_answer answer;
-    struct status st = stripe_call(call, stripe, &request, &answer);
-
-    if (failed(st)) return st;
-    if (answer.refused || !stripe_read_intent(call->arena, answer.body, ret_intent))
-        return unreadable();
-    return st;
-}
 
 /* Sends a request whose answer is a payment. */
 static struct status post_intent(struct call *call, const struct stripe *stripe,
@@ -179,8 +92,9 @@ static struct status post_intent(struct call *call, const struct stripe *stripe,
         declined(&answer, request->reference, ret_answer);
         return st;
     }
-    if (!stripe_read_intent(call->arena, answer.body, &intent)) return unreadable();
-    if (strcmp(intent.status, "processing") == 0) st = get_intent(call, stripe, intent.id, &intent);
+    if (!stripe_read_intent(call->arena, answer.body, &intent)) return stripe_unreadable();
+    if (strcmp(intent.status, "processing") == 0)
+        st = stripe_get_intent(call, stripe, intent.id, &intent);
     if (failed(st)) return st;
     return outcome_of(call->arena, &intent, ret_answer);
 }
@@ -201,8 +115,8 @@ static bool is_done(struct call *call, const struct stripe *stripe,
     struct provider_charge charge;
     struct stripe_intent intent;
 
-    return !failed(get_intent(call, stripe, request->reference, &intent)) &&
-           !failed(make_charge(call->arena, &intent, &charge)) &&
+    return !failed(stripe_get_intent(call, stripe, request->reference, &intent)) &&
+           !failed(stripe_make_charge(call->arena, &intent, &charge)) &&
            !failed(outcome_of(call->arena, &intent, ret_answer)) && ret_answer->outcome == wanted &&
            (wanted != PROVIDER_CAPTURED || charge.captured_minor == request->amount_minor);
 }
@@ -239,31 +153,6 @@ static int64_t age_us(const struct provider_request *request)
     return request->begun_us ? clock_now_us() - request->begun_us : 0;
 }
 
-static struct status search_intent(struct call *call, const struct stripe *stripe,
-                                   const struct provider_request *request,
-                                   struct stripe_intent *ret_intent)
-{
-    const char *query = arena_printf(call->arena, "metadata[\"payment_id\"]:\"%s\"",
-                                     request->payment_id);
-    struct str encoded = percent_encode(call->arena, str_of(query));
-    struct stripe_request get = {
-        .path = arena_printf(call->arena, "/v1/payment_intents/search?limit=1&query=%.*s",
-                             STR_ARGS(encoded))};
-    struct stripe_answer answer;
-    size_t count;
-    struct status st = stripe_call(call, stripe, &get, &answer);
-
-    if (failed(st)) return st;
-    if (answer.refused || !stripe_read_list(call->arena, answer.body, 1, ret_intent, &count))
-        return unreadable();
-    if (count > 0) return st;
-    if (age_us(request) < KEY_KEPT_US + SEARCH_LAG_US)
-        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
-                           "Stripe's search may not have the payment yet");
-    return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__CHARGE_NOT_FOUND,
-                       "Stripe does not know this payment");
-}
-
 /* Looks up a payment whose key may be forgotten, instead of requesting it again. */
 static struct status find_old_intent(struct call *call, const struct stripe *stripe,
                                      const struct provider_request *request,
@@ -273,9 +162,13 @@ static struct status find_old_intent(struct call *call, const struct stripe *str
     struct status st;
 
     if (request->reference[0])
-        st = get_intent(call, stripe, request->reference, &intent);
+        st = stripe_get_intent(call, stripe, request->reference, &intent);
     else
-        st = search_intent(call, stripe, request, &intent);
+        st = stripe_search_intent(call, stripe, request->payment_id, &intent);
+    if (st.reason == ARGOSY__REASON__CHARGE_NOT_FOUND && !request->reference[0] &&
+        age_us(request) < KEY_KEPT_US + SEARCH_LAG_US)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
+                           "Stripe's search may not have the payment yet");
     return failed(st) ? st : outcome_of(call->arena, &intent, ret_answer);
 }
 
@@ -308,13 +201,14 @@ static struct status confirm(struct call *call, struct payment_provider *provide
                              struct provider_answer *ret_answer)
 {
     struct stripe_form form;
-    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/confirm"),
-                                  .form = &form,
-                                  .idempotency_key = request->idempotency_key};
+    struct stripe_request post = {
+        .path = stripe_intent_path(call->arena, request->reference, "/confirm"),
+        .form = &form,
+        .idempotency_key = request->idempotency_key};
     struct stripe_intent intent;
     struct status st = check_reference(request->reference);
 
-    if (!failed(st)) st = get_intent(call, stripe_of(provider), request->reference, &intent);
+    if (!failed(st)) st = stripe_get_intent(call, stripe_of(provider), request->reference, &intent);
     if (failed(st)) return st;
     if (strcmp(intent.status, "requires_confirmation") != 0)
         return outcome_of(call->arena, &intent, ret_answer);
@@ -327,9 +221,10 @@ static struct status capture(struct call *call, struct payment_provider *provide
                              struct provider_answer *ret_answer)
 {
     struct stripe_form form;
-    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/capture"),
-                                  .form = &form,
-                                  .idempotency_key = request->idempotency_key};
+    struct stripe_request post = {
+        .path = stripe_intent_path(call->arena, request->reference, "/capture"),
+        .form = &form,
+        .idempotency_key = request->idempotency_key};
     struct provider_answer answer;
     struct status st = check_reference(request->reference);
 
@@ -348,9 +243,10 @@ static struct status void_(struct call *call, struct payment_provider *provider,
                            struct provider_answer *ret_answer)
 {
     struct stripe_form form;
-    struct stripe_request post = {.path = intent_path(call->arena, request->reference, "/cancel"),
-                                  .form = &form,
-                                  .idempotency_key = request->idempotency_key};
+    struct stripe_request post = {
+        .path = stripe_intent_path(call->arena, request->reference, "/cancel"),
+        .form = &form,
+        .idempotency_key = request->idempotency_key};
     struct provider_answer answer;
     struct status st = check_reference(request->reference);
 
@@ -365,46 +261,9 @@ static struct status void_(struct call *call, struct payment_provider *provider,
 
 /* ---- refunds ---- */
 
-/* Reads the present state of a refund that was pending when its key was first used. */
-static struct status get_refund(struct call *call, const struct stripe *stripe, const char *id,
-                                struct stripe_refund *ret_refund)
-{
-    struct str encoded = percent_encode(call->arena, str_of(id));
-    struct stripe_request request = {
-        .path = arena_printf(call->arena, "/v1/refunds/%.*s", STR_ARGS(encoded))};
-    struct stripe_answer answer;
-    struct status st = stripe_call(call, stripe, &request, &answer);
-
-    if (failed(st)) return st;
-    if (answer.refused || !stripe_read_refund(call->arena, answer.body, ret_refund))
-        return unreadable();
-    return st;
-}
-
 static bool is_pending(const struct stripe_refund *refund)
 {
     return strcmp(refund->status, "pending") == 0 || strcmp(refund->status, "requires_action") == 0;
-}
-
-/* The refunds of a payment behind `after` ("": from the newest on); at most PAGE_MAX. */
-static struct status get_refunds(struct call *call, const struct stripe *stripe,
-                                 const char *reference, const char *after,
-                                 struct stripe_refund *refunds, size_t *ret_count)
-{
-    struct str encoded = percent_encode(call->arena, str_of(reference));
-    struct str start = percent_encode(call->arena, str_of(after));
-    struct stripe_request get = {
-        .path = arena_printf(call->arena, "/v1/refunds?limit=%d&payment_intent=%.*s%s%.*s",
-                             PAGE_MAX, STR_ARGS(encoded), after[0] ? "&starting_after=" : "",
-                             STR_ARGS(start))};
-    struct stripe_answer answer;
-    struct status st = stripe_call(call, stripe, &get, &answer);
-
-    if (failed(st)) return st;
-    if (answer.refused ||
-        !stripe_read_refunds(call->arena, answer.body, PAGE_MAX, refunds, ret_count))
-        return unreadable();
-    return st;
 }
 
 /* Looks up a refund whose key may be forgotten; its id is "" if Stripe has none. */
@@ -412,9 +271,9 @@ static struct status find_old_refund(struct call *call, const struct stripe *str
                                      const struct provider_request *request,
                                      struct stripe_refund *ret_refund)
 {
-    struct stripe_refund *refunds = arena_array(call->arena, struct stripe_refund, PAGE_MAX);
+    struct stripe_refund *refunds = arena_array(call->arena, struct stripe_refund, STRIPE_PAGE_MAX);
     size_t count;
-    struct status st = get_refunds(call, stripe, request->reference, "", refunds, &count);
+    struct status st = stripe_get_refunds(call, stripe, request->reference, "", refunds, &count);
 
     if (failed(st)) return st;
     for (size_t i = 0; i < count; i++) {
@@ -422,7 +281,7 @@ static struct status find_old_refund(struct call *call, const struct stripe *str
         *ret_refund = refunds[i];
         return st;
     }
-    if (count < (size_t)PAGE_MAX) return st;
+    if (count < (size_t)STRIPE_PAGE_MAX) return st;
     return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__PAYMENT_PROVIDER_DOWN,
                        "the payment has too many refunds to find this one; look it up at Stripe");
 }
@@ -451,8 +310,9 @@ static struct status post_refund(struct call *call, const struct stripe *stripe,
         declined(&answer, request->reference, ret_answer);
         return st;
     }
-    if (!stripe_read_refund(call->arena, answer.body, ret_refund)) return unreadable();
-    return is_pending(ret_refund) ? get_refund(call, stripe, ret_refund->id, ret_refund) : st;
+    if (!stripe_read_refund(call->arena, answer.body, ret_refund)) return stripe_unreadable();
+    return is_pending(ret_refund) ? stripe_get_refund(call, stripe, ret_refund->id, ret_refund)
+                                  : st;
 }
 
 static struct status refund(struct call *call, struct payment_provider *provider,
@@ -488,9 +348,9 @@ static struct status find(struct call *call, struct payment_provider *provider,
     struct stripe_intent intent;
     struct status st = check_reference(reference);
 
-    if (!failed(st)) st = get_intent(call, stripe_of(provider), reference, &intent);
+    if (!failed(st)) st = stripe_get_intent(call, stripe_of(provider), reference, &intent);
     if (failed(st)) return st;
-    return make_charge(call->arena, &intent, ret_charge);
+    return stripe_make_charge(call->arena, &intent, ret_charge);
 }
 
 /* Lists the refunds. A pending one counts as refunded, as in Stripe's own sums. A refund of an
@@ -500,14 +360,14 @@ static struct status list_refunds(struct call *call, struct payment_provider *pr
                                   const struct provider_charge *charge, size_t max,
                                   struct provider_refund **ret_refunds, size_t *ret_count)
 {
-    struct stripe_refund *page = arena_array(call->arena, struct stripe_refund, PAGE_MAX);
+    struct stripe_refund *page = arena_array(call->arena, struct stripe_refund, STRIPE_PAGE_MAX);
     struct provider_refund *refunds = arena_array(call->arena, struct provider_refund, max);
     const char *after = "";
-    size_t count = 0, found = PAGE_MAX;
+    size_t count = 0, found = STRIPE_PAGE_MAX;
     struct status st = check_reference(charge->reference);
 
-    while (!failed(st) && found == (size_t)PAGE_MAX && count + PAGE_MAX <= max) {
-        st = get_refunds(call, stripe_of(provider), charge->reference, after, page, &found);
+    while (!failed(st) && found == (size_t)STRIPE_PAGE_MAX && count + STRIPE_PAGE_MAX <= max) {
+        st = stripe_get_refunds(call, stripe_of(provider), charge->reference, after, page, &found);
         if (failed(st)) return st;
         for (size_t i = 0; i < found; i++) {
             struct provider_refund *refund = &refunds[count];
@@ -525,25 +385,7 @@ static struct status list_refunds(struct call *call, struct payment_provider *pr
     }
     if (failed(st)) return st;
     *ret_refunds = refunds;
-    *ret_count = found == (size_t)PAGE_MAX ? max : count;
-    return st;
-}
-
-/* Reads the page after `after`, of at most PAGE_MAX. */
-static struct status get_page(struct call *call, const struct stripe *stripe, const char *after,
-                              size_t max, struct stripe_intent *intents, size_t *ret_count)
-{
-    struct str encoded = percent_encode(call->arena, str_of(after));
-    struct stripe_request request = {
-        .path = arena_printf(
-            call->arena, "/v1/payment_intents?limit=%zu&expand%%5B%%5D=data.latest_charge%s%.*s",
-            max, after[0] ? "&starting_after=" : "", STR_ARGS(encoded))};
-    struct stripe_answer answer;
-    struct status st = stripe_call(call, stripe, &request, &answer);
-
-    if (failed(st)) return st;
-    if (answer.refused || !stripe_read_list(call->arena, answer.body, max, intents, ret_count))
-        return unreadable();
+    *ret_count = found == (size_t)STRIPE_PAGE_MAX ? max : count;
     return st;
 }
 
@@ -551,7 +393,7 @@ static struct status get_page(struct call *call, const struct stripe *stripe, co
 static void keep_charge(struct arena *arena, const struct stripe_intent *intent,
                         struct provider_charge *ret_charge)
 {
-    if (!failed(make_charge(arena, intent, ret_charge))) return;
+    if (!failed(stripe_make_charge(arena, intent, ret_charge))) return;
     *ret_charge = (struct provider_charge){
         .reference = intent->id, .order_id = "", .status = "", .currency = "", .client_secret = ""};
 }
@@ -560,14 +402,14 @@ static void keep_charge(struct arena *arena, const struct stripe_intent *intent,
 static struct status list(struct call *call, struct payment_provider *provider, const char *after,
                           size_t max, struct provider_charge **ret_charges, size_t *ret_count)
 {
-    struct stripe_intent *intents = arena_array(call->arena, struct stripe_intent, PAGE_MAX);
+    struct stripe_intent *intents = arena_array(call->arena, struct stripe_intent, STRIPE_PAGE_MAX);
     struct provider_charge *charges = arena_array(call->arena, struct provider_charge, max);
     size_t count = 0, page, wanted;
     struct status st;
 
     do {
-        wanted = max - count < PAGE_MAX ? max - count : PAGE_MAX;
-        st = get_page(call, stripe_of(provider), after, wanted, intents, &page);
+        wanted = max - count < STRIPE_PAGE_MAX ? max - count : STRIPE_PAGE_MAX;
+        st = stripe_get_page(call, stripe_of(provider), after, wanted, intents, &page);
         for (size_t i = 0; i < page && !failed(st); i++)
             keep_charge(call->arena, &intents[i], &charges[count++]);
         if (failed(st)) return st;

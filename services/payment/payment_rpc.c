@@ -9,10 +9,8 @@
 #include "services/payment/payment_service.h"
 
 enum { PAGE_DEFAULT = 50, US_PER_MS = 1000 };
-/* How often and with which pauses to look for something that is on its way: two seconds in
- * total. */
-enum { NEW_ORDER_TRIES = 40, NEW_ORDER_PAUSE_US = 50 * 1000 };
-enum { BUSY_TRIES = 100, BUSY_PAUSE_US = 20 * 1000 };
+/* How long to wait for something that is on its way. */
+enum { SOON_US = 2 * 1000 * 1000 };
 #define ADMINS "admin superAdmin"
 
 /* ---- who may ---- */
@@ -75,33 +73,31 @@ struct demand {
 
 /* If no operation begins (an amount of 0), there is nothing to wait for, and the answer is stored
  * at once. */
-static struct status apply(const struct call *call, struct payment *payment,
-                           const struct payment_operation *operation, struct payment_write *write,
-                           void *data)
+static struct status apply(const struct call *call, struct payment_turn *turn, void *data)
 {
     struct demand *demand = data;
     struct status st;
 
-    st = payment_step(call, demand->service, payment, demand->step, &demand->input, write);
+    st = payment_step(call, demand->service, demand->step, &demand->input, turn);
     if (failed(st)) return st;
-    if (write->begun.kind != PAYMENT_NO_OPERATION) {
-        write->begun.method = demand->method;
-        write->begun.note = demand->note;
-        write->begun.scope = demand->asker;
-        write->begun.key = demand->once.idempotency.key;
+    if (turn->begun.kind != PAYMENT_NO_OPERATION) {
+        turn->begun.method = demand->method;
+        turn->begun.note = demand->note;
+        turn->begun.scope = demand->asker;
+        turn->begun.key = demand->once.idempotency.key;
         return status_ok();
     }
     bool created = demand->step == PAYMENT_ASK_AUTHORIZE;
-    payment_reply(call->arena, payment, created ? 201 : 200, "there was nothing to pay",
+    payment_reply(call->arena, &turn->payment, created ? 201 : 200, "there was nothing to pay",
                   demand->response);
-    write->record.answer = idempotency_answer(call->arena, &demand->response->base);
+    turn->record.answer = idempotency_answer(call->arena, &demand->response->base);
     return status_ok();
 }
 
 /* Waits for the provider's answer, or answers 202 after a while. */
 static struct status wait_for_answer(struct call *call, struct demand *demand,
                                      struct payment_waiter *waiter,
-                                     const struct payment_outcome *outcome)
+                                     const struct payment_written *written)
 {
     PaymentService__StandardResponse *response = demand->response;
     int64_t timeout_ms = demand->service->policy.answer_within_ms;
@@ -113,7 +109,8 @@ static struct status wait_for_answer(struct call *call, struct demand *demand,
     st = payment_worker_wait(call, waiter, timeout_ms > 0 ? timeout_ms : 1);
     if (failed(call_check(call))) return call_check(call);
     if (failed(st) || !waiter->answer.data) {
-        payment_reply_processing(call->arena, &outcome->payment, &outcome->write.begun, response);
+        payment_reply_processing(call->arena, &written->turn.payment, &written->turn.begun,
+                                 response);
         return status_ok();
     }
     ProtobufCMessage *answer;
@@ -140,18 +137,25 @@ static struct status add_secret(struct call *call, const struct user *user,
     return status_ok();
 }
 
-/* Retries while the payment is busy, which mostly lasts some milliseconds, so that a refund right
+/* Waits while the payment is busy, which mostly lasts some milliseconds, so that a refund right
  * after the capture of a delivery need not be repeated by the client. */
 static struct status change_soon(struct call *call, struct payment_service *service,
                                  const struct payment_change *change, struct payment_waiter *waiter,
-                                 struct payment_outcome *ret_outcome)
+                                 struct payment_written *ret_written)
 {
-    for (int tries = 0;; tries++) {
-        struct status st = payment_change_make(call, service, change, waiter, ret_outcome);
-        if (st.reason != ARGOSY__REASON__PAYMENT_BUSY || tries == BUSY_TRIES) return st;
-        struct status slept = fiber_sleep(call, BUSY_PAUSE_US);
-        if (failed(slept)) return slept;
+    int64_t until_us = clock_monotonic_us() + SOON_US;
+    struct status st, waited = status_ok();
+    struct payment_wait wait;
+
+    payment_wait_begin(service->waits, call, change->payment_id, &wait);
+    for (;;) {
+        st = payment_change_make(call, service, change, waiter, ret_written);
+        if (st.reason != ARGOSY__REASON__PAYMENT_BUSY || clock_monotonic_us() >= until_us) break;
+        waited = payment_wait_for(call, &wait, until_us);
+        if (failed(waited)) break;
     }
+    payment_wait_end(service->waits, call, &wait);
+    return failed(waited) ? waited : st;
 }
 
 /* Requests a step of a payment, once for each key; a repeated request gets the first answer. */
@@ -159,7 +163,7 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
                          const struct user *user, const char *payment_id, struct demand *demand)
 {
     struct payment_waiter *waiter = arena_new(call->arena, struct payment_waiter);
-    struct payment_outcome outcome;
+    struct payment_written written;
     struct status st;
 
     st = idempotency_of_call(call, user, request, &demand->once.idempotency);
@@ -172,14 +176,14 @@ static struct status ask(struct call *call, const ProtobufCMessage *request,
                                     .apply = apply,
                                     .data = demand};
     payment_count_payer(demand->service, demand->payer, &change);
-    st = change_soon(call, demand->service, &change, waiter, &outcome);
+    st = change_soon(call, demand->service, &change, waiter, &written);
     if (failed(st)) return st;
 
     if (demand->once.replayed.data) {
         st = idempotency_replay(call, demand->once.replayed, &demand->response->base);
         if (!failed(st)) st = payment_reply_status(call, demand->response);
-    } else if (outcome.write.begun.kind != PAYMENT_NO_OPERATION) {
-        st = wait_for_answer(call, demand, waiter, &outcome);
+    } else if (written.begins) {
+        st = wait_for_answer(call, demand, waiter, &written);
     }
     return failed(st) ? st : add_secret(call, user, demand);
 }
@@ -200,18 +204,24 @@ static struct demand *demand_new(struct call *call, enum payment_step step, int6
 /* ---- handlers ---- */
 
 /* Finds an order's payment; for an order that was validated just now it may not exist yet, so this
- * retries for a while. */
+ * waits for it. */
 static struct status find_soon(struct call *call, const char *order_id, struct payment *ret_payment)
 {
     struct payment_service *service = call_service(call);
-    struct status st;
+    int64_t until_us = clock_monotonic_us() + SOON_US;
+    struct status st, waited = status_ok();
+    struct payment_wait wait;
 
-    for (int tries = 0;; tries++) {
+    payment_wait_begin(service->waits, call, order_id, &wait);
+    for (;;) {
         st = service->store->find_by_order(call, service->store, order_id, ret_payment);
-        if (st.reason != ARGOSY__REASON__PAYMENT_NOT_FOUND || tries == NEW_ORDER_TRIES) return st;
-        struct status slept = fiber_sleep(call, NEW_ORDER_PAUSE_US);
-        if (failed(slept)) return slept;
+        if (st.reason != ARGOSY__REASON__PAYMENT_NOT_FOUND || clock_monotonic_us() >= until_us)
+            break;
+        waited = payment_wait_for(call, &wait, until_us);
+        if (failed(waited)) break;
     }
+    payment_wait_end(service->waits, call, &wait);
+    return failed(waited) ? waited : st;
 }
 
 struct abandonment {
@@ -219,15 +229,12 @@ struct abandonment {
     struct payment_input input;
 };
 
-static struct status apply_abandon(const struct call *call, struct payment *payment,
-                                   const struct payment_operation *operation,
-                                   struct payment_write *write, void *data)
+static struct status apply_abandon(const struct call *call, struct payment_turn *turn, void *data)
 {
     struct abandonment *abandonment = data;
 
-    if (payment->state != PAYMENT_ACTION) return status_ok();
-    return payment_step(call, abandonment->service, payment, PAYMENT_ASK_ABANDON,
-                        &abandonment->input, write);
+    if (turn->payment.state != PAYMENT_ACTION) return status_ok();
+    return payment_step(call, abandonment->service, PAYMENT_ASK_ABANDON, &abandonment->input, turn);
 }
 
 /* Closes, at the provider, the attempt that the customer was asked to confirm and has abandoned. */
@@ -237,11 +244,12 @@ static struct status abandon(struct call *call, struct payment_service *service,
     struct abandonment *abandonment = arena_new(call->arena, struct abandonment);
     struct payment_change change = {
         .payment_id = payment->payment_id, .apply = apply_abandon, .data = abandonment};
-    struct payment_outcome outcome;
+    struct payment_written written;
 
     abandonment->service = service;
     payment_count_payer(service, payment->user_id, &change);
-    return payment_change_make(call, service, &change, 0, &outcome);
+    change.fails_attempt = true;
+    return payment_change_make(call, service, &change, 0, &written);
 }
 
 /* Authorizes with the request's method. If the customer is being asked to confirm another one, that

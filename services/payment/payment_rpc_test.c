@@ -3,6 +3,12 @@
  * payment_flow_test.c. */
 #include "services/payment/payment_testing.h"
 
+static void play_on_engines(void (*play)(struct call *call, struct stage *stage))
+{
+    payment_play_on_engines(test_engine("ARGOSY_TEST_POSTGRES"), play);
+    test_skipped = false; /* it has run on SQLite */
+}
+
 static bool is_status(const PaymentService__StandardResponse *response, int status_code,
                       const char *status)
 {
@@ -54,7 +60,7 @@ static void pays(struct call *call, struct stage *stage)
 
 TEST(a_payment_is_authorized_captured_in_part_and_refunded)
 {
-    payment_play(pays);
+    play_on_engines(pays);
 }
 
 static void declines(struct call *call, struct stage *stage)
@@ -88,7 +94,7 @@ static void declines(struct call *call, struct stage *stage)
 
 TEST(a_decline_is_an_error_and_another_method_may_be_tried)
 {
-    payment_play(declines);
+    play_on_engines(declines);
 }
 
 /* ---- how often somebody may try ---- */
@@ -197,7 +203,7 @@ static void mistypes(struct call *call, struct stage *stage)
 
 TEST(an_unknown_method_may_be_given_better)
 {
-    payment_play(mistypes);
+    play_on_engines(mistypes);
 }
 
 static void gives_up(struct call *call, struct stage *stage)
@@ -220,7 +226,7 @@ static void gives_up(struct call *call, struct stage *stage)
 
 TEST(who_gives_up_to_confirm_may_pay_with_another_method)
 {
-    payment_play(gives_up);
+    play_on_engines(gives_up);
 }
 
 static void confirms(struct call *call, struct stage *stage)
@@ -250,7 +256,7 @@ static void confirms(struct call *call, struct stage *stage)
 
 TEST(a_customer_confirms_and_an_admin_lets_go)
 {
-    payment_play(confirms);
+    play_on_engines(confirms);
 }
 
 static void costs_nothing(struct call *call, struct stage *stage)
@@ -270,7 +276,7 @@ static void costs_nothing(struct call *call, struct stage *stage)
 
 TEST(an_order_that_costs_nothing_is_paid_without_a_provider)
 {
-    payment_play(costs_nothing);
+    play_on_engines(costs_nothing);
 }
 
 /* ---- who may ---- */
@@ -341,7 +347,7 @@ static void keeps_roles(struct call *call, struct stage *stage)
 
 TEST(each_role_may_do_its_own)
 {
-    payment_play(keeps_roles);
+    play_on_engines(keeps_roles);
 }
 
 static struct status list(struct call *call, struct stage *stage, const char *order_id,
@@ -388,7 +394,7 @@ static void lists(struct call *call, struct stage *stage)
 
 TEST(payments_are_listed_in_pages_newest_first)
 {
-    payment_play(lists);
+    play_on_engines(lists);
 }
 
 /* ---- the same request twice ---- */
@@ -420,7 +426,7 @@ static void repeats(struct call *call, struct stage *stage)
 
 TEST(the_same_key_answers_the_first_answer_and_does_nothing_more)
 {
-    payment_play(repeats);
+    play_on_engines(repeats);
 }
 
 static _Atomic int paid, refused;
@@ -446,7 +452,7 @@ static void races_with_one_key(struct call *call, struct stage *stage)
 
 TEST(one_key_at_the_same_time_charges_once)
 {
-    payment_play(races_with_one_key);
+    play_on_engines(races_with_one_key);
 }
 
 static void refund_forty(struct call *call, struct stage *stage, int number)
@@ -475,5 +481,51 @@ static void races_to_refund(struct call *call, struct stage *stage)
 
 TEST(twenty_refunds_at_once_never_exceed_what_was_captured)
 {
-    payment_play(races_to_refund);
+    play_on_engines(races_to_refund);
+}
+
+/* ---- payments that are on their way ---- */
+
+static struct status (*true_find)(struct call *call, struct payment_store *store,
+                                  const char *order_id, struct payment *ret_payment);
+static _Atomic int looks;
+
+static struct status count_looks(struct call *call, struct payment_store *store,
+                                 const char *order_id, struct payment *ret_payment)
+{
+    looks++;
+    return true_find(call, store, order_id, ret_payment);
+}
+
+static void order_later(struct call *call, void *data)
+{
+    (void)data;
+    EXPECT_OK(fiber_sleep(call, 300000));
+    order_validated(call, "o1", 3000, "");
+}
+
+static void waits_for_payment(struct call *call, struct stage *stage)
+{
+    struct payment_service *service = stage->service;
+    PaymentService__StandardResponse *response = 0;
+    struct fiber_group group = {0};
+
+    looks = 0;
+    true_find = service->store->find_by_order;
+    service->store->find_by_order = count_looks;
+    as_ann(call);
+    EXPECT_REFUSED(pay(call, stage, "o2", "pm_card_visa", 0, &response), NOT_FOUND,
+                   PAYMENT_NOT_FOUND);
+    EXPECT(looks == 2); /* at first and at last */
+    looks = 0;
+    EXPECT_OK(fiber_group_start(call, &group, order_later, 0));
+    EXPECT_OK(pay(call, stage, "o1", "pm_card_visa", 0, &response));
+    EXPECT(looks >= 2 && looks <= 4); /* and once for each change */
+    fiber_group_wait(call, &group);
+    service->store->find_by_order = true_find;
+}
+
+TEST(who_waits_for_a_payment_looks_only_when_it_has_changed)
+{
+    play_on_engines(waits_for_payment);
 }

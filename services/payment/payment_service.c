@@ -17,7 +17,8 @@ static const struct setting settings[] = {
     {"PAYMENT_PROVIDER_TIMEOUT", SETTING_DURATION, "10s",
      "How long one call of the provider may take before it is retried.", 100, 60000},
     {"PAYMENT_ANSWER_WITHIN", SETTING_DURATION, "8s",
-     "How long a request waits for the provider before it is answered 202 and continues in the background.",
+     "How long a request waits for the provider before it is answered 202 and continues in the "
+     "background.",
      0, 60000},
     {"PAYMENT_AUTHORIZATION_TTL", SETTING_DURATION, "7d",
      "How long an authorization is held before it is voided.", 1000, 2592000000},
@@ -57,26 +58,56 @@ static void read_policy(const struct config *config, struct payment_policy *ret_
     };
 }
 
+static struct status make_store(const struct service_context *context,
+                                struct payment_store **ret_store)
+{
+    const char *scheme, *path;
+
+    struct status st = service_store_scheme(context, &payment_service, &scheme);
+    if (failed(st)) return st;
+    if (strcmp(scheme, "sqlite") != 0)
+        return payment_store_postgres(context, service_store_url(context, &payment_service),
+                                      ret_store);
+    st = service_store_path(context, &payment_service, &path);
+    return failed(st) ? st : payment_store_sqlite(context, path, ret_store);
+}
+
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct payment_service *service = arena_new(context->arena, struct payment_service);
-    const char *path;
     struct status st;
 
     read_policy(context->config, &service->policy);
     st = choose_provider(context, &service->provider);
     if (failed(st)) return st;
-    st = service_store_path(context, &payment_service, &path);
-    if (failed(st)) return st;
-    st = payment_store_sqlite(context, path, &service->store);
+    st = make_store(context, &service->store);
     if (failed(st)) return st;
 
     service->orders = context->channel(context, "order");
     service->worker = payment_worker_new(context->arena, context->shards, service);
+    service->waits = payment_waits_new(context->arena, context->shards);
+    if (service->store->on_change)
+        service->store->on_change(service->store, payment_waits_tell_all, service->waits);
     rpc_server_add(context->server, &payment_service_rpc, &payment_handlers, service);
     payment_events_start(context, service);
     *ret_service = service;
     return status_ok();
+}
+
+static struct status open_store(struct call *call, void *data)
+{
+    struct payment_service *service = data;
+
+    if (!service->store->open) return status_ok();
+    return service->store->open(call, service->store);
+}
+
+static struct status check_store(struct call *call, void *data, struct store_findings *findings)
+{
+    struct payment_service *service = data;
+
+    if (!service->store->check) return status_ok();
+    return service->store->check(call, service->store, findings);
 }
 
 static void serve(void *data)
@@ -94,12 +125,17 @@ static void stop(void *data)
     service->store->close(service->store);
 }
 
+static const char *const store_schemes[] = {"sqlite", "postgres", "postgresql", NULL};
+
 const struct service_module payment_service = {
     .name = "payment",
     .rpc_name = "payment_service.PaymentService",
     .settings = settings,
     .store_default = "sqlite:{data}/payment.db",
+    .store_schemes = store_schemes,
     .start = start,
+    .open = open_store,
+    .check = check_store,
     .serve = serve,
     .stop = stop,
 };

@@ -6,6 +6,7 @@
 #include "payment.rpc.h"
 #include "services/payment/payment_provider.h"
 #include "services/payment/payment_store.h"
+#include "services/payment/payment_waits.h"
 #include "services/payment/payment_worker.h"
 
 struct payment_policy {
@@ -21,6 +22,7 @@ struct payment_service {
     struct payment_store *store;
     struct payment_provider *provider;
     struct payment_worker *worker;
+    struct payment_waits *waits;
     struct rpc_channel *orders; /* for reconciliation */
     struct payment_policy policy;
 };
@@ -31,19 +33,22 @@ extern const struct payment_service_handlers payment_handlers;
 
 /* The lease of an operation: how long others leave it alone during an attempt. */
 int64_t payment_lease_us(const struct payment_service *service);
+/* Has the waiting operations of a payment tried now; of all payments if it is NULL. */
+struct status payment_hasten(struct call *call, struct payment_service *service,
+                             const char *payment_id);
 
 /* Inside a change's apply: takes a step and fills in what must be written: the operation that
  * begins (except method, note and request) and the events. */
 struct status payment_step(const struct call *call, const struct payment_service *service,
-                           struct payment *payment, enum payment_step step,
-                           struct payment_input *input, struct payment_write *write);
+                           enum payment_step step, struct payment_input *input,
+                           struct payment_turn *turn);
 
 /* Makes the change, counts it, and starts the operation that begins, whose result `waiter` (may be
  * NULL) gets. */
 struct status payment_change_make(struct call *call, struct payment_service *service,
                                   const struct payment_change *change,
                                   struct payment_waiter *waiter,
-                                  struct payment_outcome *ret_outcome);
+                                  struct payment_written *ret_written);
 
 /* Makes the change count its customer's failed attempts: for one that begins an attempt. */
 void payment_count_payer(const struct payment_service *service, const char *payer,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The suite of the payment service's port: each test runs against each adapter in the list
  * below. */
-#include "services/payment/payment_store_sqlite.h"
+#include "services/payment/payment_store.h"
 
 #include "events.pb-c.h"
 #include "rpc/store_suite_testing.h"
+#include "services/payment/postgres/payment_store_postgres.h"
+#include "store/postgres/postgres_testing.h"
+#include "store/sqlite/sqlite_fate.h"
 
 static struct status open_sqlite(const struct service_context *context,
                                  struct payment_store **ret_store)
@@ -13,7 +16,24 @@ static struct status open_sqlite(const struct service_context *context,
         context, arena_printf(context->arena, "%s/payment.db", context->data_dir), ret_store);
 }
 
-STORE_SUITE(payment, {"sqlite", open_sqlite});
+static struct status open_postgres(const struct service_context *context,
+                                   struct payment_store **ret_store)
+{
+    return payment_store_postgres(context, postgres_testing_url(context->arena), ret_store);
+}
+
+static struct status connect_store(struct call *call, struct payment_store *opened)
+{
+    return opened->open(call, opened);
+}
+
+static struct status drop_postgres(struct call *call, struct payment_store *opened)
+{
+    return postgres_testing_drop(call, payment_postgres(opened));
+}
+
+STORE_SUITE(payment, {"sqlite", open_sqlite, .lose_answer = sqlite_lose_answer},
+            {"postgres", open_postgres, "ARGOSY_TEST_POSTGRES", connect_store, drop_postgres});
 
 /* ---- changes ---- */
 
@@ -42,38 +62,34 @@ static void fill_new(const struct call *call, struct payment *payment)
     payment->created_us = payment->updated_us = clock_now_us();
 }
 
-static void tell(const struct call *call, const struct payment *payment,
-                 struct payment_write *write)
+static void tell(const struct call *call, struct payment_turn *turn)
 {
     Events__PaymentVoidedEvent event = EVENTS__PAYMENT_VOIDED_EVENT__INIT;
 
-    event.order_id = (char *)payment->order_id;
-    event_make(call, "payment-events", payment->order_id, &event.base,
-               &write->record.events[write->record.event_count++]);
+    event.order_id = (char *)turn->payment.order_id;
+    change_tell(call, &turn->record, "payment-events", turn->payment.order_id, &event.base);
 }
 
-static struct status apply(const struct call *call, struct payment *payment,
-                           const struct payment_operation *operation, struct payment_write *write,
-                           void *data)
+static struct status apply(const struct call *call, struct payment_turn *turn, void *data)
 {
     const struct script *script = data;
+    struct payment *payment = &turn->payment;
 
-    EXPECT((operation != 0) == script->ends);
-    write->from = payment->state;
+    EXPECT((turn->operation != 0) == script->ends);
     if (payment->state == PAYMENT_ABSENT) fill_new(call, payment);
     payment->state = script->to;
     payment->failures += script->fails;
     if (script->fails) payment->failed_us = script->failed_us;
-    if (script->failures) *script->failures = write->of_payer;
-    write->effects.changed = true;
-    write->ended = script->ends;
-    write->record.forget = script->forgets;
-    if (script->answers) write->record.answer = STR("the answer");
-    if (script->posts) payment_post_authorize(1000, &write->effects.postings[0]);
-    write->effects.posting_count = script->posts;
-    if (script->tells) tell(call, payment, write);
+    if (script->failures) *script->failures = turn->of_payer;
+    turn->effects.changed = true;
+    turn->ended = script->ends;
+    turn->record.forget = script->forgets;
+    if (script->answers) turn->record.answer = STR("the answer");
+    if (script->posts) payment_post_authorize(1000, &turn->effects.postings[0]);
+    turn->effects.posting_count = script->posts;
+    if (script->tells) tell(call, turn);
     if (script->begins)
-        write->begun = (struct payment_operation){
+        turn->begun = (struct payment_operation){
             .operation_id = script->operation_id,
             .payment_id = payment->payment_id,
             .kind = script->begins,
@@ -90,28 +106,28 @@ static struct status apply(const struct call *call, struct payment *payment,
     return status_ok();
 }
 
-static struct payment_outcome change_order(struct call *call, const char *order_id,
+static struct payment_written change_order(struct call *call, const char *order_id,
                                            const struct event *event,
                                            struct change_request *request, struct script script)
 {
-    struct payment_outcome outcome = {0};
+    struct payment_written written = {0};
     const struct payment_change change = {
         .order_id = order_id, .cause = {event, request}, .apply = apply, .data = &script};
 
-    EXPECT_OK(store->update(call, store, &change, &outcome));
-    return outcome;
+    EXPECT_OK(store->update(call, store, &change, &written));
+    return written;
 }
 
-static struct payment_outcome change_operation(struct call *call, const char *operation_id,
+static struct payment_written change_operation(struct call *call, const char *operation_id,
                                                struct script script)
 {
-    struct payment_outcome outcome = {0};
+    struct payment_written written = {0};
     const struct payment_change change = {
         .operation_id = operation_id, .apply = apply, .data = &script};
 
     script.ends = true;
-    EXPECT_OK(store->update(call, store, &change, &outcome));
-    return outcome;
+    EXPECT_OK(store->update(call, store, &change, &written));
+    return written;
 }
 
 static struct payment find(struct call *call, const char *order_id)
@@ -170,7 +186,7 @@ static void keeps_payments(struct call *call, struct stage *stage)
     /* A tombstone is stored, but not found. */
     change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_BURIED});
     EXPECT_REFUSED(store->find(call, store, "pay-o2", &payment), NOT_FOUND, PAYMENT_NOT_FOUND);
-    EXPECT(change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_BURIED}).write.from ==
+    EXPECT(change_order(call, "o2", 0, 0, (struct script){.to = PAYMENT_BURIED}).from ==
            PAYMENT_BURIED);
 }
 
@@ -188,14 +204,14 @@ static void changes_whole(struct call *call, struct stage *stage)
                          .tells = true,
                          .refuses = true};
     const struct payment_change change = {.order_id = "o1", .apply = apply, .data = &all};
-    struct payment_outcome outcome;
+    struct payment_written written;
 
-    EXPECT_REFUSED(store->update(call, store, &change, &outcome), FAILED_PRECONDITION,
+    EXPECT_REFUSED(store->update(call, store, &change, &written), FAILED_PRECONDITION,
                    PAYMENT_STATE);
     EXPECT(find(call, "o1").state == PAYMENT_ABSENT && count_operations(call) == 0);
     EXPECT(count_events(call) == 0 && count_postings(call, "pay-o1") == 0);
     all.refuses = false;
-    EXPECT_OK(store->update(call, store, &change, &outcome));
+    EXPECT_OK(store->update(call, store, &change, &written));
     EXPECT(find(call, "o1").state == PAYMENT_AUTHORIZING && count_operations(call) == 1);
     EXPECT(count_events(call) == 1 && count_postings(call, "pay-o1") == 1);
 }
@@ -246,9 +262,16 @@ static void keeps_operations(struct call *call, struct stage *stage)
     EXPECT(count == 1 && strcmp(ids[0], "op-1") == 0);
     EXPECT_OK(store->claim(call, store, 499, 900, 10, &ids, &count));
     EXPECT(count == 0);
-    EXPECT_OK(store->hasten(call, store, "pay-o1", 300));
+    /* A lease is respected, unless it ends later than any that could have begun by now. */
+    EXPECT_OK(store->hasten(call, store, "pay-o1", 300, 700));
+    EXPECT_OK(store->claim(call, store, 300, 700, 10, &ids, &count));
+    EXPECT(count == 0);
+    EXPECT_OK(store->hasten(call, store, "pay-o1", 300, 400));
     EXPECT_OK(store->claim(call, store, 300, 900, 10, &ids, &count));
     EXPECT(count == 1);
+    EXPECT_OK(store->find_operation(call, store, "op-1", &operation, &payment));
+    EXPECT(operation.leased && operation.next_us == 900);
+    operation.leased = false;
     operation.attempts = 3;
     operation.processing = true;
     operation.next_us = 2000;
@@ -256,7 +279,7 @@ static void keeps_operations(struct call *call, struct stage *stage)
     EXPECT_OK(store->find_operation(call, store, "op-1", &operation, &payment));
     EXPECT(operation.attempts == 3 && operation.processing && operation.next_us == 2000);
     EXPECT(strcmp(payment.reference, "ch_1") == 0);
-    EXPECT_OK(store->hasten(call, store, 0, 1000));
+    EXPECT_OK(store->hasten(call, store, 0, 1000, 3000));
     EXPECT_OK(store->claim(call, store, 1000, 3000, 10, &ids, &count));
     EXPECT(count == 1);
 
@@ -304,14 +327,14 @@ static void keeps_answers(struct call *call, struct stage *stage)
         .to = PAYMENT_AUTHORIZING, .begins = PAYMENT_AUTHORIZE, .operation_id = "op-1", .key = "k"};
     const struct payment_change again = {
         .order_id = "o1", .cause = {.request = &request}, .apply = apply, .data = &begins};
-    struct payment_outcome outcome;
+    struct payment_written written;
 
     EXPECT(change_order(call, "o1", 0, &request, begins).applied);
-    EXPECT_REFUSED(store->update(call, store, &again, &outcome), ABORTED, IDEMPOTENCY_KEY_RUNNING);
+    EXPECT_REFUSED(store->update(call, store, &again, &written), ABORTED, IDEMPOTENCY_KEY_RUNNING);
     /* The operation's end keeps the answer for the request that asked for it. */
     change_operation(call, "op-1", (struct script){.to = PAYMENT_AUTHORIZED, .answers = true});
-    EXPECT_OK(store->update(call, store, &again, &outcome));
-    EXPECT(!outcome.applied && str_is(request.replayed, "the answer"));
+    EXPECT_OK(store->update(call, store, &again, &written));
+    EXPECT(!written.applied && str_is(request.replayed, "the answer"));
 
     /* Or frees its key, if nothing came of it. */
     request.idempotency.key = begins.key = "k2";
@@ -325,6 +348,70 @@ static void keeps_answers(struct call *call, struct stage *stage)
 TEST(a_requests_answer_is_kept_when_its_operation_ends)
 {
     for_each_adapter(keeps_answers);
+}
+
+static void outlives_lost_answers(struct call *call, struct stage *stage)
+{
+    Events__OrderCancelledEvent message = EVENTS__ORDER_CANCELLED_EVENT__INIT;
+    struct change_request request = {.idempotency = {.scope = "ann@example.com", .key = "k"}};
+    struct script opens = {.to = PAYMENT_CAPTURED, .tells = true, .posts = true},
+                  begins = {.to = PAYMENT_CAPTURED,
+                            .begins = PAYMENT_REFUND,
+                            .operation_id = "op-1",
+                            .next_us = 100,
+                            .key = "k"},
+                  ends = {.to = PAYMENT_CAPTURED,
+                          .ends = true,
+                          .answers = true,
+                          .tells = true,
+                          .posts = true};
+    struct payment_operation operation;
+    struct payment_written written = {0};
+    struct payment_refund *refunds;
+    struct payment payment;
+    struct event event;
+    const char **ids;
+    size_t count = 0;
+
+    event_make(call, "order-events", "o1", &message.base, &event);
+    struct payment_change change = {
+        .order_id = "o1", .cause = {.event = &event}, .apply = apply, .data = &opens};
+    EXPECT_LOST(store->update(call, store, &change, &written));
+    EXPECT_OK(store->update(call, store, &change, &written));
+    EXPECT(!written.applied && count_events(call) == 1 && count_postings(call, "pay-o1") == 1);
+
+    change = (struct payment_change){
+        .order_id = "o1", .cause = {.request = &request}, .apply = apply, .data = &begins};
+    EXPECT_LOST(store->update(call, store, &change, &written));
+    EXPECT_REFUSED(store->update(call, store, &change, &written), ABORTED, IDEMPOTENCY_KEY_RUNNING);
+    EXPECT(count_operations(call) == 1);
+    /* Whoever claimed it and does not know that has it until its time; then the next one does. */
+    EXPECT_LOST(store->claim(call, store, 100, 500, 10, &ids, &count));
+    EXPECT_OK(store->claim(call, store, 100, 500, 10, &ids, &count));
+    EXPECT(count == 0);
+    EXPECT_OK(store->find_operation(call, store, "op-1", &operation, &payment));
+    operation.attempts++;
+    operation.leased = false;
+    EXPECT_LOST(store->postpone(call, store, &operation, "ch_1"));
+    EXPECT_OK(store->postpone(call, store, &operation, "ch_1"));
+    EXPECT_LOST(store->hasten(call, store, "pay-o1", 300, 900));
+    EXPECT_OK(store->hasten(call, store, "pay-o1", 300, 900));
+    EXPECT_OK(store->claim(call, store, 300, 900, 10, &ids, &count));
+    EXPECT(count == 1);
+
+    const struct payment_change end = {.operation_id = "op-1", .apply = apply, .data = &ends};
+    EXPECT_LOST(store->update(call, store, &end, &written));
+    EXPECT_OK(store->update(call, store, &end, &written));
+    EXPECT(!written.applied && count_events(call) == 2 && count_postings(call, "pay-o1") == 2);
+    EXPECT_OK(store->list_refunds(call, store, "pay-o1", 10, &refunds, &count));
+    EXPECT(count == 1 && strcmp(refunds[0].status, "succeeded") == 0);
+    EXPECT_OK(store->update(call, store, &change, &written));
+    EXPECT(!written.applied && str_is(request.replayed, "the answer"));
+}
+
+TEST(a_write_whose_answer_was_lost_takes_effect_once_when_it_is_repeated)
+{
+    for_each_adapter(outlives_lost_answers);
 }
 
 static void lists(struct call *call, struct stage *stage)
@@ -344,6 +431,13 @@ static void lists(struct call *call, struct stage *stage)
     EXPECT(count == 2 && before == 0 && strcmp(payments[1].order_id, "o0") == 0);
     EXPECT_OK(store->list(call, store, "bob@example.com", &before, 3, &payments, &count));
     EXPECT(count == 0);
+
+    const char *order_ids[] = {"o3", "none\"", "buried", "o3"}, **references;
+    EXPECT_OK(store->find_references(call, store, order_ids, 4, &references));
+    EXPECT(references[0] && references[2] && references[3] && !references[1]);
+    struct payment found = {.reference = "-"};
+    EXPECT_OK(store->find_by_order(call, store, "o3", &found));
+    EXPECT(references[0] && strcmp(references[0], found.reference) == 0);
 
     EXPECT_OK(store->audit(call, store, 0, 4, &audits, &count));
     EXPECT(count == 4 && audits[2].held_minor == 1000 && audits[1].held_minor == 0);
@@ -396,14 +490,14 @@ static struct payment_failures failures_after(struct call *call, int64_t after_u
 {
     struct payment_failures failures = {-1, -1};
     struct script script = {.to = PAYMENT_NEW, .failures = &failures};
-    struct payment_outcome outcome;
+    struct payment_written written;
     const struct payment_change change = {.order_id = "o-counts",
                                           .payer = "ANN@example.com",
                                           .failures_after_us = after_us,
                                           .apply = apply,
                                           .data = &script};
 
-    EXPECT_OK(store->update(call, store, &change, &outcome));
+    EXPECT_OK(store->update(call, store, &change, &written));
     return failures;
 }
 
@@ -428,46 +522,4 @@ static void counts_failures(struct call *call, struct stage *stage)
 TEST(the_failed_tries_of_a_customer_are_counted_by_time)
 {
     for_each_adapter(counts_failures);
-}
-
-/* ---- the embedded adapter's lists ---- */
-
-/* Each row is looked for in an index, and none is sorted. */
-static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    const char *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", (const char *)data);
-    bool of_customer = data == (const void *)payment_list_statement;
-    bool of_failures = data == (const void *)payment_failures_statement;
-    int64_t none = 0;
-    struct sqlite_rows rows;
-    struct status st;
-
-    st = of_customer   ? sqlite_query(tx, &rows, sql, "tlil", "", none, 0, none)
-         : of_failures ? sqlite_query(tx, &rows, sql, "tl", "", none)
-                       : sqlite_query(tx, &rows, sql, "llil", none, none, 0, none);
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        const char *detail = sqlite_column_text(&rows, 3);
-        EXPECT(!strstr(detail, "SCAN") && !strstr(detail, "TEMP B-TREE"));
-        if (of_customer)
-            EXPECT(strstr(detail, "payments_by_user (user_key=? AND payment<?)") != NULL);
-        if (of_failures)
-            EXPECT(strstr(detail, "payments_failed_by_user (user_key=? AND failed_us>?)") != NULL);
-    }
-    return rows.status;
-}
-
-static void explains_lists(struct call *call, struct stage *stage)
-{
-    EXPECT_OK(
-        sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_list_statement));
-    EXPECT_OK(
-        sqlite_scan(call, payment_db(store), explain, (void *)(uintptr_t)payment_audit_statement));
-    EXPECT_OK(sqlite_scan(call, payment_db(store), explain,
-                          (void *)(uintptr_t)payment_failures_statement));
-}
-
-TEST(every_list_of_payments_is_a_range_of_an_index)
-{
-    for_each_adapter(explains_lists);
 }

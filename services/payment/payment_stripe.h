@@ -3,6 +3,7 @@
  *
  *     payment_provider_stripe.c   the provider: authorize, confirm, capture, void, refund, find,
  *                                 list
+ *     payment_stripe_read.c       reads payments and refunds, for the provider and reconciliation
  *     payment_stripe_call.c       a request, and the meaning of its failures
  *     payment_stripe_form.c       forms and amounts in Stripe's format
  *     payment_stripe_answer.c     reads Stripe's JSON

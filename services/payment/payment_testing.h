@@ -8,18 +8,51 @@
 #include "events.pb-c.h"
 #include "events/events_testing.h"
 #include "services/payment/payment_service.h"
+#include "services/payment/postgres/payment_store_postgres.h"
+#include "store/postgres/postgres_testing.h"
 
 extern const struct service_module payment_service, bank_service;
 
 #define TEXT(literal) ((char *)(uintptr_t)(literal))
 
 /* Plays as nobody. */
-static inline void payment_play(void (*play)(struct call *call, struct stage *stage))
+static inline void payment_play_with(const char *const *settings,
+                                     void (*play)(struct call *call, struct stage *stage))
 {
-    static const struct stage_plan plan = {
-        .module = &payment_service, .besides = &bank_service, EVENTS_STAGE};
+    const struct stage_plan plan = {
+        .module = &payment_service, .besides = &bank_service, .settings = settings, EVENTS_STAGE};
 
     stage_run(&plan, play);
+}
+
+static inline void payment_play(void (*play)(struct call *call, struct stage *stage))
+{
+    payment_play_with(NULL, play);
+}
+
+static void (*payment_played)(struct call *call, struct stage *stage);
+
+static inline void payment_play_and_drop(struct call *call, struct stage *stage)
+{
+    const struct payment_service *service = stage->service;
+
+    payment_played(call, stage);
+    EXPECT_OK(postgres_testing_drop(call, payment_postgres(service->store)));
+}
+
+/* The same on each engine: SQLite, and PostgreSQL in a schema of its own if `url` (the server's) is
+ * not NULL. */
+static inline void payment_play_on_engines(const char *url,
+                                           void (*play)(struct call *call, struct stage *stage))
+{
+    char setting[512];
+
+    payment_play(play);
+    if (!url) return;
+    snprintf(setting, sizeof(setting), "PAYMENT_STORE=%s?schema=test_%016llx", url,
+             (unsigned long long)random_below(UINT64_MAX));
+    payment_played = play;
+    payment_play_with((const char *[]){setting, NULL}, payment_play_and_drop);
 }
 
 /* ---- who asks ---- */

@@ -8,7 +8,8 @@ enum { US_PER_MS = 1000 };
 static struct status check_payer(struct arena *arena, const struct payment_input *input,
                                  int failures)
 {
-    int64_t wait_us = input->payer_retry_us - input->now_us;
+    int64_t first_us = input->payer_failures > 0 ? input->payer_first_us : input->now_us;
+    int64_t wait_us = first_us + input->payer_within_us - input->now_us;
     int64_t count = input->payer_failures + failures;
     struct status_details *details;
     struct status st;

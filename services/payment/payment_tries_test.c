@@ -100,7 +100,8 @@ TEST(a_customers_failed_attempts_on_other_payments_count_too)
     struct payment_input input = {.now_us = 7,
                                   .payer_failures_max = 5,
                                   .payer_failures = 4,
-                                  .payer_retry_us = 2000007,
+                                  .payer_first_us = 5,
+                                  .payer_within_us = 2000002,
                                   .message = ""};
     struct payment payment = payment_in(PAYMENT_ACTION);
     struct payment_effects effects;
@@ -121,5 +122,21 @@ TEST(a_customers_failed_attempts_on_other_payments_count_too)
     CHECK_INT(payment.state, ==, PAYMENT_NEW);
     input.payer_failures_max = 0;
     CHECK_OK(payment_take(&arena, &payment, PAYMENT_ASK_AUTHORIZE, &input, &effects));
+    arena_release(&arena);
+}
+
+/* It fails in the step itself, so it counts from now. */
+TEST(a_customers_first_failure_tells_how_long_it_counts)
+{
+    struct payment_input input = {
+        .now_us = 7, .payer_failures_max = 1, .payer_within_us = 2000000, .message = ""};
+    struct payment payment = payment_in(PAYMENT_ACTION);
+    struct payment_effects effects;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    struct status st = payment_take(&arena, &payment, PAYMENT_ASK_ABANDON, &input, &effects);
+    CHECK_INT(st.reason, ==, ARGOSY__REASON__PAYMENT_TRIES_RATE);
+    CHECK(st.details && st.details->retry_after_ms == 2001);
     arena_release(&arena);
 }

@@ -24,6 +24,7 @@ enum {
 #define BACKOFF_MAX_US (60 * INT64_C(1000000))
 #define BACKOFF_WAITED_FOR_MAX_US (5 * INT64_C(1000000)) /* while a customer waits */
 #define SWEEP_EVERY_US (200 * INT64_C(1000))
+#define SWEEP_FAILED_PAUSE_US (1000 * INT64_C(1000))
 #define EXPIRE_EVERY_US (5 * INT64_C(1000000))
 #define CLOCK_SET_BACK_US (2 * INT64_C(1000000)) /* by less it only waits so much longer */
 
@@ -61,51 +62,49 @@ struct payment_worker *payment_worker_new(struct arena *arena, struct shards *sh
 
 /* Makes the answer to the request, if the operation has one. */
 static void answer_request(const struct call *call, struct payment_attempt *attempt,
-                           const struct payment *payment, struct payment_write *write)
+                           struct payment_turn *turn)
 {
     PaymentService__StandardResponse response = PAYMENT_SERVICE__STANDARD_RESPONSE__INIT;
 
     if (!attempt->answered) return;
-    payment_reply_operation(call->arena, payment, &attempt->operation, attempt->verdict.refusal,
-                            &response);
+    payment_reply_operation(call->arena, &turn->payment, &attempt->operation,
+                            attempt->verdict.refusal, &response);
     if (failed(attempt->verdict.refusal) && response.payment) {
         response.payment->reason = (char *)rpc_reason_name(attempt->verdict.refusal.reason);
         response.payment->message = (char *)attempt->verdict.refusal.message;
     }
     attempt->answer = idempotency_answer(call->arena, &response.base);
-    write->record.answer = attempt->answer;
-    write->record.forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
+    turn->record.answer = attempt->answer;
+    turn->record.forget = attempt->verdict.step == PAYMENT_GOT_REFUSED;
 }
 
 /* Would the payment wait for an operation that no longer exists? */
-static bool is_stranded(const struct payment *payment, const struct payment_operation *operation,
-                        const struct payment_write *write)
+static bool is_stranded(const struct payment_turn *turn)
 {
-    return operation->kind != PAYMENT_REFUND && payment_is_busy(payment) &&
-           write->begun.kind == PAYMENT_NO_OPERATION;
+    return turn->operation->kind != PAYMENT_REFUND && payment_is_busy(&turn->payment) &&
+           turn->begun.kind == PAYMENT_NO_OPERATION;
 }
 
-static struct status apply(const struct call *call, struct payment *payment,
-                           const struct payment_operation *operation, struct payment_write *write,
-                           void *data)
+static struct status apply(const struct call *call, struct payment_turn *turn, void *data)
 {
     struct payment_attempt *attempt = data;
+    struct payment *payment = &turn->payment;
     struct payment_verdict *verdict = &attempt->verdict;
     struct status st;
 
     if (verdict->reference && verdict->reference[0]) payment->reference = verdict->reference;
     if (verdict->client_secret && verdict->client_secret[0])
         payment->client_secret = verdict->client_secret; /* the step clears it unless needed */
-    st = payment_step(call, attempt->service, payment, verdict->step, &verdict->input, write);
+    st = payment_step(call, attempt->service, verdict->step, &verdict->input, turn);
     if (failed(st) || verdict->delayed) return st;
-    if (is_stranded(payment, operation, write))
+    if (is_stranded(turn))
         return status_printf(call->arena, STATUS_INTERNAL, 0,
                              "the provider's answer does not fit a payment that is %s",
                              payment_state_own_name(payment->state));
-    write->ended = true;
-    write->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
-    write->refund_reference = verdict->refund;
-    answer_request(call, attempt, payment, write);
+    turn->ended = true;
+    turn->refund_failed = verdict->step == PAYMENT_GOT_REFUND_REFUSED;
+    turn->refund_reference = verdict->refund;
+    answer_request(call, attempt, turn);
     return status_ok();
 }
 
@@ -115,9 +114,9 @@ static struct status settle(struct call *call, struct payment_attempt *attempt)
     struct payment_service *service = attempt->service;
     const struct payment_change change = {
         .operation_id = attempt->operation.operation_id, .apply = apply, .data = attempt};
-    struct payment_outcome outcome;
+    struct payment_written written;
 
-    return payment_change_make(call, service, &change, 0, &outcome);
+    return payment_change_make(call, service, &change, 0, &written);
 }
 
 /* Doubles with each attempt, and varies by a quarter, so that operations which failed together are
@@ -146,6 +145,7 @@ static struct status postpone(struct call *call, const struct payment_run *run,
     pause_us = backoff_us(operation);
     *ret_here = run->waiter != 0;
     operation->processing = attempt->verdict.processing;
+    operation->leased = *ret_here;
     operation->next_us = clock_now_us() + pause_us + (*ret_here ? payment_lease_us(service) : 0);
     st = service->store->postpone(call, service->store, operation,
                                   attempt->verdict.reference ? attempt->verdict.reference : "");
@@ -321,14 +321,12 @@ struct expiry {
     struct payment_input input;
 };
 
-static struct status apply_expiry(const struct call *call, struct payment *payment,
-                                  const struct payment_operation *operation,
-                                  struct payment_write *write, void *data)
+static struct status apply_expiry(const struct call *call, struct payment_turn *turn, void *data)
 {
     struct expiry *expiry = data;
 
-    if (payment->expires_us > clock_now_us()) return status_ok();
-    return payment_step(call, expiry->service, payment, PAYMENT_EXPIRED, &expiry->input, write);
+    if (turn->payment.expires_us > clock_now_us()) return status_ok();
+    return payment_step(call, expiry->service, PAYMENT_EXPIRED, &expiry->input, turn);
 }
 
 static struct status void_expired(struct call *call, struct payment_worker *worker)
@@ -340,13 +338,13 @@ static struct status void_expired(struct call *call, struct payment_worker *work
     struct status st = store->expired(call, store, clock_now_us(), SWEEP_MAX, &ids, &count);
     for (size_t i = 0; i < count && !failed(st); i++) {
         struct expiry *expiry = arena_new(call->arena, struct expiry);
-        struct payment_outcome outcome;
+        struct payment_written written;
         expiry->service = worker->service;
         expiry->input.reason = ARGOSY__REASON__PAYMENT_EXPIRED;
         expiry->input.message = "the authorization has expired";
         const struct payment_change change = {
             .payment_id = ids[i], .apply = apply_expiry, .data = expiry};
-        st = payment_change_make(call, worker->service, &change, 0, &outcome);
+        st = payment_change_make(call, worker->service, &change, 0, &written);
     }
     return st;
 }
@@ -360,7 +358,7 @@ static struct status take_over(struct call *call, struct payment_worker *worker)
     st = store->count_operations(call, store, &count);
     if (failed(st) || count == 0) return st;
     payment_metrics_waiting(count);
-    return store->hasten(call, store, 0, clock_now_us());
+    return store->take_over ? store->take_over(call, store, clock_now_us()) : status_ok();
 }
 
 /* An operation waits until a time of the wall's clock, which outlives the process. When that clock
@@ -368,24 +366,25 @@ static struct status take_over(struct call *call, struct payment_worker *worker)
 static struct status heed_clock(struct call *call, struct payment_worker *worker,
                                 int64_t *offset_us)
 {
-    struct payment_store *store = worker->service->store;
     int64_t before_us = *offset_us;
 
     *offset_us = clock_now_us() - clock_monotonic_us();
     if (*offset_us > before_us - CLOCK_SET_BACK_US) return status_ok();
     log_warn(call->trace, "payment: the clock was set back; all operations are tried now",
              LOG_INT("seconds", (before_us - *offset_us) / 1000000));
-    return store->hasten(call, store, 0, clock_now_us());
+    return payment_hasten(call, worker->service, 0);
 }
 
 static void sweep_fiber(struct call *call, void *data)
 {
     struct payment_worker *worker = data;
     int64_t expire_us = 0, offset_us = clock_now_us() - clock_monotonic_us();
-    struct status st;
+    struct status st = status_ok();
+    bool has_begun = false;
 
-    st = take_over(call, worker);
     for (;;) {
+        if (!has_begun) st = take_over(call, worker);
+        has_begun |= !failed(st);
         if (!failed(st)) st = heed_clock(call, worker, &offset_us);
         if (!failed(st)) st = start_due(call, worker);
         if (!failed(st) && clock_monotonic_us() >= expire_us) {
@@ -396,8 +395,9 @@ static void sweep_fiber(struct call *call, void *data)
         if (failed(st))
             log_warn(call->trace, "payment: a sweep failed; the next one tries again",
                      LOG_STR("error", st.message));
+        int64_t pause_us = failed(st) ? SWEEP_FAILED_PAUSE_US : SWEEP_EVERY_US;
         arena_reset(call->arena);
-        st = fiber_sleep(call, SWEEP_EVERY_US);
+        st = fiber_sleep(call, pause_us);
         if (failed(st)) return;
     }
 }

@@ -8,6 +8,7 @@ enum {
     PRODUCTS_MAX = 256, /* products of a page */
     ROWS_MAX = 20000,   /* rows read, after which a page ends with the current product */
     VARIANTS_FIRST = 16,
+    NO_EPOCH = -1, /* of a variant that is gone: nothing records what was sold of it */
 };
 
 /* The sums of one product, by variant. */
@@ -70,7 +71,9 @@ static struct product_stock_sums *find_sums(struct arena *arena, struct sheet *s
     }
     sheet->last = sheet->count;
     sheet->sums[sheet->count] = (struct product_stock_sums){
-        .product_id = sheet->product_id, .variant_id = str_dup(arena, variant_id)};
+        .product_id = sheet->product_id,
+        .variant_id = str_dup(arena, variant_id),
+        .stock.epoch = NO_EPOCH};
     return &sheet->sums[sheet->count++];
 }
 

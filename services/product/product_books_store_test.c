@@ -2,7 +2,7 @@
 /* Reading the books of the stock: the ledger page by page, and the audit of all of it. */
 #include "services/product/product_store_testing.h"
 
-static struct status allow(struct arena *arena, const struct product *product, void *data)
+static struct status allow(const struct call *call, const struct product *product, void *data)
 {
     return status_ok();
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Codes keep the order of what they stand for. */
-#include <strings.h>
-
+#include "base/dice_testing.h"
 #include "base/test.h"
-#include "services/product/product_terms.h"
+#include "services/product/product_postings_sqlite.h"
 
 static const int64_t amounts[] = {
     0,
@@ -52,82 +51,39 @@ TEST(of_any_code_the_least_amount_is_told)
     }
 }
 
-/* In the order of the column: ASCII letters without regard to case, all else by bytes. */
-static const char *const names[] = {
-    "!",
-    " a",
-    "007",
-    "1",
-    "1 a",
-    "9z",
-    ":x",
-    "[x",
-    "_y",
-    "a",
-    "A b",
-    "ab",
-    "Abcdef",
-    "abcdefg",
-    "abcdeg",
-    "oak ",
-    "oak a",
-    "oak-z",
-    "Zenith",
-    "zz",
-    "~",
-    "\xc3\x84",
-    "\xc3\xa4",
-    "\xc3\xa4pfel",
-    "\xd0\x90",
-    "\xe6\x9c\xa8",
-    "\xe6\xa4\x85",
-    "\xf0\x9f\x92\xa1",
-};
-enum { NAMES = sizeof(names) / sizeof(names[0]) };
+/* ---- comparing many codes at once ---- */
 
-TEST(codes_are_in_the_order_of_names)
+static uint16_t some_code(void)
 {
-    struct arena arena;
+    static const uint16_t edges[] = {0, 1, 2, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF};
+    unsigned kind = dice(16);
 
-    arena_init(&arena, 0);
-    for (size_t i = 0; i < NAMES; i++) {
-        uint32_t next = (product_name_code(str_of(names[i])) | 0xFFFF) + 1;
-        CHECK(strcasecmp(product_name_of_code(&arena, next), names[i]) > 0);
-        for (size_t j = 0; j < NAMES; j++) {
-            uint32_t left = product_name_code(str_of(names[i]));
-            uint32_t right = product_name_code(str_of(names[j]));
-            if (strcasecmp(names[i], names[j]) <= 0) CHECK(left <= right);
-            if (left <= right) CHECK(strcasecmp(product_name_of_code(&arena, left), names[j]) <= 0);
-        }
-    }
-    arena_release(&arena);
+    return kind < 7 ? edges[kind] : (uint16_t)dice(kind < 12 ? 64 : 65536);
 }
 
-/* All pairs of the bytes that share digits, at each place of the upper half: a descending walk
- * jumps to behind the last name of a half, and must not jump over names that end it. */
-TEST(the_end_of_an_upper_half_is_above_all_its_names)
+/* Words with few members and with many, of a row that ends before the chunk does. */
+TEST(members_of_a_chunk_are_narrowed_as_one_by_one)
 {
-    char name[6] = {0}, above[6] = {0};
-    struct arena arena;
+    enum { CODES = CHUNK_SIZE - 128 };
+    static uint16_t codes[CHUNK_SIZE];
+    static uint64_t words[CHUNK_WORDS], narrowed[CHUNK_WORDS], ends[CHUNK_WORDS];
+    const struct product_chunk_row row = {str_sized(codes, CODES * sizeof(*codes))};
 
-    arena_init(&arena, 0);
-    for (size_t at = 0; at < 4; at++) {
-        memset(name, 'm', at);
-        memset(above, 'm', at);
-        for (int byte = ' '; byte < 0xFF; byte++) {
-            for (int next = ' '; next < 0xFF; next++) {
-                uint32_t end;
-                name[at] = (char)byte;
-                name[at + 1] = (char)next;
-                end = (product_name_code(str_of(name)) | 0xFFFF) + 1;
-                CHECK(strcasecmp(product_name_of_code(&arena, end), name) > 0);
-                CHECK(strcasecmp(product_name_of_code(&arena, end - 0x10000), name) <= 0);
-                /* Nor back, to names from which the walk has come. */
-                above[at] = '[';
-                if (product_name_code(str_of(above)) >= end)
-                    CHECK(strcasecmp(product_name_of_code(&arena, end), above) <= 0);
-            }
+    for (int turn = 0; turn < 64; turn++) {
+        uint16_t least = some_code(), most = some_code(), wrong = 0;
+        if (least > most) most = least;
+        memset(words, 0, sizeof(words));
+        for (size_t i = 0; i < CODES; i++) codes[i] = some_code();
+        for (size_t i = 0; i < CHUNK_SIZE; i++)
+            if (dice(1 + (unsigned)(i >> 6) % 40) == 0) words[i >> 6] |= 1ull << (i & 63);
+        memcpy(narrowed, words, sizeof(words));
+        product_codes_narrow(&row, least, most, narrowed, ends);
+        for (size_t i = 0; i < CHUNK_SIZE; i++) {
+            bool inside = (words[i >> 6] >> (i & 63) & 1) && codes[i] >= least && codes[i] <= most;
+            bool end = inside && (codes[i] == least || codes[i] == most);
+            wrong += inside != (narrowed[i >> 6] >> (i & 63) & 1);
+            wrong += end != (ends[i >> 6] >> (i & 63) & 1);
         }
+        CHECK_INT(wrong, ==, 0);
     }
-    arena_release(&arena);
 }

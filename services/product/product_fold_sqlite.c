@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/product_ranks_sqlite.h"
 
 enum {
     FRESH_MAX = 512,
@@ -98,9 +98,7 @@ static void add_changes(struct groups *groups, int64_t key, struct str joined, b
 
     terms = product_terms_complete(groups->arena, &terms);
     for (size_t i = 0; i < terms.count; i++) {
-        char kind = terms.items[i].data[1];
-        if (kind != TERM_NAME_CODE && kind != TERM_AMOUNT_CODE)
-            add_change(groups, key, terms.items[i], added);
+        if (product_term_is_set(terms.items[i])) add_change(groups, key, terms.items[i], added);
     }
 }
 
@@ -119,8 +117,8 @@ static struct status read_fresh(struct sqlite_tx *tx, struct groups *groups,
         struct str before = sqlite_column_blob(&rows, 1), after = sqlite_column_blob(&rows, 2);
         add_changes(groups, key, before, false);
         add_changes(groups, key, after, true);
-        ret_fresh[count] = (struct product_fresh){.key = key, .terms = after};
-        count += product_terms_codes(after, ret_fresh[count].codes);
+        ret_fresh[count] = (struct product_fresh){.key = key, .before = before, .terms = after};
+        count += product_terms_amount_code(after, &ret_fresh[count].amount_code);
     }
     *ret_count = count;
     return rows.status;
@@ -145,18 +143,6 @@ static struct status write_rows(struct sqlite_tx *tx, const struct group *group,
                        "lbb", group->chunk, group->term, rows);
 }
 
-/* The form of a bitmap that may have become small enough for an array. `room` has CHUNK_BYTES. */
-static struct str pack_bitmap(const uint64_t words[CHUNK_WORDS], uint16_t *room)
-{
-    size_t count = 0;
-
-    if (product_chunk_count(words) > ARRAY_MAX) return str_sized(words, CHUNK_BYTES);
-    for (size_t i = 0; i < CHUNK_WORDS; i++)
-        for (uint64_t left = words[i]; left; left &= left - 1)
-            room[count++] = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left));
-    return str_sized(room, count * sizeof(*room));
-}
-
 static struct str fold_bitmap(const struct group *group, struct str rows, uint16_t *room,
                               uint64_t words[CHUNK_WORDS])
 {
@@ -168,7 +154,7 @@ static struct str fold_bitmap(const struct group *group, struct str rows, uint16
         else
             words[bit >> 6] &= ~(1ull << (bit & 63));
     }
-    return pack_bitmap(words, room);
+    return product_rows_pack(words, room);
 }
 
 /* Merges two sorted lists. */
@@ -232,6 +218,16 @@ static struct status fold_groups(struct sqlite_tx *tx, struct groups *groups)
     return st;
 }
 
+/* Rows of these chunks that are kept in memory are now those of the past. */
+static struct status renew_versions(struct sqlite_tx *tx)
+{
+    return sqlite_exec(tx, 0,
+                       "INSERT INTO product_chunks SELECT DISTINCT product / ?, 1"
+                       " FROM product_fresh WHERE true"
+                       " ON CONFLICT DO UPDATE SET version = version + 1",
+                       "i", (int)CHUNK_SIZE);
+}
+
 static struct status fold(struct sqlite_tx *tx, size_t count)
 {
     struct product_fresh *fresh;
@@ -244,6 +240,8 @@ static struct status fold(struct sqlite_tx *tx, size_t count)
     st = read_fresh(tx, &groups, fresh, &count);
     if (!failed(st)) st = fold_groups(tx, &groups);
     if (!failed(st)) st = product_codes_write(&arena, tx, fresh, count);
+    if (!failed(st)) st = product_ranks_fold(&arena, tx, fresh, count);
+    if (!failed(st)) st = renew_versions(tx);
     if (!failed(st)) st = sqlite_exec(tx, 0, "DELETE FROM product_fresh", "");
     if (!failed(st))
         st = sqlite_exec(tx, 0, "UPDATE product_fresh_size SET count = 0, bytes = 0", "");
@@ -251,7 +249,7 @@ static struct status fold(struct sqlite_tx *tx, size_t count)
     return st;
 }
 
-static struct status fold_if_full(struct sqlite_tx *tx)
+static struct status fold_from(struct sqlite_tx *tx, int64_t count_least, int64_t bytes_least)
 {
     struct sqlite_rows rows;
     int64_t count = 0, bytes = 0;
@@ -264,8 +262,13 @@ static struct status fold_if_full(struct sqlite_tx *tx)
         bytes = sqlite_column_i64(&rows, 1);
     }
     sqlite_end(&rows);
-    if (failed(rows.status) || (count < FRESH_MAX && bytes < FRESH_BYTES_MAX)) return rows.status;
+    if (failed(rows.status) || (count < count_least && bytes < bytes_least)) return rows.status;
     return fold(tx, (size_t)count);
+}
+
+struct status product_postings_fold(struct sqlite_tx *tx)
+{
+    return fold_from(tx, 1, 1);
 }
 
 struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
@@ -286,5 +289,5 @@ struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
     st = sqlite_exec(tx, 0, "UPDATE product_fresh_size SET count = count + 1, bytes = bytes + ?",
                      "l", (int64_t)(before->joined.length + after->joined.length));
     if (failed(st)) return st;
-    return fold_if_full(tx);
+    return fold_from(tx, FRESH_MAX, FRESH_BYTES_MAX);
 }

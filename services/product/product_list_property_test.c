@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "base/dice_testing.h"
 #include "services/product/product_store_testing.h"
 
 enum {
@@ -23,16 +24,6 @@ static const char *const categories[] = {"home", "garden", "office"};
 static const char *const tags[] = {"red", "Blue", "sale"};
 static const char *const sellers[] = {"a@example.com", "b@example.com"};
 enum { WORDS = 12, CATEGORIES = 3, TAGS = 3, SELLERS = 2 };
-
-/* xorshift, so that every run has the same history. */
-static uint64_t seed;
-static size_t dice(size_t sides)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (size_t)(seed >> 11) % sides;
-}
 
 static struct model {
     struct product *items; /* in the order in which they came */
@@ -83,17 +74,16 @@ static void add_product(struct call *call)
     model.items[model.count++] = product;
 }
 
-static struct status replace(struct arena *arena, const struct product *product, void *data,
-                             struct product *ret_product)
+static struct status replace(const struct call *call, struct product *product, void *data)
 {
     struct product *after = data;
 
     after->version = product->version + 1;
-    *ret_product = *after;
+    *product = *after;
     return status_ok();
 }
 
-static struct status allow(struct arena *arena, const struct product *product, void *data)
+static struct status allow(const struct call *call, const struct product *product, void *data)
 {
     return status_ok();
 }
@@ -258,7 +248,7 @@ static void begin_empty(struct call *call, size_t room)
 {
     const char *given = getenv("PRODUCT_LIST_SEED");
 
-    seed = 0x9E3779B97F4A7C15u * (given ? strtoull(given, NULL, 10) * 2 + 1 : 1);
+    dice_seed = 0x9E3779B97F4A7C15u * (given ? strtoull(given, NULL, 10) * 2 + 1 : 1);
     model = (struct model){
         .items = arena_array(call->arena, struct product, room),
         .gone = arena_array(call->arena, bool, room),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A list on its way: what product_search_sqlite.c (plain lists, the port), product_select_sqlite.c
- * (lists by terms) and product_order_sqlite.c (those by name and price) share. */
+ * (lists by terms), product_order_sqlite.c and product_candidates_sqlite.c (those by name and
+ * price) share. */
 #ifndef SERVICES_PRODUCT_PRODUCT_LIST_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_LIST_SQLITE_H
 
@@ -28,6 +29,7 @@ struct product_position {
 
 struct product_list {
     const struct product_list_statements *statements;
+    struct product_chunk_cache *cache;
     const struct product_query *query;
     struct product_position from; /* the page begins behind it */
     struct product_terms_asked asked;
@@ -67,11 +69,12 @@ struct product_selection {
     struct sqlite_tx *tx;
     struct product_list *list;
     struct product_matches matches;
-    bool *ready;              /* chunks of the matches */
+    bool *read, *ready;       /* chunks: of which the terms are intersected, and all is done */
+    size_t *counts;           /* members of each chunk that is ready */
+    size_t counted;           /* all of them */
     struct product_set range; /* of a narrow range, if it is one */
     bool narrow, ranged_only; /* nothing but the source and a narrow range is asked */
     int looked_up;            /* rows whose name or amount has been read */
-    uint16_t *upper, *lower;  /* codes of a chunk */
 };
 
 enum { PRODUCT_LOOKED_UP_MAX = 1000 };
@@ -84,8 +87,14 @@ static inline struct status product_list_too_broad(const char *message)
 struct status product_list_read_amount(struct product_selection *selection, int64_t key,
                                        int64_t *ret_amount);
 
-/* Finds members by name or price, when all chunks are ready and `count` products in them. */
-struct status product_list_by_value(struct product_selection *selection, size_t count);
+/* Is a product a member, whether or not its chunk is ready? */
+struct status product_list_has(struct product_selection *selection, int64_t key, bool *ret_has);
+
+/* Makes all chunks ready, and says how many members there are. */
+struct status product_list_complete(struct product_selection *selection, size_t *ret_count);
+
+/* Finds members by name or price, when as many chunks are ready as the total needs. */
+struct status product_list_by_value(struct product_selection *selection);
 
 /* Finds the page's members and one more, and the total. */
 struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,

@@ -133,9 +133,65 @@ static void check_gaps(struct call *call, int number)
     }
 }
 
-TEST(a_walk_down_the_names_does_not_jump_over_those_of_a_codes_end)
+TEST(names_at_the_edges_of_bytes_and_cases_are_all_listed)
 {
     on_every_store(1, check_gaps);
+}
+
+/* Products with names that begin alike, so many that the index takes them in. So few of them are
+ * featured that a list of those reads their names instead of walking all. */
+static struct product keep_alike(struct call *call)
+{
+    enum { BATCHES = 3, BATCH = 200 };
+    struct product_import *imports = arena_array(call->arena, struct product_import, BATCH);
+    struct product_query query = everything();
+    struct product_page page = {0};
+
+    for (int i = 0; i < BATCHES * BATCH; i++) {
+        struct product product = draft_of(call->arena, create_request(call->arena, "x", "home", 1));
+        product.name = arena_printf(call->arena, "wide oak shelf, number %03d", i);
+        product.handle = arena_printf(call->arena, "shelf-%d", i);
+        product.is_featured = i < 10;
+        imports[i % BATCH] = import_made(call->arena, &product);
+        if (i % BATCH == BATCH - 1) EXPECT_OK(store->import(call, store, imports, BATCH));
+    }
+    query.limit = 1;
+    query.descending = false;
+    EXPECT_OK(store->search->list(call, store->search, &query, &page));
+    EXPECT_INT(page.count, 1);
+    return page.products[0];
+}
+
+static const char *first_featured(struct call *call)
+{
+    struct product_query query = everything();
+    struct product_page page = {0};
+
+    query.is_featured = 1;
+    query.sort = PRODUCT_SORT_NAME;
+    query.descending = false;
+    query.limit = 20;
+    EXPECT_OK(store->search->list(call, store->search, &query, &page));
+    EXPECT_INT(page.count, 10);
+    return page.products[0].name;
+}
+
+/* Neither the words of the new name nor how it begins differ from the old one. */
+static void check_renamed(struct call *call, int number)
+{
+    struct product first = keep_alike(call), renamed;
+    struct product_change change = {rename_to, (void *)(uintptr_t) "wide oak shelf; number 000",
+                                    ""};
+    struct product_key key = key_of(&first);
+
+    EXPECT_STR(first_featured(call), "wide oak shelf, number 000");
+    EXPECT_OK(store->update(call, store, &key, &change, &renamed));
+    EXPECT_STR(first_featured(call), "wide oak shelf, number 001");
+}
+
+TEST(a_name_that_changes_behind_its_beginning_moves_in_the_list)
+{
+    on_every_store(1, check_renamed);
 }
 
 static void check_cursors(struct call *call, int number)
@@ -326,11 +382,15 @@ static struct status forget_index(const struct call *call, struct sqlite_tx *tx,
     if (failed(st)) return st;
     st = sqlite_exec(tx, 0, "DELETE FROM product_fresh", "");
     if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "DELETE FROM product_ranks", "");
+    if (failed(st)) return st;
+    st = sqlite_exec(tx, 0, "UPDATE product_ranking SET status = 0, name = '', key = -1", "");
+    if (failed(st)) return st;
     return sqlite_exec(
         tx, 0, "UPDATE product_backlog SET next = 1, last = (SELECT max(key) FROM products)", "");
 }
 
-static struct status allow_all(struct arena *arena, const struct product *product, void *data)
+static struct status allow_all(const struct call *call, const struct product *product, void *data)
 {
     return status_ok();
 }
@@ -355,7 +415,7 @@ static void check_backlog(struct call *call, int number)
     keep_simple(call, "Fresh chair", "one", 1);
     EXPECT_OK(store->update(call, store, &changed_key, &change, &after));
     EXPECT_OK(store->remove(call, store, &removed_key, &check, &after));
-    for (int rounds = 0; left > 0 && rounds < 10; rounds++)
+    for (int rounds = 0; left > 0 && rounds < 20; rounds++)
         EXPECT_OK(store->search->index(call, store->search, 1, &left));
     EXPECT_INT(left, 0);
     EXPECT_STR(search(call, "new chair", 1), "New chair");
@@ -372,6 +432,96 @@ TEST(sqlite_indexes_what_an_older_program_has_left)
     folder_make(folder);
     open_store(&adapters[0]);
     play(1, 1, check_backlog);
+    close_store();
+    folder_remove(folder);
+}
+
+enum { OLD_ROWS = 5000 };
+
+static struct status fill_old_tables(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    static const char *const statements[] = {
+        "INSERT INTO product_tags VALUES (?2, ?1)",
+        "INSERT INTO product_search (rowid, name) VALUES (?1, ?2)",
+    };
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < OLD_ROWS * 2 && !failed(st); i++)
+        st = sqlite_exec(tx, 0, statements[i % 2], "lt", (int64_t)i + 1,
+                         arena_printf(call->arena, "word%zu", i));
+    return st;
+}
+
+static struct status count_old_tables(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(
+        tx, &rows,
+        "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'product_search%'"
+        " OR name LIKE '%product_tags%'",
+        "");
+
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) *(int64_t *)data = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+static void fill_old(struct call *call, int number)
+{
+    (void)number;
+    EXPECT_OK(sqlite_write(call, product_sqlite(store)->db, fill_old_tables, NULL));
+}
+
+static void check_tidying(struct call *call, int number)
+{
+    struct sqlite *db = product_sqlite(store)->db;
+    int64_t count = -1;
+    bool more = true;
+    int rounds = 0;
+
+    for (; more && rounds < 1000; rounds++)
+        EXPECT_OK(store->search->tidy(call, store->search, &more));
+    EXPECT(!more);
+    EXPECT(rounds > 4); /* not all at once */
+    EXPECT_OK(sqlite_scan(call, db, count_old_tables, &count));
+    EXPECT_INT(count, 0);
+    EXPECT_OK(store->search->tidy(call, store->search, &more));
+    EXPECT(!more);
+}
+
+TEST(tables_of_an_older_program_are_removed_some_rows_at_a_time)
+{
+    folder_make(folder);
+    open_store(&adapters[0]);
+    play(1, 1, fill_old);
+    close_store(); /* the program that removes them has never used them */
+    open_store(&adapters[0]);
+    play(1, 1, check_tidying);
+    close_store();
+    folder_remove(folder);
+}
+
+static void check_tidying_new(struct call *call, int number)
+{
+    int64_t count = -1;
+    bool more = true;
+
+    (void)number;
+    EXPECT_OK(store->search->tidy(call, store->search, &more));
+    EXPECT(!more);
+    EXPECT_OK(sqlite_scan(call, product_sqlite(store)->db, count_old_tables, &count));
+    EXPECT_INT(count, 0);
+}
+
+/* The migrations of a new store make them, too. */
+TEST(empty_tables_of_an_older_program_are_removed_at_once)
+{
+    folder_make(folder);
+    open_store(&adapters[0]);
+    close_store();
+    open_store(&adapters[0]);
+    play(1, 1, check_tidying_new);
     close_store();
     folder_remove(folder);
 }

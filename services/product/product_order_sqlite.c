@@ -1,54 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists by terms in the order of names and prices.
  *
- * A set of up to SORTED_MAX is sorted. Of one that is large enough the members are met soon by
- * walking the index of the sort. Between the two the codes say which few come first (candidates),
- * and their names or amounts are read. Where too many codes are alike, the index is walked, but
- * only where the codes say that members are. What is not found so either is refused. */
+ * Of a set that is large enough the members are met soon by walking the index of the sort. Of all
+ * others the candidates for the page are found in one pass over all of them
+ * (product_candidates_sqlite.h). By name, ranks tell their order; only fresh products, which have
+ * no ranks yet, are compared by their names. Prices of up to 2^28 are told by their codes; of
+ * greater ones those are read that have alike codes, or, where these are too many, the index is
+ * walked where the candidates are. What is not found so either is refused. */
 #include <stdlib.h>
-#include <strings.h>
 
-#include "services/product/product_list_sqlite.h"
+#include "services/product/product_candidates_sqlite.h"
+#include "services/product/product_ranks_sqlite.h"
 
 enum {
-    SORTED_MAX = 256,      /* a larger set is not sorted */
-    UNREFINED_MAX = 100,   /* more candidates are told apart by the lower halves of their codes */
-    CANDIDATES_MAX = 4096, /* products that are told apart by their codes */
-    WALK_EXPECTED = 1000,  /* entries of an index that are gladly looked at */
-    WALK_FIRST_MAX = 3000, /* before something else is tried */
-    WALKED_MAX = 8000,     /* in the end */
-    JUMP_COST = 10,        /* entries that beginning anew elsewhere counts as */
-    UPPER_CODES = 1 << 16,
+    WALK_GLADLY_MAX = 1000, /* entries of an index, before anything else is tried */
+    WALK_LEAST = 40,        /* entries, where members are expected at once */
+    WALKED_MAX = 8000,      /* in the end */
+    JUMP_COST = 10,         /* entries that beginning anew elsewhere counts as */
+    READ_GLADLY_MAX = 50,   /* prices, before the index is walked */
+    READ_COST = 10,         /* entries that could be looked at instead of reading a price */
+    GROUP_SHIFT = 16,       /* codes that are alike but for so many bits are near each other */
+    NAME_KEY = 'n',         /* in the cache; terms begin with a digit */
 };
-
-static struct status read_name(struct product_selection *selection, int64_t key,
-                               struct str *ret_name)
-{
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(selection->tx, &rows, "SELECT name FROM products WHERE key = ?",
-                                    "l", key);
-
-    if (failed(st)) return st;
-    selection->looked_up++;
-    *ret_name = str_of(sqlite_next(&rows) ? sqlite_column_text(&rows, 0) : "");
-    sqlite_end(&rows);
-    return rows.status;
-}
-
-/* Names compare as the column does: ASCII letters without regard to case. */
-static int compare_names(struct str left, struct str right)
-{
-    size_t shorter = left.length < right.length ? left.length : right.length;
-    int order = shorter > 0 ? strncasecmp(left.data, right.data, shorter) : 0;
-
-    if (order != 0) return order;
-    return (left.length > right.length) - (left.length < right.length);
-}
 
 static int compare_positions(const void *a, const void *b)
 {
     const struct product_position *left = a, *right = b;
-    int order = compare_names(left->name, right->name);
+    int order = product_names_compare(left->name, right->name);
 
     if (order != 0) return order;
     if (left->number != right->number) return left->number < right->number ? -1 : 1;
@@ -69,203 +47,130 @@ static void find_among(struct product_list *list, struct product_position *all, 
     }
 }
 
-static struct status read_position(struct product_selection *selection, int64_t key,
-                                   struct product_position *ret_position)
+/* ---- candidates by price ---- */
+
+/* How many candidates from `first` on have the same code as this one. */
+static size_t count_alike(const struct product_candidates *candidates, size_t first)
 {
-    *ret_position = (struct product_position){.key = key};
-    return selection->list->query->sort == PRODUCT_SORT_PRICE
-               ? product_list_read_amount(selection, key, &ret_position->number)
-               : read_name(selection, key, &ret_position->name);
+    size_t end = first + 1;
+
+    while (end < candidates->count && candidates->items[end].code == candidates->items[first].code)
+        end++;
+    return end - first;
 }
 
-static struct status sort_set(struct product_selection *selection, size_t count)
+/* Do the codes leave open which of some candidates with one code are on the page, or in which
+ * order? */
+static bool is_open(const struct product_candidates *candidates, size_t first, size_t count)
 {
-    const struct product_set *set = &selection->matches.all;
+    uint64_t code = candidates->items[first].code;
+
+    if (product_candidates_are_exact(candidates, code)) return false;
+    return count > 1 || (product_candidates_continue(candidates) && code == candidates->from);
+}
+
+/* Finds candidates with one code. */
+static struct status read_alike(struct product_candidates *candidates, size_t first, size_t count)
+{
+    struct product_selection *selection = candidates->selection;
+    struct product_list *list = selection->list;
+    const struct product_candidate *items = candidates->items + first;
     struct product_position *all = arena_array(selection->arena, struct product_position, count);
-    size_t read = 0;
-    struct status st = status_ok();
+    bool exact = product_candidates_are_exact(candidates, items->code),
+         open = is_open(candidates, first, count);
 
-    for (int64_t key = product_set_next(set, -1, false); key >= 0 && !failed(st);
-         key = product_set_next(set, key, false))
-        st = read_position(selection, key, &all[read++]);
-    if (!failed(st)) find_among(selection->list, all, read);
-    return st;
-}
-
-/* ---- candidates ---- */
-
-/* A product that may be on the page. Codes are turned round where the order is. */
-struct candidate {
-    int64_t key;
-    uint32_t code;
-};
-
-struct candidates {
-    struct product_selection *selection;
-    enum product_column column;
-    uint32_t from;           /* the code of the position behind which the page begins */
-    uint32_t most;           /* upper halves above it need not be looked at */
-    size_t wanted;           /* so many behind `from` fill the page */
-    struct candidate *items; /* CANDIDATES_MAX, by chunks */
-    size_t count;
-    uint32_t *alike; /* how many members have an upper half, from that of `from` on */
-    bool crowded;    /* too many codes are alike: not all candidates are here */
-    bool refined;    /* the codes are whole */
-};
-
-static uint32_t turned(const struct candidates *candidates, uint32_t code)
-{
-    return candidates->selection->list->query->descending ? ~code : code;
-}
-
-/* Drops what comes behind enough others. */
-static void squeeze(struct candidates *candidates)
-{
-    uint32_t most = candidates->from >> 16;
-    size_t behind = 0, kept = 0;
-
-    while (most < candidates->most && behind < candidates->wanted)
-        behind += candidates->alike[++most];
-    candidates->most = most;
-    for (size_t i = 0; i < candidates->count; i++)
-        if (candidates->items[i].code >> 16 <= most)
-            candidates->items[kept++] = candidates->items[i];
-    candidates->count = kept;
-    candidates->crowded = kept > CANDIDATES_MAX * 3 / 4;
-}
-
-static struct status add_chunk(struct candidates *candidates, size_t chunk)
-{
-    struct product_selection *selection = candidates->selection;
-    const uint64_t *words = product_set_chunk(&selection->matches.all, chunk);
-    uint32_t from = candidates->from >> 16;
-    struct status st = product_matches_codes(&selection->matches, chunk, candidates->column, false,
-                                             selection->upper);
-
-    for (size_t i = 0; i < CHUNK_WORDS && !failed(st); i++) {
-        for (uint64_t left = words[i]; left; left &= left - 1) {
-            size_t at = i * 64 + (size_t)__builtin_ctzll(left);
-            uint32_t code = turned(candidates, (uint32_t)selection->upper[at] << 16) >> 16;
-            if (code < from) continue;
-            candidates->alike[code]++;
-            if (code > candidates->most || candidates->crowded) continue;
-            candidates->items[candidates->count++] = (struct candidate){
-                (int64_t)(chunk * CHUNK_SIZE + at), code << 16};
-            if (candidates->count == CANDIDATES_MAX) squeeze(candidates);
-        }
-    }
-    return st;
-}
-
-static struct status gather(struct candidates *candidates)
-{
-    const struct product_set *set = &candidates->selection->matches.all;
-    struct status st = status_ok();
-
-    for (size_t i = 0; i < set->chunk_count && !failed(st); i++)
-        if (product_chunk_count(product_set_chunk(set, i)) > 0) st = add_chunk(candidates, i);
-    if (!candidates->crowded) squeeze(candidates);
-    return st;
-}
-
-static int compare_candidates(const void *a, const void *b)
-{
-    const struct candidate *left = a, *right = b;
-
-    if (left->code != right->code) return left->code < right->code ? -1 : 1;
-    return (left->key > right->key) - (left->key < right->key);
-}
-
-/* Reads the lower halves, and drops what comes behind enough others by them. */
-static struct status refine(struct candidates *candidates)
-{
-    struct product_selection *selection = candidates->selection;
-    size_t chunk = SIZE_MAX, behind = 0, kept = 0;
-    struct candidate *items = candidates->items;
-
-    for (size_t i = 0; i < candidates->count; i++) {
-        size_t own = (size_t)items[i].key >> CHUNK_BITS;
-        struct status st = own == chunk
-                               ? status_ok()
-                               : product_matches_codes(&selection->matches, own, candidates->column,
-                                                       true, selection->lower);
+    for (size_t i = 0; i < count; i++) {
+        struct status st = status_ok();
+        all[i] = (struct product_position){.key = items[i].key};
+        if (exact)
+            all[i].number = product_amount_of_code(
+                (uint32_t)(product_candidates_turn(candidates, items->code) >> 32));
+        else
+            st = product_list_read_amount(selection, items[i].key, &all[i].number);
         if (failed(st)) return st;
-        chunk = own;
-        items[i].code |= turned(candidates, selection->lower[items[i].key & (CHUNK_SIZE - 1)]) &
-                         0xFFFF;
     }
-    qsort(items, candidates->count, sizeof(*items), compare_candidates);
-    for (size_t i = 0; i < candidates->count; i++) {
-        if (items[i].code < candidates->from) continue;
-        if (behind >= candidates->wanted && items[i].code != items[kept - 1].code) break;
-        behind += items[i].code > candidates->from;
-        items[kept++] = items[i];
-    }
-    candidates->count = kept;
-    candidates->refined = true;
+    if (exact || open)
+        find_among(list, all, count);
+    else
+        list->found[list->found_count++] = all[0];
     return status_ok();
 }
 
-/* Names and amounts, but of codes that say the whole amount. */
-static struct status read_candidates(struct candidates *candidates, bool *ret_done)
+/* Amounts where codes don't tell enough. */
+static struct status read_candidates(struct product_candidates *candidates)
 {
-    struct product_selection *selection = candidates->selection;
-    struct product_position *all = arena_array(selection->arena, struct product_position,
-                                               candidates->count);
-    bool amounts = candidates->refined && candidates->column == COLUMN_AMOUNT;
+    struct status st = status_ok();
 
-    for (size_t i = 0; i < candidates->count; i++) {
-        const struct candidate *item = &candidates->items[i];
-        uint32_t code = turned(candidates, item->code);
-        struct status st;
-        all[i] = (struct product_position){.key = item->key};
-        if (amounts && product_amount_code_is_exact(code)) {
-            all[i].number = product_amount_of_code(code);
-            continue;
-        }
-        if (selection->looked_up >= PRODUCT_LOOKED_UP_MAX) return status_ok();
-        st = read_position(selection, item->key, &all[i]);
-        if (failed(st)) return st;
+    for (size_t i = 0, count; i < candidates->count && !failed(st); i += count) {
+        if (product_list_is_full(candidates->selection->list)) break;
+        count = count_alike(candidates, i);
+        st = read_alike(candidates, i, count);
     }
-    find_among(selection->list, all, candidates->count);
-    *ret_done = true;
-    return status_ok();
+    return st;
+}
+
+/* How many of them have to be read? */
+static size_t count_unread(const struct product_candidates *candidates)
+{
+    size_t unread = 0;
+
+    for (size_t i = 0, count; i < candidates->count; i += count) {
+        count = count_alike(candidates, i);
+        if (is_open(candidates, i, count)) unread += count;
+    }
+    return unread;
 }
 
 /* ---- walking the index ---- */
 
-static uint32_t code_of(const struct product_position *position, enum product_column column)
+/* Where the index is entered to meet all with a code, or more: the last bits don't count. The key
+ * is -1, which is before all others and behind all of lesser amounts. */
+static struct product_position place_of(const struct product_candidates *candidates, uint64_t code)
 {
-    return column == COLUMN_AMOUNT ? product_amount_code(position->number)
-                                   : product_name_code(position->name);
+    bool descending = candidates->selection->list->query->descending;
+    struct product_position place = {.key = -1};
+
+    code = product_candidates_turn(candidates, code) >> GROUP_SHIFT << GROUP_SHIFT;
+    if (descending && code >> 32 == UINT32_MAX)
+        return (struct product_position){INT64_MAX, INT64_MAX, {0}};
+    place.number = product_amount_of_code((uint32_t)(code >> 32) + descending);
+    return place;
 }
 
-/* Is there a member between the position and the next one whose upper half has members? If not,
- * *ret_place is before that one; its key is -1, and *ret_found false if there is none. */
-static bool find_gap(const struct candidates *candidates, const struct product_position *position,
-                     struct product_position *ret_place, bool *ret_found)
+/* Is the next candidate farther away than the next entries? If so, *ret_place is before it, and
+ * *ret_found false if there is none. */
+static bool find_gap(const struct product_candidates *candidates,
+                     const struct product_position *position, struct product_position *ret_place,
+                     bool *ret_found)
 {
-    uint32_t group = turned(candidates, code_of(position, candidates->column)) >> 16, code;
+    uint64_t group = product_candidates_code(candidates, position) >> GROUP_SHIFT;
+    size_t least = 0, most = candidates->count;
 
-    if (candidates->alike[group] > 0) return false;
-    while (group < UPPER_CODES && candidates->alike[group] == 0) group++;
-    *ret_found = group < UPPER_CODES;
-    if (!*ret_found) return true;
-    code = turned(candidates, group << 16);
-    if (candidates->selection->list->query->descending) code++;
-    *ret_place = (struct product_position){.key = -1};
-    if (candidates->column == COLUMN_AMOUNT)
-        ret_place->number = product_amount_of_code(code);
-    else
-        ret_place->name = str_of(product_name_of_code(candidates->selection->arena, code));
+    while (least < most) {
+        size_t middle = (least + most) / 2;
+        if (candidates->items[middle].code >> GROUP_SHIFT < group)
+            least = middle + 1;
+        else
+            most = middle;
+    }
+    *ret_found = least < candidates->count;
+    if (!*ret_found && candidates->crowded) return false;
+    if (*ret_found && candidates->items[least].code >> GROUP_SHIFT == group) return false;
+    if (*ret_found) *ret_place = place_of(candidates, candidates->items[least].code);
     return true;
 }
 
+enum {
+    PROBE_SHARE = 6, /* after such a share of its entries a walk may be given up */
+    PROBE_LEAST = 12 /* if not such a share of the page is found */
+};
+
 struct walk {
     struct product_selection *selection;
-    const struct candidates *candidates; /* NULL: nothing is known of where members are */
+    const struct product_candidates *candidates; /* NULL: nothing is known of where members are */
     struct product_position place;
     int left;   /* entries that may still be looked at */
+    int probe;  /* where so many are left, members turn out to be rare here or not */
     bool done;  /* the page is full, or the end was met */
     bool jumps; /* goes on at `place` */
 };
@@ -279,6 +184,12 @@ static struct product_position read_entry(const struct sqlite_rows *rows, enum p
     return entry;
 }
 
+/* Members are much rarer than expected. */
+static bool is_hopeless(const struct product_list *list)
+{
+    return list->found_count * PROBE_LEAST < (size_t)list->query->limit;
+}
+
 /* From one place to the end, or to where the next members are far. */
 static struct status walk_on(struct walk *walk)
 {
@@ -287,7 +198,7 @@ static struct status walk_on(struct walk *walk)
     const char *sql =
         list->statements->walk[product_list_source(query)][query->sort][query->descending];
     struct sqlite_rows rows;
-    bool found = true, ended = false;
+    bool found = true, ended = false, has;
     struct status st = product_list_run(walk->selection->tx, query, sql, &walk->place, walk->left,
                                         &rows);
 
@@ -299,7 +210,10 @@ static struct status walk_on(struct walk *walk)
         if (ended) break;
         entry = read_entry(&rows, query->sort);
         walk->left--;
-        if (product_set_has(&walk->selection->matches.all, entry.key))
+        if (walk->left == walk->probe && is_hopeless(list)) break;
+        st = product_list_has(walk->selection, entry.key, &has);
+        if (failed(st)) break;
+        if (has)
             list->found[list->found_count++] = entry;
         else if (walk->candidates)
             walk->jumps = find_gap(walk->candidates, &entry, &walk->place, &found);
@@ -307,74 +221,254 @@ static struct status walk_on(struct walk *walk)
     sqlite_end(&rows);
     walk->left -= JUMP_COST;
     walk->done = product_list_is_full(list) || ended || !found;
-    return rows.status;
+    return failed(st) ? st : rows.status;
 }
 
 /* Members of a large set, by walking the index of the sort; *ret_done false if after `max` entries
  * the page is not full. */
 static struct status walk_index(struct product_selection *selection,
-                                const struct candidates *candidates, int max, bool *ret_done)
+                                const struct product_candidates *candidates, int max,
+                                bool *ret_done)
 {
-    struct walk walk = {selection, candidates, selection->list->from, max, false, true};
+    struct walk walk = {
+        .selection = selection,
+        .candidates = candidates,
+        .place = selection->list->from,
+        .left = max,
+        .probe = candidates ? -1 : max - max / PROBE_SHARE,
+        .jumps = true,
+    };
+    struct product_position first;
+    bool found;
 
     selection->list->found_count = 0;
+    if (candidates && !product_candidates_continue(candidates))
+        walk.place = place_of(candidates, candidates->items[0].code);
+    else if (candidates && find_gap(candidates, &walk.place, &first, &found) && found)
+        walk.place = first;
     while (walk.jumps && !walk.done && walk.left > 0) {
         struct status st = walk_on(&walk);
         if (failed(st)) return st;
     }
     *ret_done = walk.done;
+    if (!walk.done) selection->list->found_count = 0;
     return status_ok();
 }
 
-static struct status select_by_codes(struct product_selection *selection)
+static struct status too_alike(void)
 {
-    const struct product_list *list = selection->list;
-    struct candidates candidates = {
-        .selection = selection,
-        .column = list->query->sort == PRODUCT_SORT_PRICE ? COLUMN_AMOUNT : COLUMN_NAME,
-        .most = UPPER_CODES - 1,
-        .wanted = (size_t)list->query->limit + 1,
-        .items = arena_alloc(selection->arena, CANDIDATES_MAX * sizeof(struct candidate)),
-        .alike = arena_array(selection->arena, uint32_t, UPPER_CODES),
-    };
-    bool done = false;
-    struct status st;
-
-    if (list->query->after.length > 0)
-        candidates.from = turned(&candidates, code_of(&list->from, candidates.column));
-    st = gather(&candidates);
-    if (!candidates.crowded && candidates.count > UNREFINED_MAX && !failed(st))
-        st = refine(&candidates);
-    if (failed(st)) return st;
-    if (!candidates.crowded &&
-        (candidates.column == COLUMN_AMOUNT || candidates.count <= SORTED_MAX))
-        st = read_candidates(&candidates, &done);
-    if (failed(st) || done) return st;
-    st = walk_index(selection, &candidates, WALK_FIRST_MAX, &done);
-    if (failed(st) || done) return st;
-    selection->list->found_count = 0;
-    if (!candidates.crowded) st = read_candidates(&candidates, &done);
-    if (failed(st) || done) return st;
-    st = walk_index(selection, &candidates, WALKED_MAX, &done);
-    if (failed(st) || done) return st;
     return product_list_too_broad(
-        "too many of the products that fit have alike names or prices to"
-        " be sorted so; ask for one more filter, or for the newest first");
+        "too many of the products that fit have enormous prices that hardly differ;"
+        " ask for one more filter, or for the newest first");
 }
 
-struct status product_list_by_value(struct product_selection *selection, size_t count)
+/* How many entries of the index are likely to fill the page, if members are everywhere alike. */
+static struct status expect_entries(struct product_selection *selection, int64_t members,
+                                    int64_t *ret_entries)
 {
     const struct product_list *list = selection->list;
     int64_t scope = 0;
+    struct status st = product_list_scope(selection->tx, list->query, &scope);
+
+    if (failed(st)) return st;
+    *ret_entries = members > 0 ? scope * (list->query->limit + 1) / members : INT64_MAX;
+    return st;
+}
+
+/* If so many entries are expected to fill the page. */
+static int walk_max(int64_t entries)
+{
+    return entries < WALKED_MAX / 4 ? (int)entries * 2 + WALK_LEAST : WALKED_MAX;
+}
+
+static struct status select_by_price(struct product_selection *selection, size_t count)
+{
+    const struct product_list *list = selection->list;
+    struct product_candidates candidates = {
+        .selection = selection,
+        .column = COLUMN_AMOUNT,
+        .most = UINT64_MAX,
+        .wanted = (size_t)list->query->limit + 1,
+    };
+    int64_t entries;
+    size_t unread;
     bool done = false;
     struct status st;
 
-    if (count <= SORTED_MAX) return sort_set(selection, count);
-    st = product_list_scope(selection->tx, list->query, &scope);
+    if (product_candidates_continue(&candidates))
+        candidates.from = product_candidates_code(&candidates, &list->from);
+    st = product_candidates_gather(&candidates);
     if (failed(st)) return st;
-    if (scope * (list->query->limit + 1) <= WALK_EXPECTED * (int64_t)count)
-        st = walk_index(selection, NULL, WALK_FIRST_MAX, &done);
+    unread = candidates.crowded ? SIZE_MAX : count_unread(&candidates);
+    if (unread <= READ_GLADLY_MAX) return read_candidates(&candidates);
+    st = expect_entries(selection, (int64_t)count, &entries);
+    if (!failed(st) && (size_t)entries / READ_COST < unread)
+        st = walk_index(selection, &candidates, walk_max(entries), &done);
     if (failed(st) || done) return st;
-    selection->list->found_count = 0;
-    return select_by_codes(selection);
+    if (unread <= PRODUCT_LOOKED_UP_MAX) return read_candidates(&candidates);
+    st = walk_index(selection, &candidates, WALKED_MAX, &done);
+    return failed(st) || done ? st : too_alike();
+}
+
+/* ---- by name ---- */
+
+static struct status query_name(struct product_selection *selection, int64_t key,
+                                struct str *ret_name)
+{
+    struct sqlite_rows rows;
+    struct status st = sqlite_query(selection->tx, &rows, "SELECT name FROM products WHERE key = ?",
+                                    "l", key);
+
+    if (failed(st)) return st;
+    selection->looked_up++;
+    *ret_name = str_of(sqlite_next(&rows) ? sqlite_column_text(&rows, 0) : "");
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+/* Names that are often compared stay in memory, for each is in a page of its own. */
+static struct status read_name(struct product_selection *selection, int64_t key,
+                               struct str *ret_name)
+{
+    struct product_matches *matches = &selection->matches;
+    const char kept_by[] = {NAME_KEY, (char)(key & 0xFF), (char)(key >> 8 & 0x7F)};
+    struct str kept = str_sized(kept_by, sizeof(kept_by));
+    size_t chunk = (size_t)key >> CHUNK_BITS;
+    const struct product_chunk_row *row;
+    struct status st;
+
+    if (product_matches_is_fresh(matches, key)) return query_name(selection, key, ret_name);
+    row = product_matches_find(matches, chunk, kept);
+    if (row) {
+        *ret_name = str_sized(arena_memdup(selection->arena, row->bytes.data, row->bytes.length),
+                              row->bytes.length);
+        return status_ok();
+    }
+    st = query_name(selection, key, ret_name);
+    if (!failed(st)) product_matches_keep(matches, chunk, kept, *ret_name);
+    return st;
+}
+
+/* Fresh members behind the position, in their order. */
+static void find_fresh(const struct product_selection *selection,
+                       struct product_position **ret_found, size_t *ret_count)
+{
+    const struct product_matches *matches = &selection->matches;
+    const struct product_list *list = selection->list;
+    struct product_position *found = arena_array(selection->arena, struct product_position,
+                                                 matches->fresh_count);
+    bool descending = list->query->descending;
+    size_t count = 0;
+
+    for (size_t i = 0; i < matches->fresh_count; i++) {
+        struct product_position next = {.key = matches->fresh[i].key};
+        int order;
+        if (!product_set_has(&matches->all, next.key) ||
+            !product_terms_name(matches->fresh[i].terms, &next.name))
+            continue;
+        order = compare_positions(&next, &list->from);
+        if (list->query->after.length == 0 || (descending ? order < 0 : order > 0))
+            found[count++] = next;
+    }
+    if (count > 1) qsort(found, count, sizeof(*found), compare_positions);
+    for (size_t i = 0; descending && i < count / 2; i++) {
+        struct product_position moved = found[i];
+        found[i] = found[count - 1 - i];
+        found[count - 1 - i] = moved;
+    }
+    *ret_found = found;
+    *ret_count = count;
+}
+
+/* Fills the page from both. The names of candidates are read only to compare them. */
+static struct status merge(const struct product_candidates *candidates,
+                           const struct product_position *fresh, size_t fresh_count)
+{
+    struct product_selection *selection = candidates->selection;
+    struct product_list *list = selection->list;
+    struct product_position next = {0};
+    size_t at = 0, fresh_at = 0;
+
+    while (!product_list_is_full(list) && (at < candidates->count || fresh_at < fresh_count)) {
+        bool takes_fresh = at == candidates->count;
+        if (!takes_fresh && next.key != candidates->items[at].key) {
+            next = (struct product_position){.key = candidates->items[at].key};
+            struct status st = fresh_at < fresh_count ? read_name(selection, next.key, &next.name)
+                                                      : status_ok();
+            if (failed(st)) return st;
+        }
+        if (!takes_fresh && fresh_at < fresh_count)
+            takes_fresh = (compare_positions(&fresh[fresh_at], &next) < 0) !=
+                          list->query->descending;
+        list->found[list->found_count++] = takes_fresh ? fresh[fresh_at] : next;
+        if (takes_fresh)
+            fresh_at++;
+        else
+            at++;
+    }
+    return status_ok();
+}
+
+static struct status select_by_name(struct product_selection *selection)
+{
+    struct product_list *list = selection->list;
+    struct product_candidates candidates = {
+        .selection = selection,
+        .column = COLUMN_NAME,
+        .most = UINT64_MAX,
+        .wanted = (size_t)list->query->limit + 1,
+    };
+    struct product_position *fresh;
+    size_t fresh_count;
+    int64_t rank;
+    bool found = false;
+    struct status st = status_ok();
+
+    if (product_candidates_continue(&candidates))
+        st = product_ranks_find(&selection->matches, list->query, list->from.name, list->from.key,
+                                &rank, &found);
+    if (failed(st)) return st;
+    if (found) candidates.from = product_candidates_turn(&candidates, (uint64_t)rank) + 1;
+    st = product_candidates_gather(&candidates);
+    if (failed(st)) return st;
+    find_fresh(selection, &fresh, &fresh_count);
+    return merge(&candidates, fresh, fresh_count);
+}
+
+/* ---- walking or not ---- */
+
+/* How many members there are, by the chunks that are ready. */
+static int64_t estimate(const struct product_selection *selection)
+{
+    size_t chunk_count = selection->matches.all.chunk_count, ready = 0;
+
+    for (size_t i = 0; i < chunk_count; i++) ready += selection->ready[i];
+    return ready > 0 ? (int64_t)(selection->counted * chunk_count / ready) : 0;
+}
+
+/* Walks the index of the sort if the page is likely to be full soon. Where it isn't after twice as
+ * many entries, members are rarer here than elsewhere. */
+static struct status walk_at_first(struct product_selection *selection, bool *ret_done)
+{
+    int64_t entries;
+    struct status st = expect_entries(selection, estimate(selection), &entries);
+
+    *ret_done = false;
+    if (failed(st) || entries > WALK_GLADLY_MAX) return st;
+    return walk_index(selection, NULL, walk_max(entries), ret_done);
+}
+
+struct status product_list_by_value(struct product_selection *selection)
+{
+    size_t count = 0;
+    bool done = false;
+    struct status st;
+
+    if (selection->counted == 0) return status_ok();
+    st = walk_at_first(selection, &done);
+    if (failed(st) || done) return st;
+    st = product_list_complete(selection, &count);
+    if (failed(st)) return st;
+    return selection->list->query->sort == PRODUCT_SORT_NAME ? select_by_name(selection)
+                                                             : select_by_price(selection, count);
 }

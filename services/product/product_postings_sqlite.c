@@ -7,27 +7,35 @@
 #include "reasons.pb-c.h"
 
 enum {
-    EXPANSIONS_MAX = 12000, /* rows that a word's beginning may read */
+    EXPANSIONS_MAX = 8000, /* rows that a word's beginning may read */
+    HELD_FIRST = 64,
 };
 
 /* ---- sets ---- */
 
+/* Counts in all bytes of a number at once, and adds the bytes up before one could overflow. The
+ * processor's own instruction is not in every x86-64. */
 size_t product_chunk_count(const uint64_t words[CHUNK_WORDS])
 {
-    size_t count = 0;
+    enum { BLOCK = 16 };
+    const uint64_t odd = 0x5555555555555555, pairs = 0x3333333333333333, low = 0x0F0F0F0F0F0F0F0F;
+    const uint64_t even_bytes = 0x00FF00FF00FF00FF;
+    uint64_t count = 0;
 
-    for (size_t i = 0; i < CHUNK_WORDS; i++) count += (size_t)__builtin_popcountll(words[i]);
-    return count;
+    for (size_t i = 0; i < CHUNK_WORDS; i += BLOCK) {
+        uint64_t sum = 0;
+        for (size_t at = i; at < i + BLOCK; at++) {
+            uint64_t word = words[at];
+            word -= word >> 1 & odd;
+            word = (word & pairs) + (word >> 2 & pairs);
+            sum += (word + (word >> 4)) & low;
+        }
+        sum = (sum & even_bytes) + (sum >> 8 & even_bytes);
+        count += (sum * 0x0001000100010001) >> 48;
+    }
+    return (size_t)count;
 }
-
-size_t product_set_count(const struct product_set *set)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < set->chunk_count; i++)
-        count += product_chunk_count(product_set_chunk(set, i));
-    return count;
-}
+static_assert(CHUNK_WORDS % 16 == 0, "blocks of words fill a chunk");
 
 static int64_t next_above(const struct product_set *set, int64_t key)
 {
@@ -88,6 +96,59 @@ void product_rows_add(struct str rows, uint64_t words[CHUNK_WORDS])
         set_bit(words, (size_t)(bytes[i] | bytes[i + 1] << 8) & (CHUNK_SIZE - 1));
 }
 
+struct str product_rows_pack(const uint64_t words[CHUNK_WORDS], uint16_t *room)
+{
+    size_t count = 0;
+
+    if (product_chunk_count(words) > ARRAY_MAX) return str_sized(words, CHUNK_BYTES);
+    for (size_t i = 0; i < CHUNK_WORDS; i++)
+        for (uint64_t left = words[i]; left; left &= left - 1)
+            room[count++] = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left));
+    return str_sized(room, count * sizeof(*room));
+}
+
+/* ---- rows in use ---- */
+
+static void hold(struct product_matches *matches, const struct product_chunk_row *row)
+{
+    if (matches->held_count == matches->held_room) {
+        size_t room = matches->held_room ? matches->held_room * 2 : HELD_FIRST;
+        const struct product_chunk_row **larger = arena_array(
+            matches->arena, const struct product_chunk_row *, room);
+        if (matches->held_count > 0)
+            memcpy(larger, matches->held, matches->held_count * sizeof(*larger));
+        matches->held = larger;
+        matches->held_room = room;
+    }
+    matches->held[matches->held_count++] = row;
+}
+
+const struct product_chunk_row *product_matches_find(struct product_matches *matches, size_t chunk,
+                                                     struct str key)
+{
+    const struct product_chunk_row *row = product_chunk_cache_find(matches->cache, (int64_t)chunk,
+                                                                   matches->versions[chunk], key);
+
+    if (row) hold(matches, row);
+    return row;
+}
+
+const struct product_chunk_row *product_matches_keep(struct product_matches *matches, size_t chunk,
+                                                     struct str key, struct str bytes)
+{
+    const struct product_chunk_row *row = product_chunk_cache_add(
+        matches->cache, (int64_t)chunk, matches->versions[chunk], key, bytes);
+
+    hold(matches, row);
+    return row;
+}
+
+void product_matches_end(struct product_matches *matches)
+{
+    product_chunk_cache_release(matches->cache, matches->held, matches->held_count);
+    matches->held_count = 0;
+}
+
 /* ---- reading ---- */
 
 struct status product_rows_query(struct sqlite_tx *tx, struct sqlite_rows *rows, int64_t chunk,
@@ -100,73 +161,92 @@ struct status product_rows_query(struct sqlite_tx *tx, struct sqlite_rows *rows,
                         "lb", chunk, term);
 }
 
-static struct status read_rows(struct sqlite_tx *tx, int64_t chunk, struct str term,
-                               uint64_t *words, size_t *ret_size)
+static struct status read_term(struct product_matches *matches, size_t chunk, struct str term,
+                               const struct product_chunk_row **ret_row)
 {
     struct sqlite_rows rows;
-    struct status st = product_rows_query(tx, &rows, chunk, term);
+    struct str found = {0};
+    struct status st;
 
+    *ret_row = product_matches_find(matches, chunk, term);
+    if (*ret_row) return status_ok();
+    st = product_rows_query(matches->tx, &rows, (int64_t)chunk, term);
     if (failed(st)) return st;
-    *ret_size = 0;
-    if (sqlite_next(&rows)) {
-        struct str found = sqlite_column_view(&rows, 0);
-        product_rows_add(found, words);
-        *ret_size = found.length;
-    }
+    if (sqlite_next(&rows)) found = sqlite_column_view(&rows, 0);
+    if (!failed(rows.status)) *ret_row = product_matches_keep(matches, chunk, term, found);
     sqlite_end(&rows);
     return rows.status;
 }
 
-/* Everything that begins with the term. */
-static struct status read_range(struct product_matches *matches, int64_t chunk, struct str term,
-                                uint64_t *words, size_t *ret_size)
+/* Everything that begins with the term; `end` is behind all of that. */
+static struct status collect(struct product_matches *matches, size_t chunk, struct str term,
+                             struct str end, uint64_t words[CHUNK_WORDS])
 {
-    char end[TERM_SIZE_MAX + 1];
     struct sqlite_rows rows;
-    size_t size = 0;
-    struct status st;
-
-    /* No byte of a UTF-8 text is 0xFF. */
-    memcpy(end, term.data, term.length);
-    end[term.length] = (char)0xFF;
-    st = sqlite_query(
+    struct status st = sqlite_query(
         matches->tx, &rows,
         "SELECT rows FROM product_postings WHERE chunk = ? AND term >= ? AND term < ?", "lbb",
-        chunk, term, str_sized(end, term.length + 1));
+        (int64_t)chunk, term, end);
+
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
-        struct str found = sqlite_column_view(&rows, 0);
         if (++matches->expansions > EXPANSIONS_MAX) {
             sqlite_end(&rows);
             return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__LIST_TOO_BROAD,
                                "too many words begin as the last one does; give more of it");
         }
-        product_rows_add(found, words);
-        size += found.length;
+        product_rows_add(sqlite_column_view(&rows, 0), words);
     }
-    *ret_size = size;
     return rows.status;
 }
 
-/* Keeps those that have the term too, and says how large the term's rows are. */
-static struct status narrow(struct product_matches *matches, int64_t chunk, struct str term,
-                            bool begins, uint64_t *result, size_t *ret_size)
+static struct status read_beginning(struct product_matches *matches, size_t chunk, struct str term,
+                                    const struct product_chunk_row **ret_row)
 {
+    char end[TERM_SIZE_MAX + 1];
+    struct str end_term = str_sized(end, term.length + 1);
     uint64_t words[CHUNK_WORDS] = {0};
-    struct status st = begins ? read_range(matches, chunk, term, words, ret_size)
-                              : read_rows(matches->tx, chunk, term, words, ret_size);
+    uint16_t room[CHUNK_SIZE / 16];
+    struct status st;
 
+    /* No byte of a UTF-8 text is 0xFF. */
+    memcpy(end, term.data, term.length);
+    end[term.length] = (char)0xFF;
+    *ret_row = product_matches_find(matches, chunk, end_term);
+    if (*ret_row) return status_ok();
+    st = collect(matches, chunk, term, end_term, words);
     if (failed(st)) return st;
-    for (size_t i = 0; i < CHUNK_WORDS; i++) result[i] &= words[i];
+    *ret_row = product_matches_keep(matches, chunk, end_term, product_rows_pack(words, room));
     return st;
 }
 
-static bool is_empty(const uint64_t *words)
+/* Keeps the members of a row, and says whether any are left. */
+static bool intersect(struct str rows, uint64_t result[CHUNK_WORDS])
 {
-    uint64_t any = 0;
+    uint64_t words[CHUNK_WORDS], any = 0;
+    const uint64_t *other = (const uint64_t *)(const void *)rows.data;
 
-    for (size_t i = 0; i < CHUNK_WORDS; i++) any |= words[i];
-    return any == 0;
+    if (rows.length != CHUNK_BYTES) {
+        memset(words, 0, sizeof(words));
+        product_rows_add(rows, words);
+        other = words;
+    }
+    for (size_t i = 0; i < CHUNK_WORDS; i++) any |= result[i] &= other[i];
+    return any != 0;
+}
+
+/* Keeps those that have the term too, and says how large the term's row is. */
+static struct status narrow(struct product_matches *matches, size_t chunk, struct str term,
+                            bool begins, uint64_t *result, bool *ret_any, size_t *ret_size)
+{
+    const struct product_chunk_row *row;
+    struct status st = begins ? read_beginning(matches, chunk, term, &row)
+                              : read_term(matches, chunk, term, &row);
+
+    if (failed(st)) return st;
+    *ret_any = intersect(row->bytes, result);
+    *ret_size = row->bytes.length;
+    return st;
 }
 
 /* The rarest first: once nothing is left, the other terms need not be read. */
@@ -182,60 +262,102 @@ static void order_terms(struct product_matches *matches, const size_t sizes[TERM
 }
 
 /* Those of `words` that have all words in their names. */
-static struct status read_named(struct product_matches *matches, int64_t chunk, uint64_t *words)
+static struct status read_named(struct product_matches *matches, size_t chunk, bool any,
+                                uint64_t *words)
 {
     const struct product_terms_asked *asked = matches->asked;
     struct status st = status_ok();
     size_t size;
 
-    for (size_t i = 0; i < asked->words && !failed(st) && !is_empty(words); i++)
-        st = narrow(matches, chunk, asked->items[i].name_term, asked->items[i].begins, words,
+    for (size_t i = 0; i < asked->words && any && !failed(st); i++)
+        st = narrow(matches, chunk, asked->items[i].name_term, asked->items[i].begins, words, &any,
                     &size);
     return st;
-}
-
-/* What has changed since the last folding is looked at as it is. */
-static void add_fresh(struct product_matches *matches, size_t chunk)
-{
-    const struct product_terms_asked *asked = matches->asked;
-
-    for (size_t i = 0; i < matches->fresh_count; i++) {
-        const struct product_fresh *fresh = &matches->fresh[i];
-        bool all = fresh->terms.length > 0, named = asked->words > 0;
-        if ((size_t)fresh->key >> CHUNK_BITS != chunk) continue;
-        for (size_t term = 0; term < asked->count && all; term++) {
-            all = product_terms_fulfil(fresh->terms, &asked->items[term], false);
-            named = named && all && product_terms_fulfil(fresh->terms, &asked->items[term], true);
-        }
-        product_set_remove(&matches->all, fresh->key);
-        product_set_remove(&matches->named, fresh->key);
-        if (all) product_set_add(&matches->all, fresh->key);
-        if (all && named) product_set_add(&matches->named, fresh->key);
-    }
 }
 
 struct status product_matches_read(struct product_matches *matches, size_t chunk)
 {
     const struct product_terms_asked *asked = matches->asked;
     uint64_t *all = product_set_chunk(&matches->all, chunk);
-    uint64_t *named = product_set_chunk(&matches->named, chunk);
-    size_t sizes[TERMS_ASKED_MAX] = {0};
+    size_t sizes[TERMS_ASKED_MAX] = {0}, fresh_count;
+    const struct product_fresh *fresh = product_matches_fresh(matches, chunk, &fresh_count);
+    bool any = true;
     struct status st = status_ok();
 
     memset(all, 0xFF, CHUNK_BYTES);
-    for (size_t i = 0; i < asked->count && !failed(st) && !is_empty(all); i++) {
+    for (size_t i = 0; i < asked->count && any && !failed(st); i++) {
         const struct product_term_asked *item = &asked->items[matches->order[i]];
-        st = narrow(matches, (int64_t)chunk, item->term, item->begins, all,
-                    &sizes[matches->order[i]]);
+        st = narrow(matches, chunk, item->term, item->begins, all, &any, &sizes[matches->order[i]]);
     }
     if (failed(st)) return st;
     order_terms(matches, sizes);
-    if (matches->names) {
-        memcpy(named, all, CHUNK_BYTES);
-        st = read_named(matches, (int64_t)chunk, named);
+    for (size_t i = 0; i < fresh_count; i++) product_set_remove(&matches->all, fresh[i].key);
+    if (!matches->names) return st;
+    memcpy(product_set_chunk(&matches->named, chunk), all, CHUNK_BYTES);
+    return read_named(matches, chunk, any, product_set_chunk(&matches->named, chunk));
+}
+
+/* ---- what has changed since the last folding ---- */
+
+static size_t first_fresh(const struct product_matches *matches, int64_t key)
+{
+    size_t least = 0, most = matches->fresh_count;
+
+    while (least < most) {
+        size_t middle = (least + most) / 2;
+        if (matches->fresh[middle].key < key)
+            least = middle + 1;
+        else
+            most = middle;
     }
-    add_fresh(matches, chunk);
-    return st;
+    return least;
+}
+
+struct product_fresh *product_matches_fresh(const struct product_matches *matches, size_t chunk,
+                                            size_t *ret_count)
+{
+    size_t first = first_fresh(matches, (int64_t)chunk << CHUNK_BITS);
+
+    *ret_count = first_fresh(matches, (int64_t)(chunk + 1) << CHUNK_BITS) - first;
+    return *ret_count > 0 ? matches->fresh + first : NULL;
+}
+
+bool product_matches_is_fresh(const struct product_matches *matches, int64_t key)
+{
+    size_t at = first_fresh(matches, key);
+
+    return at < matches->fresh_count && matches->fresh[at].key == key;
+}
+
+const struct product_fresh *product_matches_fresh_of(const struct product_matches *matches,
+                                                     int64_t key)
+{
+    invariant(product_matches_is_fresh(matches, key));
+    return matches->fresh + first_fresh(matches, key);
+}
+
+void product_matches_mark_fresh(const struct product_matches *matches, size_t chunk,
+                                uint64_t ret_words[CHUNK_WORDS])
+{
+    size_t count;
+    const struct product_fresh *fresh = product_matches_fresh(matches, chunk, &count);
+
+    memset(ret_words, 0, CHUNK_BYTES);
+    for (size_t i = 0; i < count; i++) set_bit(ret_words, (size_t)fresh[i].key & (CHUNK_SIZE - 1));
+}
+
+bool product_fresh_fits(const struct product_matches *matches, struct product_fresh *fresh,
+                        bool *ret_named)
+{
+    const struct product_terms_asked *asked = matches->asked;
+
+    if (fresh->terms.length == 0) return false;
+    for (size_t i = 0; i < asked->count; i++)
+        if (!product_terms_fulfil(fresh->terms, &asked->items[i], false)) return false;
+    *ret_named = asked->words > 0;
+    for (size_t i = 0; i < asked->words && *ret_named; i++)
+        *ret_named = product_terms_fulfil(fresh->terms, &asked->items[i], true);
+    return product_terms_amount_code(fresh->terms, &fresh->amount_code);
 }
 
 static struct status load_fresh(struct product_matches *matches)
@@ -256,11 +378,12 @@ static struct status load_fresh(struct product_matches *matches)
         }
         fresh = &matches->fresh[matches->fresh_count++];
         *fresh = (struct product_fresh){
-            sqlite_column_i64(&rows, 0), sqlite_column_blob(&rows, 1), {0}};
-        product_terms_codes(fresh->terms, fresh->codes);
+            sqlite_column_i64(&rows, 0), {0}, sqlite_column_blob(&rows, 1), 0};
     }
     return rows.status;
 }
+
+/* ---- the chunks ---- */
 
 static struct status count_chunks(struct sqlite_tx *tx, size_t *ret_count)
 {
@@ -277,16 +400,35 @@ static struct status count_chunks(struct sqlite_tx *tx, size_t *ret_count)
     return rows.status;
 }
 
+static struct status read_versions(struct product_matches *matches, size_t chunk_count)
+{
+    struct sqlite_rows rows;
+    struct status st;
+
+    matches->versions = arena_array(matches->arena, int64_t, chunk_count);
+    st = sqlite_query(matches->tx, &rows, "SELECT chunk, version FROM product_chunks", "");
+    if (failed(st)) return st;
+    while (sqlite_next(&rows)) {
+        size_t chunk = (size_t)sqlite_column_i64(&rows, 0);
+        if (chunk < chunk_count) matches->versions[chunk] = sqlite_column_i64(&rows, 1);
+    }
+    return rows.status;
+}
+
 struct status product_matches_begin(struct product_matches *matches)
 {
     size_t count = 0;
     struct status st = count_chunks(matches->tx, &count);
 
     if (failed(st)) return st;
+    st = read_versions(matches, count);
+    if (failed(st)) return st;
     matches->all = (struct product_set){arena_array(matches->arena, uint64_t, count * CHUNK_WORDS),
                                         count};
-    matches->named = (struct product_set){
-        arena_array(matches->arena, uint64_t, count * CHUNK_WORDS), count};
+    if (matches->names)
+        matches->named = (struct product_set){
+            arena_array(matches->arena, uint64_t, count * CHUNK_WORDS), count};
+    matches->codes = arena_array(matches->arena, struct product_codes, count * COLUMN_COUNT);
     for (size_t i = 0; i < TERMS_ASKED_MAX; i++) matches->order[i] = i;
     return load_fresh(matches);
 }

@@ -5,14 +5,16 @@
  * A chunk is CHUNK_SIZE row numbers. product_postings has a row for each term that a chunk knows:
  * up to ARRAY_MAX numbers as uint16, more as a bitmap. That is the order in which changes are
  * written, which matters for words, of which there are many; product_filters has the same of the
- * terms of filters, which are few, in the order in which they are read. product_codes has the halves of a chunk's
- * codes, two bytes a product, by `column` * 2, + 1 for the lower halves. To write forty of those
+ * terms of filters, which are few, in the order in which they are read. product_codes has the
+ * codes of a chunk's amounts, two bytes a product: the upper halves as `half` 2, the lower ones as
+ * 3. Ranks by name are in a table of their own (product_ranks_sqlite.h). To write forty of those
  * rows for each product would be dear, so a change is kept in product_fresh first, as the terms
  * before and after, and FRESH_MAX changes are folded into the rows together, in the order of the
- * table. Who reads takes the fresh products from there. */
+ * table. Readers take the fresh products from there. */
 #ifndef SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 
+#include "services/product/product_chunk_cache.h"
 #include "services/product/product_store_sqlite.h"
 #include "services/product/product_terms.h"
 
@@ -60,6 +62,16 @@ enum {
     "UPDATE product_backlog SET next = 1,"                \
     "  last = (SELECT coalesce(max(key), 0) FROM products);"
 
+/* Names have got their second code, so all products are indexed again, over what is there. Every
+ * folding that changes rows of a chunk gives it the next version, by which rows are kept in
+ * memory (product_chunk_cache.h). A chunk without a row has version 0. */
+#define PRODUCT_POSTINGS_SCHEMA_3          \
+    "CREATE TABLE product_chunks ("        \
+    "  chunk INTEGER PRIMARY KEY,"         \
+    "  version INTEGER NOT NULL) STRICT;"  \
+    "UPDATE product_backlog SET next = 1," \
+    "  last = (SELECT coalesce(max(key), 0) FROM products);"
+
 /* A set of row numbers. */
 struct product_set {
     uint64_t *words; /* CHUNK_WORDS a chunk */
@@ -85,14 +97,16 @@ static inline uint64_t *product_set_chunk(const struct product_set *set, size_t 
     return set->words + chunk * CHUNK_WORDS;
 }
 size_t product_chunk_count(const uint64_t words[CHUNK_WORDS]);
-size_t product_set_count(const struct product_set *set);
 /* The nearest member above or below `key`; -1 if there is none. */
 int64_t product_set_next(const struct product_set *set, int64_t key, bool descending);
 
-/* The row of a term in a chunk, and adding it to a set. */
+/* The row of a term in a chunk. */
 struct status product_rows_query(struct sqlite_tx *tx, struct sqlite_rows *rows, int64_t chunk,
                                  struct str term);
+/* Adds a row to a set. */
 void product_rows_add(struct str rows, uint64_t words[CHUNK_WORDS]);
+/* The form of a set as a row; `room` has CHUNK_BYTES. */
+struct str product_rows_pack(const uint64_t words[CHUNK_WORDS], uint16_t *room);
 
 /* Keeps what became of a product's terms; NULL: it was not, or is no more. */
 struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
@@ -102,17 +116,33 @@ struct status product_postings_write(struct sqlite_tx *tx, int64_t key,
 /* What has changed since the last folding, by key. */
 struct product_fresh {
     int64_t key;
-    struct str terms; /* empty: it is no more */
-    uint32_t codes[COLUMN_COUNT];
+    struct str before, terms; /* empty: it was not, or is no more; `before` only for folding */
+    uint32_t amount_code;     /* of those that fit */
+};
+
+/* What lists are sorted by: a name's rank of 64 bits, or an amount's code of 32. */
+enum product_column { COLUMN_NAME, COLUMN_AMOUNT };
+enum { COLUMN_COUNT = COLUMN_AMOUNT + 1, PARTS_MAX = 4 };
+
+/* A column of a chunk but for fresh products, two bytes a product in each part, the highest first;
+ * the parts that a column doesn't have are NULL. */
+struct product_codes {
+    const struct product_chunk_row *parts[PARTS_MAX];
 };
 
 /* The products that fulfil all that is asked, chunk by chunk, as far as they are wanted. */
 struct product_matches {
     struct arena *arena;
     struct sqlite_tx *tx;
+    struct product_chunk_cache *cache;
     const struct product_terms_asked *asked;
-    bool names;                    /* `named` is wanted */
-    struct product_set all, named; /* and those that have all words in their names */
+    bool names;                            /* `named` is wanted */
+    struct product_set all, named;         /* and those that have all words in their names */
+    int64_t *versions;                     /* of the chunks */
+    struct product_codes *codes;           /* of chunks and columns, as far as they are read */
+    int64_t *ranks;                        /* room for those of a chunk */
+    const struct product_chunk_row **held; /* rows in use */
+    size_t held_count, held_room;
     struct product_fresh *fresh;
     size_t fresh_count;
     int64_t expansions;            /* rows that beginnings of words have read */
@@ -120,15 +150,47 @@ struct product_matches {
 };
 
 struct status product_matches_begin(struct product_matches *matches);
-/* Reads a chunk of both sets. LIST_TOO_BROAD if too many words begin as the last one. */
+void product_matches_end(struct product_matches *matches);
+/* Reads a chunk of both sets, but for fresh products. LIST_TOO_BROAD if too many words begin as the
+ * last one. */
 struct status product_matches_read(struct product_matches *matches, size_t chunk);
-/* The upper or lower halves of all codes of a chunk. */
+
+/* The fresh products of a chunk, and whether one of them fulfils all. */
+struct product_fresh *product_matches_fresh(const struct product_matches *matches, size_t chunk,
+                                            size_t *ret_count);
+bool product_matches_is_fresh(const struct product_matches *matches, int64_t key);
+/* Of a product that is fresh. */
+const struct product_fresh *product_matches_fresh_of(const struct product_matches *matches,
+                                                     int64_t key);
+void product_matches_mark_fresh(const struct product_matches *matches, size_t chunk,
+                                uint64_t ret_words[CHUNK_WORDS]);
+bool product_fresh_fits(const struct product_matches *matches, struct product_fresh *fresh,
+                        bool *ret_named);
+
+/* The codes of a chunk. */
 struct status product_matches_codes(struct product_matches *matches, size_t chunk,
-                                    enum product_column column, bool lower,
-                                    uint16_t ret_codes[CHUNK_SIZE]);
+                                    enum product_column column, struct product_codes *ret_codes);
+/* Of one product the code of its amount. */
+struct status product_matches_amount_code(struct product_matches *matches, int64_t key,
+                                          uint32_t *ret_code);
+const uint16_t *product_codes_of_word(const struct product_chunk_row *part, size_t word);
+/* Leaves those of a chunk's members with codes from `least` to `most`, which is not below it. The
+ * ends are those with just one of these two codes. */
+void product_codes_narrow(const struct product_chunk_row *part, uint16_t least, uint16_t most,
+                          uint64_t words[CHUNK_WORDS], uint64_t ret_ends[CHUNK_WORDS]);
+
+/* Folds all that is fresh. */
+struct status product_postings_fold(struct sqlite_tx *tx);
 
 /* For folding: writes the codes of fresh products, which are in the order of their keys. */
 struct status product_codes_write(struct arena *arena, struct sqlite_tx *tx,
                                   const struct product_fresh *fresh, size_t count);
+
+/* A row of the index, from the cache or by `read`, which fills `ret_bytes` (arena or borrowed until
+ * the next call); held until product_matches_end. */
+const struct product_chunk_row *product_matches_find(struct product_matches *matches, size_t chunk,
+                                                     struct str key);
+const struct product_chunk_row *product_matches_keep(struct product_matches *matches, size_t chunk,
+                                                     struct str key, struct str bytes);
 
 #endif

@@ -9,12 +9,8 @@
  *        +--reserve, but something is missing--> refused
  *
  * product_reservation_step has this diagram as a table, including repeated, late and disordered
- * events. A store looks up the step first, and then applies it to each line:
- *
- *     step = product_reservation_step(state, event);
- *     STOCK_RESERVE, STOCK_TAKE:  read a claim for each line, product_claims_fold,
- *                                 product_claims_check; if none is refused, product_stock_move each
- *     the other moves:            product_stock_move each line that was kept
+ * events. What a store writes for an event follows from the step and from each line's claim:
+ * product_decide_order, in product_store.h.
  *
  * A line is counted if its variant was tracked when its pieces were taken. An uncounted line never
  * changes the stock, even if its variant is tracked later. While pieces are reserved, a variant

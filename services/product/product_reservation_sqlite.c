@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservations in SQLite. One job of the writer takes the event into the inbox, moves the stock of
- * all lines or of none, writes their entries of the ledger and puts the result into the outbox: a
- * crash leaves all of it or nothing.
+/* Reservations in SQLite. One job of the writer takes the event into the inbox, has the domain
+ * decide (product_decide.c), and writes the stock of all lines or of none, their entries of the
+ * ledger and the result in the outbox: a crash leaves all of it or nothing.
  *
  * An event takes a few small statements, however many variants and orders there are: a line
  * accesses its own variant by its keys, and the index by expiry has the open reservations only. */
 #include "events/events_sqlite.h"
-#include "services/product/product_result.h"
 #include "services/product/product_store_sqlite.h"
 
 /* ---- an order's rows ---- */
@@ -34,35 +33,33 @@ static struct status write_state(struct sqlite_tx *tx, const struct product_orde
                        "till", order->order_id, (int)state, order->expires_us, order->now_us);
 }
 
-static struct status count_lines(struct sqlite_tx *tx, const char *order_id, size_t *ret_count)
+/* Room for another line. */
+static struct product_reservation_line *grow(struct arena *arena,
+                                             struct product_reservation_line *lines, size_t count)
 {
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(
-        tx, &rows, "SELECT count(*) FROM reservation_lines WHERE order_id = ?", "t", order_id);
+    struct product_reservation_line *more;
 
-    if (failed(st)) return st;
-    if (sqlite_next(&rows)) *ret_count = (size_t)sqlite_column_i64(&rows, 0);
-    sqlite_end(&rows);
-    return rows.status;
+    if (count & (count - 1)) return lines; /* it has room for the next power of two */
+    more = arena_array(arena, struct product_reservation_line, count > 0 ? 2 * count : 1);
+    if (count > 0) memcpy(more, lines, count * sizeof(*lines));
+    return more;
 }
 
 static struct status read_lines(struct arena *arena, struct sqlite_tx *tx, const char *order_id,
                                 struct product_reservation_line **ret_lines, size_t *ret_count)
 {
-    struct product_reservation_line *lines;
+    struct product_reservation_line *lines = 0;
     struct sqlite_rows rows;
-    size_t max = 0, count = 0;
+    size_t count = 0;
     struct status st;
 
-    st = count_lines(tx, order_id, &max);
-    if (failed(st)) return st;
-    lines = arena_array(arena, struct product_reservation_line, max);
     st = sqlite_query(tx, &rows,
                       "SELECT product_id, variant_id, quantity, counted, epoch"
                       " FROM reservation_lines WHERE order_id = ?",
                       "t", order_id);
     if (failed(st)) return st;
-    while (sqlite_next(&rows) && count < max)
+    while (sqlite_next(&rows)) {
+        lines = grow(arena, lines, count);
         lines[count++] = (struct product_reservation_line){
             .product_id = sqlite_column_text(&rows, 0),
             .variant_id = sqlite_column_text(&rows, 1),
@@ -70,7 +67,7 @@ static struct status read_lines(struct arena *arena, struct sqlite_tx *tx, const
             .counted = sqlite_column_i64(&rows, 3) != 0,
             .epoch = sqlite_column_i64(&rows, 4),
         };
-    sqlite_end(&rows);
+    }
     *ret_lines = lines;
     *ret_count = count;
     return rows.status;
@@ -145,154 +142,80 @@ static struct status write_stock(struct sqlite_tx *tx, const struct product_rese
         line->variant_id);
 }
 
-static struct status move_stock(struct arena *arena, struct sqlite_tx *tx,
-                                const struct product_stock_move *move, struct product_claim *claim)
-{
-    struct product_stock_entry entry;
-    struct status st;
-
-    st = product_stock_move(arena, move, &claim->line, &claim->stock, &entry);
-    if (failed(st) || !*entry.cause) return st;
-    st = write_stock(tx, &claim->line, &claim->stock);
-    if (failed(st)) return st;
-    return product_stock_entry_write(tx, claim->line.product_id, &entry);
-}
-
 /* ---- an event ---- */
 
-struct application {
-    const struct event *event; /* NULL: an expiry, which no event causes */
-    const struct product_order *order;
-    enum product_reservation_state state; /* before it */
-    struct product_reservation_outcome outcome;
-};
-
-/* Reads the lines to take: the event's, or those of the expired reservation. */
+/* Reads the claims of the lines that the event moves. */
 static struct status read_claims(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct application *application,
-                                 struct product_claim **ret_claims, size_t *ret_count)
+                                 const struct product_order *order,
+                                 struct product_order_found *found)
 {
-    const struct product_order *order = application->order;
-    const struct product_reservation_line *lines = order->lines;
-    size_t count = order->line_count;
-    struct status st;
+    struct product_reservation_line *lines, *kept = NULL;
+    size_t kept_count = 0;
+    struct status st = status_ok();
 
-    if (application->state == RESERVATION_EXPIRED) {
-        struct product_reservation_line *kept;
-        size_t kept_count;
+    if (found->state != RESERVATION_NONE)
         st = read_lines(arena, tx, order->order_id, &kept, &kept_count);
-        if (failed(st)) return st;
-        if (kept_count > 0) {
-            lines = kept;
-            count = kept_count;
-        }
-    }
-    *ret_claims = arena_array(arena, struct product_claim, count);
-    *ret_count = count;
-    for (size_t i = 0; i < count; i++) {
-        st = read_claim(tx, &lines[i], &(*ret_claims)[i]);
-        if (failed(st)) return st;
-    }
-    return status_ok();
-}
-
-/* Reserves or takes all lines, or refuses the order. */
-static struct status take_lines(struct arena *arena, struct sqlite_tx *tx,
-                                const struct product_stock_move *move,
-                                struct application *application)
-{
-    struct product_reservation_outcome *outcome = &application->outcome;
-    struct product_claim *claims;
-    size_t count;
-    struct status st;
-
-    st = read_claims(arena, tx, application, &claims, &count);
     if (failed(st)) return st;
-    product_claims_fold(claims, count);
-    product_claims_check(arena, move->kind, claims, count, &outcome->refused,
-                         &outcome->refused_count);
-    for (size_t i = 0; i < count && outcome->refused_count == 0; i++) {
-        if (claims[i].line.quantity == 0) continue;
-        st = move_stock(arena, tx, move, &claims[i]);
-        if (failed(st)) return st;
-        st = write_line(tx, application->order->order_id, &claims[i].line);
-        if (failed(st)) return st;
-    }
-    return status_ok();
+    product_order_lines(arena, order, found->state, kept, kept_count, &lines, &found->count);
+    found->claims = arena_array(arena, struct product_claim, found->count);
+    for (size_t i = 0; i < found->count && !failed(st); i++)
+        st = read_claim(tx, &lines[i], &found->claims[i]);
+    return st;
 }
 
-/* Resolves the stored lines. A variant that was removed after its pieces were sold is skipped. */
-static struct status resolve_lines(struct arena *arena, struct sqlite_tx *tx,
-                                   const struct product_stock_move *move)
+static struct status write_order(struct sqlite_tx *tx, const struct product_order *order,
+                                 const struct product_order_written *written)
 {
-    struct product_reservation_line *lines;
-    size_t count;
-    struct status st;
+    struct status st = write_state(tx, order, written->outcome.state);
 
-    st = read_lines(arena, tx, move->order_id, &lines, &count);
-    for (size_t i = 0; i < count && !failed(st); i++) {
-        struct product_claim claim;
-        if (!lines[i].counted) continue;
-        st = read_claim(tx, &lines[i], &claim);
-        if (!failed(st)) st = move_stock(arena, tx, move, &claim);
+    for (size_t i = 0; i < written->line_count && !failed(st); i++) {
+        const struct product_order_line *line = &written->lines[i];
+        const struct product_claim *claim = line->claim;
+        if (line->is_kept) st = write_line(tx, order->order_id, &claim->line);
+        if (failed(st) || !*line->entry.cause) continue;
+        st = write_stock(tx, &claim->line, &claim->stock);
+        if (failed(st)) return st;
+        st = product_stock_entry_write(tx, claim->line.product_id, &line->entry);
     }
     return st;
 }
 
-static struct status move_lines(struct arena *arena, struct sqlite_tx *tx,
-                                const struct product_stock_move *move,
-                                struct application *application)
-{
-    if (move->kind == STOCK_STAY) return status_ok();
-    if (move->kind == STOCK_RESERVE || move->kind == STOCK_TAKE)
-        return take_lines(arena, tx, move, application);
-    return resolve_lines(arena, tx, move);
-}
-
-static struct status tell(const struct call *call, struct sqlite_tx *tx,
-                          const struct product_reservation_outcome *outcome)
-{
-    struct event result;
-
-    if (!product_result_is_due(outcome)) return status_ok();
-    product_result_make(call, outcome, &result);
-    return outbox_sqlite_put(tx, &result);
-}
-
 static struct status apply(const struct call *call, struct sqlite_tx *tx,
-                           struct application *application)
+                           const struct product_order *order, struct product_order_written *written)
 {
-    const struct product_order *order = application->order;
-    struct product_reservation_outcome *outcome = &application->outcome;
-    struct product_reservation_step step;
-    struct status st;
+    struct product_order_found found = {0};
+    struct status st = read_state(tx, order->order_id, &found.state);
 
-    *outcome = (struct product_reservation_outcome){.order_id = order->order_id};
-    st = read_state(tx, order->order_id, &application->state);
     if (failed(st)) return st;
-    step = product_reservation_step(application->state, order->event);
-    if (step.next == RESERVATION_NONE) return status_ok();
-
-    struct product_stock_move move = {step.move, order->order_id, order->now_us};
-    st = move_lines(call->arena, tx, &move, application);
+    if (product_reservation_step(found.state, order->event).next == RESERVATION_NONE)
+        return status_ok();
+    st = read_claims(call->arena, tx, order, &found);
     if (failed(st)) return st;
-    outcome->state = outcome->refused_count > 0 ? step.otherwise : step.next;
-    st = write_state(tx, order, outcome->state);
+    st = product_decide_order(call, order, &found, written);
     if (failed(st)) return st;
-    return tell(call, tx, outcome);
+    return write_order(tx, order, written);
 }
+
+struct application {
+    const struct product_order *order;
+    struct change_cause cause; /* empty: an expiry, which no event causes */
+    struct product_order_written written;
+};
 
 static struct status apply_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct application *application = data;
+    struct product_order_written *written = &application->written;
+    struct status st;
     bool fresh;
 
-    application->outcome = (struct product_reservation_outcome){
-        .order_id = application->order->order_id};
-    struct status st = inbox_sqlite_take(tx, application->event, &fresh);
-
+    *written = (struct product_order_written){
+        .outcome = {.order_id = application->order->order_id}};
+    st = change_sqlite_begin(tx, &application->cause, &fresh);
     if (failed(st) || !fresh) return st;
-    return apply(call, tx, application);
+    st = apply(call, tx, application->order, written);
+    if (failed(st)) return st;
+    return change_sqlite_end(tx, &application->cause, &written->record);
 }
 
 struct status product_sqlite_apply_order(struct call *call, struct product_store *store,
@@ -300,10 +223,10 @@ struct status product_sqlite_apply_order(struct call *call, struct product_store
                                          const struct product_order *order,
                                          struct product_reservation_outcome *ret_outcome)
 {
-    struct application job = {.event = event, .order = order};
+    struct application job = {.order = order, .cause = {.event = event}};
     struct status st = sqlite_write(call, product_sqlite(store)->db, apply_job, &job);
 
-    if (!failed(st)) *ret_outcome = job.outcome;
+    if (!failed(st)) *ret_outcome = job.written.outcome;
     return st;
 }
 
@@ -342,7 +265,7 @@ static struct status expire_job(const struct call *call, struct sqlite_tx *tx, v
         struct product_order order = {
             .event = RESERVATION_EXPIRE, .order_id = order_ids[i], .now_us = expiry->now_us};
         struct application application = {.order = &order};
-        st = apply(call, tx, &application);
+        st = apply_job(call, tx, &application);
     }
     return st;
 }

@@ -360,13 +360,13 @@ struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
 {
     struct status st;
 
-    st = product_index_update(arena, tx, row->key, &row->product, NULL);
-    if (failed(st)) return st;
     st = write_count(tx, &row->product, -1);
     if (failed(st)) return st;
     st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", row->key);
     if (failed(st)) return st;
     st = sqlite_exec(tx, 0, "DELETE FROM products WHERE key = ?", "l", row->key);
+    if (failed(st)) return st;
+    st = product_index_update(arena, tx, row->key, &row->product, NULL);
     if (failed(st)) return st;
     return write_ledger(tx, &row->product, 0, cause);
 }

@@ -294,17 +294,17 @@ struct edit_request {
     const ProductService__UpdateProductRequest *patch;
 };
 
-static struct status apply_patch(struct arena *arena, const struct product *product, void *data,
-                                 struct product *ret_product)
+static struct status apply_patch(const struct call *call, struct product *product, void *data)
 {
     const struct edit_request *change = data;
     struct status st;
 
     st = product_check_change(product, &change->actor);
     if (failed(st)) return st;
-    st = product_condition_check(arena, product, &change->condition);
+    st = product_condition_check(call->arena, product, &change->condition);
     if (failed(st)) return st;
-    return product_patch(arena, product, change->patch, change->now_us, ret_product);
+    const struct product before = *product;
+    return product_patch(call->arena, &before, change->patch, change->now_us, product);
 }
 
 /* Changes the given fields. */
@@ -338,16 +338,17 @@ static struct status update_product(struct call *call,
                       response->updatedproduct->n_variants);
 }
 
-static struct status allow_removal(struct arena *arena, const struct product *product, void *data)
+static struct status allow_removal(const struct call *call, const struct product *product,
+                                   void *data)
 {
     const struct edit_request *change = data;
     struct status st;
 
     st = product_check_change(product, &change->actor);
     if (failed(st)) return st;
-    st = product_condition_check(arena, product, &change->condition);
+    st = product_condition_check(call->arena, product, &change->condition);
     if (failed(st)) return st;
-    return product_check_unreserved(arena, product);
+    return product_check_unreserved(call->arena, product);
 }
 
 /* Deletes a product; the ledger keeps its entries. */

@@ -58,6 +58,10 @@ struct product_search {
      * says how many are left. */
     struct status (*index)(struct call *call, struct product_search *search, int limit,
                            int64_t *ret_left);
+
+    /* Removes a part of what an older program has left and nothing uses any more; *ret_more is
+     * false once nothing is left. */
+    struct status (*tidy)(struct call *call, struct product_search *search, bool *ret_more);
 };
 
 #endif

@@ -1,21 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists: pages of products by filters and sort, each for a bounded amount of work.
+/* Lists and searches: pages of products by filters, words and sort, each for a bounded amount of
+ * work.
  *
- * A plain list (all, or a category; by price also a range of it) is a range of an index of
- * `products`. Its statements are made once, because the driver finds prepared statements by the
+ * A plain list (all products of a status, or those of a category; by price also a range of it) is a
+ * range of an index of `products`, and this file reads it.
+ *
+ * All others are lists by terms. A term stands for a filter or a word (product_terms.h), and the
+ * products are found through three structures, all of which are divided into chunks of 32,768 row
+ * numbers (product_postings_sqlite.h):
+ *
+ *   rows of terms    for each term and chunk the set of products that have the term, as a bitmap
+ *                    or, if few have it, a list of numbers. Filters and words are in a table each.
+ *   codes            for each chunk, columns of numbers that are in the order of names and prices.
+ *                    They tell the order without reading products: a price's code is the price
+ *                    itself; by name each product has a rank (product_ranks_sqlite.h).
+ *   fresh products   the terms and names of up to 512 products that have changed lately, which have
+ *                    not been written into the other two yet (product_fold_sqlite.c).
+ *
+ * Rows and codes that are used often stay in memory for all readers (product_chunk_cache.h). A list
+ *
+ *   1. intersects the rows of its terms chunk by chunk, drops products whose code is outside of the
+ *      range of prices, and looks at the fresh products one by one (product_select_sqlite.c);
+ *   2. is in the order of row numbers if it is sorted by age or relevance, and then it needs only
+ *      as many chunks as fill the page and the total. Otherwise codes or an index of the sort tell
+ *      which members come next (product_order_sqlite.c);
+ *   3. reads the products of the page.
+ *
+ * The statements of plain lists are made once, because the driver finds prepared statements by the
  * address of their text: ?1 category, ?2 status, ?3 and ?4 least and greatest amount, ?5 and ?6
  * sort value and row to begin behind, ?7 limit. The first page begins behind a value that sorts
  * before all others, so that the same statement can seek in the same index.
  *
- * For everything else see product_select_sqlite.c.
- *
  * Relevance: products with all words in their names first, the newest first among each. */
 #include "reasons.pb-c.h"
 #include "services/product/product_list_sqlite.h"
+#include "services/product/product_obsolete_sqlite.h"
+#include "services/product/product_ranks_sqlite.h"
 
 struct product_search_sqlite {
     struct product_search port; /* first, so that one is the other */
     struct sqlite *db;
+    struct product_chunk_cache *cache;
     struct product_list_statements statements;
 };
 
@@ -99,28 +124,29 @@ struct status product_index_update(struct arena *arena, struct sqlite_tx *tx, in
     return product_postings_write(tx, key, &lost, &got);
 }
 
-struct index_work {
-    int limit;
-    int64_t left;
-};
-
-static struct status read_left(struct sqlite_tx *tx, int64_t *ret_left)
+/* Products that an older program has left: first all are indexed, then all get their ranks. */
+static struct status read_left(struct sqlite_tx *tx, int64_t *ret_unindexed, int64_t *ret_left)
 {
     struct sqlite_rows rows;
+    int64_t unindexed = 0, unranked = 0;
     struct status st = sqlite_query(tx, &rows,
                                     "SELECT max(last + 1 - next, 0) FROM product_backlog", "");
 
     if (failed(st)) return st;
-    *ret_left = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    if (sqlite_next(&rows)) unindexed = sqlite_column_i64(&rows, 0);
     sqlite_end(&rows);
-    return rows.status;
+    if (failed(rows.status)) return rows.status;
+    st = product_ranks_left(tx, &unranked);
+    if (failed(st)) return st;
+    *ret_unindexed = unindexed;
+    *ret_left = unindexed + unranked;
+    return st;
 }
 
 /* The next rows of the backlog. */
-static struct status index_job(const struct call *call, struct sqlite_tx *tx, void *data)
+static struct status index_some(struct arena *arena, struct sqlite_tx *tx, int limit)
 {
-    struct index_work *work = data;
-    struct product_row *found = arena_array(call->arena, struct product_row, (size_t)work->limit);
+    struct product_row *found = arena_array(arena, struct product_row, (size_t)limit);
     struct sqlite_rows rows;
     size_t count;
     struct status st;
@@ -131,17 +157,41 @@ static struct status index_job(const struct call *call, struct sqlite_tx *tx, vo
                       " AND (SELECT last FROM product_backlog) ORDER BY key LIMIT ?) page"
                       " CROSS JOIN products p ON p.key = page.key"
                       " CROSS JOIN variants v ON v.product = p.key ORDER BY p.key, v.position",
-                      "i", work->limit);
+                      "i", limit);
     if (failed(st)) return st;
-    st = product_rows_read(&rows, (size_t)work->limit, found, &count);
+    st = product_rows_read(&rows, (size_t)limit, found, &count);
     for (size_t i = 0; i < count && !failed(st); i++)
-        st = product_index_update(call->arena, tx, found[i].key, NULL, &found[i].product);
+        st = product_index_update(arena, tx, found[i].key, NULL, &found[i].product);
     if (failed(st)) return st;
-    st = sqlite_exec(tx, 0,
-                     "UPDATE product_backlog SET next = iif(?1 > 0, ?1, last) + 1"
-                     " WHERE next <= last",
-                     "l", count > 0 ? found[count - 1].key : (int64_t)0);
-    return failed(st) ? st : read_left(tx, &work->left);
+    return sqlite_exec(tx, 0,
+                       "UPDATE product_backlog SET next = iif(?1 > 0, ?1, last) + 1"
+                       " WHERE next <= last",
+                       "l", count > 0 ? found[count - 1].key : (int64_t)0);
+}
+
+/* No product is fresh while others get ranks, so all that have a rank stand where it says. */
+static struct status rank_some(struct arena *arena, struct sqlite_tx *tx, int limit)
+{
+    struct status st = product_postings_fold(tx);
+
+    return failed(st) ? st : product_ranks_step(arena, tx, limit);
+}
+
+struct index_work {
+    int limit;
+    int64_t left;
+};
+
+static struct status index_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    struct index_work *work = data;
+    int64_t unindexed, left;
+    struct status st = read_left(tx, &unindexed, &left);
+
+    if (failed(st)) return st;
+    st = unindexed > 0 ? index_some(call->arena, tx, work->limit)
+                       : rank_some(call->arena, tx, work->limit);
+    return failed(st) ? st : read_left(tx, &unindexed, &work->left);
 }
 
 static struct status index_backlog(struct call *call, struct product_search *search, int limit,
@@ -152,7 +202,10 @@ static struct status index_backlog(struct call *call, struct product_search *sea
     struct sqlite_rows rows;
     struct status st;
 
-    st = sqlite_read(call, db, &rows, "SELECT 1 FROM product_backlog WHERE next <= last", "");
+    st = sqlite_read(call, db, &rows,
+                     "SELECT 1 FROM product_backlog, product_ranking"
+                     " WHERE next <= last OR status < 3",
+                     "");
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
         sqlite_end(&rows);
@@ -160,6 +213,31 @@ static struct status index_backlog(struct call *call, struct product_search *sea
         if (failed(st)) return st;
     }
     *ret_left = work.left;
+    return rows.status;
+}
+
+static struct status tidy_job(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    (void)call;
+    return product_obsolete_step(tx, data);
+}
+
+static struct status tidy(struct call *call, struct product_search *search, bool *ret_more)
+{
+    struct sqlite *db = search_sqlite(search)->db;
+    struct sqlite_rows rows;
+    bool more = false;
+    struct status st = sqlite_read(
+        call, db, &rows,
+        "SELECT 1 FROM sqlite_schema WHERE name IN ('product_tags', 'product_search')", "");
+
+    if (failed(st)) return st;
+    if (sqlite_next(&rows)) {
+        sqlite_end(&rows);
+        st = sqlite_write(call, db, tidy_job, &more);
+        if (failed(st)) return st;
+    }
+    if (!failed(rows.status)) *ret_more = more;
     return rows.status;
 }
 
@@ -333,12 +411,10 @@ static struct status read_members(struct arena *arena, struct sqlite_tx *tx,
 {
     size_t limit = (size_t)list->query->limit;
 
-    if (list->found_count > limit) {
-        list->found_count = limit;
-        list->page.next = position_encode(arena, &list->found[limit - 1]);
-    }
-    list->page.products = arena_array(arena, struct product, list->found_count);
-    for (size_t i = 0; i < list->found_count; i++) {
+    size_t count = list->found_count < limit ? list->found_count : limit;
+
+    list->page.products = arena_array(arena, struct product, count);
+    for (size_t i = 0; i < count; i++) {
         struct sqlite_rows rows;
         struct product_row row;
         struct status st;
@@ -350,14 +426,18 @@ static struct status read_members(struct arena *arena, struct sqlite_tx *tx,
         if (!failed(st)) st = product_row_read(&rows, &row);
         if (failed(st)) return st;
         list->page.products[list->page.count++] = row.product;
+        /* Not all names had to be read to find the page. */
+        if (list->query->sort == PRODUCT_SORT_NAME) list->found[i].name = str_of(row.product.name);
     }
+    if (list->found_count > limit)
+        list->page.next = position_encode(arena, &list->found[limit - 1]);
     return status_ok();
 }
 
 static struct status check_backlog(struct arena *arena, struct sqlite_tx *tx)
 {
-    int64_t left = 0;
-    struct status st = read_left(tx, &left);
+    int64_t unindexed, left = 0;
+    struct status st = read_left(tx, &unindexed, &left);
 
     if (failed(st) || left == 0) return st;
     return status_printf(arena, STATUS_UNAVAILABLE, ARGOSY__REASON__LIST_INDEX_BUILDING,
@@ -389,7 +469,8 @@ static struct status list_products(struct call *call, struct product_search *sea
                                    const struct product_query *query, struct product_page *ret_page)
 {
     struct product_search_sqlite *sqlite = search_sqlite(search);
-    struct product_list list = {.statements = &sqlite->statements, .query = query};
+    struct product_list list = {
+        .statements = &sqlite->statements, .cache = sqlite->cache, .query = query};
     struct status st = position_decode(query, &list.from);
 
     if (failed(st)) return st;
@@ -405,12 +486,20 @@ static struct status list_products(struct call *call, struct product_search *sea
     return st;
 }
 
-struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db)
+struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db,
+                                                 size_t cache_bytes)
 {
     struct product_search_sqlite *search = arena_new(arena, struct product_search_sqlite);
 
-    search->port = (struct product_search){.list = list_products, .index = index_backlog};
+    search->port = (struct product_search){
+        .list = list_products, .index = index_backlog, .tidy = tidy};
     search->db = db;
+    search->cache = product_chunk_cache_new(cache_bytes);
     make_statements(arena, &search->statements);
     return &search->port;
+}
+
+void product_search_sqlite_close(struct product_search *search)
+{
+    product_chunk_cache_free(search_sqlite(search)->cache);
 }

@@ -4,14 +4,12 @@
  * The set of those that fit is made chunk by chunk (product_postings_sqlite.h); a range of prices
  * that few products are in comes from the index of prices, of a wider one the codes of amounts
  * tell. Newest first and relevance are orders of row numbers: chunks are looked at until the page
- * is full and PRODUCT_TOTAL_EXACT_MAX are counted. By name and price all chunks are looked at, and
- * product_order_sqlite.c goes on. */
+ * is full and PRODUCT_TOTAL_EXACT_MAX are counted. By name and price product_order_sqlite.c goes
+ * on. */
 #include "services/product/product_list_sqlite.h"
 
 enum {
-    NARROW_MAX = 1000,   /* products in a range of prices that the index of prices tells */
-    FEW = 20,            /* of 64: looked at one by one */
-    ENDS_READ_MAX = 200, /* products near the ends of a range that are read */
+    NARROW_MAX = 250, /* products in a range of prices that the index of prices tells */
 };
 
 struct status product_list_read_amount(struct product_selection *selection, int64_t key,
@@ -42,136 +40,198 @@ static struct status read_narrow(struct product_selection *selection)
     const struct product_query *query = list->query;
     size_t chunk_count = selection->matches.all.chunk_count;
     struct sqlite_rows rows;
-    int count = 0;
+    int64_t keys[NARROW_MAX + 1];
+    size_t count = 0;
     struct status st = sqlite_query(selection->tx, &rows,
                                     list->statements->range[product_list_source(query)], "tilli",
                                     query->category, (int)query->status, query->unit_amount_min,
                                     query->unit_amount_max, NARROW_MAX + 1);
 
     if (failed(st)) return st;
+    while (sqlite_next(&rows) && count <= NARROW_MAX) keys[count++] = sqlite_column_i64(&rows, 0);
+    sqlite_end(&rows);
+    selection->narrow = count <= NARROW_MAX;
+    if (!selection->narrow || failed(rows.status)) return rows.status;
     selection->range = (struct product_set){
         arena_array(selection->arena, uint64_t, chunk_count * CHUNK_WORDS), chunk_count};
-    for (; sqlite_next(&rows); count++)
-        product_set_add(&selection->range, sqlite_column_i64(&rows, 0));
-    selection->narrow = count <= NARROW_MAX;
-    return rows.status;
+    for (size_t i = 0; i < count; i++) product_set_add(&selection->range, keys[i]);
+    return status_ok();
 }
 
-/* A product whose code has the upper half of one of the range's ends. A few are read; of more, the
- * lower halves of the codes are. */
-static struct status keep_at_end(struct product_selection *selection, int64_t key, bool *lower_read,
-                                 bool *ret_kept)
+/* Is a product with this code in the range? It is read if the code alone doesn't tell. */
+static struct status check_amount(struct product_selection *selection, int64_t key, uint32_t code,
+                                  bool *ret_inside)
 {
     const struct product_query *query = selection->list->query;
-    size_t chunk = (size_t)key >> CHUNK_BITS, at = (size_t)key & (CHUNK_SIZE - 1);
-    uint32_t code = (uint32_t)selection->upper[at] << 16;
-    bool known = false;
-    int64_t amount = 0;
+    int64_t amount = product_amount_of_code(code);
     struct status st = status_ok();
 
-    if (selection->looked_up >= ENDS_READ_MAX) {
-        if (!*lower_read)
-            st = product_matches_codes(&selection->matches, chunk, COLUMN_AMOUNT, true,
-                                       selection->lower);
-        if (failed(st)) return st;
-        *lower_read = true;
-        code |= selection->lower[at];
-        amount = product_amount_of_code(code);
-        known = product_amount_code_is_exact(code) ||
-                (code != product_amount_code(query->unit_amount_min) &&
-                 code != product_amount_code(query->unit_amount_max));
+    if (!product_amount_code_is_exact(code) &&
+        (code == product_amount_code(query->unit_amount_min) ||
+         code == product_amount_code(query->unit_amount_max))) {
+        if (selection->looked_up >= PRODUCT_LOOKED_UP_MAX)
+            return product_list_too_broad(
+                "too many prices are near an end of the range; ask for another one");
+        st = product_list_read_amount(selection, key, &amount);
     }
-    if (!known && selection->looked_up >= PRODUCT_LOOKED_UP_MAX)
-        return product_list_too_broad(
-            "too many prices are near an end of the range; ask for another one");
-    if (!known) st = product_list_read_amount(selection, key, &amount);
-    if (failed(st)) return st;
-    *ret_kept = in_range(query, amount);
-    return status_ok();
+    if (!failed(st)) *ret_inside = in_range(query, amount);
+    return st;
 }
 
-static struct status keep_ends(struct product_selection *selection, size_t chunk, size_t word,
-                               uint64_t ends, bool *lower_read)
+/* Leaves those of `word` that are in the range, of whose codes the upper halves are at its ends. */
+static struct status check_ends(struct product_selection *selection, size_t word_number,
+                                const struct product_codes *codes, uint64_t ends, uint64_t *word)
 {
-    uint64_t *words = product_set_chunk(&selection->matches.all, chunk);
+    size_t word_in_chunk = word_number & (CHUNK_WORDS - 1);
+    const uint16_t *upper = product_codes_of_word(codes->parts[0], word_in_chunk);
+    const uint16_t *lower = product_codes_of_word(codes->parts[1], word_in_chunk);
 
     for (; ends; ends &= ends - 1) {
-        int64_t key = (int64_t)((chunk * CHUNK_WORDS + word) << 6) + __builtin_ctzll(ends);
-        bool kept;
-        struct status st = keep_at_end(selection, key, lower_read, &kept);
+        int bit = __builtin_ctzll(ends);
+        uint32_t code = (uint32_t)upper[bit] << 16 | lower[bit];
+        bool inside;
+        struct status st = check_amount(selection, (int64_t)(word_number << 6) + bit, code,
+                                        &inside);
         if (failed(st)) return st;
-        if (kept) words[word] |= 1ull << (key & 63);
+        if (inside) *word |= 1ull << bit;
     }
     return status_ok();
-}
-
-/* Of 64 products, leaves those between two codes, and says which of them have one of the two. */
-static void compare_codes(const uint16_t codes[64], uint32_t least, uint32_t most, uint64_t *word,
-                          uint64_t *ret_ends)
-{
-    uint64_t inside = 0, ends = 0;
-
-    if (__builtin_popcountll(*word) < FEW) {
-        for (uint64_t left = *word; left; left &= left - 1) {
-            uint32_t code = codes[__builtin_ctzll(left)];
-            inside |= code > least && code < most ? left & -left : 0;
-            ends |= code == least || code == most ? left & -left : 0;
-        }
-    } else {
-        /* Without a branch for each. */
-        for (size_t i = 0; i < 64; i++) {
-            uint32_t code = codes[i];
-            inside |= (uint64_t)((code > least) & (code < most)) << i;
-            ends |= (uint64_t)((code == least) | (code == most)) << i;
-        }
-    }
-    *ret_ends = *word & ends;
-    *word &= inside;
 }
 
 /* Leaves those of a chunk whose amount is in the range. */
 static struct status keep_range(struct product_selection *selection, size_t chunk)
 {
     const struct product_query *query = selection->list->query;
-    uint32_t least = product_amount_code(query->unit_amount_min) >> 16;
-    uint32_t most = product_amount_code(query->unit_amount_max) >> 16;
-    uint64_t *words = product_set_chunk(&selection->matches.all, chunk);
-    bool lower_read = false;
-    struct status st = product_matches_codes(&selection->matches, chunk, COLUMN_AMOUNT, false,
-                                             selection->upper);
+    uint16_t least = (uint16_t)(product_amount_code(query->unit_amount_min) >> 16);
+    uint16_t most = (uint16_t)(product_amount_code(query->unit_amount_max) >> 16);
+    uint64_t *words = product_set_chunk(&selection->matches.all, chunk), ends[CHUNK_WORDS];
+    struct product_codes codes;
+    struct status st = product_matches_codes(&selection->matches, chunk, COLUMN_AMOUNT, &codes);
 
+    if (failed(st)) return st;
+    product_codes_narrow(codes.parts[0], least, most, words, ends);
     for (size_t i = 0; i < CHUNK_WORDS && !failed(st); i++) {
-        uint64_t ends = 0;
-        if (!words[i]) continue;
-        compare_codes(selection->upper + i * 64, least, most, words + i, &ends);
-        if (ends) st = keep_ends(selection, chunk, i, ends, &lower_read);
+        if (!ends[i]) continue;
+        words[i] &= ~ends[i];
+        st = check_ends(selection, chunk * CHUNK_WORDS + i, &codes, ends[i], words + i);
     }
     return st;
 }
 
 /* ---- the set, chunk by chunk ---- */
 
-static struct status make_ready(struct product_selection *selection, size_t chunk)
+/* Products that have changed since the last folding are looked at one by one. */
+static struct status add_fresh(struct product_selection *selection, size_t chunk)
+{
+    struct product_matches *matches = &selection->matches;
+    bool ranged = product_list_has_range(selection->list->query);
+    size_t count;
+    struct product_fresh *fresh = product_matches_fresh(matches, chunk, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        bool named = false, inside = true;
+        struct status st = status_ok();
+        if (!product_fresh_fits(matches, &fresh[i], &named)) continue;
+        if (ranged) st = check_amount(selection, fresh[i].key, fresh[i].amount_code, &inside);
+        if (failed(st)) return st;
+        if (inside) product_set_add(&matches->all, fresh[i].key);
+        if (inside && named && matches->names) product_set_add(&matches->named, fresh[i].key);
+    }
+    return status_ok();
+}
+
+/* Of fresh members that the index of prices has told. */
+static void read_fresh_codes(struct product_selection *selection, size_t chunk)
+{
+    struct product_matches *matches = &selection->matches;
+    size_t count;
+    struct product_fresh *fresh = product_matches_fresh(matches, chunk, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (product_set_has(&matches->all, fresh[i].key))
+            product_terms_amount_code(fresh[i].terms, &fresh[i].amount_code);
+}
+
+/* After a range has taken some away. */
+static void keep_named(struct product_selection *selection, size_t chunk)
+{
+    const uint64_t *all = product_set_chunk(&selection->matches.all, chunk);
+    uint64_t *named = product_set_chunk(&selection->matches.named, chunk);
+
+    for (size_t i = 0; i < CHUNK_WORDS; i++) named[i] &= all[i];
+}
+
+/* Intersects the terms; the range and fresh products are still to come. */
+static struct status read_terms(struct product_selection *selection, size_t chunk)
 {
     uint64_t *all = product_set_chunk(&selection->matches.all, chunk);
-    uint64_t *named = product_set_chunk(&selection->matches.named, chunk);
     const uint64_t *range = selection->narrow ? product_set_chunk(&selection->range, chunk) : 0;
     struct status st;
 
-    if (selection->ready[chunk]) return status_ok();
-    selection->ready[chunk] = true;
+    if (selection->read[chunk]) return status_ok();
+    selection->read[chunk] = true;
     if (range && product_chunk_count(range) == 0) return status_ok();
     if (selection->ranged_only) {
         memcpy(all, range, CHUNK_BYTES);
         return status_ok();
     }
     st = product_matches_read(&selection->matches, chunk);
-    if (failed(st)) return st;
     for (size_t i = 0; range && i < CHUNK_WORDS; i++) all[i] &= range[i];
-    if (!range && product_list_has_range(selection->list->query) && product_chunk_count(all) > 0)
-        st = keep_range(selection, chunk);
-    for (size_t i = 0; i < CHUNK_WORDS; i++) named[i] &= all[i];
     return st;
+}
+
+static struct status make_ready(struct product_selection *selection, size_t chunk)
+{
+    struct status st = read_terms(selection, chunk);
+
+    if (failed(st) || selection->ready[chunk]) return st;
+    selection->ready[chunk] = true;
+    if (!selection->ranged_only && !selection->narrow &&
+        product_list_has_range(selection->list->query))
+        st = keep_range(selection, chunk);
+    if (failed(st)) return st;
+    if (selection->matches.names) keep_named(selection, chunk);
+    if (selection->ranged_only)
+        read_fresh_codes(selection, chunk);
+    else
+        st = add_fresh(selection, chunk);
+    selection->counts[chunk] = product_chunk_count(
+        product_set_chunk(&selection->matches.all, chunk));
+    return st;
+}
+
+struct status product_list_complete(struct product_selection *selection, size_t *ret_count)
+{
+    size_t count = 0;
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < selection->matches.all.chunk_count && !failed(st); i++) {
+        st = make_ready(selection, i);
+        count += selection->counts[i];
+    }
+    *ret_count = count;
+    return st;
+}
+
+/* Of a chunk that is not ready, only this product is compared with the range. */
+struct status product_list_has(struct product_selection *selection, int64_t key, bool *ret_has)
+{
+    struct product_matches *matches = &selection->matches;
+    size_t chunk = (size_t)key >> CHUNK_BITS;
+    uint32_t code;
+    struct status st;
+
+    *ret_has = false;
+    if (chunk >= matches->all.chunk_count) return status_ok();
+    st = product_matches_is_fresh(matches, key) ? make_ready(selection, chunk)
+                                                : read_terms(selection, chunk);
+    if (failed(st) || !product_set_has(&matches->all, key)) return st;
+    *ret_has = true;
+    if (selection->ready[chunk] || selection->narrow ||
+        !product_list_has_range(selection->list->query))
+        return st;
+    st = product_matches_amount_code(matches, key, &code);
+    return failed(st) ? st : check_amount(selection, key, code, ret_has);
 }
 
 static void set_total(struct product_list *list, size_t count)
@@ -183,18 +243,17 @@ static void set_total(struct product_list *list, size_t count)
 /* What is known already first. */
 static struct status count_members(struct product_selection *selection)
 {
-    const struct product_set *all = &selection->matches.all;
-    size_t count = 0;
+    size_t chunk_count = selection->matches.all.chunk_count, count = 0;
     struct status st = status_ok();
 
-    for (size_t i = 0; i < all->chunk_count; i++)
-        if (selection->ready[i]) count += product_chunk_count(product_set_chunk(all, i));
-    for (size_t i = all->chunk_count; i-- > 0 && count <= PRODUCT_TOTAL_EXACT_MAX && !failed(st);) {
+    for (size_t i = 0; i < chunk_count; i++) count += selection->counts[i];
+    for (size_t i = chunk_count; i-- > 0 && count <= PRODUCT_TOTAL_EXACT_MAX && !failed(st);) {
         if (selection->ready[i]) continue;
         st = make_ready(selection, i);
-        count += product_chunk_count(product_set_chunk(all, i));
+        count += selection->counts[i];
     }
     set_total(selection->list, count);
+    selection->counted = count;
     return st;
 }
 
@@ -208,7 +267,9 @@ static void walk_chunk(struct product_selection *selection, enum members members
 {
     struct product_list *list = selection->list;
     const uint64_t *all = product_set_chunk(&selection->matches.all, chunk);
-    const uint64_t *named = product_set_chunk(&selection->matches.named, chunk);
+    const uint64_t *named = members == MEMBERS_ALL
+                                ? all
+                                : product_set_chunk(&selection->matches.named, chunk);
     int64_t first = (int64_t)chunk * CHUNK_SIZE, key = from.key - first;
     uint64_t words[CHUNK_WORDS];
     struct product_set set = {words, 1};
@@ -266,43 +327,41 @@ static struct status select_by_number(struct product_selection *selection)
     return failed(st) ? st : count_members(selection);
 }
 
-static struct status select_by_value(struct product_selection *selection)
+static struct status find_page(struct product_selection *selection)
 {
-    size_t count;
+    const struct product_query *query = selection->list->query;
     struct status st = status_ok();
 
-    for (size_t i = 0; i < selection->matches.all.chunk_count && !failed(st); i++)
-        st = make_ready(selection, i);
+    if (product_list_has_range(query)) st = read_narrow(selection);
     if (failed(st)) return st;
-    count = product_set_count(&selection->matches.all);
-    set_total(selection->list, count);
-    return product_list_by_value(selection, count);
+    selection->ranged_only = selection->narrow && selection->list->asked.words == 0 &&
+                             !*query->tag && !*query->created_by && query->is_featured < 0;
+    if (query->sort == PRODUCT_SORT_CREATED || query->sort == PRODUCT_SORT_RELEVANCE)
+        return select_by_number(selection);
+    st = count_members(selection);
+    return failed(st) ? st : product_list_by_value(selection);
 }
 
 struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
                                   struct product_list *list)
 {
-    const struct product_query *query = list->query;
     struct product_selection selection = {
         .arena = arena,
         .tx = tx,
         .list = list,
         .matches = {.arena = arena,
                     .tx = tx,
+                    .cache = list->cache,
                     .asked = &list->asked,
-                    .names = query->sort == PRODUCT_SORT_RELEVANCE},
+                    .names = list->query->sort == PRODUCT_SORT_RELEVANCE},
     };
     struct status st = product_matches_begin(&selection.matches);
 
     if (failed(st)) return st;
+    selection.read = arena_array(arena, bool, selection.matches.all.chunk_count);
     selection.ready = arena_array(arena, bool, selection.matches.all.chunk_count);
-    selection.upper = arena_alloc(arena, CHUNK_SIZE * sizeof(*selection.upper));
-    selection.lower = arena_alloc(arena, CHUNK_SIZE * sizeof(*selection.lower));
-    if (product_list_has_range(query)) st = read_narrow(&selection);
-    if (failed(st)) return st;
-    selection.ranged_only = selection.narrow && list->asked.words == 0 && !*query->tag &&
-                            !*query->created_by && query->is_featured < 0;
-    return query->sort == PRODUCT_SORT_CREATED || query->sort == PRODUCT_SORT_RELEVANCE
-               ? select_by_number(&selection)
-               : select_by_value(&selection);
+    selection.counts = arena_array(arena, size_t, selection.matches.all.chunk_count);
+    st = find_page(&selection);
+    product_matches_end(&selection.matches);
+    return st;
 }

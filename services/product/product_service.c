@@ -20,15 +20,17 @@ static const struct setting settings[] = {
      0, 0},
     {"PRODUCT_CACHE_SIZE", SETTING_INTEGER, "1024", "Products in each shard's cache; 0: no cache.",
      0, 1 << 20},
+    {"PRODUCT_INDEX_CACHE", SETTING_SIZE, "16MiB",
+     "Memory for the parts of the search index that lists use most.", 0, 1ll << 40},
     {"PRODUCT_RESERVATION_GRACE", SETTING_DURATION, "1h",
      "How long pieces stay reserved after the time by which their order must be paid.", 0,
      2592000000},
     {0},
 };
 
-/* ---- the index of products that an older program has left ---- */
+/* ---- what an older program has left: products that are not in the index, and old tables ---- */
 
-enum { INDEX_STEP = 256, INDEX_PAUSE_MS = 1, INDEX_RETRY_MS = 1000 };
+enum { INDEX_STEP = 256, INDEX_PAUSE_MS = 1, INDEX_RETRY_MS = 1000, TIDY_EVERY_MS = 1000 };
 enum { INDEX_LOG_EVERY_US = 5000000 };
 
 /* One step; *ret_wait_ms is the pause until the next. */
@@ -50,6 +52,30 @@ static void index_step(struct call *call, struct product_service *service, int64
     arena_release(&arena);
 }
 
+/* A slice a second, so that nobody waits for it. */
+static void tidy_up(struct call *call, struct product_service *service)
+{
+    bool more = true, told = false; /* a failure is said once, until a step succeeds */
+    struct status st = fiber_sleep(call, (int64_t)TIDY_EVERY_MS * US_PER_MS);
+
+    while (more && !failed(st)) {
+        struct arena arena;
+        struct call step;
+        arena_init(&arena, 0);
+        call_init_child(&step, call, 0);
+        step.arena = &arena;
+        st = service->store->search->tidy(&step, service->store->search, &more);
+        if (failed(st) && !told && !call_is_cancelled(call))
+            log_warn(call->trace,
+                     "product: tables of an older program could not be removed;"
+                     " retrying",
+                     LOG_STR("error", st.message));
+        told = failed(st);
+        arena_release(&arena);
+        st = more ? fiber_sleep(call, (int64_t)TIDY_EVERY_MS * US_PER_MS) : status_ok();
+    }
+}
+
 /* Ends when nothing is left, or when the shard stops, which cancels its sleep. */
 static void index_fiber(struct call *call, void *data)
 {
@@ -68,6 +94,7 @@ static void index_fiber(struct call *call, void *data)
         st = fiber_sleep(call, (int64_t)wait_ms * US_PER_MS);
     }
     if (left == 0 && said_us > 0) log_info(call->trace, "product: the search index is built");
+    if (left == 0) tidy_up(call, service);
 }
 
 static void start_indexing(struct shard *shard, void *data)

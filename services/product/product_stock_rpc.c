@@ -62,7 +62,8 @@ static struct status read_change(const struct call *call,
     return status_ok();
 }
 
-static struct status allow_change(struct arena *arena, const struct product *product, void *data)
+static struct status allow_change(const struct call *call, const struct product *product,
+                                  void *data)
 {
     const struct product_actor *actor = data;
 

@@ -51,7 +51,7 @@ static struct status apply(struct arena *arena, struct sqlite_tx *tx, const stru
     return product_stock_entry_write(tx, product->product_id, &entry);
 }
 
-static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct adjust_job *job)
+static struct status adjust(const struct call *call, struct sqlite_tx *tx, struct adjust_job *job)
 {
     const struct product_adjustment *adjustment = job->adjustment;
     const struct product_check *check = adjustment->check;
@@ -61,18 +61,18 @@ static struct status adjust(struct arena *arena, struct sqlite_tx *tx, struct ad
 
     st = product_row_find(tx, job->key, &job->row);
     if (failed(st)) return st;
-    st = check->allow(arena, &job->row.product, check->data);
+    st = check->allow(call, &job->row.product, check->data);
     if (failed(st)) return st;
     variant = product_find_variant(&job->row.product, adjustment->variant_id);
     if (!variant && !*adjustment->variant_id)
-        return status_field(arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
+        return status_field(call->arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
                             "the product has several variants; name one");
     if (!variant)
         return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
                            "the product has no such variant");
     st = reference_is_known(tx, variant->variant_id, adjustment->change->reference, &known);
     if (failed(st) || known) return st;
-    return apply(arena, tx, job, variant);
+    return apply(call->arena, tx, job, variant);
 }
 
 static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -84,7 +84,7 @@ static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, v
 
     st = product_request_begin(tx, request, &new);
     if (failed(st) || !new) return st;
-    st = adjust(call->arena, tx, job);
+    st = adjust(call, tx, job);
     if (failed(st)) return st;
     return product_request_finish(call->arena, tx, request, &job->row.product);
 }

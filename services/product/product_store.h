@@ -22,18 +22,16 @@
 #include "services/product/product_reservation.h"
 #include "services/product/product_search.h"
 
-/* A change: `apply` makes the changed product from `product`. A failed status changes nothing and
- * is the answer. */
+/* A change of a product that was just read. A failed status changes nothing and is the answer. */
 struct product_change {
-    struct status (*apply)(struct arena *arena, const struct product *product, void *data,
-                           struct product *ret_product);
+    struct status (*apply)(const struct call *call, struct product *product, void *data);
     void *data;
     const char *created_by; /* the caller, for the ledger */
 };
 
 /* A condition on the product as it is now. */
 struct product_check {
-    struct status (*allow)(struct arena *arena, const struct product *product, void *data);
+    struct status (*allow)(const struct call *call, const struct product *product, void *data);
     void *data;
     const char *created_by;
 };
@@ -51,6 +49,47 @@ struct product_adjustment {
     const struct product_check *check;
     const struct product_request *request; /* NULL: no idempotency */
 };
+
+/* ---- reservations, for adapters ----
+ *
+ * An adapter reads the reservation's state; if product_reservation_step says that the event changes
+ * it, the lines that were kept, then a claim for each of the lines that product_order_lines names.
+ * It has product_decide_order decide, and writes what that answers, in one transaction. The
+ * functions are pure and may be called more than once. */
+
+/* What an adapter has read for an event. */
+struct product_order_found {
+    enum product_reservation_state state;
+    struct product_claim *claims; /* one for each line, in order; changed by the decision */
+    size_t count;
+};
+
+/* A line as it is after the event. */
+struct product_order_line {
+    const struct product_claim *claim; /* the line, and the stock of its variant */
+    bool is_kept;                      /* write the line, whether or not there is one already */
+    struct product_stock_entry entry;  /* of the ledger; cause "": the stock has not changed */
+};
+
+/* What an adapter writes. */
+struct product_order_written {
+    struct product_reservation_outcome outcome; /* its state; RESERVATION_NONE: write nothing */
+    struct product_order_line *lines;
+    size_t line_count;
+    struct change_record record;
+};
+
+/* The lines that the event moves, without those that it would leave as they are: the kept ones, or
+ * if there are none, those of the event. In the arena. */
+void product_order_lines(struct arena *arena, const struct product_order *order,
+                         enum product_reservation_state state,
+                         const struct product_reservation_line *kept, size_t kept_count,
+                         struct product_reservation_line **ret_lines, size_t *ret_count);
+
+/* INTERNAL if the stock does not have the pieces that were reserved or sold. */
+struct status product_decide_order(const struct call *call, const struct product_order *order,
+                                   const struct product_order_found *found,
+                                   struct product_order_written *ret_written);
 
 struct product_stock_page {
     struct product_stock_entry *entries; /* the newest first */

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/product_ranks_sqlite.h"
 
 static const char *const migrations[] = {
     "CREATE TABLE products ("
@@ -126,15 +126,17 @@ static const char *const migrations[] = {
     "CREATE INDEX reservation_lines_product ON reservation_lines (product_id);",
 
     /* One index for searches and all filters (product_postings_sqlite.h) instead of the full-text
-       index and two others. Existing products wait in the backlog until repeated calls of the
+       index and two others. The service removes product_search and product_tags after the start
+       (product_obsolete_sqlite.h). Existing products wait in the backlog until repeated calls of the
        port's `index` have indexed them. */
-    "DROP TABLE product_search;"
-    "DROP TABLE product_tags;"
     "DROP INDEX products_seller;"
     "CREATE TABLE product_backlog (next INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;"
     "INSERT INTO product_backlog SELECT 1, coalesce(max(key), 0) FROM products;" PRODUCT_POSTINGS_SCHEMA,
 
     PRODUCT_POSTINGS_SCHEMA_2,
+    PRODUCT_POSTINGS_SCHEMA_3,
+    EVENTS_SQLITE_KEYS_COUNTED,
+    PRODUCT_RANKS_SCHEMA,
     NULL,
 };
 
@@ -284,7 +286,7 @@ static struct status update_job(const struct call *call, struct sqlite_tx *tx, v
     st = product_row_find(tx, update->key, &row);
     if (failed(st)) return st;
     update->after = row.product;
-    st = change->apply(call->arena, &row.product, change->data, &update->after);
+    st = change->apply(call, &update->after, change->data);
     if (failed(st)) return st;
     return product_row_update(call->arena, tx, &row, &update->after, &cause);
 }
@@ -315,7 +317,7 @@ static struct status remove_job(const struct call *call, struct sqlite_tx *tx, v
 
     st = product_row_find(tx, removal->key, &removal->row);
     if (failed(st)) return st;
-    st = check->allow(call->arena, &removal->row.product, check->data);
+    st = check->allow(call, &removal->row.product, check->data);
     if (failed(st)) return st;
     return product_row_delete(call->arena, tx, &removal->row, &cause);
 }
@@ -338,17 +340,22 @@ static uint64_t generation(const struct call *call, struct product_store *store)
 
 static void close_store(struct product_store *store)
 {
+    product_search_sqlite_close(store->search);
     sqlite_close(product_sqlite(store)->db);
 }
+
+enum { INDEX_CACHE_BYTES = 16 << 20 }; /* in tests without settings */
 
 struct status product_store_sqlite_open(const struct service_context *context, const char *path,
                                         struct product_store **ret_store)
 {
     struct arena *arena = context->arena;
     struct product_store_sqlite *sqlite = arena_new(arena, struct product_store_sqlite);
+    size_t cache_bytes = INDEX_CACHE_BYTES;
     struct status st = events_sqlite_open(context, path, migrations, &sqlite->db);
 
     if (failed(st)) return st;
+    if (context->config) cache_bytes = (size_t)config_size(context->config, "PRODUCT_INDEX_CACHE");
     sqlite->port = (struct product_store){
         .find = find,
         .find_many = find_many,
@@ -366,7 +373,7 @@ struct status product_store_sqlite_open(const struct service_context *context, c
         .export = product_sqlite_export,
         .generation = generation,
         .close = close_store,
-        .search = product_search_sqlite_new(arena, sqlite->db),
+        .search = product_search_sqlite_new(arena, sqlite->db, cache_bytes),
         .events = events_store_sqlite(arena, sqlite->db),
     };
     *ret_store = &sqlite->port;

@@ -5,7 +5,8 @@
  * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
  * the reservations, product_audit_sqlite.c checks both, product_exchange_sqlite.c imports and
  * exports. Lists are product_search_sqlite.c, product_select_sqlite.c and product_order_sqlite.c,
- * their index product_fold_sqlite.c, product_postings_sqlite.c and product_codes_sqlite.c. */
+ * their index product_fold_sqlite.c, product_postings_sqlite.c, product_ranks_sqlite.c and
+ * product_codes_sqlite.c. */
 #ifndef SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_STORE_SQLITE_H
 
@@ -101,8 +102,11 @@ struct status product_stock_entry_write(struct sqlite_tx *tx, const char *produc
  * plans. */
 extern const char *const product_stock_statements[];
 
-/* The port of lists and searches, over the same database; in the arena. */
-struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db);
+/* The port of lists and searches, over the same database; in the arena. `cache_bytes` of the index
+ * are kept in memory (product_chunk_cache.h). */
+struct product_search *product_search_sqlite_new(struct arena *arena, struct sqlite *db,
+                                                 size_t cache_bytes);
+void product_search_sqlite_close(struct product_search *search);
 
 /* The statement for a page of a plain list, for the test that checks its query plan. */
 const char *product_list_statement(struct product_search *search,

@@ -82,18 +82,16 @@ TEST(many_are_found_in_the_order_asked)
 
 /* ---- changes ---- */
 
-static struct status move_to(struct arena *arena, const struct product *product, void *data,
-                             struct product *ret_product)
+static struct status move_to(const struct call *call, struct product *product, void *data)
 {
-    ret_product->category = data;
-    ret_product->version = product->version + 1;
+    product->category = data;
+    product->version++;
     return status_ok();
 }
 
-static struct status refuse(struct arena *arena, const struct product *product, void *data,
-                            struct product *ret_product)
+static struct status refuse(const struct call *call, struct product *product, void *data)
 {
-    ret_product->name = "never";
+    product->name = "never";
     return status_make(STATUS_PERMISSION_DENIED, ARGOSY__REASON__NOT_OWNER, "no");
 }
 
@@ -131,12 +129,12 @@ TEST(a_change_is_whole_or_not_at_all_and_may_move)
     on_every_store(1, check_update);
 }
 
-static struct status drop_first_variant(struct arena *arena, const struct product *product,
-                                        void *data, struct product *ret_product)
+static struct status drop_first_variant(const struct call *call, struct product *product,
+                                        void *data)
 {
-    ret_product->variants = product->variants + 1;
-    ret_product->variant_count--;
-    ret_product->version++;
+    product->variants = product->variants + 1;
+    product->variant_count--;
+    product->version++;
     return status_ok();
 }
 
@@ -167,7 +165,7 @@ TEST(a_removed_variant_leaves_the_ledger_balanced)
     on_every_store(1, check_variants);
 }
 
-static struct status allow(struct arena *arena, const struct product *product, void *data)
+static struct status allow(const struct call *call, const struct product *product, void *data)
 {
     return data ? *(struct status *)data : status_ok();
 }
@@ -211,14 +209,13 @@ TEST(a_removed_product_is_nowhere_but_in_the_ledger)
 static struct product raced;
 static _Atomic int winners, losers;
 
-static struct status win_at_version_1(struct arena *arena, const struct product *product,
-                                      void *data, struct product *ret_product)
+static struct status win_at_version_1(const struct call *call, struct product *product, void *data)
 {
-    struct status st = product_check_version(arena, product, 1);
+    struct status st = product_check_version(call->arena, product, 1);
 
     if (failed(st)) return st;
-    ret_product->version = product->version + 1;
-    ret_product->name = data;
+    product->version++;
+    product->name = data;
     return st;
 }
 

@@ -10,6 +10,7 @@
 
 #include "reasons.pb-c.h"
 #include "services/product/product_store_sqlite.h"
+#include "store/sqlite/sqlite_fate.h"
 
 /* ---- adapters ---- */
 
@@ -26,20 +27,23 @@ static const struct adapter {
     const char *name;
     struct status (*open)(struct arena *arena, struct shards *shards, const char *folder,
                           struct product_store **ret_store);
+    void (*lose_answer)(int nth); /* of the nth commit from now on */
 } adapters[] = {
-    {"sqlite", open_sqlite},
+    {"sqlite", open_sqlite, sqlite_lose_answer},
 };
 
 enum { SHARDS = 2 };
 
 static struct product_store *store;
+static const struct adapter *adapter;
 static struct arena scene;
 static char folder[64];
 
-static inline void open_store(const struct adapter *adapter)
+static inline void open_store(const struct adapter *opened)
 {
     struct shards *shards = shards_new(SHARDS);
 
+    adapter = opened;
     invariant(shards);
     arena_init(&scene, 0);
     CHECK_OK(adapter->open(&scene, shards, folder, &store));
@@ -63,6 +67,13 @@ static inline void on_every_store(int fibers, void (*fn)(struct call *call, int 
         folder_remove(folder);
     }
 }
+
+/* Makes a write whose answer is lost. */
+#define EXPECT_LOST(expression)                                           \
+    do {                                                                  \
+        adapter->lose_answer(1);                                          \
+        EXPECT_REASON(expression, ARGOSY__REASON__STORE_OUTCOME_UNKNOWN); \
+    } while (0)
 
 /* ---- products to begin with ---- */
 
@@ -235,11 +246,10 @@ static inline void keep_catalogue(struct call *call)
 }
 
 /* A change: another name. */
-static inline struct status rename_to(struct arena *arena, const struct product *product,
-                                      void *data, struct product *ret_product)
+static inline struct status rename_to(const struct call *call, struct product *product, void *data)
 {
-    ret_product->name = data;
-    ret_product->version = product->version + 1;
+    product->name = data;
+    product->version++;
     return status_ok();
 }
 

@@ -229,13 +229,25 @@ static void add_words(struct term_list *list, const char *text, bool name)
     read_words(&reader, text);
 }
 
-static void add_code(struct term_list *list, char kind, uint32_t code)
+static void write_code(uint32_t code, char ret_text[CODE_DIGITS])
 {
     static const char digits[] = "0123456789abcdef";
-    char text[CODE_DIGITS];
 
-    for (size_t i = 0; i < CODE_DIGITS; i++) text[i] = digits[code >> (28 - i * 4) & 15];
-    add_term(list, kind, str_sized(text, sizeof(text)));
+    for (size_t i = 0; i < CODE_DIGITS; i++) ret_text[i] = digits[code >> (28 - i * 4) & 15];
+}
+
+/* The name is not cut off. */
+static void add_sorted_by(struct term_list *list, const struct product *product)
+{
+    size_t length = strlen(product->name);
+    char text[CODE_DIGITS], *term = arena_alloc(list->arena, TERM_HEAD + length);
+
+    write_code(product_amount_code(product_unit_amount(product)), text);
+    add_term(list, TERM_AMOUNT_CODE, str_sized(text, CODE_DIGITS));
+    term[0] = list->status;
+    term[1] = TERM_WHOLE_NAME;
+    memcpy(term + TERM_HEAD, product->name, length);
+    put_term(list, str_sized(term, TERM_HEAD + length));
 }
 
 struct product_terms product_terms_of(struct arena *arena, const struct product *product)
@@ -246,8 +258,7 @@ struct product_terms product_terms_of(struct arena *arena, const struct product 
     add_term(&list, TERM_CATEGORY, str_of(product->category));
     add_term(&list, TERM_SELLER, str_of(str_lower(arena, str_of(product->created_by))));
     add_term(&list, TERM_FEATURED, product->is_featured ? STR("1") : STR("0"));
-    add_code(&list, TERM_NAME_CODE, product_name_code(str_of(product->name)));
-    add_code(&list, TERM_AMOUNT_CODE, product_amount_code(product_unit_amount(product)));
+    add_sorted_by(&list, product);
     for (size_t i = 0; i < product->tags.count; i++) {
         add_term(&list, TERM_TAG, str_of(str_lower(arena, str_of(product->tags.items[i]))));
         add_words(&list, product->tags.items[i], false);
@@ -467,127 +478,36 @@ bool product_amount_code_is_exact(uint32_t code)
     return (int)(code >> (AMOUNT_BITS + AMOUNT_REST_BITS)) - 1 <= AMOUNT_REST_BITS;
 }
 
-/* Names are six digits of base 40, three in each half. Space, figures and the letters up to y have a
- * digit each, upper case that of lower case. Other bytes share one with their neighbours, and are
- * told apart by the digits that follow. Control characters, which names don't have, end them. */
-enum {
-    NAME_BASE = 40,
-    NAME_DIGITS = 6,
-    NAME_HALF = NAME_BASE * NAME_BASE * NAME_BASE,
-    NAME_DIGITS_ROOM = NAME_DIGITS + 2,
-    DIGIT_END = 0,
-    DIGIT_SPACE,
-    DIGIT_PUNCTUATION, /* between space and the figures; one more */
-    DIGIT_FIGURES,
-    DIGIT_SIGNS = DIGIT_FIGURES + 10, /* between figures and letters; one more */
-    DIGIT_LETTERS,
-    DIGIT_REST = NAME_BASE - 1, /* from z on: 0; two more, the first from 1 on */
-};
-static_assert(DIGIT_LETTERS + 25 == DIGIT_REST, "the letters up to y end before the rest");
+/* ---- what a product is sorted by ---- */
 
-/* Answers how many digits the byte takes. */
-static size_t put_digits(unsigned char byte, uint32_t digits[3])
+/* The text of the only term of this kind. */
+static bool find_text(struct str joined, char kind, struct str *ret_text)
 {
-    if (byte >= 'A' && byte <= 'Z') byte |= 0x20;
-    if (byte == ' ') digits[0] = DIGIT_SPACE;
-    if (byte >= '0' && byte <= '9') digits[0] = DIGIT_FIGURES + byte - (uint32_t)'0';
-    if (byte >= 'a' && byte < 'z') digits[0] = DIGIT_LETTERS + byte - (uint32_t)'a';
-    if (digits[0] != DIGIT_END) return 1;
-    digits[0] = DIGIT_REST;
-    if (byte < '0') {
-        digits[0] = DIGIT_PUNCTUATION;
-        digits[1] = byte - (uint32_t)' ';
-    } else if (byte < 'a') {
-        digits[0] = DIGIT_SIGNS;
-        digits[1] = byte - (uint32_t)'9';
-    } else if (byte > 'z') {
-        digits[1] = 1 + (byte - (uint32_t)'z') / NAME_BASE;
-        digits[2] = (byte - (uint32_t)'z') % NAME_BASE;
-        return 3;
-    }
-    return 2;
+    char pattern[TERM_HEAD + 1] = {0, 0, kind};
+    const char *found;
+
+    if (joined.length <= TERM_HEAD) return false;
+    pattern[1] = joined.data[1];
+    found = memmem(joined.data, joined.length, pattern, sizeof(pattern));
+    if (found) *ret_text = str_of(found + sizeof(pattern));
+    return found != NULL;
 }
 
-uint32_t product_name_code(struct str name)
+bool product_terms_amount_code(struct str joined, uint32_t *ret_code)
 {
-    uint32_t digits[NAME_DIGITS_ROOM] = {0}, halves[2] = {0};
-
-    for (size_t i = 0, count = 0; count < NAME_DIGITS && i < name.length; i++) {
-        unsigned char byte = (unsigned char)name.data[i];
-        if (byte < ' ') break;
-        count += put_digits(byte, digits + count);
-    }
-    for (size_t i = 0; i < NAME_DIGITS; i++) halves[i / 3] = halves[i / 3] * NAME_BASE + digits[i];
-    return halves[0] << 16 | halves[1];
-}
-
-/* The least byte with these digits or greater ones; answers how many digits it takes. */
-static size_t read_digits(const uint32_t digits[3], uint32_t *ret_byte)
-{
-    uint32_t first = digits[0];
-
-    if (first == DIGIT_SPACE) *ret_byte = ' ';
-    if (first == DIGIT_PUNCTUATION) *ret_byte = ' ' + (digits[1] > 0 ? digits[1] : 1);
-    if (first >= DIGIT_FIGURES) *ret_byte = '0' + first - DIGIT_FIGURES;
-    if (first == DIGIT_SIGNS) *ret_byte = '9' + (digits[1] > 0 ? digits[1] : 1);
-    if (first == DIGIT_SIGNS && *ret_byte >= 'A' && *ret_byte <= 'Z') *ret_byte = '[';
-    if (first >= DIGIT_LETTERS) *ret_byte = 'a' + first - DIGIT_LETTERS;
-    if (first != DIGIT_REST) return first == DIGIT_PUNCTUATION || first == DIGIT_SIGNS ? 2 : 1;
-    if (digits[1] > 0) *ret_byte = 'z' + (digits[1] - 1) * NAME_BASE + digits[2];
-    if (digits[1] > 0 && *ret_byte == 'z') *ret_byte = '{';
-    return digits[1] > 0 ? 3 : 2;
-}
-
-/* No name has these: they are between a name that has ended and all that go on. */
-static bool is_above_end(const uint32_t digits[NAME_DIGITS])
-{
-    size_t at = 0;
-    uint32_t byte;
-
-    while (at < NAME_DIGITS && digits[at] != DIGIT_END) at += read_digits(digits + at, &byte);
-    for (; at < NAME_DIGITS; at++)
-        if (digits[at] != DIGIT_END) return true;
-    return false;
-}
-
-const char *product_name_of_code(struct arena *arena, uint32_t code)
-{
-    uint32_t halves[2] = {code >> 16, code & 0xFFFF}, digits[NAME_DIGITS_ROOM] = {0};
-    char *name = arena_alloc(arena, NAME_DIGITS + 2), *next = name;
-
-    for (size_t half = 0; half < 2; half++) {
-        uint32_t rest = halves[half] < NAME_HALF ? halves[half] : NAME_HALF - 1;
-        for (size_t i = 3; i-- > 0; rest /= NAME_BASE) digits[half * 3 + i] = rest % NAME_BASE;
-    }
-    for (size_t i = 0; i < NAME_DIGITS && digits[i] != DIGIT_END;) {
-        uint32_t byte = 0;
-        i += read_digits(digits + i, &byte);
-        *next++ = (char)(byte < 0xFF ? byte : 0xFF);
-    }
-    if (is_above_end(digits)) *next++ = ' ' - 1;
-    *next = 0;
-    return name;
-}
-
-/* The digits behind the kind, wherever that term is. */
-static bool read_code(struct str joined, char kind, uint32_t *ret_code)
-{
-    char pattern[TERM_HEAD + 1] = {0, joined.data[1], kind};
-    const char *found = memmem(joined.data, joined.length, pattern, sizeof(pattern));
+    struct str text;
     uint32_t code = 0;
 
-    if (!found || joined.data + joined.length - found < TERM_HEAD + 1 + CODE_DIGITS) return false;
+    if (!find_text(joined, TERM_AMOUNT_CODE, &text) || text.length != CODE_DIGITS) return false;
     for (size_t i = 0; i < CODE_DIGITS; i++) {
-        char digit = found[sizeof(pattern) + i];
+        char digit = text.data[i];
         code = code << 4 | (uint32_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
     }
     *ret_code = code;
     return true;
 }
 
-bool product_terms_codes(struct str joined, uint32_t ret_codes[COLUMN_COUNT])
+bool product_terms_name(struct str joined, struct str *ret_name)
 {
-    return joined.length > TERM_HEAD &&
-           read_code(joined, TERM_NAME_CODE, &ret_codes[COLUMN_NAME]) &&
-           read_code(joined, TERM_AMOUNT_CODE, &ret_codes[COLUMN_AMOUNT]);
+    return find_text(joined, TERM_WHOLE_NAME, ret_name);
 }

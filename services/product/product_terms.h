@@ -22,9 +22,9 @@ enum product_term_kind {
     TERM_WORD = 'w',       /* a word of any text, including the name */
     TERM_WORD_START = 'p', /* its first 1, 2, 3 and 5 characters */
     TERM_NAME_START = 'q',
-    /* Not a set but what a product is sorted by, and what ranges are of: a code in eight digits. */
-    TERM_NAME_CODE = 'x',
-    TERM_AMOUNT_CODE = 'y',
+    /* Not sets but what a product is sorted by, and what ranges are of. */
+    TERM_AMOUNT_CODE = 'y', /* eight digits */
+    TERM_WHOLE_NAME = 'z',
 };
 
 enum {
@@ -48,6 +48,12 @@ struct product_terms product_terms_parse(struct arena *arena, struct str joined)
 /* Adds the starts of the words; neither sorted nor joined, and a term may occur more than once. */
 struct product_terms product_terms_complete(struct arena *arena, const struct product_terms *terms);
 bool product_terms_equal(const struct product_terms *a, const struct product_terms *b);
+
+/* Does it stand for the set of products that have it? */
+static inline bool product_term_is_set(struct str term)
+{
+    return strchr("acfnpqstw", term.data[1]) != NULL;
+}
 
 /* Is it of a filter, not a word? */
 static inline bool product_term_is_filter(struct str term)
@@ -74,20 +80,20 @@ struct status product_terms_ask(struct arena *arena, const struct product_query 
 /* Does a set without starts satisfy the condition? */
 bool product_terms_fulfil(struct str joined, const struct product_term_asked *asked, bool name);
 
-/* Numbers in the order of amounts and names, for sorting without reading them: of two products the
- * one with the lesser code has the lesser amount or name, alike codes say nothing. */
-enum product_column { COLUMN_NAME, COLUMN_AMOUNT };
-enum { COLUMN_COUNT = COLUMN_AMOUNT + 1 };
-
-uint32_t product_name_code(struct str name);
+/* A number in the order of amounts, for sorting without reading them: of two products the one with
+ * the lesser code has the lesser amount, alike codes say nothing. */
 uint32_t product_amount_code(int64_t amount);
-/* The least amount, or a text not above any name, with a code that is not below `code`. */
+/* The least amount with a code that is not below `code`. */
 int64_t product_amount_of_code(uint32_t code);
 /* Has no other amount this code? */
 bool product_amount_code_is_exact(uint32_t code);
-const char *product_name_of_code(struct arena *arena, uint32_t code);
 
-/* A set's codes; false if it is of no product. */
-bool product_terms_codes(struct str joined, uint32_t ret_codes[COLUMN_COUNT]);
+/* What a set of terms says of its product; false if it is of none. */
+bool product_terms_amount_code(struct str joined, uint32_t *ret_code);
+bool product_terms_name(struct str joined, struct str *ret_name);
+static inline int product_terms_status(struct str joined)
+{
+    return joined.data[1] - '0';
+}
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_TESTING_H
 #define SERVICES_PRODUCT_PRODUCT_TESTING_H
 
+#include "base/status_testing.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "product.pb-c.h"
@@ -44,13 +45,6 @@ static inline void play(int shard_count, int fibers, void (*fn)(struct call *cal
     play_on(shards, fibers, fn);
     shards_free(shards);
 }
-
-#define EXPECT_OK(expression)                                                                 \
-    do {                                                                                      \
-        struct status expected_ = (expression);                                               \
-        if (failed(expected_)) printf("  %s\n", expected_.message ? expected_.message : "?"); \
-        EXPECT(!failed(expected_));                                                           \
-    } while (0)
 
 #define EXPECT_REASON(expression, expected_reason)                \
     do {                                                          \

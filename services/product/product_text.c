@@ -67,9 +67,10 @@ static const char *read_name(const char *text, char **next)
     while (length < ENTITY_NAME_MAX && isalnum((unsigned char)text[length])) length++;
     if (text[length] == ';') length++;
     for (; length > 1; length--) {
-        const char *decoded = product_entity(str_sized(text, length));
-        if (!decoded) continue;
-        while (*decoded) *(*next)++ = *decoded++;
+        uint32_t codes[2];
+        if (!product_entity(str_sized(text, length), codes)) continue;
+        *next = put_utf8(*next, codes[0]);
+        if (codes[1] != 0) *next = put_utf8(*next, codes[1]);
         return text + length;
     }
     return 0;

@@ -15,8 +15,8 @@ char *product_text_plain(struct arena *arena, const char *html);
  * Thai, Lao, Burmese, Khmer? */
 bool product_text_is_spaceless(uint32_t code);
 
-/* The UTF-8 text of an HTML entity without `&`, as in the HTML standard's table ("eacute;", "amp");
- * NULL if there is none. */
-const char *product_entity(struct str name);
+/* The one or two code points (the second is 0 if there is one) of an HTML entity without `&`, as in
+ * the HTML standard's table ("eacute;", "amp"); false if there is none. */
+bool product_entity(struct str name, uint32_t ret_codes[2]);
 
 #endif

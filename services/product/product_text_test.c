@@ -40,6 +40,9 @@ TEST(character_references_are_decoded)
     expect_plain("&#146;", "\xe2\x80\x99"); /* as browsers read it */
     expect_plain("Tom &amp; Jerry &lt;b&gt;", "Tom & Jerry <b>");
     expect_plain("&CounterClockwiseContourIntegral;", "\xe2\x88\xb3");
+    expect_plain("&NotEqualTilde;", "\xe2\x89\x82\xcc\xb8"); /* two code points */
+    expect_plain("&AElig; &AElig &zwnj;", "\xc3\x86 \xc3\x86 \xe2\x80\x8c");
+    expect_plain("&Alpha &nbs; &aaa;", "&Alpha &nbs; &aaa;"); /* none of these is a name */
     expect_plain("&nGt;&zwnj;", "\xe2\x89\xab\xe2\x83\x92\xe2\x80\x8c");
     expect_plain("R&D &; &# &#; &#x; &zzz;", "R&D &; &# &#; &#x; &zzz;");
     expect_plain("&#0;&#xD800;&#x110000;&#99999999999999999999;", "    ");

@@ -28,6 +28,7 @@ static void add_event(const struct call *call, const struct account_change *chan
     changed.status = (char *)now->status;
     changed.is_deleted = now->deleted;
     changed.password_changed_us = now->password_changed_us;
+    if (strcmp(now->role, before->role) != 0) changed.role_changed_us = now->updated_us;
     if (change->device_id && now->password_changed_us != before->password_changed_us)
         changed.password_changed_on = (char *)change->device_id;
     change_tell(call, &write->record, "user-events", event_key(call->arena, now->email),

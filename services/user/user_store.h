@@ -60,6 +60,11 @@ struct user_store {
     struct status (*list)(struct call *call, struct user_store *store, const char *after,
                           const char *role, int limit, struct account **ret_accounts,
                           size_t *ret_count);
+    /* Connects a store whose engine is another process (service_module.open); NULL: embedded. */
+    struct status (*open)(struct call *call, struct user_store *store);
+    /* Likewise, service_module.check; NULL: there is nothing to say. */
+    struct status (*check)(struct call *call, struct user_store *store,
+                           struct store_findings *findings);
     void (*close)(struct user_store *store);
 
     struct events_store events;
@@ -68,5 +73,9 @@ struct user_store {
 /* Opens the embedded adapter on a file. */
 struct status user_store_sqlite(const struct service_context *context, const char *path,
                                 struct user_store **ret_store);
+
+/* Makes the adapter for MongoDB from a URL; it reaches nobody before `open`. */
+struct status user_store_mongodb(const struct service_context *context, const char *url,
+                                 struct user_store **ret_store);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "reasons.pb-c.h"
+#include "store/sqlite/library.h"
 #include "store/sqlite/wal_buffer.h"
 
 /* When this many slots are full, a new statement replaces an unused one. */
@@ -22,6 +23,12 @@ struct translation {
     "; check the permissions of the file and of its folder, and whether the disk is " \
     "mounted read-only"
 
+/* SQLite reports a full disk as SQLITE_FULL, but an exhausted quota, a limit on the size of files, a
+ * full disk of its shared memory, and a failing disk as faults of input and output. */
+#define WRITE_ADVICE                                                                         \
+    "; make room on its disk, and check the quota, the limit on the size of files, and the " \
+    "disk itself"
+
 /* The first matching row counts, so extended codes come before their primary ones. */
 static const struct translation translations[] = {
     {SQLITE_CONSTRAINT_UNIQUE, STATUS_ALREADY_EXISTS, 0, ""},
@@ -34,6 +41,11 @@ static const struct translation translations[] = {
      "; another process holds the file"},
     {SQLITE_LOCKED, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY, ""},
     {SQLITE_FULL, STATUS_RESOURCE_EXHAUSTED, ARGOSY__REASON__STORE_FULL, "; make room on its disk"},
+    {SQLITE_IOERR_WRITE, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, WRITE_ADVICE},
+    {SQLITE_IOERR_FSYNC, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, WRITE_ADVICE},
+    {SQLITE_IOERR_TRUNCATE, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, WRITE_ADVICE},
+    {SQLITE_IOERR_SHMSIZE, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, WRITE_ADVICE},
+    {SQLITE_IOERR_SHMMAP, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, WRITE_ADVICE},
     {SQLITE_READONLY, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_FULL, READONLY_ADVICE},
     {SQLITE_CANTOPEN, STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_BUSY,
      "; check that its folder exists and is writable"},
@@ -118,6 +130,7 @@ struct status connection_new(struct arena *arena, const char *path, enum connect
     int code;
 
     if (!connection) return status_errno(arena, ENOMEM, "open a store");
+    library_start(); /* a backup opens connections and no database */
     connection->path = path;
     code = sqlite3_open_v2(path, &connection->handle, flags,
                            role == CONNECTION_WRITER ? wal_buffer_vfs() : 0);
@@ -141,34 +154,34 @@ void connection_free(struct connection *connection)
 
 static bool is_blank(const char *text)
 {
-    return text[strspn(text, " \t\r\n;")] == 0;
+    while (*text && strchr(" \t\r\n;", *text)) text++;
+    return *text == 0;
 }
 
 static bool is_for(const struct statement *statement, const char *sql)
 {
-    const char *prepared;
-    size_t length;
-
-    if (statement->sql != sql || !statement->handle) return false;
-    prepared = sqlite3_sql(statement->handle); /* without the text after its semicolon */
-    length = strlen(prepared);
-    return strncmp(prepared, sql, length) == 0 && is_blank(sql + length);
+    return statement->sql == sql && statement->handle &&
+           strncmp(sqlite3_sql(statement->handle), sql, statement->length) == 0 &&
+           is_blank(sql + statement->length);
 }
 
-/* The slot for a text: the one that has it prepared, else a free one, else one to reuse. Statements
- * that are in use are skipped, so one text may be prepared more than once. NULL: all are in use.
+/* The slot for a text: the one that has it prepared (*ret_ready), else a free one, else one to
+ * reuse. Statements that are in use are skipped, so one text may be prepared more than once. NULL:
+ * all are in use.
  *
  * A reused slot stays full, so the slots behind it in its probe chain are still found. */
-static struct statement *find_slot(struct connection *connection, const char *sql)
+static struct statement *find_slot(struct connection *connection, const char *sql, bool *ret_ready)
 {
     size_t start = (size_t)((uintptr_t)sql * 0x9E3779B97F4A7C15u >> 32);
     struct statement *idle = 0;
 
+    *ret_ready = false;
     for (size_t i = 0; i < STATEMENTS_MAX; i++) {
         struct statement *slot = &connection->statements[(start + i) % STATEMENTS_MAX];
         if (!slot->sql) return idle && connection->filled >= STATEMENTS_FILL_MAX ? idle : slot;
         if (slot->busy) continue;
-        if (is_for(slot, sql)) return slot;
+        *ret_ready = is_for(slot, sql);
+        if (*ret_ready) return slot;
         if (!idle) idle = slot;
     }
     return idle;
@@ -190,13 +203,15 @@ static struct status prepare(struct arena *arena, struct statement *slot, const 
                              connection->path, sql);
     if (!slot->sql) connection->filled++;
     slot->sql = sql;
+    slot->length = strlen(sqlite3_sql(slot->handle));
     return status_ok();
 }
 
 struct status statement_take(struct arena *arena, struct connection *connection, const char *sql,
                              struct statement **ret_statement)
 {
-    struct statement *slot = find_slot(connection, sql);
+    bool ready;
+    struct statement *slot = find_slot(connection, sql, &ready);
     struct status st;
 
     if (!slot)
@@ -204,7 +219,7 @@ struct status statement_take(struct arena *arena, struct connection *connection,
                              "store %s: more than %d queries are open at once", connection->path,
                              STATEMENTS_MAX);
     slot->connection = connection;
-    if (!is_for(slot, sql)) {
+    if (!ready) {
         st = prepare(arena, slot, sql);
         if (failed(st)) return st;
     }

@@ -40,6 +40,7 @@ struct connection;
 
 struct statement {
     const char *sql; /* borrowed for the connection's life; NULL: a free slot */
+    size_t length;   /* of what SQLite prepared: the text up to its semicolon */
     sqlite3_stmt *handle;
     struct connection *connection;
     uint32_t lease; /* how often it has been taken */

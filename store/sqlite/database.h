@@ -3,11 +3,13 @@
  *     reader.c   one connection per shard: point reads, the generation
  *     writer.c   one thread with the one connection that writes
  *     group.c    the jobs that become one transaction
+ *     fate.c     loses the answers of commits, for tests
  *     wal_buffer.c   the writer's log, written in few writes
  *     checkpoint.c   copies the log back into the file
  *     lock.c     one process per database; the shop takes the lock before it opens one
  *     scanner.c  a lane with a few connections: scans and searches
  *     migrate.c  brings the schema up to date at the start
+ *     library.c  configures SQLite before its first use
  *     rows.c     statements and their rows, on any connection */
 #ifndef STORE_SQLITE_DATABASE_H
 #define STORE_SQLITE_DATABASE_H

@@ -37,4 +37,8 @@ struct job {
 struct status group_commit(struct connection *connection, struct arena *arena, struct job *group,
                            bool twice);
 
+/* After the commit: the jobs fail with STORE_OUTCOME_UNKNOWN if their answer is to be lost
+ * (sqlite_fate.h). */
+void group_lose_answer(const char *path, struct job *group);
+
 #endif

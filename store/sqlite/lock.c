@@ -5,13 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "store/sqlite/library.h"
 
 enum { TEXT_MAX = 256 };
 
@@ -57,7 +57,7 @@ struct status sqlite_lock_try(struct arena *arena, const char *path, struct sqli
                               struct sqlite_holder *ret_holder)
 {
     const char *name = arena_printf(arena, "%s.lock", path);
-    bool files = strncmp(sqlite3_vfs_find(0)->zName, "unix", 4) == 0;
+    bool files = library_uses_files();
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct status st = status_ok();
 

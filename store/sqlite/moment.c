@@ -19,6 +19,7 @@
 #include "reasons.pb-c.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/library.h"
 
 enum {
     STEP_PAGES = 256, /* 1 MiB of a copy */
@@ -252,6 +253,7 @@ struct status sqlite_moment_copy(struct arena *arena, struct sqlite_moment *mome
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return status_errno(arena, errno, arena_printf(arena, "cannot make %s", path));
     close(fd);
+    library_start();
     code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, 0);
     if (code == SQLITE_OK)
         code = sqlite3_exec(copy, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", 0, 0, 0);
@@ -302,6 +304,7 @@ struct status sqlite_check_copy(struct arena *arena, const char *path, int64_t *
     sqlite3 *handle = 0;
     int64_t version = 0;
 
+    library_start();
     int code = sqlite3_open_v2(immutable_uri(arena, path), &handle,
                                SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, 0);
     const char *found = code == SQLITE_OK ? ask(arena, handle, "PRAGMA quick_check(1)") : "";

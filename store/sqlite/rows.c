@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs statements with values and reads their rows. */
+#include "base/json.h"
 #include "store/sqlite/database.h"
 
 struct status rows_open(struct arena *arena, struct connection *connection,
@@ -118,4 +119,21 @@ struct str sqlite_column_blob(const struct sqlite_rows *rows, int column)
     struct str view = sqlite_column_view(rows, column);
 
     return str_sized(str_dup(rows->arena, view), view.length);
+}
+
+const char *sqlite_list(struct arena *arena, const char *const *texts, size_t count)
+{
+    enum { LIST_MAX = 16 * 1024 * 1024 };
+    struct json_writer json;
+    struct buffer list;
+
+    buffer_init(&list, LIST_MAX);
+    json_writer_init(&json, &list);
+    json_array(&json);
+    for (size_t i = 0; i < count; i++) json_value_string(&json, str_of(texts[i]));
+    json_array_end(&json);
+    invariant(!list.overflow);
+    const char *text = str_dup(arena, buffer_str(&list));
+    buffer_release(&list);
+    return text;
 }

@@ -4,18 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "reasons.pb-c.h"
 #include "store/sqlite/database.h"
-
-/* SQLite's memory statistics take a lock that all threads share, and they are not used. */
-static void configure(void)
-{
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    sqlite3_initialize();
-}
+#include "store/sqlite/library.h"
 
 /* Creates the file with mode 0600, which SQLite then uses for its log too. An existing file is left
  * alone: opening and closing it here would drop the locks that this process may hold on it. If the
@@ -25,7 +18,7 @@ static struct status make_file(struct arena *arena, const char *path)
 {
     int fd;
 
-    if (strncmp(sqlite3_vfs_find(0)->zName, "unix", 4) != 0) return status_ok();
+    if (!library_uses_files()) return status_ok();
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST)
         return status_printf(
@@ -106,13 +99,12 @@ static struct status open_database(struct arena *arena, struct shards *shards, c
                                    const char *const *migrations, bool prepares,
                                    struct sqlite **ret_db)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sqlite *db = calloc(1, sizeof(*db));
     struct status st = status_ok();
 
     invariant(db);
     atomic_init(&db->generation, 1);
-    pthread_once(&once, configure);
+    library_start();
     if (strcmp(path, ":memory:") == 0)
         st = make_directory(arena, db);
     else

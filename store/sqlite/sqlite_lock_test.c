@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the lock that admits one process per database. */
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,4 +103,19 @@ TEST(a_missing_folder_of_the_lock_is_named)
     struct status st = sqlite_lock_try(&arena, "/no/such/shop.db", &lock, &holder);
     CHECK(st.code == STATUS_FAILED_PRECONDITION && strstr(st.message, "/no/such/shop.db.lock"));
     arena_release(&arena);
+}
+
+/* Counting takes a lock that all threads share. The shop takes its databases' locks before it opens
+ * the first one. */
+TEST(sqlite_does_not_count_its_memory_though_a_lock_is_the_first_to_use_it)
+{
+    struct sqlite_holder holder;
+
+    begin();
+    struct sqlite_lock *lock = try(&holder);
+    void *memory = sqlite3_malloc(4096);
+    CHECK(memory && sqlite3_memory_used() == 0);
+    sqlite3_free(memory);
+    sqlite_lock_free(lock);
+    end();
 }

@@ -506,8 +506,8 @@ TEST(the_log_is_checkpointed_while_the_store_is_written)
 
 static void rest(struct call *call, int number)
 {
-    for (int i = 0; i < 30; i++)
-        EXPECT_OK(scene_write(call, "INSERT INTO item (picture) VALUES (randomblob(200000))"));
+    /* At once: a pause between writes is one in which the log is copied. */
+    EXPECT_OK(scene_write(call, "INSERT INTO item (picture) VALUES (randomblob(6000000))"));
     for (int i = 0; i < 500 && file_size("") <= 5 * MIB; i++) EXPECT_OK(fiber_sleep(call, 10000));
     EXPECT(file_size("") > 5 * MIB);
 }

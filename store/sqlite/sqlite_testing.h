@@ -10,6 +10,7 @@
 #ifndef STORE_SQLITE_SQLITE_TESTING_H
 #define STORE_SQLITE_SQLITE_TESTING_H
 
+#include "base/status_testing.h"
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "reasons.pb-c.h"
@@ -99,14 +100,6 @@ static inline struct status scene_write(struct call *call, const char *sql)
 {
     return sqlite_write(call, scene.db, scene_sql, (void *)(uintptr_t)sql);
 }
-
-#define EXPECT_OK(expression)                                                       \
-    do {                                                                            \
-        struct status expected_ = (expression);                                     \
-        if (failed(expected_))                                                      \
-            printf("  %s\n", expected_.message ? expected_.message : "no message"); \
-        EXPECT(!failed(expected_));                                                 \
-    } while (0)
 
 /* An empty folder for one test; `path` gets the name of a file in it. */
 static inline void scene_folder(char path[64])

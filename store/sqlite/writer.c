@@ -46,6 +46,7 @@ enum {
     PAUSE_PATIENT_JOBS = 64,
     CHECKPOINT_IDLE_PAGES = 1000,
     CHECKPOINT_LOADED_PAGES = 4000,
+    LOG_PAGES_MAX = 6000, /* a longer log is copied before the next group begins */
     CHECKPOINT_QUIET_US = 20000,
 };
 
@@ -66,6 +67,7 @@ struct writer {
     size_t group_size;      /* of the previous group */
     int64_t group_began_us; /* when the previous group began */
     int log_pages;          /* in the WAL after the last commit */
+    bool fails;             /* nothing could be written the last time */
     struct checkpoint checkpoint;
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
@@ -136,8 +138,33 @@ static bool simulates_failure(struct writer *writer)
     return simulation_is_on() && ++writer->simulated_groups % ONE_IN == 0;
 }
 
+/* The error of a group or job that could not be written: the disk is full, or another process
+ * holds the file. */
+static struct status fault_of(struct status st, const struct job *group)
+{
+    for (; group && !failed(st); group = group->next)
+        if (group->status.reason == ARGOSY__REASON__STORE_FULL) st = group->status;
+    return st;
+}
+
+/* Logs once that nothing can be written, and once that it can again. Only a commit that wrote
+ * something shows that. */
+static void note_fault(struct writer *writer, struct status fault, bool wrote)
+{
+    if (failed(fault) && !writer->fails) {
+        log_error(0, "store: nothing can be written; changes are refused until it can",
+                  LOG_STR("file", writer->connection->path), LOG_STR("error", fault.message));
+        writer->fails = true;
+    } else if (!failed(fault) && writer->fails && wrote) {
+        log_warn(0, "store: changes can be written again",
+                 LOG_STR("file", writer->connection->path));
+        writer->fails = false;
+    }
+}
+
 static void run_group(struct writer *writer, struct job *group)
 {
+    int64_t changes = sqlite3_total_changes64(writer->connection->handle);
     int64_t begun_us = clock_monotonic_us();
     uint64_t count = 0, bad = 0;
     struct status st;
@@ -151,7 +178,10 @@ static void run_group(struct writer *writer, struct job *group)
         metric_observe_us(writer->commit_time, clock_monotonic_us() - begun_us);
         race_window("commit not told of");
         tell(writer, group);
+        group_lose_answer(writer->connection->path, group);
     }
+    note_fault(writer, fault_of(st, group),
+               sqlite3_total_changes64(writer->connection->handle) != changes);
     for (struct job *job = group; job; job = job->next) {
         if (failed(st) && !failed(job->status)) job->status = status_dup(job->call.arena, st);
         bad += failed(job->status);
@@ -220,15 +250,16 @@ static void pause_for_more(struct writer *writer)
 }
 
 /* A long log is copied concurrently with the next groups. They add only little to it meanwhile,
- * which is copied before the following group, so that the log can be restarted. */
+ * which is copied before the following group, so that the log can be restarted. If they add much,
+ * because the copying thread is slow, they wait for it. */
 static void checkpoint_from(struct writer *writer, int log_pages)
 {
     struct checkpoint *checkpoint = &writer->checkpoint;
 
+    if (writer->log_pages >= LOG_PAGES_MAX) checkpoint_wait(checkpoint);
     if (checkpoint_is_running(checkpoint)) return;
-    if (checkpoint->copied > writer->log_pages)
-        checkpoint->copied = 0; /* counts pages of the
-                                                                         * previous log */
+    /* More than there are: these were pages of the previous log. */
+    if (checkpoint->copied > writer->log_pages) checkpoint->copied = 0;
     if (writer->log_pages < log_pages) return;
     if (writer->log_pages - checkpoint->copied >= CHECKPOINT_LOADED_PAGES && !simulation_is_on() &&
         checkpoint_start(checkpoint))

@@ -9,14 +9,20 @@
 /* Orders: 1 PENDING, 2 VALIDATED, 3 CONFIRMED, 4 FULFILLED, 5 REJECTED, 6 CANCELLED, 7 REFUNDED.
  * Facts of an order: 1 its stock is committed, 4 its fulfilment is requested.
  * Charges: 1 authorized, 2 requires_action, 3 declined, 4 captured, 5 voided. */
+static const char unpaid[] = "SELECT count(*) FROM orders WHERE state IN (1, 2)";
+static const char waiting[] = "SELECT count(*) FROM orders WHERE state = 3 AND facts & 5 <> 1";
+static const char charged_twice[] =
+    "SELECT count(*) FROM (SELECT 1 FROM bank.charges WHERE status IN (1, 2, 4)"
+    " GROUP BY reference HAVING count(*) > 1)";
+static const char oversold[] = "SELECT count(*) FROM product.variants"
+                               " WHERE tracked AND (on_hand < reserved OR reserved < 0)";
+
 static const struct rule {
     const char *broken; /* the meaning of a number other than 0 */
     const char *query;
 } rules[] = {
-    {"orders that are neither final nor paid", "SELECT count(*) FROM orders WHERE state IN (1, 2)"},
-    {"orders that the bank has charged twice",
-     "SELECT count(*) FROM (SELECT 1 FROM bank.charges WHERE status IN (1, 2, 4)"
-     " GROUP BY reference HAVING count(*) > 1)"},
+    {"orders that are neither final nor paid", unpaid},
+    {"orders that the bank has charged twice", charged_twice},
     {"charges with more taken than allowed, or more given back than taken",
      "SELECT count(*) FROM bank.charges"
      " WHERE captured_minor > amount_minor OR refunded_minor > captured_minor"},
@@ -35,8 +41,7 @@ static const struct rule {
      "SELECT count(*) FROM orders o LEFT JOIN product.reservations r"
      " ON r.order_id = o.order_id AND r.state = 2"
      " WHERE o.state = 4 AND r.order_id IS NULL"},
-    {"confirmed orders that have not heard of their stock, or wait for their delivery",
-     "SELECT count(*) FROM orders WHERE state = 3 AND facts & 5 <> 1"},
+    {"confirmed orders that have not heard of their stock, or wait for their delivery", waiting},
     {"cancelled or rejected orders whose money did not go back",
      "SELECT count(*) FROM orders o JOIN bank.charges c ON c.reference = o.order_id"
      " WHERE o.state IN (5, 6)"
@@ -48,9 +53,7 @@ static const struct rule {
     {"orders that nobody pays for and that hold pieces",
      "SELECT count(*) FROM product.reservations r JOIN orders o ON o.order_id = r.order_id"
      " WHERE r.state = 1 AND o.state <> 2"},
-    {"variants with less than nothing, or pieces that nobody has reserved",
-     "SELECT count(*) FROM product.variants WHERE tracked AND (on_hand < reserved OR reserved < "
-     "0)"},
+    {"variants with less than nothing, or pieces that nobody has reserved", oversold},
     {"pieces that are still reserved", "SELECT total(reserved) FROM product.variants"},
     {"dead letters",
      "SELECT (SELECT count(*) FROM main.dead_letters) + (SELECT count(*) FROM product.dead_letters)"
@@ -117,6 +120,21 @@ static long number_of(struct books *books, const char *query)
 long books_order_count(struct books *books)
 {
     return number_of(books, "SELECT count(*) FROM orders");
+}
+
+long books_charged_twice(struct books *books)
+{
+    return number_of(books, charged_twice);
+}
+
+long books_oversold(struct books *books)
+{
+    return number_of(books, oversold);
+}
+
+long books_stuck(struct books *books)
+{
+    return number_of(books, unpaid) + number_of(books, waiting);
 }
 
 void books_print(struct books *books)

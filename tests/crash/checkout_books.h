@@ -23,6 +23,10 @@ void books_close(struct books *books);
 int books_state_of(struct books *books, const char *order_id);
 /* The number of orders; -1 on an error. */
 long books_order_count(struct books *books);
+/* Counts of the promises that matter most; -1 on an error. Meaningful when all orders are final. */
+long books_charged_twice(struct books *books); /* orders */
+long books_oversold(struct books *books);      /* variants of which more was sold than there was */
+long books_stuck(struct books *books);         /* orders that wait for something */
 
 /* Prints how many orders and charges are in each state. */
 void books_print(struct books *books);

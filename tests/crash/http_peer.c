@@ -16,6 +16,7 @@ void http_peer_init(struct http_peer *peer, int port)
 {
     peer->port = port;
     peer->fd = -1;
+    peer->source[0] = 0;
     peer->token[0] = 0;
     peer->key[0] = 0;
     peer->body[0] = 0;
@@ -25,6 +26,15 @@ void http_peer_close(struct http_peer *peer)
 {
     if (peer->fd >= 0) close(peer->fd);
     peer->fd = -1;
+}
+
+static bool bind_source(const struct http_peer *peer)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    if (!peer->source[0]) return true;
+    return inet_pton(AF_INET, peer->source, &address.sin_addr) == 1 &&
+           bind(peer->fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
 static bool peer_connect(struct http_peer *peer)
@@ -37,7 +47,8 @@ static bool peer_connect(struct http_peer *peer)
     peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    if (connect(peer->fd, (struct sockaddr *)&address, sizeof(address)) == 0) return true;
+    if (bind_source(peer) && connect(peer->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return true;
     http_peer_close(peer);
     return false;
 }

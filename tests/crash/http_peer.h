@@ -11,6 +11,7 @@ enum { HTTP_PEER_BODY_MAX = 256 * 1024 };
 struct http_peer {
     int port;                          /* on 127.0.0.1 */
     int fd;                            /* -1: not connected */
+    char source[16];                   /* our own address of the loopback network; "": any */
     char token[2048];                  /* bearer token; "" for none */
     char key[64];                      /* Idempotency-Key; "" for none */
     char body[HTTP_PEER_BODY_MAX + 1]; /* the last response's, NUL-terminated */

@@ -72,6 +72,14 @@ api GET /products
 expect 200
 stop_shop
 
+# ---- a gateway alone has no store, but its keys are those of the shop ----
+
+start lone ADMIN_LISTEN=127.0.0.1:0 GATEWAY_LISTEN=127.0.0.1:0 ARGOSY_DATA_DIR="$work/lone" -- --only gateway
+check_refusal "a gateway that runs" "a gateway, has its keys from" env ARGOSY_DATA_DIR="$work/lone" "$ARGOSY" restore "$backups" --force
+check "nothing is left of the attempt" [ ! -e "$work/lone/restore.unfinished" ]
+kill "$(cat "$work/lone.pid")"; wait "$(cat "$work/lone.pid")"; unset 'pids[-1]'
+check "without the gateway" env ARGOSY_DATA_DIR="$work/lone" "$ARGOSY" restore "$backups" --force >/dev/null
+
 # ---- each backup is restored, and the shop finishes its open work ----
 
 # books: the stock and the payments of the running shop show no differences.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Input of hostile and broken clients: each gets a clear error, and other clients are still served.
 . "$(dirname "$0")/shop.sh"
+export IDEMPOTENCY_KEYS_MAX=3
 start_shop
 make_account sam seller
 log_in sam
@@ -27,6 +28,18 @@ api POST /products '' -H 'Content-Type: text/plain' --data-binary '{}'; check "a
 head -c 20000000 /dev/zero | tr '\0' ' ' >"$work/large"
 api POST /products "@$work/large"; expect 413 '.error.reason == "BODY_TOO_LARGE"'
 api GET /products '' -H "X-Large: $(head -c 60000 /dev/zero | tr '\0' x)"; expect 431
+
+# Nobody fills a store with keys: each service keeps three of a caller here.
+keyed() { api POST "$1" "$2" -H "Idempotency-Key: $3"; }
+new_mug='{"name":"mug","category":"kitchen","price":1}'
+for key in m1 m2 m3; do keyed /products "$new_mug" $key; expect 201; done
+keyed /products "$new_mug" m4; expect 429 '.error.reason == "IDEMPOTENCY_KEYS_FULL"' '.message | test("without a key")'
+keyed /products "$new_mug" m3; expect 201; check "a kept key still answers" [ "$(header idempotent-replayed)" = true ]
+api POST /products "$new_mug"; expect 201; mug=$(value .product_data.product_id)
+add_mug="{\"category\":\"kitchen\",\"product_id\":\"$mug\",\"quantity\":1}"
+for key in m1 m2 m3; do keyed /cart/add "$add_mug" $key; expect 200; done
+keyed /cart/add "$add_mug" m4; expect 429 '.error.reason == "IDEMPOTENCY_KEYS_FULL"'
+api POST /cart/add "$add_mug"; expect 200
 
 # Paths and methods.
 api GET /nothing; expect 404 '.error.reason == "ROUTE_NOT_FOUND"'

@@ -7,7 +7,7 @@ status=- body=-
 start_shop
 
 # Help, version, settings, routes, documents.
-for command in '' serve routes config import export backup 'backup verify' restore 'store prepare' 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
+for command in '' serve routes config import export backup 'backup verify' restore 'store prepare' 'store check' 'stock check' 'payments reconcile' 'user create' 'user role' 'user list' 'events tail' 'dlq list' 'dlq show' 'dlq replay' healthcheck completion man version; do
   check "argosy $command --help" bash -c "'$ARGOSY' $command --help >help.out && grep -q Usage help.out"
   check "argosy $command --help fits into 80 columns" bash -c "! grep -E '.{81}' help.out"
 done

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# One account makes two hundred expensive requests at once, changes of its own password: others can
-# log in meanwhile, and only that account gets LANE_FULL.
+# One account makes two hundred expensive requests at once, changes of its own password, and then as
+# many logins: others can log in meanwhile, the second time from the same address, and only that
+# account gets LANE_FULL.
 . "$(dirname "$0")/shop.sh"
 status=- body=-
 export USER_ARGON2_MEMORY=19MiB USER_ARGON2_PASSES=2
 start_shop
 
 sign_up ann; expect 201
+sign_up bob; expect 201
 sign_up eve; expect 201
 log_in eve; expect 200
 token=$(value .login_data.message)
@@ -34,6 +36,23 @@ done
 wait $attacker
 refused=$(grep -l LANE_FULL "$work"/attack-*.json 2>/dev/null | wc -l)
 check "the lane was full for the account that filled it ($refused)" [ "$refused" -gt 0 ]
+
+# Logins have no account yet, but those of one do not keep out another's from the same address.
+sed -i -e '/^header = "Authorization/d' -e 's|/auth/password|/auth/login|' \
+  -e "s|^data = .*|data = \"{\\\\\"email\\\\\":\\\\\"bob@example.com\\\\\",\\\\\"password\\\\\":\\\\\"secret-bob\\\\\",\\\\\"device_id\\\\\":\\\\\"x\\\\\"}\"|" "$work/attack"
+echo 'interface = "127.0.0.3"' >>"$work/attack"
+rm -f "$work"/attack-*.json
+curl -K "$work/attack" 2>/dev/null &
+attacker=$!
+sleep 0.3
+for _ in 1 2 3 4 5; do
+  api POST /auth/login '{"email":"ann@example.com","password":"secret-ann","device_id":"laptop"}' --interface 127.0.0.3
+  expect 200 '.success'
+done
+kill $attacker 2>/dev/null
+wait $attacker
+refused=$(grep -l LANE_FULL "$work"/attack-*.json 2>/dev/null | wc -l)
+check "the lane was full for the logins that filled it ($refused)" [ "$refused" -gt 0 ]
 
 # The same password again is refused before anything is hashed.
 api POST /auth/password '{"current_password":"x-x-x-x-x","new_password":"x-x-x-x-x"}' -H "Authorization: Bearer $token"

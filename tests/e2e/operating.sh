@@ -17,7 +17,7 @@ check_ready 200 "$admin" '.status == "ready" and .unreachable == null'
 check "a misspelt setting is mentioned" grep -q '"variable":"GATEWAY_TIMEOT","setting":"GATEWAY_TIMEOUT"' "$work"/*.log
 
 # JSON ends with a line feed, errors too.
-ends_with_line() { [ "$(tail -c 1 "$work/body" | xxd -p)" = 0a ]; }
+ends_with_line() { [ "$(tail -c 1 "$work/body" | od -An -tx1)" = ' 0a' ]; }
 api GET /products; expect 200; check "a line feed at the end" ends_with_line
 api GET /nowhere; expect 404; check "a line feed at the end of an error" ends_with_line
 check "and the length counts it" [ "$(header content-length)" = "$(stat -c %s "$work/body")" ]

@@ -91,11 +91,13 @@ sleep 0.3
 good "$laptop"
 api POST /auth/refresh/validate '{}'; expect 200
 
-# A new role outdates the access tokens; the session goes on with new ones.
+# A new role outdates the access tokens, also those that belong to no session; the session goes on with new ones.
 log_in bob phone; bob=$(token_of access-token); good "$bob"; cp "$jar" "$work/bob.phone"
+old=$(issued bob@example.com); good "$old"
 log_in boss
 api PUT /customers/bob@example.com/role '{"role":"seller"}'; expect 200
 refused "$bob" TOKEN_EXPIRED
+refused "$old" TOKEN_REVOKED
 jar=$work/bob.phone
 api POST /auth/refresh/validate '{}'; expect 200; bob=$(token_of access-token)
 me "$bob"; expect 200 '.role == "seller"'

@@ -23,7 +23,7 @@ start() {
   pids+=($!)
   echo $! >"$work/$name.pid"
   for _ in $(seq 600); do
-    grep -q '"ready"' "$work/$name.log" && return
+    grep -qs '"ready"' "$work/$name.log" && return
     kill -0 "$(cat "$work/$name.pid")" 2>/dev/null || break
     sleep 0.05
   done

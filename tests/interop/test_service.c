@@ -74,7 +74,7 @@ static struct status observe(struct call *call)
     service->remaining_us = call_remaining_us(call);
     if (service->fail_unavailable == 0) return status_ok();
     service->fail_unavailable--;
-    return status_make(STATUS_UNAVAILABLE, 0, "told to be unavailable");
+    return status_make(STATUS_UNAVAILABLE, service->fail_reason, "told to be unavailable");
 }
 
 static struct status unary_call(struct call *call, const Grpc__Testing__SimpleRequest *request,

@@ -14,6 +14,7 @@ extern const struct grpc_testing_test_service_handlers test_service_handlers;
 struct test_service {
     int calls;            /* of UnaryCall and CacheableUnaryCall */
     int fail_unavailable; /* this many of them answer UNAVAILABLE first */
+    int fail_reason;      /* with this reason */
     int cancelled;        /* handlers that ended because their call was cancelled */
     struct user user;     /* of the last call; its texts live as long as the call */
     char email[64], role[32], peer[64];

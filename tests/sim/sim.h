@@ -51,9 +51,10 @@ struct sim_plan {
     /* One in this many; 0: never. */
     unsigned call_lost, answer_lost, call_slow, bank_lost, bank_answer_lost;
     unsigned event_lost, event_doubled, event_late;
-    int64_t event_late_us;  /* at most */
-    int64_t bank_outage_us; /* how long the bank is unreachable, now and then */
-    int payment_timeout_s;  /* the shop's settings */
+    unsigned commit_unheard; /* a commit whose answer is lost */
+    int64_t event_late_us;   /* at most */
+    int64_t bank_outage_us;  /* how long the bank is unreachable, now and then */
+    int payment_timeout_s;   /* the shop's settings */
     int reservation_grace_s;
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "store/sqlite/library.h"
 
 enum { DISKS_MAX = 4, REGIONS_MAX = 32, PATH_SIZE = 256, SECTOR_SIZE = 4096 };
 
@@ -389,7 +390,7 @@ static int vfs_last_error(sqlite3_vfs *vfs, int size, char *ret_text)
 void sim_vfs_begin(void)
 {
     invariant(!ground.system);
-    sqlite3_initialize();
+    library_start();
     ground.system = sqlite3_vfs_find(NULL);
     ground.vfs = (sqlite3_vfs){
         .iVersion = 2,

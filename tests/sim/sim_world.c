@@ -12,6 +12,7 @@
 #include "events/events.h"
 #include "fiber/fiber.h"
 #include "fiber/simulation.h"
+#include "store/sqlite/sqlite_fate.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_vfs.h"
 
@@ -113,6 +114,7 @@ static void make_plan(struct sim *sim)
     plan->event_lost = rate(sim, 12);
     plan->event_doubled = rate(sim, 8);
     plan->event_late = rate(sim, 10);
+    plan->commit_unheard = rate(sim, 20);
     plan->event_late_us = sim_chance(sim, 3) ? 10 * SIM_MINUTE_US : SIM_SECOND_US;
     if (sim_chance(sim, 4)) {
         /* What an order waits for comes when nobody waits for it any more. */
@@ -186,6 +188,16 @@ static struct event_fate mislay_event(const struct event *event, const char *gro
     sim_note(sim, "%s takes %s of %s%s%s", group, event->type, event->key, fate.lost ? " lost" : "",
              fate.doubled ? " doubled" : "");
     return fate;
+}
+
+/* The write has taken effect, and whoever waits for it does not learn that. */
+static bool lose_commit(const char *path, void *data)
+{
+    struct sim *sim = data;
+
+    if (sim->calm || sim->crashed || !sim_chance(sim, sim->plan.commit_unheard)) return false;
+    sim_note(sim, "commit of %s unheard", path);
+    return true;
 }
 
 /* ---- a life ---- */
@@ -473,6 +485,7 @@ void sim_run(uint64_t seed, const struct sim_options *options, struct sim_outcom
     simulation_begin(seed);
     sim_vfs_begin();
     sim = world_new(seed, options);
+    sqlite_set_fate(lose_commit, sim);
     sim_vfs_mount(sim->shop_disk);
     sim_vfs_mount(sim->bank_disk);
 
@@ -484,6 +497,7 @@ void sim_run(uint64_t seed, const struct sim_options *options, struct sim_outcom
     live(sim, close_business);
     sim_check_events(sim);
 
+    sqlite_set_fate(NULL, NULL);
     *ret_outcome = (struct sim_outcome){
         .hash = sim->hash,
         .failures = sim->failures,
