@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -17,26 +17,26 @@ enum { READ_SIZE = 256 * 1024, NAME_MAX_SIZE = 64 };
 
 /* ---- checksums ---- */
 
-static void to_text(const uint8_t digest[32], char ret_text[SHA256_TEXT_SIZE])
+static void to_text(const uint8_t digest[SHA256_SIZE], char ret_text[SHA256_TEXT_SIZE])
 {
-    for (int i = 0; i < 32; i++) snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
+    for (int i = 0; i < SHA256_SIZE; i++) snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
 }
 
 static void digest_text(struct str text, char ret_text[SHA256_TEXT_SIZE])
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
+    uint8_t digest[SHA256_SIZE];
 
-    invariant(EVP_Digest(text.data, text.length, digest, 0, EVP_sha256(), 0) == 1);
+    digest_sha256(text, digest);
     to_text(digest, ret_text);
 }
 
-static bool digest_rest(int file, EVP_MD_CTX *context, char *piece, int64_t *ret_size)
+static bool digest_rest(int file, struct sha256 *sha256, char *piece, int64_t *ret_size)
 {
     int64_t size = 0;
     ssize_t got;
 
     while ((got = read(file, piece, READ_SIZE)) > 0) {
-        invariant(EVP_DigestUpdate(context, piece, (size_t)got) == 1);
+        digest_add(sha256, piece, (size_t)got);
         size += got;
     }
     *ret_size = size;
@@ -47,17 +47,16 @@ struct status backup_digest(struct arena *arena, const char *path, bool sync, in
                             char ret_digest[SHA256_TEXT_SIZE])
 {
     char *piece = arena_alloc(arena, READ_SIZE);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    uint8_t digest[EVP_MAX_MD_SIZE];
+    uint8_t digest[SHA256_SIZE];
+    struct sha256 sha256;
     int error = 0;
 
-    invariant(context && EVP_DigestInit_ex(context, EVP_sha256(), 0) == 1);
+    digest_begin(&sha256);
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || (sync && fsync(file) != 0) || !digest_rest(file, context, piece, ret_size))
+    if (file < 0 || (sync && fsync(file) != 0) || !digest_rest(file, &sha256, piece, ret_size))
         error = errno;
     if (file >= 0) close(file);
-    invariant(EVP_DigestFinal_ex(context, digest, 0) == 1);
-    EVP_MD_CTX_free(context);
+    digest_end(&sha256, digest);
     if (error) return status_errno(arena, error, arena_printf(arena, "cannot read %s", path));
     to_text(digest, ret_digest);
     return status_ok();

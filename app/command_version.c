@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include <nghttp2/nghttp2.h>
-#include <openssl/crypto.h>
+#include <openssl/opensslv.h>
 #include <sqlite3.h>
 #include <uv.h>
 
@@ -13,7 +13,7 @@ static int print_version(const struct command_line *line)
 {
     printf("argosy %s\n", ARGOSY_VERSION);
     printf("libuv %s, nghttp2 %s, SQLite %s, %s\n", uv_version_string(),
-           nghttp2_version(0)->version_str, sqlite3_libversion(), OpenSSL_version(OPENSSL_VERSION));
+           nghttp2_version(0)->version_str, sqlite3_libversion(), OPENSSL_VERSION_TEXT);
     return EXIT_OK;
 }
 

@@ -1,53 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC-SHA-256 by OpenSSL, with one context per thread that is made at its first use. */
+/* HMAC-SHA-256: two digests, each of a block that the key gives and of what is signed. */
 #include "base/hmac.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <string.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 
-static EVP_MAC *algorithm;
-static pthread_key_t context_key; /* EVP_MAC_CTX of this thread */
-static pthread_once_t set_up = PTHREAD_ONCE_INIT;
+_Static_assert((int)HMAC_SHA256_SIZE == SHA256_SIZE, "a mac is a digest");
 
-static void free_context(void *context)
+enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
+
+static void begin(struct sha256 *sha256, const uint8_t key[SHA256_BLOCK_SIZE], uint8_t pad)
 {
-    EVP_MAC_CTX_free(context);
-}
+    uint8_t block[SHA256_BLOCK_SIZE];
 
-static void set_up_once(void)
-{
-    algorithm = EVP_MAC_fetch(0, "HMAC", 0);
-    invariant(algorithm != 0);
-    invariant(pthread_key_create(&context_key, free_context) == 0);
-}
-
-static EVP_MAC_CTX *new_context(void)
-{
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC_CTX *context = EVP_MAC_CTX_new(algorithm);
-
-    invariant(context && EVP_MAC_CTX_set_params(context, params));
-    invariant(pthread_setspecific(context_key, context) == 0);
-    return context;
+    for (size_t i = 0; i < sizeof(block); i++) block[i] = key[i] ^ pad;
+    digest_begin(sha256);
+    digest_add(sha256, block, sizeof(block));
+    secret_wipe(block, sizeof(block));
 }
 
 void hmac_sha256(struct str key, struct str data, uint8_t ret_mac[HMAC_SHA256_SIZE])
 {
-    size_t size;
+    uint8_t block[SHA256_BLOCK_SIZE] = {0}, inner[SHA256_SIZE];
+    struct sha256 sha256;
 
     invariant(key.length > 0);
-    pthread_once(&set_up, set_up_once);
-    EVP_MAC_CTX *context = pthread_getspecific(context_key);
-    if (!context) context = new_context();
-    invariant(EVP_MAC_init(context, (const uint8_t *)key.data, key.length, 0));
-    invariant(EVP_MAC_update(context, (const uint8_t *)data.data, data.length));
-    invariant(EVP_MAC_final(context, ret_mac, &size, HMAC_SHA256_SIZE));
-    invariant(size == HMAC_SHA256_SIZE);
+    if (key.length > sizeof(block))
+        digest_sha256(key, block);
+    else
+        memcpy(block, key.data, key.length);
+    begin(&sha256, block, INNER_PAD);
+    digest_add(&sha256, data.data, data.length);
+    digest_end(&sha256, inner);
+    begin(&sha256, block, OUTER_PAD);
+    digest_add(&sha256, inner, sizeof(inner));
+    digest_end(&sha256, ret_mac);
+    secret_wipe(block, sizeof(block));
+    secret_wipe(inner, sizeof(inner));
+    secret_wipe(&sha256, sizeof(sha256));
 }

@@ -9,8 +9,7 @@
 
 enum { HMAC_SHA256_SIZE = 32 };
 
-/* The key must not be empty. Each thread keeps one context of the library for its life, so that a
- * call takes neither locks nor memory. */
+/* The key must not be empty. Takes neither locks nor memory. */
 void hmac_sha256(struct str key, struct str data, uint8_t ret_mac[HMAC_SHA256_SIZE]);
 
 #endif

@@ -2,9 +2,9 @@
 /* The key of a request, the fingerprint of what it asks, and the first answer sent again. */
 #include "events/idempotency.h"
 
-#include <openssl/sha.h>
 #include <stdatomic.h>
 
+#include "base/digest.h"
 #include "rpc/rpc_arena.h"
 
 /* A setting of the process. */
@@ -62,7 +62,7 @@ static void take_fingerprint(struct arena *arena, const ProtobufCMessage *reques
 
     memcpy(text, name, name_size);
     if (packed.length > 0) memcpy(text + name_size, packed.data, packed.length);
-    SHA256(text, name_size + packed.length, ret_fingerprint);
+    digest_sha256(str_sized(text, name_size + packed.length), ret_fingerprint);
 }
 
 struct status idempotency_of_call(const struct call *call, const struct user *user,

@@ -2,14 +2,12 @@
 /* Identity between services: signs identity metadata and verifies signatures. */
 #include "rpc/identity.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "base/encode.h"
+#include "base/hmac.h"
 #include "base/secret.h"
 #include "reasons.pb-c.h"
 
-enum { SIGNATURE_AGE_MAX_MS = 60 * 1000, MAC_SIZE = 32 };
+enum { SIGNATURE_AGE_MAX_MS = 60 * 1000 };
 
 static const char *const signed_names[] = {"x-user-email", "x-user-role", "x-device-id",
                                            "x-request-id", "x-client-ip"};
@@ -39,10 +37,9 @@ struct status rpc_identity_load(struct arena *arena, const char *key_text, const
  */
 static void sign_lines(struct arena *arena, const struct rpc_identity *identity, struct str path,
                        int64_t now_ms, const struct http_headers *metadata,
-                       uint8_t ret_mac[MAC_SIZE])
+                       uint8_t ret_mac[HMAC_SHA256_SIZE])
 {
     size_t size = path.length + 64;
-    unsigned mac_size = MAC_SIZE;
     char *text, *end;
 
     for (size_t i = 0; i < sizeof(signed_names) / sizeof(*signed_names); i++)
@@ -55,14 +52,14 @@ static void sign_lines(struct arena *arena, const struct rpc_identity *identity,
         end += value.length;
         *end++ = '\n';
     }
-    invariant(HMAC(EVP_sha256(), identity->key, sizeof(identity->key), (const uint8_t *)text,
-                   (size_t)(end - text), ret_mac, &mac_size));
+    hmac_sha256(str_sized(identity->key, sizeof(identity->key)),
+                str_sized(text, (size_t)(end - text)), ret_mac);
 }
 
 struct status rpc_identity_sign(struct arena *arena, const struct rpc_identity *identity,
                                 struct str path, int64_t now_ms, struct http_headers *metadata)
 {
-    uint8_t mac[MAC_SIZE];
+    uint8_t mac[HMAC_SHA256_SIZE];
     struct str text;
     char *value;
 
@@ -78,7 +75,7 @@ bool rpc_identity_verify(struct arena *arena, const struct rpc_identity *identit
 {
     struct str rest = http_headers_get(metadata, "x-fleet-signature");
     struct str version, time, given;
-    uint8_t mac[MAC_SIZE];
+    uint8_t mac[HMAC_SHA256_SIZE];
     int64_t signed_ms;
 
     if (!identity->has_key || !rest.data) return false;

@@ -2,9 +2,9 @@
 /* Back-off after wrong passwords, counted in Redis by two scripts. */
 #include "rpc/password_tally.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/encode.h"
 #include "rpc/password_backoff.h"
 #include "store/redis/redis.h"
@@ -82,11 +82,11 @@ static struct str key_of(struct arena *arena, const struct password_tally *tally
                          const struct password_backoff_rule *rule, const char *account,
                          const char *party)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_SIZE];
 
     const char *names = arena_printf(arena, "%s\n%s", rule->by_address ? party : "",
                                      rule->by_account ? account : "");
-    SHA256((const unsigned char *)names, strlen(names), digest);
+    digest_sha256(str_of(names), digest);
     struct str hex = hex_encode(arena, str_sized((const char *)digest, DIGEST_SIZE));
     return str_of(arena_printf(arena, "%sbackoff:%c:%.*s", redis_prefix(tally->db), rule->kind,
                                STR_ARGS(hex)));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The marks of events that were applied and of requests that were answered. The mark of a request is
  * its fingerprint, a letter (a: answered, r: still running), and the answer. */
-#include <openssl/sha.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/encode.h"
 #include "events/redis/events_redis.h"
 #include "reasons.pb-c.h"
@@ -15,9 +15,9 @@ struct str change_redis_request_key(const struct call *call, const char *slot,
                                     const struct idempotency *idempotency)
 {
     const char *named = arena_printf(call->arena, "%s %s", idempotency->scope, idempotency->key);
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_SIZE];
 
-    SHA256((const uint8_t *)named, strlen(named), digest);
+    digest_sha256(str_of(named), digest);
     struct str hash = hex_encode(call->arena, str_sized(digest, sizeof(digest)));
     return str_of(arena_printf(call->arena, "{%s}:request:%.*s", slot, STR_ARGS(hash)));
 }

@@ -3,9 +3,9 @@
  * session. */
 #include "services/auth/auth.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/str.h"
 #include "base/uuid.h"
 
@@ -18,7 +18,7 @@ static void hash_token(struct str token, uint8_t ret_hash[AUTH_HASH_SIZE])
     struct str header, claims = {0};
 
     if (str_split(&token, '.', &header)) (void)str_split(&token, '.', &claims);
-    SHA256((const unsigned char *)claims.data, claims.length, ret_hash);
+    digest_sha256(claims, ret_hash);
 }
 
 /* "family.number" */

@@ -2,9 +2,9 @@
 /* The driver's calls: each finds a connection, sends a command or two, and waits for the answers. */
 #include "store/redis/redis.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 
+#include "base/digest.h"
 #include "base/encode.h"
 #include "base/number.h"
 #include "observe/log.h"
@@ -182,10 +182,10 @@ struct status redis_write(struct call *call, struct redis *db, const struct str 
 struct redis_script *redis_script_new(struct arena *arena, const char *source)
 {
     struct redis_script *script = arena_new(arena, struct redis_script);
-    uint8_t digest[SHA_DIGEST_LENGTH];
+    uint8_t digest[SHA1_SIZE];
 
     script->source = str_of(source);
-    SHA1((const uint8_t *)source, script->source.length, digest);
+    digest_sha1(script->source, digest);
     script->hash = hex_encode(arena, str_sized(digest, sizeof(digest)));
     return script;
 }

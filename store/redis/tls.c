@@ -4,8 +4,6 @@
 #include "store/redis/tls.h"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,15 +28,16 @@ struct tls {
 
 /* ---- what all connections share ---- */
 
-static struct status bad_file(struct arena *arena, const char *option, const char *path)
+static struct status bad_file(struct arena *arena, const struct tls_library *library,
+                              const char *option, const char *path)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const char *reason = library->ERR_reason_error_string(library->ERR_peek_last_error());
 
     struct status st = status_printf(arena, STATUS_FAILED_PRECONDITION,
                                      ARGOSY__REASON__SETTING_INVALID,
                                      "the %s %s of the Redis server's URL cannot be used: %s",
                                      option, path, reason ? reason : "it cannot be read");
-    ERR_clear_error();
+    library->ERR_clear_error();
     return st;
 }
 
@@ -48,14 +47,14 @@ static struct status load_files(struct arena *arena, struct tls_context *context
     const struct tls_library *library = context->library;
 
     if (!cafile[0] && library->SSL_CTX_set_default_verify_paths(context->ssl) != 1)
-        return bad_file(arena, "system's authorities instead of a cafile", "");
+        return bad_file(arena, library, "system's authorities instead of a cafile", "");
     if (cafile[0] && library->SSL_CTX_load_verify_file(context->ssl, cafile) != 1)
-        return bad_file(arena, "cafile", cafile);
+        return bad_file(arena, library, "cafile", cafile);
     if (!certfile[0]) return status_ok();
     if (library->SSL_CTX_use_certificate_chain_file(context->ssl, certfile) != 1)
-        return bad_file(arena, "certfile", certfile);
+        return bad_file(arena, library, "certfile", certfile);
     if (library->SSL_CTX_use_PrivateKey_file(context->ssl, keyfile, SSL_FILETYPE_PEM) != 1)
-        return bad_file(arena, "keyfile", keyfile);
+        return bad_file(arena, library, "keyfile", keyfile);
     return status_ok();
 }
 
@@ -96,7 +95,7 @@ static void name_peer(struct tls *tls, const char *host)
     uint8_t address[16];
 
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1) {
-        X509_VERIFY_PARAM_set1_ip_asc(tls->library->SSL_get0_param(tls->ssl), host);
+        tls->library->X509_VERIFY_PARAM_set1_ip_asc(tls->library->SSL_get0_param(tls->ssl), host);
         return;
     }
     tls->library->SSL_set1_host(tls->ssl, host);
@@ -144,11 +143,12 @@ static bool note_error(struct tls *tls, int result)
 
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return true;
     long verification = tls->library->SSL_get_verify_result(tls->ssl);
-    unsigned long last = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(last);
+    unsigned long last = tls->library->ERR_peek_last_error();
+    const char *reason = tls->library->ERR_reason_error_string(last);
     if (verification != X509_V_OK)
         note_refusal(tls, "the server's certificate is not accepted",
-                     X509_verify_cert_error_string(verification), advice_about(verification));
+                     tls->library->X509_verify_cert_error_string(verification),
+                     advice_about(verification));
     else if (is_alert_about_us(last))
         note_refusal(tls, "the server does not accept our certificate", reason,
                      "let certfile and keyfile in the store's URL name one that it accepts");
@@ -157,20 +157,30 @@ static bool note_error(struct tls *tls, int result)
                  error == SSL_ERROR_ZERO_RETURN ? "the server ended the session"
                  : reason                       ? reason
                                                 : "the connection is broken");
-    ERR_clear_error();
+    tls->library->ERR_clear_error();
     return false;
 }
 
 static bool shake_hands(struct tls *tls)
 {
     if (tls->ready) return true;
-    ERR_clear_error();
+    tls->library->ERR_clear_error();
     int result = tls->library->SSL_do_handshake(tls->ssl);
     if (result == 1) {
         tls->ready = true;
         return true;
     }
     return note_error(tls, result);
+}
+
+/* It is never at its end: more bytes may come. */
+static BIO *new_memory(const struct tls_library *library)
+{
+    BIO *memory = library->BIO_new(library->BIO_s_mem());
+
+    invariant(memory);
+    library->BIO_ctrl(memory, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, 0);
+    return memory;
 }
 
 struct tls *tls_new(struct tls_context *context, const char *host)
@@ -180,11 +190,9 @@ struct tls *tls_new(struct tls_context *context, const char *host)
     invariant(tls);
     tls->library = context->library;
     tls->ssl = tls->library->SSL_new(context->ssl);
-    tls->in = BIO_new(BIO_s_mem());
-    tls->out = BIO_new(BIO_s_mem());
-    invariant(tls->ssl && tls->in && tls->out);
-    BIO_set_mem_eof_return(tls->in, -1);
-    BIO_set_mem_eof_return(tls->out, -1);
+    tls->in = new_memory(tls->library);
+    tls->out = new_memory(tls->library);
+    invariant(tls->ssl);
     tls->library->SSL_set_bio(tls->ssl, tls->in, tls->out);
     tls->library->SSL_set_connect_state(tls->ssl);
     name_peer(tls, host);
@@ -201,7 +209,7 @@ void tls_free(struct tls *tls)
 
 void tls_feed(struct tls *tls, const void *data, size_t size)
 {
-    BIO_write(tls->in, data, (int)size);
+    tls->library->BIO_write(tls->in, data, (int)size);
 }
 
 bool tls_read(struct tls *tls, void *ret_data, size_t size, size_t *ret_count)
@@ -211,7 +219,7 @@ bool tls_read(struct tls *tls, void *ret_data, size_t size, size_t *ret_count)
     *ret_count = 0;
     if (!shake_hands(tls)) return false;
     if (!tls->ready) return true;
-    ERR_clear_error();
+    tls->library->ERR_clear_error();
     int result = tls->library->SSL_read_ex(tls->ssl, ret_data, size, &count);
     if (result != 1) return note_error(tls, result);
     *ret_count = count;
@@ -227,7 +235,7 @@ bool tls_write(struct tls *tls, const void *data, size_t size)
 {
     size_t written;
 
-    ERR_clear_error();
+    tls->library->ERR_clear_error();
     int result = tls->library->SSL_write_ex(tls->ssl, data, size, &written);
     if (result == 1) return true;
     note_error(tls, result);
@@ -236,11 +244,11 @@ bool tls_write(struct tls *tls, const void *data, size_t size)
 
 void tls_take(struct tls *tls, struct buffer *out)
 {
-    size_t pending = BIO_ctrl_pending(tls->out);
+    size_t pending = tls->library->BIO_ctrl_pending(tls->out);
     char *room = pending > 0 ? buffer_reserve(out, pending) : 0;
 
     if (!room) return;
-    int taken = BIO_read(tls->out, room, (int)pending);
+    int taken = tls->library->BIO_read(tls->out, room, (int)pending);
     if (taken > 0) out->length += (size_t)taken;
 }
 

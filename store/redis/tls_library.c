@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads libssl with dlopen and looks up its functions. */
+/* Loads libssl with dlopen and looks up its functions. dlsym also searches the libraries that libssl
+ * needs, and so finds those of libcrypto. */
 #include "store/redis/tls_library.h"
 
 #include <dlfcn.h>
@@ -32,6 +33,17 @@ static void load(void)
         snprintf(problem, sizeof(problem), "%s", error ? error : "it is not installed");
         return;
     }
+    FIND(BIO_ctrl);
+    FIND(BIO_ctrl_pending);
+    FIND(BIO_new);
+    FIND(BIO_read);
+    FIND(BIO_s_mem);
+    FIND(BIO_write);
+    FIND(ERR_clear_error);
+    FIND(ERR_peek_last_error);
+    FIND(ERR_reason_error_string);
+    FIND(X509_VERIFY_PARAM_set1_ip_asc);
+    FIND(X509_verify_cert_error_string);
     FIND(SSL_CTX_new);
     FIND(SSL_CTX_free);
     FIND(TLS_client_method);

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenSSL's libssl, loaded when the first URL asks for TLS, so that a process without one does not
+/* OpenSSL, loaded when the first URL asks for TLS, so that a process without one does not
  * pay for it. Private to store/redis/tls*.c. */
 #ifndef STORE_REDIS_TLS_LIBRARY_H
 #define STORE_REDIS_TLS_LIBRARY_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/arena.h"
 #include "base/status.h"
 
-/* Its functions; macros of the header are made of SSL_ctrl and SSL_CTX_ctrl. */
+/* Its functions; macros of the headers are made of BIO_ctrl, SSL_ctrl and SSL_CTX_ctrl. */
 struct tls_library {
+    __typeof__(BIO_ctrl) *BIO_ctrl;
+    __typeof__(BIO_ctrl_pending) *BIO_ctrl_pending;
+    __typeof__(BIO_new) *BIO_new;
+    __typeof__(BIO_read) *BIO_read;
+    __typeof__(BIO_s_mem) *BIO_s_mem;
+    __typeof__(BIO_write) *BIO_write;
+    __typeof__(ERR_clear_error) *ERR_clear_error;
+    __typeof__(ERR_peek_last_error) *ERR_peek_last_error;
+    __typeof__(ERR_reason_error_string) *ERR_reason_error_string;
+    __typeof__(X509_VERIFY_PARAM_set1_ip_asc) *X509_VERIFY_PARAM_set1_ip_asc;
+    __typeof__(X509_verify_cert_error_string) *X509_verify_cert_error_string;
     __typeof__(SSL_CTX_new) *SSL_CTX_new;
     __typeof__(SSL_CTX_free) *SSL_CTX_free;
     __typeof__(TLS_client_method) *TLS_client_method;

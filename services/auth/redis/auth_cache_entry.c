@@ -3,7 +3,6 @@
  * with their length before them, in a fixed order. */
 #include "services/auth/redis/auth_cache_entry.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/hmac.h"
@@ -167,7 +166,8 @@ bool auth_cache_entry_read(struct arena *arena, struct str key, const char *acco
     struct reader reader = {.arena = arena,
                             .rest = str_sized(text.data + sizeof(mac), text.length - sizeof(mac))};
     sign(key, &(struct signature){ENTRY_FORMAT, account, reader.rest}, mac);
-    if (CRYPTO_memcmp(mac, text.data, sizeof(mac)) != 0) return false;
+    if (!str_equal_secret(str_sized(mac, sizeof(mac)), str_sized(text.data, sizeof(mac))))
+        return false;
     entry.as_of_s = take_number(&reader);
     entry.until_us = take_number(&reader);
     if (reader.failed || entry.until_us <= now_us || entry.until_us - now_us > LIFE_US_MAX)
@@ -203,6 +203,7 @@ struct str auth_cache_memory_read(struct arena *arena, struct str key, const cha
         return none;
     struct str text = str_sized(signed_text.data + sizeof(mac), signed_text.length - sizeof(mac));
     sign(key, &(struct signature){MEMORY_FORMAT, account, text}, mac);
-    if (CRYPTO_memcmp(mac, signed_text.data, sizeof(mac)) != 0) return none;
+    if (!str_equal_secret(str_sized(mac, sizeof(mac)), str_sized(signed_text.data, sizeof(mac))))
+        return none;
     return str_sized(arena_memdup(arena, text.data, text.length), text.length);
 }
