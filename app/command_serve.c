@@ -120,6 +120,15 @@ static void on_hangup(void *data)
     arena_release(&arena);
 }
 
+static void load_demo(struct call *call, struct server *server)
+{
+    shop_act_as_operator(call);
+    struct status st = demo_load(call, server->shop, server->line->config);
+    shop_set_unready(server->shop, failed(st) ? "the demo could not be loaded; see the log" : NULL);
+    if (failed(st))
+        log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
+}
+
 static void on_ready(struct call *call, void *data)
 {
     struct server *server = data;
@@ -130,13 +139,8 @@ static void on_ready(struct call *call, void *data)
     if (config_boolean(server->line->config, "ARGOSY_TRUST_METADATA"))
         log_warn(0, "ARGOSY_TRUST_METADATA=1: every peer that reaches the gRPC ports is trusted to "
                     "say which user it calls for");
-    if (!server->demo) return;
-
-    shop_act_as_operator(call);
-    struct status st = demo_load(call, server->shop, server->line->config);
-    shop_set_unready(server->shop, failed(st) ? "the demo could not be loaded; see the log" : NULL);
-    if (failed(st))
-        log_error(0, "the demo catalogue could not be loaded", LOG_STR("error", st.message));
+    if (server->demo) load_demo(call, server);
+    malloc_trim(0); /* starting takes memory that serving does not need */
 }
 
 /* A misspelt setting in the environment is simply not read. */

@@ -2,7 +2,6 @@
 /* The demo's catalogue, which is combined from lists of words, its accounts, and the tour. */
 #include "app/demo.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -308,7 +307,6 @@ struct status demo_load(struct call *call, struct shop *shop, const struct confi
     if (failed(st)) return st;
     st = load_accounts(call, shop, password);
     if (failed(st)) return st;
-    malloc_trim(0); /* loading took memory that serving does not need */
     print_tour(shop_gateway_address(shop), password, made);
     return status_ok();
 }
