@@ -332,6 +332,89 @@ TEST(orders_that_wait_too_long_end)
     order_play(times_out);
 }
 
+/* ---- waiting for the stock ---- */
+
+enum { PATIENT_MS = 60000, ROUNDS = 6 };
+
+struct delivery {
+    struct stage *stage;
+    const char *order_id;
+    struct status end;
+};
+
+static void deliver(struct call *call, void *data)
+{
+    struct delivery *delivery = data;
+
+    as(call, "sam", "seller");
+    delivery->end = fulfil(call, delivery->stage, delivery->order_id);
+}
+
+static const char *create_paid(struct call *call, struct stage *stage)
+{
+    as(call, "ann", "customer");
+    const char *order_id = create_one(call, stage);
+
+    EXPECT_OK(tell_stock(call, stage, order_id, true));
+    EXPECT_OK(tell_paid(call, stage, order_id));
+    return order_id;
+}
+
+static bool is_requested(struct call *call, struct stage *stage, const char *order_id)
+{
+    for (int i = 0; i < PATIENCE_TIMES; i++) {
+        if (strcmp(get(call, stage, order_id)->fulfilment, "requested") == 0) return true;
+        EXPECT_OK(fiber_sleep(call, PATIENCE_US));
+    }
+    return false;
+}
+
+static void fulfils_at_once(struct call *call, struct stage *stage)
+{
+    struct order_service *service = stage->service;
+    struct delivery delivery = {.stage = stage, .order_id = create_paid(call, stage)};
+    struct fiber_group group = {0};
+
+    service->answer_within_ms = PATIENT_MS;
+    EXPECT_OK(fiber_group_start(call, &group, deliver, &delivery));
+    EXPECT_OK(fiber_sleep(call, PATIENCE_US));
+    EXPECT_OK(tell_committed(call, stage, delivery.order_id));
+    EXPECT(is_requested(call, stage, delivery.order_id));
+    EXPECT_OK(tell_captured(call, stage, delivery.order_id));
+    fiber_group_wait(call, &group);
+    EXPECT_OK(delivery.end);
+    EXPECT(is_in(call, stage, delivery.order_id, "FULFILLED"));
+}
+
+TEST(a_seller_who_fulfils_before_the_stock_is_committed_need_not_repeat_it)
+{
+    order_play(fulfils_at_once);
+}
+
+/* More of them than there is room for watchers at the same time. */
+static void ends_while_waiting(struct call *call, struct stage *stage)
+{
+    struct order_service *service = stage->service;
+    struct delivery delivery = {.stage = stage, .order_id = create_paid(call, stage)};
+
+    service->answer_within_ms = PATIENT_MS;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct fiber_group group = {0};
+        EXPECT_OK(fiber_group_start(call, &group, deliver, &delivery));
+        EXPECT_OK(fiber_sleep(call, PATIENCE_US));
+        fiber_group_cancel(&group);
+        fiber_group_wait(call, &group);
+        EXPECT(failed(delivery.end));
+    }
+    EXPECT_OK(tell_committed(call, stage, delivery.order_id));
+    EXPECT(strcmp(get(call, stage, delivery.order_id)->fulfilment, "ready") == 0);
+}
+
+TEST(a_call_that_ends_while_it_waits_for_the_stock_requests_nothing)
+{
+    order_play(ends_while_waiting);
+}
+
 /* ---- watching ---- */
 
 struct spectator {

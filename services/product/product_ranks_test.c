@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranks are in the order of names, whatever these consist of and in whatever order they come. */
 #include "services/product/product_ranks_sqlite.h"
+
+#include "base/dice_testing.h"
 #include "services/product/product_store_testing.h"
 
 enum { BATCH = 256, PRODUCTS = 24 * BATCH, PAGE = 300, STATUSES = 3 };
-
-/* xorshift, so that every run has the same catalogue. */
-static uint64_t seed = 42;
-static unsigned dice(unsigned sides)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (unsigned)(seed >> 11) % sides;
-}
 
 /* ---- what is stored ---- */
 
@@ -140,7 +132,7 @@ static const char *chinese(struct arena *arena, size_t number)
     return arena_printf(arena,
                         "\xe6\x9c\xa8\xe8\xa3\xbd\xe6\xa4\x85\xe5\xad\x90\xe3\x81\xae\xe9\xab\x98"
                         "\xe7\xb4\x9a\xe5\xae\xb6\xe5\x85\xb7\xe3\x82\xb7\xe3\x83\xaa\xe3\x83\xbc"
-                        "\xe3\x82\xba %s%s %u",
+                        "\xe3\x82\xba %s%s %zu",
                         colours[dice(4)], colours[dice(4)], dice(500));
 }
 
@@ -220,7 +212,7 @@ static struct product_key some_product(struct call *call)
     struct product_page page = {0};
 
     query.limit = 1;
-    query.descending = dice(2);
+    query.descending = dice(2) == 1;
     EXPECT_OK(store->search->list(call, store->search, &query, &page));
     EXPECT_INT(page.count, 1);
     return key_of(&page.products[0]);
