@@ -161,7 +161,7 @@ static struct status gather_chunk(struct product_candidates *candidates, size_t 
     static const struct product_chunk_row none;
     struct product_selection *selection = candidates->selection;
     const uint64_t *words = product_set_chunk(&selection->matches.all, chunk);
-    uint64_t fresh[CHUNK_WORDS], members[CHUNK_WORDS], ends[CHUNK_WORDS];
+    uint64_t fresh[CHUNK_WORDS], members[CHUNK_WORDS];
     uint64_t first = product_candidates_turn(candidates, candidates->from),
              last = product_candidates_turn(candidates, candidates->most);
     struct product_codes codes;
@@ -172,7 +172,7 @@ static struct status gather_chunk(struct product_candidates *candidates, size_t 
     product_matches_mark_fresh(&selection->matches, chunk, fresh);
     for (size_t i = 0; i < CHUNK_WORDS; i++) members[i] = words[i] & ~fresh[i];
     product_codes_narrow(codes.parts[0], (uint16_t)((first < last ? first : last) >> 48),
-                         (uint16_t)((first < last ? last : first) >> 48), members, ends);
+                         (uint16_t)((first < last ? last : first) >> 48), members, NULL);
     for (size_t i = 0; i < CHUNK_WORDS; i++) {
         struct some_products some = {
             .first = (int64_t)(chunk * CHUNK_WORDS + i) << 6,

@@ -12,7 +12,6 @@ enum {
     AMOUNT_HALVES = 2, /* the first of both in the table */
     HALVES = 2,
     LANES = 8,        /* codes that are compared at once */
-    FEW = 4,          /* of 64; they are compared one by one */
     AMOUNT_KEY = 'h', /* in the cache; terms begin with a digit */
     RANK_KEY = 'r',
 };
@@ -245,40 +244,26 @@ static inline struct compared compare_all(const uint16_t codes[64], uint16_t fir
 }
 #endif
 
-/* The same of a few members, one by one. */
-static inline struct compared compare_few(const uint16_t codes[64], uint16_t first, uint16_t more,
-                                          uint64_t word)
+/* All 64 codes are compared, however few are members: the processor would often guess wrongly how
+ * many there are, which takes longer. */
+static inline void narrow(const struct product_chunk_row *part, uint16_t least, uint16_t most,
+                          uint64_t words[CHUNK_WORDS], uint64_t *ret_ends)
 {
-    struct compared compared = {0};
-
-    for (; word; word &= word - 1) {
-        uint16_t above = (uint16_t)(codes[__builtin_ctzll(word)] - first);
-        uint64_t bit = word & -word;
-        compared.inside |= above <= more ? bit : 0;
-        compared.inner |= above > 0 && above < more ? bit : 0;
+    for (size_t i = 0; i < CHUNK_WORDS; i++) {
+        struct compared compared;
+        if (ret_ends) ret_ends[i] = 0;
+        if (!words[i]) continue;
+        compared = compare_all(product_codes_of_word(part, i), least, (uint16_t)(most - least));
+        words[i] &= compared.inside;
+        if (ret_ends) ret_ends[i] = words[i] & ~compared.inner;
     }
-    return compared;
-}
-
-static inline bool are_few(uint64_t word)
-{
-    for (int i = 0; i < FEW; i++) word &= word - 1;
-    return word == 0;
 }
 
 void product_codes_narrow(const struct product_chunk_row *part, uint16_t least, uint16_t most,
-                          uint64_t words[CHUNK_WORDS], uint64_t ret_ends[CHUNK_WORDS])
+                          uint64_t words[CHUNK_WORDS], uint64_t *ret_ends)
 {
-    uint16_t more = (uint16_t)(most - least);
-
-    for (size_t i = 0; i < CHUNK_WORDS; i++) {
-        const uint16_t *codes = product_codes_of_word(part, i);
-        struct compared compared;
-        ret_ends[i] = 0;
-        if (!words[i]) continue;
-        compared = are_few(words[i]) ? compare_few(codes, least, more, words[i])
-                                     : compare_all(codes, least, more);
-        words[i] &= compared.inside;
-        ret_ends[i] = words[i] & ~compared.inner;
-    }
+    if (ret_ends)
+        narrow(part, least, most, words, ret_ends);
+    else
+        narrow(part, least, most, words, NULL);
 }

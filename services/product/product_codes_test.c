@@ -85,5 +85,7 @@ TEST(members_of_a_chunk_are_narrowed_as_one_by_one)
             wrong += end != (ends[i >> 6] >> (i & 63) & 1);
         }
         CHECK_INT(wrong, ==, 0);
+        product_codes_narrow(&row, least, most, words, NULL);
+        CHECK(memcmp(words, narrowed, sizeof(words)) == 0);
     }
 }

@@ -35,6 +35,7 @@ struct product_list {
     struct product_terms_asked asked;
     struct product_position *found; /* up to query->limit + 1 */
     size_t found_count;
+    int walked; /* entries of an index that were looked at on the way */
     struct product_page page;
 };
 

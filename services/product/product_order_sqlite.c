@@ -13,14 +13,15 @@
 #include "services/product/product_ranks_sqlite.h"
 
 enum {
-    WALK_GLADLY_MAX = 1000, /* entries of an index, before anything else is tried */
-    WALK_LEAST = 40,        /* entries, where members are expected at once */
-    WALKED_MAX = 8000,      /* in the end */
-    JUMP_COST = 10,         /* entries that beginning anew elsewhere counts as */
-    READ_GLADLY_MAX = 50,   /* prices, before the index is walked */
-    READ_COST = 10,         /* entries that could be looked at instead of reading a price */
-    GROUP_SHIFT = 16,       /* codes that are alike but for so many bits are near each other */
-    NAME_KEY = 'n',         /* in the cache; terms begin with a digit */
+    WALK_LEAST = 40,      /* entries, where members are expected at once */
+    WALKED_MAX = 8000,    /* in the end */
+    CHUNK_COST = 4,       /* entries that could be looked at instead of a chunk of few members */
+    ENTRY_WORDS = 32,     /* words of the set that could be looked at instead of an entry */
+    JUMP_COST = 10,       /* entries that beginning anew elsewhere counts as */
+    READ_GLADLY_MAX = 50, /* prices, before the index is walked */
+    READ_COST = 10,       /* entries that could be looked at instead of reading a price */
+    GROUP_SHIFT = 16,     /* codes that are alike but for so many bits are near each other */
+    NAME_KEY = 'n',       /* in the cache; terms begin with a digit */
 };
 
 static int compare_positions(const void *a, const void *b)
@@ -210,6 +211,7 @@ static struct status walk_on(struct walk *walk)
         if (ended) break;
         entry = read_entry(&rows, query->sort);
         walk->left--;
+        list->walked++;
         if (walk->left == walk->probe && is_hopeless(list)) break;
         st = product_list_has(walk->selection, entry.key, &has);
         if (failed(st)) break;
@@ -446,16 +448,26 @@ static int64_t estimate(const struct product_selection *selection)
     return ready > 0 ? (int64_t)(selection->counted * chunk_count / ready) : 0;
 }
 
-/* Walks the index of the sort if the page is likely to be full soon. Where it isn't after twice as
- * many entries, members are rarer here than elsewhere. */
+/* So many entries could be looked at while all members are. */
+static int64_t gathering_cost(const struct product_selection *selection, int64_t members)
+{
+    int64_t chunks = (int64_t)selection->matches.all.chunk_count, words = chunks * CHUNK_WORDS;
+
+    return chunks * CHUNK_COST + (members < words ? members : words) / ENTRY_WORDS;
+}
+
+/* Walks the index of the sort if that is likely to take less time than looking at all members. It
+ * is given up after that time, because members may be rarer here than elsewhere. */
 static struct status walk_at_first(struct product_selection *selection, bool *ret_done)
 {
-    int64_t entries;
-    struct status st = expect_entries(selection, estimate(selection), &entries);
+    int64_t members = estimate(selection), entries;
+    int64_t most = gathering_cost(selection, members) + WALK_LEAST;
+    struct status st = expect_entries(selection, members, &entries);
 
     *ret_done = false;
-    if (failed(st) || entries > WALK_GLADLY_MAX) return st;
-    return walk_index(selection, NULL, walk_max(entries), ret_done);
+    if (failed(st) || entries > most * 2 / 3) return st;
+    if (most > walk_max(entries)) most = walk_max(entries);
+    return walk_index(selection, NULL, (int)most, ret_done);
 }
 
 struct status product_list_by_value(struct product_selection *selection)

@@ -175,9 +175,9 @@ struct status product_matches_amount_code(struct product_matches *matches, int64
                                           uint32_t *ret_code);
 const uint16_t *product_codes_of_word(const struct product_chunk_row *part, size_t word);
 /* Leaves those of a chunk's members with codes from `least` to `most`, which is not below it. The
- * ends are those with just one of these two codes. */
+ * ends are those with just one of these two codes; NULL if they are not wanted. */
 void product_codes_narrow(const struct product_chunk_row *part, uint16_t least, uint16_t most,
-                          uint64_t words[CHUNK_WORDS], uint64_t ret_ends[CHUNK_WORDS]);
+                          uint64_t words[CHUNK_WORDS], uint64_t *ret_ends);
 
 /* Folds all that is fresh. */
 struct status product_postings_fold(struct sqlite_tx *tx);

@@ -32,6 +32,8 @@
  * before all others, so that the same statement can seek in the same index.
  *
  * Relevance: products with all words in their names first, the newest first among each. */
+#include <stdatomic.h>
+
 #include "reasons.pb-c.h"
 #include "services/product/product_list_sqlite.h"
 #include "services/product/product_obsolete_sqlite.h"
@@ -42,6 +44,7 @@ struct product_search_sqlite {
     struct sqlite *db;
     struct product_chunk_cache *cache;
     struct product_list_statements statements;
+    _Atomic int64_t walked;
 };
 
 static struct product_search_sqlite *search_sqlite(struct product_search *search)
@@ -103,7 +106,8 @@ static void make_statements(struct arena *arena, struct product_list_statements 
         }
         made->range[source] = arena_printf(arena,
                                            "SELECT p.key FROM products p WHERE %s"
-                                           " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT ?5",
+                                           " AND p.unit_amount BETWEEN ?3 AND ?4"
+                                           " LIMIT ?5 OFFSET ?6",
                                            sources[source]);
         made->count[source] = arena_printf(arena,
                                            "SELECT count(*) FROM (SELECT 1 FROM products p WHERE %s"
@@ -311,6 +315,13 @@ const char *product_list_statement(struct product_search *search, const struct p
     return page_of(&search_sqlite(search)->statements, query);
 }
 
+int64_t product_list_walked(const struct product_search *search)
+{
+    const struct product_search_sqlite *sqlite = (const struct product_search_sqlite *)search;
+
+    return atomic_load_explicit(&sqlite->walked, memory_order_relaxed);
+}
+
 struct status product_list_scope(struct sqlite_tx *tx, const struct product_query *query,
                                  int64_t *ret_count)
 {
@@ -481,6 +492,7 @@ static struct status list_products(struct call *call, struct product_search *sea
         return st;
     }
     st = sqlite_scan(call, sqlite->db, list_job, &list);
+    atomic_fetch_add_explicit(&sqlite->walked, list.walked, memory_order_relaxed);
     if (failed(st)) return st;
     *ret_page = list.page;
     return st;

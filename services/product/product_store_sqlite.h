@@ -111,6 +111,8 @@ void product_search_sqlite_close(struct product_search *search);
 /* The statement for a page of a plain list, for the test that checks its query plan. */
 const char *product_list_statement(struct product_search *search,
                                    const struct product_query *query);
+/* How many entries of indexes all lists by terms have walked over, for the test that bounds it. */
+int64_t product_list_walked(const struct product_search *search);
 
 /* The functions of the port that are not in product_store_sqlite.c. */
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
