@@ -148,8 +148,9 @@ eventually() {
   shift
   while [ $SECONDS -lt $end ]; do
     api GET "$path"
+    [ "$status" = 200 ] || { sleep 0.05; continue; }
     for expression in "$@"; do
-      if [ "$status" != 200 ] || [ "$(jq -r "$expression" <<<"$body" 2>/dev/null)" != true ]; then
+      if [ "$(jq -r "$expression" <<<"$body" 2>/dev/null)" != true ]; then
         sleep 0.05
         continue 2
       fi
@@ -157,7 +158,7 @@ eventually() {
     ok
     return
   done
-  bad "does not come true: $*"
+  bad "does not come true: $path $*"
 }
 
 value() { jq -r "$1" <<<"$body"; }
