@@ -63,6 +63,7 @@ static struct status parse_file(struct schema_builder *builder, size_t index)
                             proto->name, proto->syntax);
 
     file->name = str_of(arena_strdup(builder->arena, proto->name));
+    file->other = (struct schema_symbol){SYMBOL_OTHER, file, NULL};
     if (!name_table_add(&builder->schema->files, file->name, file))
         return schema_wrong(builder, "%s occurs twice", proto->name);
     return status_ok();

@@ -23,9 +23,13 @@ struct status schema_symbol_add(struct schema_builder *builder, enum schema_symb
                                 const struct schema_file *file, const char *name,
                                 const void *object)
 {
-    struct schema_symbol *symbol = arena_new(builder->arena, struct schema_symbol);
+    const struct schema_symbol *symbol = &file->other;
 
-    *symbol = (struct schema_symbol){kind, file, object};
+    if (kind != SYMBOL_OTHER) {
+        struct schema_symbol *own = arena_new(builder->arena, struct schema_symbol);
+        *own = (struct schema_symbol){kind, file, object};
+        symbol = own;
+    }
     if (!name_table_add(&builder->schema->symbols, str_of(name), symbol))
         return schema_wrong(builder, "%s is declared twice", name);
     return status_ok();

@@ -56,6 +56,15 @@ static const char *json_name(struct arena *arena, const char *name)
     return camel;
 }
 
+/* Names of one word are the same in JSON, and are kept once. */
+static const char *json_name_of(const struct schema_builder *builder, const ProtoField *proto,
+                                const char *name)
+{
+    const char *json = proto->json_name ? proto->json_name : json_name(builder->scratch, name);
+
+    return strcmp(json, name) == 0 ? name : arena_strdup(builder->arena, json);
+}
+
 static bool packable(enum schema_type type)
 {
     return type != SCHEMA_STRING && type != SCHEMA_BYTES && type != SCHEMA_MESSAGE &&
@@ -104,8 +113,7 @@ static struct status link_field(struct schema_builder *builder, const struct mes
         return schema_wrong(builder, "%s is in a oneof that does not exist", subject);
 
     field->name = arena_strdup(builder->arena, proto->name);
-    field->json_name = proto->json_name ? arena_strdup(builder->arena, proto->json_name)
-                                        : json_name(builder->arena, proto->name);
+    field->json_name = json_name_of(builder, proto, field->name);
     field->number = (uint32_t)proto->number;
     field->repeated = proto->label ==
                       GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;
@@ -284,7 +292,11 @@ static struct status index_numbers(struct schema_builder *builder,
 static void index_names(struct schema_builder *builder, const struct schema_message *message,
                         struct message_index *index)
 {
-    name_table_init(builder->arena, &index->by_name, 2 * message->field_count);
+    size_t count = message->field_count;
+
+    for (size_t i = 0; i < message->field_count; i++)
+        count += message->fields[i].json_name != message->fields[i].name;
+    name_table_init(builder->arena, &index->by_name, count);
     for (size_t i = 0; i < message->field_count; i++)
         name_table_add(&index->by_name, str_of(message->fields[i].name), &message->fields[i]);
     for (size_t i = 0; i < message->field_count;

@@ -12,11 +12,6 @@
 #include "rpc/name_table.h"
 #include "rpc/schema.h"
 
-struct schema_file {
-    struct str name;
-    struct str encoded; /* the FileDescriptorProto; a view of the set */
-};
-
 enum schema_symbol_kind { SYMBOL_MESSAGE, SYMBOL_ENUM, SYMBOL_SERVICE, SYMBOL_OTHER };
 
 struct schema_symbol {
@@ -24,6 +19,12 @@ struct schema_symbol {
     const struct schema_file *file;
     const void
         *object; /* by kind; NULL for OTHER (a method, field, enum value, oneof or extension) */
+};
+
+struct schema_file {
+    struct str name;
+    struct str encoded;         /* the FileDescriptorProto; a view of the set */
+    struct schema_symbol other; /* every symbol of the kind OTHER in it, of which there are many */
 };
 
 struct schema_extension {
