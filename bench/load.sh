@@ -10,6 +10,13 @@ median() {
   tr ' ' '\n' <<<"${figures["$1 $2 $3"]}" | sed '/^$/d' | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
+# median_ratio CASE SERVER OTHER ASPECT: of the ratios of the rounds, each of two figures that were taken one after the
+# other, so that what else the machine does in a round meets both.
+median_ratio() {
+  paste -d ' ' <(tr ' ' '\n' <<<"${figures["$1 $2 $4"]}") <(tr ' ' '\n' <<<"${figures["$1 $3 $4"]}") |
+    awk 'NF == 2 && $2 > 0 { print $1 / $2 }' | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
 # ---- load generators: each prints "requests, per second, p50 ms, p99 ms, errors" ----
 
 # wrk_load SECONDS CONNECTIONS SCRIPT URL [ARGUMENT...]

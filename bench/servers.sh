@@ -174,6 +174,12 @@ cpu_us() {
   echo $((total * 1000000 / ticks_per_second))
 }
 
+# What no other process shares, as all do the pages of libraries.
+private_kib() {
+  local pid
+  for pid in $(processes "$1"); do cat "/proc/$pid/smaps_rollup"; done | awk '/^Private/ { kib += $2 } END { print kib }'
+}
+
 memory_kib() {
   local pid total=0
   for pid in $(processes "$1"); do

@@ -103,6 +103,8 @@ report() {
     { echo "$engine_columns"; engine_details; } | table
     echo
     { echo "$checkout_columns"; engine_checkouts; } | table
+    echo
+    engine_conditions
   fi
   [ -n "$(details)" ] || return 0
   echo
