@@ -107,13 +107,22 @@ static void resume_output(struct http_exchange *exchange)
 
 /* ---- heads ---- */
 
+/* Does every message have another value? Then it would only displace from the table of the peer's
+ * HPACK what the next message could refer to. */
+static bool is_of_one_message(struct str name)
+{
+    return str_is(name, "x-request-id") || str_is(name, "traceparent") ||
+           str_is(name, "x-fleet-signature") || str_is(name, "grpc-timeout");
+}
+
 static nghttp2_nv make_nv(struct str name, struct str value)
 {
     return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.data,
                         .namelen = name.length,
                         .value = (uint8_t *)(uintptr_t)value.data,
                         .valuelen = value.length,
-                        .flags = NGHTTP2_NV_FLAG_NONE};
+                        .flags = is_of_one_message(name) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                         : NGHTTP2_NV_FLAG_NONE};
 }
 
 size_t http2_put_headers(nghttp2_nv *nva, const struct http_headers *headers)

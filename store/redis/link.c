@@ -7,10 +7,10 @@
  * In GREETING the steps of logging in are sent at once, and their answers checked one by one. */
 #include "store/redis/link.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "fiber/address.h"
 #include "fiber/stream.h"
 #include "store/redis/reply.h"
@@ -204,22 +204,29 @@ static void flush(void *data)
     empty(&link->cipher);
 }
 
+/* What RESP has before an array ('*') and a text ('$'). */
+static void put_length(struct buffer *out, char kind, size_t length)
+{
+    char text[1 + NUMBER_TEXT_SIZE + 2] = {kind};
+    size_t size = 1 + number_format_u64(length, text + 1);
+
+    text[size++] = '\r';
+    text[size++] = '\n';
+    buffer_append(out, text, size);
+}
+
 void link_write(struct link *link, const struct str *words, size_t count)
 {
-    const char *texts[REDIS_WORDS_MAX];
-    size_t sizes[REDIS_WORDS_MAX];
-    char *command;
+    struct buffer *out = &link->out;
 
     invariant(count > 0 && count <= REDIS_WORDS_MAX);
+    put_length(out, '*', count);
     for (size_t i = 0; i < count; i++) {
-        texts[i] = words[i].data ? words[i].data : "";
-        sizes[i] = words[i].length;
+        put_length(out, '$', words[i].length);
+        buffer_append(out, words[i].data, words[i].length);
+        buffer_append(out, "\r\n", 2);
     }
-    long long length = redisFormatCommandArgv(&command, (int)count, texts, sizes);
-    invariant(length > 0);
-    buffer_append(&link->out, command, (size_t)length);
-    redisFreeCommand(command);
-    invariant(!link->out.overflow);
+    invariant(!out->overflow);
 }
 
 static struct link_entry *take_entry(struct link *link)

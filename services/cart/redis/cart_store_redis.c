@@ -92,9 +92,8 @@ static const char *key_of(const struct call *call, const struct redis_cart_store
 static const char *key_as_given(const struct call *call, const struct redis_cart_store *store,
                                 const char *email, const char *key)
 {
-    const char *given = arena_printf(call->arena, "%scart:%s", redis_prefix(store->db), email);
-
-    return strcmp(given, key) == 0 ? 0 : given;
+    if (str_ends_with(str_of(key), str_of(email))) return 0;
+    return arena_printf(call->arena, "%scart:%s", redis_prefix(store->db), email);
 }
 
 static struct str text_of(const struct redis_reply *reply)
