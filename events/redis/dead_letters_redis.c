@@ -10,6 +10,7 @@
  *     BASE:dead:GROUP       its dead ones,
  *     BASE:replay:GROUP     and those that are to be delivered again
  *     BASE:replayed       a sorted set of ids, by the time of death: for sweeping
+ *                         (events_sweeper_redis.c)
  *
  * Letters do not expire. */
 #include <string.h>
@@ -18,7 +19,6 @@
 #include "reasons.pb-c.h"
 
 enum {
-    SWEEP_MAX = 100,
     MARK_MAX = 1000, /* letters that one script moves */
     FIELDS = 15,
 };
@@ -109,36 +109,11 @@ static const char find_source[] =
     "if not fields[1] or (ARGV[2] ~= '' and fields[1] ~= ARGV[2]) then return {} end\n"
     "return {ARGV[1], fields}\n";
 
-/* Removes some of the letters that were replayed and died before ARGV[1]. Returns how many. */
-static const char sweep_source[] =
-    "local base = KEYS[1]\n"
-    "local letters = redis.call('ZRANGEBYSCORE', base .. ':replayed', '-inf', '(' .. ARGV[1],\n"
-    "  'LIMIT', 0, ARGV[2])\n"
-    "for _, letter in ipairs(letters) do\n"
-    "  local key = base .. ':' .. letter\n"
-    "  local found = redis.call('HMGET', key, 'group', 'id')\n"
-    "  redis.call('ZREM', base .. ':replayed', letter)\n"
-    "  redis.call('ZREM', base .. ':all', letter)\n"
-    "  if found[1] then\n"
-    "    redis.call('ZREM', base .. ':of:' .. found[1], letter)\n"
-    "    redis.call('HDEL', base .. ':ids', found[1] .. '\\0' .. found[2])\n"
-    "  end\n"
-    "  redis.call('DEL', key)\n"
-    "end\n"
-    "return #letters\n";
-
 struct redis_dead_letters {
     struct dead_letters port; /* first */
     struct redis *db;
     struct str base;
     struct redis_script *bury, *mark, *settle, *list, *find;
-};
-
-struct redis_events_sweeper {
-    struct events_sweeper port; /* first */
-    struct redis *db;
-    struct str base;
-    struct redis_script *sweep;
 };
 
 static struct redis_dead_letters *of(struct dead_letters *letters)
@@ -372,7 +347,7 @@ static struct status count(struct call *call, struct dead_letters *port, const c
     return size_of_set(call, of(port), "dead", group, ret_count);
 }
 
-/* ---- the ports ---- */
+/* ---- the port ---- */
 
 struct str dead_letters_redis_base(struct arena *arena, const struct redis *db, const char *name)
 {
@@ -399,32 +374,4 @@ struct dead_letters *dead_letters_redis(struct arena *arena, struct redis *db, c
         .find = redis_script_new(arena, find_source),
     };
     return &letters->port;
-}
-
-/* Everything else that is old expires by itself. */
-static struct status sweep(struct call *call, struct events_sweeper *port, int64_t before_us,
-                           bool *ret_more)
-{
-    struct redis_events_sweeper *sweeper = (struct redis_events_sweeper *)port;
-    const struct str values[] = {redis_number(call->arena, before_us),
-                                 redis_number(call->arena, SWEEP_MAX)};
-    const struct redis_reply *reply;
-
-    struct status st = redis_eval(call, sweeper->db, sweeper->sweep,
-                                  arguments(call->arena, &sweeper->base, values, 2), &reply);
-    if (!failed(st)) *ret_more = reply->integer == SWEEP_MAX;
-    return st;
-}
-
-struct events_sweeper *events_sweeper_redis(struct arena *arena, struct redis *db, const char *name)
-{
-    struct redis_events_sweeper *sweeper = arena_new(arena, struct redis_events_sweeper);
-
-    *sweeper = (struct redis_events_sweeper){
-        .port.sweep = sweep,
-        .db = db,
-        .base = dead_letters_redis_base(arena, db, name),
-        .sweep = redis_script_new(arena, sweep_source),
-    };
-    return &sweeper->port;
 }

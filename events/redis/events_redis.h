@@ -13,7 +13,7 @@
  *     ... the script: if no mark is there now and the value is unchanged, SET value, marks ...
  *
  * The keys of requests are also in a sorted set, by their times, whose length the script compares with
- * keys_max (IDEMPOTENCY_KEYS_MAX) before it adds one; see cart_store_redis.c. */
+ * keys_max (IDEMPOTENCY_KEYS_MAX) before it adds one; see cart_compare.c. */
 #ifndef EVENTS_REDIS_EVENTS_REDIS_H
 #define EVENTS_REDIS_EVENTS_REDIS_H
 

@@ -3,7 +3,7 @@
  * existing system reads too (cart_document_shared.c).
  *
  * A change is two round trips: it reads the cart and the marks of its cause, decides, and has a
- * script write the new cart and the marks, if the cart is still the very text that was read and no
+ * script (cart_compare.h) write the new cart and the marks, if the cart is still the very text that was read and no
  * mark has come meanwhile. If somebody else was faster, the script returns what is there now, and
  * the change is decided anew. A shard that has written the cart before begins with that text instead
  * of reading (cart_guesses.h), which saves one of the two. What it would refuse, or has nothing to
@@ -26,13 +26,12 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "events/redis/events_redis.h"
 #include "reasons.pb-c.h"
+#include "services/cart/redis/cart_compare.h"
 #include "services/cart/redis/cart_guesses.h"
 #include "store/turns.h"
 
 enum {
-    US_PER_MS = 1000,
     RACES_MAX = 100, /* comparisons that one change may lose */
     RACES_WITHOUT_PAUSE = 10,
     PAUSE_MAX_US = 5000,
@@ -40,36 +39,10 @@ enum {
     RESOLVE_PAUSE_US = 25000,
 };
 
-/* KEYS are the cart, the marks, and the sorted set of requests unless they are not limited; ARGV are
- * the text that was read ("": none), the new text ("": it stays), its time to live, the number of
- * marks, for each its value and time to live, and for the sorted set the time, the time to live and
- * the greatest length. */
-static const char update_source[] =
-    "local marks = tonumber(ARGV[4])\n"
-    "for i = 2, marks + 1 do\n"
-    "  local mark = redis.call('GET', KEYS[i])\n"
-    "  if mark then return {'marked', i - 2, mark} end\n"
-    "end\n"
-    "local text = redis.call('GET', KEYS[1]) or ''\n"
-    "if text ~= ARGV[1] then return {'changed', text} end\n"
-    "local requests = KEYS[marks + 2]\n"
-    "if requests then\n"
-    "  local now, kept, max = ARGV[#ARGV - 2], ARGV[#ARGV - 1], tonumber(ARGV[#ARGV])\n"
-    "  redis.call('ZREMRANGEBYSCORE', requests, '-inf', now - kept)\n"
-    "  if redis.call('ZCARD', requests) >= max then return {'full'} end\n"
-    "  redis.call('ZADD', requests, now, KEYS[marks + 1])\n"
-    "  redis.call('PEXPIRE', requests, kept)\n"
-    "end\n"
-    "if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end\n"
-    "for i = 2, marks + 1 do\n"
-    "  redis.call('SET', KEYS[i], ARGV[2 * i + 1], 'PX', ARGV[2 * i + 2])\n"
-    "end\n"
-    "return {'done'}\n";
-
 struct redis_cart_store {
     struct cart_store port;
     struct redis *db;
-    struct redis_script *update;
+    struct redis_script *compare;
     int64_t ttl_us, marks_ttl_us;
     size_t shard_count;
     struct turns *turns;          /* one for each shard */
@@ -177,57 +150,39 @@ static struct status read_all(struct call *call, struct update *update)
     return st;
 }
 
-/* Runs the script. */
-static struct status compare_and_write(struct call *call, struct update *update, struct str text,
-                                       const struct redis_reply **ret_reply)
+/* What the script has found. */
+static struct status take_result(struct call *call, struct update *update,
+                                 const struct cart_comparison *comparison)
 {
-    const struct change_redis_marks *causes = &update->causes;
-    struct str keys[2 + CHANGE_REDIS_MARKS_MAX] = {str_of(update->key)};
-    struct str values[7 + 2 * CHANGE_REDIS_MARKS_MAX] = {
-        update->text, text, redis_number(call->arena, update->store->ttl_us / US_PER_MS),
-        redis_number(call->arena, (int64_t)causes->count)};
-    struct redis_arguments arguments = {
-        .keys = keys, .key_count = 1, .values = values, .value_count = 4};
-
-    for (size_t i = 0; i < causes->count; i++) {
-        keys[arguments.key_count++] = causes->keys[i];
-        values[arguments.value_count++] = causes->values[i];
-        values[arguments.value_count++] = redis_number(call->arena, causes->ttl_ms[i]);
-    }
-    if (causes->requests.data) {
-        keys[arguments.key_count++] = causes->requests;
-        values[arguments.value_count++] = redis_number(call->arena, clock_now_us() / US_PER_MS);
-        values[arguments.value_count++] = redis_number(call->arena,
-                                                       causes->ttl_ms[causes->count - 1]);
-        values[arguments.value_count++] = redis_number(call->arena, causes->keys_max);
-    }
-    return redis_eval(call, update->store->db, update->store->update, &arguments, ret_reply);
-}
-
-/* What the script has found; `text` is what it was to write. */
-static struct status take_result(struct call *call, struct update *update, struct str text,
-                                 const struct redis_reply *reply)
-{
-    struct str result = reply->count > 0 ? reply->items[0]->text : STR("");
-
-    if (str_is(result, "done")) {
+    switch (comparison->outcome) {
+    case CART_WRITTEN:
         update->over = true;
-        if (text.length > 0)
-            cart_guesses_put(&update->store->guesses[call->shard->index], update->key, text);
+        if (comparison->text.length > 0)
+            cart_guesses_put(&update->store->guesses[call->shard->index], update->key,
+                             comparison->text);
         return status_ok();
+    case CART_MARKED: return take_mark(call, update, comparison->mark, comparison->found);
+    case CART_CHANGED: break;
     }
-    if (str_is(result, "marked") && reply->count == 3 && reply->items[1]->integer >= 0 &&
-        (size_t)reply->items[1]->integer < update->causes.count)
-        return take_mark(call, update, (size_t)reply->items[1]->integer, reply->items[2]->text);
-    if (str_is(result, "full")) return idempotency_keys_full();
-    if (!str_is(result, "changed") || reply->count != 2)
-        return status_make(STATUS_INTERNAL, 0, "the cart's script has an unknown result");
-    update->text = text_of(reply->items[1]);
+    update->text = comparison->found;
     if (!update->guessed) update->races++;
     /* Without a cart, that of the existing system counts, which only reading finds. */
     if (update->guessed && update->text.length == 0 && update->given) return read_all(call, update);
     update->guessed = false;
     return status_ok();
+}
+
+static struct status compare_and_write(struct call *call, struct update *update, struct str text)
+{
+    struct redis_cart_store *store = update->store;
+    struct cart_comparison comparison = {.key = update->key,
+                                         .expected = update->text,
+                                         .text = text,
+                                         .ttl_us = store->ttl_us,
+                                         .causes = &update->causes};
+    struct status st = cart_compare_and_write(call, store->db, store->compare, &comparison);
+
+    return failed(st) ? st : take_result(call, update, &comparison);
 }
 
 static struct status outcome_unknown(void)
@@ -247,7 +202,6 @@ static bool reaches_back(const struct cart_marks *marks, const struct cart *cart
 static struct status attempt(struct call *call, struct update *update)
 {
     struct cart_write *write = &update->write;
-    const struct redis_reply *reply;
     struct cart_marks marks;
     struct str text = update->text;
     int64_t now_us = clock_now_us();
@@ -278,8 +232,7 @@ static struct status attempt(struct call *call, struct update *update)
     }
     change_redis_record(call->arena, &update->change->cause, &write->record, &update->causes);
     if (!update->unsure && write->cart.changed) update->unsure_of = write->cart.version;
-    st = compare_and_write(call, update, text, &reply);
-    return failed(st) ? st : take_result(call, update, text, reply);
+    return compare_and_write(call, update, text);
 }
 
 /* After a lost race the text that the winner has written is at hand, and is used at once, while it
@@ -432,7 +385,7 @@ struct status cart_store_redis(const struct service_context *context, const char
         .events = {.letters = dead_letters_redis(context->arena, store->db, "cart"),
                    .sweeper = events_sweeper_redis(context->arena, store->db, "cart")},
     };
-    store->update = redis_script_new(context->arena, update_source);
+    store->compare = cart_compare_script(context->arena);
     store->ttl_us = ttl_us;
     store->marks_ttl_us = marks_ttl_us;
     store->shard_count = shards;
