@@ -12,6 +12,7 @@
 #   patroni.sh stop DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/engines/within.sh"
 user=shop password=shop-secret
 
 programs() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1; }
@@ -66,16 +67,6 @@ run_etcd() { # DIR
   echo $! >"$1/etcd.pid"
 }
 
-# until_true COMMAND...: waits up to 60 s.
-until_true() {
-  local _
-  for _ in $(seq 600); do
-    ! "$@" || return 0
-    sleep 0.1
-  done
-  return 1
-}
-
 is() { curl -sf --max-time 2 -o /dev/null "http://127.0.0.1:$(port_of "$1" "$2" api)/$3"; } # DIR SERVER ROLE
 
 leader() {
@@ -98,13 +89,13 @@ start() {
   chmod 755 "$dir"
   for name in etcd/client etcd/peer 1/api 1/server 2/api 2/server; do "$root/tests/engines/free_port" >"$dir/$name-port"; done
   run_etcd "$dir"
-  until_true curl -sf --max-time 2 -o /dev/null "http://127.0.0.1:$(port_of "$dir" etcd client)/health" || { cat "$dir/etcd.log" >&2; exit 1; }
+  within 60 curl -sf --max-time 2 -o /dev/null "http://127.0.0.1:$(port_of "$dir" etcd client)/health" || { cat "$dir/etcd.log" >&2; exit 1; }
   for server in 1 2; do
     configure "$dir" $server
     run_patroni "$dir" $server
-    until_true leader "$dir" >/dev/null || { cat "$dir"/*.log >&2; exit 1; }
+    within 60 leader "$dir" >/dev/null || { cat "$dir"/*.log >&2; exit 1; }
   done
-  until_true whole "$dir" || { cat "$dir"/*.log >&2; exit 1; }
+  within 60 whole "$dir" || { cat "$dir"/*.log >&2; exit 1; }
   echo "ARGOSY_TEST_PATRONI=postgres://$user:$password@127.0.0.1:$(port_of "$dir" 1 server),127.0.0.1:$(port_of "$dir" 2 server)/postgres?target_session_attrs=read-write"
 }
 

@@ -4,13 +4,14 @@
 # server needs a password, and writes every change to its disk before it answers, as tests/engines/redis.sh does.
 #
 #   sentinel.sh start DIR             starts all, waits until both replicas follow, and prints ARGOSY_TEST_SENTINEL=URL
-#   sentinel.sh master DIR            prints the number of the server that is the master, as most Sentinels know it
+#   sentinel.sh leader DIR            prints the number of the server that is the master, as most Sentinels know it
 #   sentinel.sh kill DIR SERVER       ends a server at once (SIGKILL)
 #   sentinel.sh bring DIR SERVER [as-replica]   starts it again with its data: as it was, or at once as a replica of the master
 #   sentinel.sh whole DIR             succeeds if the master has two replicas that follow it
 #   sentinel.sh stop DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/engines/within.sh"
 password=redis-secret
 export REDISCLI_AUTH=$password
 
@@ -46,19 +47,9 @@ CONF
   echo $! >"$1/$2/pid"
 }
 
-# until_true COMMAND...: waits up to 30 s.
-until_true() {
-  local _
-  for _ in $(seq 600); do
-    ! "$@" || return 0
-    sleep 0.05
-  done
-  return 1
-}
-
 answers() { cli "$1" "$2" ping | grep -q PONG; }
 
-master() {
+leader() {
   local sentinel port server counts=()
   for sentinel in sentinel1 sentinel2 sentinel3; do
     port=$(cli "$1" $sentinel sentinel get-master-addr-by-name shop | tail -1)
@@ -74,7 +65,7 @@ master() {
 # The replicas follow, and the Sentinels know them and one another.
 whole() {
   local server sentinel
-  server=$(master "$1") || return 1
+  server=$(leader "$1") || return 1
   [ "$(cli "$1" "$server" info replication | grep -c 'state=online')" = 2 ] || return 1
   for sentinel in sentinel1 sentinel2 sentinel3; do
     [ "$(cli "$1" $sentinel sentinel master shop | grep -x -A1 -e num-slaves -e num-other-sentinels | grep -cx 2)" = 2 ] || return 1
@@ -89,21 +80,21 @@ start() {
     "$root/tests/engines/free_port" >"$dir/$name/port"
   done
   run_server "$dir" 1
-  until_true answers "$dir" 1
+  within 30 answers "$dir" 1
   for name in 2 3; do run_server "$dir" $name --replicaof "127.0.0.1 $(port_of "$dir" 1)"; done
   for name in sentinel1 sentinel2 sentinel3; do
     run_sentinel "$dir" $name
     hosts=${hosts:+$hosts,}127.0.0.1:$(port_of "$dir" $name)
   done
-  until_true whole "$dir" || { tail -n 20 "$dir"/*/log >&2; exit 1; }
+  within 30 whole "$dir" || { tail -n 20 "$dir"/*/log >&2; exit 1; }
   echo "ARGOSY_TEST_SENTINEL=redis+sentinel://:$password@$hosts/shop"
 }
 
 bring() { # DIR SERVER [as-replica]
   local options=()
-  [ "${3-}" != as-replica ] || options=(--replicaof "127.0.0.1 $(port_of "$1" "$(master "$1")")")
+  [ "${3-}" != as-replica ] || options=(--replicaof "127.0.0.1 $(port_of "$1" "$(leader "$1")")")
   run_server "$1" "$2" "${options[@]}"
-  until_true answers "$1" "$2"
+  within 30 answers "$1" "$2"
 }
 
 end() { # SIGNAL DIR NAME
@@ -115,10 +106,10 @@ end() { # SIGNAL DIR NAME
 
 case ${1-} in
   start) start "$2" ;;
-  master) master "$2" ;;
+  leader) leader "$2" ;;
   kill) end KILL "$2" "$3" ;;
   bring) bring "$2" "$3" "${4-}" ;;
   whole) whole "$2" ;;
   stop) for name in sentinel1 sentinel2 sentinel3 1 2 3; do end KILL "$2" $name; done ;;
-  *) echo "usage: $0 start|master|whole|stop DIR, kill DIR SERVER, or bring DIR SERVER [as-replica]" >&2; exit 2 ;;
+  *) echo "usage: $0 start|leader|whole|stop DIR, kill DIR SERVER, or bring DIR SERVER [as-replica]" >&2; exit 2 ;;
 esac

@@ -26,6 +26,7 @@ export ORDER_UNPAID_MAX=0 ORDER_UNPAID_LINES_MAX=0 ORDER_UNPAID_PIECES_MAX=0 CAR
 export ORDER_ADDRESS_UNPAID_MAX=0 ORDER_ADDRESS_UNPAID_LINES_MAX=0 ORDER_ADDRESS_UNPAID_PIECES_MAX=0
 export ACCESS_TOKEN_EXP_DURATION=24h PAYMENT_ACCOUNT_TRIES_MAX=0 IDEMPOTENCY_KEYS_MAX=1000000
 . "$here/../e2e/shop.sh"
+. "$engines/within.sh"
 
 # A test that has more to end than a shop and its shoppers names a function for it in end_more.
 leave() {
@@ -100,16 +101,6 @@ bring_part() {
 # is_ready: every process says that it is, by itself.
 is_ready() { curl -sf --max-time 5 --fail-early "${health[@]}" >/dev/null; }
 
-# within SECONDS COMMAND...: the command succeeds in this time.
-within() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    sleep 0.1
-  done
-}
-
 confirmed() { stat -c %s "$work/confirmed" 2>/dev/null || echo 0; }
 has_confirmed() { [ "$(confirmed)" -ge "$1" ]; }
 
@@ -117,6 +108,30 @@ has_confirmed() { [ "$(confirmed)" -ge "$1" ]; }
 goes_on() {
   check "$1: every process is ready again" within 40 is_ready
   check "$1: orders are confirmed again" within 40 has_confirmed $(($(confirmed) + 6))
+}
+
+# ---- servers that replace one another ----
+
+leader() { "$engines/$1.sh" leader "$servers"; }
+another_leads() { local now; now=$(leader "$1") && [ "$now" != "$2" ]; }
+
+# fail_over ENGINE TIMES LEADS_S FOLLOWS_S [HOW]: kills the leading one of ENGINE.sh's servers in $servers again and again, under
+# load. Another one leads by itself, and the killed one comes back and follows, within so many seconds. Every other time it is
+# brought back as HOW says.
+fail_over() {
+  local round old begun how
+  for round in $(seq "$2"); do
+    old=$(leader "$1") how=()
+    "$engines/$1.sh" kill "$servers" "$old"
+    begun=$(date +%s%N)
+    check "round $round: another server leads" within "$3" another_leads "$1" "$old"
+    goes_on "round $round: another server leads"
+    echo "$1, round $round: orders are confirmed again after $((($(date +%s%N) - begun) / 1000000)) ms, $(confirmed) by now"
+    [ -z "${5-}" ] || [ $((round % 2)) = 0 ] || how=("$5")
+    "$engines/$1.sh" bring "$servers" "$old" "${how[@]}"
+    check "round $round: the old leader follows" within "$4" "$engines/$1.sh" whole "$servers"
+    goes_on "round $round: the old leader follows"
+  done
 }
 
 products_count=4 pieces_each=1000000

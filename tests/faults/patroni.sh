@@ -16,19 +16,6 @@ ARGOSY_TEST_POSTGRES=${setting#*=}
 end_more=end_servers
 . "$here/fleet.sh"
 
-leader() { "$engines/patroni.sh" leader "$servers"; }
-leads() { [ "$(leader)" = "$1" ]; }
-
 start_load
-for round in $(seq "${1:-2}"); do
-  old=$(leader)
-  "$engines/patroni.sh" kill "$servers" "$old"
-  begun=$(date +%s%N)
-  check "round $round: the standby leads" within 40 leads $((3 - old))
-  goes_on "round $round: the standby leads"
-  echo "patroni, round $round: orders are confirmed again after $((($(date +%s%N) - begun) / 1000000)) ms, $(confirmed) by now"
-  "$engines/patroni.sh" bring "$servers" "$old"
-  check "round $round: the old leader is the synchronous standby" within 60 "$engines/patroni.sh" whole "$servers"
-  goes_on "round $round: the old leader is the standby"
-done
+fail_over patroni "${1:-2}" 40 60
 end_load

@@ -16,19 +16,6 @@ redis_url="${setting#*=}?wait=1"
 end_more=end_servers
 . "$here/fleet.sh"
 
-master() { "$engines/sentinel.sh" master "$servers"; }
-another_is_master() { local now; now=$(master) && [ "$now" != "$1" ]; }
-
 start_load
-for round in $(seq "${1:-2}"); do
-  old=$(master)
-  "$engines/sentinel.sh" kill "$servers" "$old"
-  begun=$(date +%s%N)
-  check "round $round: another master" within 20 another_is_master "$old"
-  goes_on "round $round: another master took over"
-  echo "sentinel, round $round: orders are confirmed again after $((($(date +%s%N) - begun) / 1000000)) ms, $(confirmed) by now"
-  "$engines/sentinel.sh" bring "$servers" "$old" "$([ $((round % 2)) = 0 ] || echo as-replica)"
-  check "round $round: the old master follows" within 40 "$engines/sentinel.sh" whole "$servers"
-  goes_on "round $round: the old master follows"
-done
+fail_over sentinel "${1:-2}" 20 40 as-replica
 end_load
