@@ -2,8 +2,41 @@
 /* The states of an order through the loopback: by events, by requests and by timeouts; and watching
  * an order. */
 #include "events.pb-c.h"
+#include "rpc/store_time_testing.h"
 #include "services/order/order_message.h"
 #include "services/order/order_testing.h"
+#include "services/order/postgres/order_store_postgres.h"
+#include "store/postgres/postgres_testing.h"
+
+static void (*played)(struct call *call, struct stage *stage);
+
+static void play_and_drop(struct call *call, struct stage *stage)
+{
+    const struct order_service *service = stage->service;
+
+    played(call, stage);
+    EXPECT_OK(postgres_testing_drop(call, order_postgres(service->store)->db));
+}
+
+/* On SQLite, and on PostgreSQL in a schema of its own. */
+static void play_on_engines(void (*play)(struct call *call, struct stage *stage))
+{
+    const char *url = test_engine("ARGOSY_TEST_POSTGRES");
+    char setting[512];
+
+    order_play(play);
+    test_skipped = false; /* it has run on SQLite */
+    if (!url) return;
+    snprintf(setting, sizeof(setting), "ORDER_STORE=%s?schema=test_%016llx", url,
+             (unsigned long long)random_below(UINT64_MAX));
+    played = play;
+    order_play_with(setting, play_and_drop);
+}
+
+static void pass(struct call *call, int64_t seconds)
+{
+    stage_pass_at_rest_s(call, "order", seconds);
+}
 
 /* ---- what the others tell ---- */
 
@@ -99,7 +132,7 @@ static void goes_well(struct call *call, struct stage *stage)
 
 TEST(an_order_goes_from_its_stock_to_its_payment_to_its_delivery)
 {
-    order_play(goes_well);
+    play_on_engines(goes_well);
 }
 
 static void goes_badly(struct call *call, struct stage *stage)
@@ -147,7 +180,7 @@ static void goes_badly(struct call *call, struct stage *stage)
 
 TEST(an_order_ends_without_stock_or_payment_and_says_why)
 {
-    order_play(goes_badly);
+    play_on_engines(goes_badly);
 }
 
 static void takes_odd_events(struct call *call, struct stage *stage)
@@ -169,7 +202,7 @@ static void takes_odd_events(struct call *call, struct stage *stage)
 
 TEST(an_event_that_cannot_be_applied_is_an_error)
 {
-    order_play(takes_odd_events);
+    play_on_engines(takes_odd_events);
 }
 
 /* ---- random histories, through the store ---- */
@@ -199,7 +232,7 @@ static void loses_its_payment(struct call *call, struct stage *stage)
 
 TEST(an_order_whose_authorization_is_gone_is_not_delivered)
 {
-    order_play(loses_its_payment);
+    play_on_engines(loses_its_payment);
 }
 
 enum { ORDERS = 12, EVENTS_TOLD = 400 };
@@ -275,7 +308,7 @@ static void tells_at_random(struct call *call, struct stage *stage)
 
 TEST(after_random_events_the_history_follows_the_table)
 {
-    order_play(tells_at_random);
+    play_on_engines(tells_at_random);
 }
 
 /* ---- time ---- */
@@ -307,29 +340,29 @@ static void times_out(struct call *call, struct stage *stage)
     EXPECT_OK(tell_stock(call, stage, unpaid, true));
     EXPECT_OK(tell_stock(call, stage, paid, true));
     EXPECT_OK(tell_paid(call, stage, paid));
-    stage_pass_s(5 * 60 - 30);
+    pass(call, 5 * 60 - 30);
     EXPECT_OK(fiber_sleep(call, 3 * PATIENCE_US));
     EXPECT(is_in(call, stage, pending, "PENDING"));
-    stage_pass_s(31);
+    pass(call, 31);
     EXPECT(becomes(call, stage, pending, "CANCELLED"));
     EXPECT(strcmp(get(call, stage, pending)->reason, "ORDER_TIMED_OUT") == 0);
     EXPECT(strcmp(get(call, stage, pending)->history[1]->event, "Timeout") == 0);
     EXPECT(becomes(call, stage, unpaid, "CANCELLED")); /* it has no payment method */
     EXPECT(is_in(call, stage, begun, "VALIDATED"));
-    stage_pass_s(10 * 60);
+    pass(call, 10 * 60);
     EXPECT(becomes(call, stage, begun, "CANCELLED"));
     EXPECT(strcmp(get(call, stage, begun)->message, "it was not paid in time") == 0);
     EXPECT(becomes(call, stage, unpaid, "CANCELLED"));
     EXPECT_OK(tell_paid(call, stage, unpaid)); /* too late */
     EXPECT(is_in(call, stage, unpaid, "CANCELLED"));
-    stage_pass_s(3600);
+    pass(call, 3600);
     EXPECT_OK(fiber_sleep(call, 3 * PATIENCE_US));
     EXPECT(is_in(call, stage, paid, "CONFIRMED"));
 }
 
 TEST(orders_that_wait_too_long_end)
 {
-    order_play(times_out);
+    play_on_engines(times_out);
 }
 
 /* ---- waiting for the stock ---- */
@@ -484,7 +517,7 @@ static void watches(struct call *call, struct stage *stage)
 
 TEST(a_watcher_sees_each_state_until_the_last)
 {
-    order_play(watches);
+    play_on_engines(watches);
 }
 
 static void watches_from_elsewhere(struct call *call, struct stage *stage)
@@ -510,7 +543,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
     EXPECT_OK(service->store->create(call, service->store, &creation, &written));
     EXPECT_OK(fiber_group_start(call, &group, watch, &spectator));
     EXPECT(sees(call, &spectator, "PENDING"));
-    stage_pass_s(5 * 60); /* the sweep ends it */
+    pass(call, 5 * 60); /* the sweep ends it */
     fiber_group_wait(call, &group);
     EXPECT_OK(spectator.end);
     EXPECT(strcmp(spectator.seen, "PENDING CANCELLED") == 0);
@@ -518,7 +551,7 @@ static void watches_from_elsewhere(struct call *call, struct stage *stage)
 
 TEST(a_watcher_sees_what_another_process_has_made)
 {
-    order_play(watches_from_elsewhere);
+    play_on_engines(watches_from_elsewhere);
 }
 
 enum { WATCHERS = 4 };
@@ -554,7 +587,7 @@ static void bounds_watchers(struct call *call, struct stage *stage)
 
 TEST(watchers_are_bounded_and_end_with_their_call)
 {
-    order_play(bounds_watchers);
+    play_on_engines(bounds_watchers);
 }
 
 static void shares_the_room(struct call *call, struct stage *stage)
@@ -575,7 +608,7 @@ static void shares_the_room(struct call *call, struct stage *stage)
 
 TEST(no_caller_takes_all_the_room_for_watchers)
 {
-    order_play(shares_the_room);
+    play_on_engines(shares_the_room);
 }
 
 static void ends_at_draining(struct call *call, struct stage *stage)
@@ -594,5 +627,5 @@ static void ends_at_draining(struct call *call, struct stage *stage)
 
 TEST(a_watcher_does_not_delay_draining)
 {
-    order_play(ends_at_draining);
+    play_on_engines(ends_at_draining);
 }

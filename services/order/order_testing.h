@@ -150,12 +150,17 @@ static inline struct status fake_cart(struct call *call, const CartService__GetC
 
 static const struct cart_service_handlers fake_carts = {.get_cart = fake_cart};
 
-static inline void order_play(void (*play)(struct call *call, struct stage *stage))
+/* `store` is a setting, such as "ORDER_STORE=postgres://..."; NULL: SQLite. */
+static inline void order_play_with(const char *store,
+                                   void (*play)(struct call *call, struct stage *stage))
 {
-    static const char *const small_limits[] = {"ORDER_LINES_MAX=2", "ORDER_QUANTITY_MAX=100",
-                                               "ORDER_WATCHERS_MAX=4", "ORDER_ANSWER_WITHIN=50ms",
-                                               0};
-    static const struct stage_plan plan = {
+    const char *const small_limits[] = {"ORDER_LINES_MAX=2",
+                                        "ORDER_QUANTITY_MAX=100",
+                                        "ORDER_WATCHERS_MAX=4",
+                                        "ORDER_ANSWER_WITHIN=50ms",
+                                        store,
+                                        0};
+    const struct stage_plan plan = {
         .module = &order_service,
         .settings = small_limits,
         .fakes = {{&product_service_rpc, &fake_products, 0}, {&cart_service_rpc, &fake_carts, 0}},
@@ -163,6 +168,11 @@ static inline void order_play(void (*play)(struct call *call, struct stage *stag
 
     fake_begins();
     stage_run(&plan, play);
+}
+
+static inline void order_play(void (*play)(struct call *call, struct stage *stage))
+{
+    order_play_with(0, play);
 }
 
 /* ---- calls ---- */

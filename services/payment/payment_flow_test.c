@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The states of payments after events of orders, lost answers, and timeouts. */
+#include "rpc/store_time_testing.h"
 #include "services/payment/payment_testing.h"
 
-/* For tests that let no time pass: the clock that they move is the driver's too. */
 static void play_on_engines(void (*play)(struct call *call, struct stage *stage))
 {
     payment_play_on_engines(test_engine("ARGOSY_TEST_POSTGRES"), play);
@@ -12,7 +12,7 @@ static void play_on_engines(void (*play)(struct call *call, struct stage *stage)
 /* Lets time pass, and waiting fibers continue. */
 static void pass(struct call *call, int seconds)
 {
-    stage_pass_s(seconds);
+    stage_pass_at_rest_s(call, "payment", seconds);
     EXPECT_OK(fiber_sleep(call, 1000));
 }
 
@@ -24,7 +24,7 @@ static struct payment becomes_in_time(struct call *call, struct stage *stage, co
     for (int i = 0; i < 300; i++) {
         struct payment payment = payment_of(call, stage, order_id);
         if (payment.state == state && payment.refunding_minor == 0) return payment;
-        stage_pass_s(1);
+        stage_pass_at_rest_s(call, "payment", 1);
         EXPECT_OK(fiber_sleep(call, 20000));
     }
     return payment_becomes(call, stage, order_id, state);
@@ -47,7 +47,7 @@ static void passes_delay(struct call *call)
 {
     for (int i = 0, more = 0; i < 600 && more < 10; i++) {
         more += count_sent(call, &events__payment_delayed_event__descriptor) > 0;
-        stage_pass_s(10);
+        stage_pass_at_rest_s(call, "payment", 10);
         EXPECT_OK(fiber_sleep(call, 30000));
     }
     EXPECT(count_sent(call, &events__payment_delayed_event__descriptor) == 1);
@@ -267,7 +267,7 @@ static void cannot_connect(struct call *call, struct stage *stage)
 
 TEST(a_provider_that_cannot_be_reached_is_called_until_the_order_ends)
 {
-    payment_play(cannot_connect);
+    play_on_engines(cannot_connect);
 }
 
 /* ---- a provider in bad times ---- */
@@ -337,7 +337,8 @@ static void weather_begins(struct stage *stage)
     provider->find_by_key = weather_find_by_key;
 }
 
-/* Runs with this provider. */
+/* Runs with this provider, on SQLite only: an attempt must have ended before the next leap in time,
+ * or it fails by that. */
 static void weather_play(bool silent, bool bad,
                          void (*play)(struct call *call, struct stage *stage))
 {
@@ -541,7 +542,7 @@ static void expires(struct call *call, struct stage *stage)
 
 TEST(an_authorization_is_voided_when_it_expires)
 {
-    payment_play(expires);
+    play_on_engines(expires);
 }
 
 /* The bank does not answer, and meanwhile somebody sets the clock back by an hour. */
@@ -558,5 +559,5 @@ static void lives_earlier(struct call *call, struct stage *stage)
 
 TEST(an_operation_does_not_wait_for_as_long_as_the_clock_was_set_back)
 {
-    payment_play(lives_earlier);
+    play_on_engines(lives_earlier);
 }
