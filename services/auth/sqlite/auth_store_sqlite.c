@@ -316,13 +316,24 @@ static struct status follow_account(struct call *call, struct auth_store *store,
     return sqlite_write(call, db_of(store), follow_job, &job);
 }
 
+/* Room for one more; a watcher holds the list for as long as it waits, so it is not made for `max`. */
+static struct ending *with_room(struct arena *arena, struct ending *endings, size_t count,
+                                size_t *capacity)
+{
+    if (count < *capacity) return endings;
+    *capacity = count ? 2 * count : 16;
+    struct ending *more = arena_array(arena, struct ending, *capacity);
+    if (count) memcpy(more, endings, count * sizeof(*more));
+    return more;
+}
+
 static struct status find_endings(struct call *call, struct auth_store *store, int64_t after,
                                   int64_t at_s, size_t max, struct ending **ret_endings,
                                   size_t *ret_count, int64_t *ret_last)
 {
-    struct ending *endings = arena_array(call->arena, struct ending, max);
     struct sqlite_rows rows;
-    size_t count = 0;
+    struct ending *endings = NULL;
+    size_t count = 0, capacity = 0;
     struct status st;
 
     st = sqlite_read(call, db_of(store), &rows,
@@ -335,10 +346,12 @@ static struct status find_endings(struct call *call, struct auth_store *store, i
                      "WHERE number > ? AND until_s > ? ORDER BY number LIMIT ?",
                      "lll", after, at_s, (int64_t)max);
     if (failed(st)) return st;
-    while (sqlite_next(&rows))
+    while (sqlite_next(&rows)) {
+        endings = with_room(call->arena, endings, count, &capacity);
         endings[count++] = (struct ending){
             sqlite_column_i64(&rows, 0), sqlite_column_text(&rows, 1), sqlite_column_i64(&rows, 2),
             sqlite_column_i64(&rows, 3)};
+    }
     *ret_endings = endings;
     *ret_count = count;
     return rows.status;
