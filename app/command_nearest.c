@@ -13,13 +13,16 @@ struct nearest {
     int distance;
 };
 
-/* Near enough is one edit, and one more for every four letters. */
+/* Near enough is one edit, and one more for every four letters. Of equally near names the shortest
+ * counts: `backup`, not `backup verify`. */
 static void consider(struct nearest *nearest, struct str candidate, const char *name)
 {
     int distance = word_distance(nearest->typed, candidate);
 
     if (distance > 1 + (int)nearest->typed.length / 4) return;
-    if (nearest->name && distance >= nearest->distance) return;
+    if (nearest->name && distance > nearest->distance) return;
+    if (nearest->name && distance == nearest->distance && strlen(name) >= strlen(nearest->name))
+        return;
     nearest->name = name;
     nearest->distance = distance;
 }

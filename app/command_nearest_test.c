@@ -12,6 +12,7 @@ TEST(the_nearest_command_is_found)
     CHECK_STR(nearest_command("stock", "chekc"), "stock check");
     CHECK_STR(nearest_command("paymnets", "reconcile"), "payments reconcile");
     CHECK_STR(nearest_command("retsore", "backups"), "restore");
+    CHECK_STR(nearest_command("bakup", "backups"), "backup");
     CHECK(!nearest_command("frobnicate", NULL));
     CHECK(!nearest_command("x", NULL));
     CHECK(
