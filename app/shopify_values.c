@@ -4,8 +4,6 @@
 
 #include "base/money.h"
 
-enum { DIGITS_MAX = 15 };
-
 /* Digits, and maybe a point or comma and more digits. */
 struct decimal {
     bool negative;
@@ -42,19 +40,20 @@ static bool read_decimal(struct str text, struct decimal *ret_decimal)
     else if (take_byte(&text, ','))
         decimal.point = ',';
     if (decimal.point) decimal.fraction = take_digits(&text);
-    if (text.length > 0 || decimal.whole.length == 0 || decimal.whole.length > DIGITS_MAX ||
-        decimal.fraction.length > DIGITS_MAX)
-        return false;
+    if (text.length > 0 || decimal.whole.length == 0) return false;
     if (decimal.point && decimal.fraction.length == 0) return false;
     *ret_decimal = decimal;
     return true;
 }
 
+/* A value beyond all limits for digits that are beyond them. */
 static int64_t digits_value(struct str digits)
 {
+    const int64_t value_max = INT64_C(100000000000000000);
     int64_t value = 0;
 
-    for (size_t i = 0; i < digits.length; i++) value = value * 10 + (digits.data[i] - '0');
+    for (size_t i = 0; i < digits.length && value < value_max; i++)
+        value = value * 10 + (digits.data[i] - '0');
     return value;
 }
 
@@ -66,6 +65,14 @@ static bool is_zero(struct str digits)
 static struct str tail(struct str text, size_t from)
 {
     return from < text.length ? str_sized(text.data + from, text.length - from) : STR("");
+}
+
+/* Some people write 1500 as 1,500, and others as 1.500. A point behind 0 or behind four digits is
+ * none of theirs. */
+static bool may_have_thousands(const struct decimal *decimal)
+{
+    if (decimal->fraction.length != 3) return false;
+    return decimal->point == ',' || (decimal->whole.length <= 3 && decimal->whole.data[0] != '0');
 }
 
 /* As the field rules have it. */
@@ -80,14 +87,13 @@ const char *shopify_read_amount(struct arena *arena, struct str text, int expone
     if (!read_decimal(text, &decimal))
         return "must be digits with a point before the decimals, such as 1234.50, without a "
                "currency sign and without thousands separators";
-    if (decimal.point == ',' && decimal.fraction.length == 3)
-        return "could mean thousands or decimals: write it with a point before the decimals, such "
-               "as 1234.50";
     minor = digits_value(decimal.whole);
     if (decimal.negative && (minor > 0 || !is_zero(decimal.fraction)))
         return "must not be less than 0";
     if (!is_zero(tail(decimal.fraction, (size_t)exponent)))
         return arena_printf(arena, "must have at most %d decimals, as %s has", exponent, currency);
+    if (may_have_thousands(&decimal) && (decimal.point == ',' || exponent != 3))
+        return "could mean thousands or decimals: write it as 1234 or 1234.50";
     for (int i = 0; i < exponent && minor <= AMOUNT_MAX; i++)
         minor = minor * 10 +
                 ((size_t)i < decimal.fraction.length ? decimal.fraction.data[i] - '0' : 0);
@@ -107,6 +113,8 @@ const char *shopify_read_pieces(struct str text, int64_t *ret_pieces)
     if (!read_decimal(text, &decimal) || decimal.point == ',')
         return "must be a whole number in digits, such as 12";
     if (!is_zero(decimal.fraction)) return "must be a whole number: pieces are not divided";
+    if (may_have_thousands(&decimal))
+        return "could mean thousands: write it in digits alone, such as 1200";
     pieces = digits_value(decimal.whole);
     if (pieces > PIECES_MAX) return "must be at most 1000000000";
     *ret_pieces = decimal.negative ? -pieces : pieces;

@@ -9,15 +9,15 @@
 
 /* Each answers NULL when it is read, else why not, as a static text or in the arena: "must ...". */
 
-/* An amount in minor units of a currency with `exponent` decimals: 12.50, 12,50, 12; not $12, 1,250,
- * -1 or 1e3. */
+/* An amount in minor units of a currency with `exponent` decimals: 12.50, 12,50, 12; not $12,
+ * 1,250, -1 or 1e3. 1.500 is only read if the currency has three decimals. */
 const char *shopify_read_amount(struct arena *arena, struct str text, int exponent,
                                 const char *currency, int64_t *ret_minor);
 
 /* Between the pieces and the stock that they were taken from. */
 #define SHOPIFY_TAKEN_OF " of "
 
-/* A whole number of pieces: 12, 12.0, -3. */
+/* A whole number of pieces: 12, 12.0, -3; not 1.000. */
 const char *shopify_read_pieces(struct str text, int64_t *ret_pieces);
 
 /* Grams, rounded to whole ones. */

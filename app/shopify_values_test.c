@@ -79,6 +79,43 @@ TEST(pieces_are_whole_numbers)
         CHECK_INT(pieces(bad[i]), ==, INT64_MIN);
 }
 
+TEST(numbers_that_are_too_large_are_said_to_be)
+{
+    static const char *const large[] = {"1000000001", "9223372036854775807",
+                                        "99999999999999999999"};
+    int64_t value;
+    int32_t grams;
+    bool rounded;
+
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+        struct str text = str_of(large[i]);
+        CHECK_STR(shopify_read_pieces(text, &value), "must be at most 1000000000");
+        CHECK_STR(shopify_read_amount(&arena, text, 2, "USD", &value),
+                  "must be at most 1000000000.00");
+    }
+    CHECK_STR(shopify_read_grams(STR("99999999999999999999"), &grams, &rounded),
+              "must be at most 2147483647 grams");
+    CHECK_STR(shopify_read_amount(&arena, STR("5.99999999999999999999"), 2, "USD", &value),
+              "must have at most 2 decimals, as USD has");
+    arena_release(&arena);
+}
+
+TEST(a_point_that_may_separate_thousands_is_refused)
+{
+    arena_init(&arena, 0);
+    CHECK_INT(amount("1.500", 2, "EUR"), ==, -1);
+    CHECK_INT(amount("120.000", 0, "JPY"), ==, -1);
+    CHECK_INT(amount("0.500", 2, "EUR"), ==, 50);
+    CHECK_INT(amount("1200.500", 2, "EUR"), ==, 120050);
+    CHECK_INT(amount("1.5000", 2, "EUR"), ==, 150);
+    CHECK_INT(amount("1.500", 3, "KWD"), ==, 1500);
+    CHECK_INT(pieces("1.000"), ==, INT64_MIN);
+    CHECK_INT(pieces("1200.000"), ==, 1200);
+    CHECK_INT(pieces("0.000"), ==, 0);
+    arena_release(&arena);
+}
+
 TEST(weights_are_rounded_to_grams)
 {
     bool rounded;
