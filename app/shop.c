@@ -21,7 +21,8 @@
 enum {
     /* Descriptors reserved from clients' connections; see share_descriptors. */
     DESCRIPTORS_KEPT = 32,
-    DESCRIPTORS_A_STORE = 3, /* for a shard's connection to a store, or to another process */
+    DESCRIPTORS_A_STORE = 3,   /* for a shard's connection to a store, or to another process */
+    DESCRIPTORS_A_SERVICE = 5, /* the files of its store, and what its writer and its lanes use */
     CONNECTIONS_LEAST = 16,
     CONNECTIONS_FEW = 256,
     /* The part of a limited address space that clients' memory may take: one in this many. */
@@ -197,7 +198,7 @@ static struct status share_descriptors(struct shop *shop, bool opened)
 
     for (size_t i = 0; i < shop->member_count; i++) here += shop->members[i].here;
     size_t kept = descriptors_open() + DESCRIPTORS_KEPT + shards * (here * DESCRIPTORS_A_STORE + 2);
-    if (!opened) kept += here * (DESCRIPTORS_A_STORE + shards);
+    if (!opened) kept += here * (DESCRIPTORS_A_SERVICE + shards) + 1 + shards;
     if (limit < kept + CONNECTIONS_LEAST)
         return status_printf(shop->arena, STATUS_FAILED_PRECONDITION,
                              ARGOSY__REASON__SETTING_INVALID,

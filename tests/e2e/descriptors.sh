@@ -12,6 +12,12 @@ for service in "${services[@]}"; do listens+=("${service^^}_LISTEN=127.0.0.1:0")
 (ulimit -n 64 && env "${listens[@]}" "$ARGOSY" serve >"$work/few.out" 2>&1)
 check "64 descriptors do not start" [ $? -ne 0 ]
 check "the limit and the remedy are named" grep -q 'may open 64 files .*ulimit -n' "$work/few.out"
+needs=$(sed -n 's/.* needs \([0-9]*\) at least.*/\1/p' "$work/few.out")
+(ulimit -n "$needs" && exec env "${listens[@]}" "$ARGOSY" serve >"$work/named.out" 2>"$work/named.log") &
+for _ in $(seq 200); do grep -q '"ready"' "$work/named.log" && break; kill -0 $! 2>/dev/null || break; sleep 0.05; done
+check "as many as were named start it" grep -q '"ready"' "$work/named.log"
+kill $! && wait $!
+check "and it ends" [ $? -eq 0 ]
 
 ulimit -n 300
 start_single
