@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/race_window.h"
 #include "observe/log.h"
@@ -15,6 +16,24 @@ static int copy(struct connection *connection, int *ret_copied)
                                      ret_copied);
 }
 
+/* The kernel reports a failed sync once, and regards the pages that it could not write as written
+ * from then on. SQLite would go on behind the pages that earlier checkpoints have copied, some of
+ * them without a sync, and then restart the log, which alone has them. It copies all of them again
+ * once it has rebuilt the log's index, which it does if the index's header is not valid. */
+static void forget_copied(struct checkpoint *checkpoint, struct connection *connection)
+{
+    enum { HEADER_SIZE = 96, REGION_SIZE = 32768 }; /* the format is documented (walformat.html) */
+    sqlite3_file *file = 0;
+    volatile void *index = 0;
+
+    if (!checkpoint->unsure) return;
+    sqlite3_file_control(connection->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (file->pMethods->xShmMap(file, 0, REGION_SIZE, 0, &index) != SQLITE_OK || !index) return;
+    memset((void *)index, 0, HEADER_SIZE);
+    file->pMethods->xShmBarrier(file);
+    checkpoint->unsure = false;
+}
+
 static void note(struct checkpoint *checkpoint, int code, int copied)
 {
     bool fails = code != SQLITE_OK && code != SQLITE_BUSY;
@@ -23,6 +42,7 @@ static void note(struct checkpoint *checkpoint, int code, int copied)
         log_error(0, "store: a checkpoint failed; the write-ahead log grows until one succeeds",
                   LOG_STR("file", checkpoint->path), LOG_STR("error", sqlite3_errstr(code)));
     checkpoint->fails = fails;
+    checkpoint->unsure |= code == SQLITE_IOERR_FSYNC;
     checkpoint->copied = code == SQLITE_OK && copied > 0 ? copied : 0;
 }
 
@@ -46,10 +66,11 @@ static void *run(void *data)
     return 0;
 }
 
-bool checkpoint_start(struct checkpoint *checkpoint)
+bool checkpoint_start(struct checkpoint *checkpoint, struct connection *connection)
 {
     sigset_t all, before;
 
+    forget_copied(checkpoint, connection);
     checkpoint->found = 0;
     atomic_store(&checkpoint->ended, false);
     sigfillset(&all); /* signals are for the main thread */
@@ -76,7 +97,15 @@ bool checkpoint_is_running(struct checkpoint *checkpoint)
 
 void checkpoint_run(struct checkpoint *checkpoint, struct connection *connection)
 {
-    int copied = 0, code = copy(connection, &copied);
+    int copied = 0, code;
 
+    forget_copied(checkpoint, connection);
+    code = copy(connection, &copied);
     note(checkpoint, code, copied);
+}
+
+void checkpoint_end(struct checkpoint *checkpoint, struct connection *connection)
+{
+    checkpoint_wait(checkpoint);
+    forget_copied(checkpoint, connection);
 }

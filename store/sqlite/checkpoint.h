@@ -5,7 +5,8 @@
  * checkpoint_start copies on its own thread and connection while the writer continues; pages that
  * the writer adds meanwhile are left over. checkpoint_run copies on the calling thread. Neither
  * waits for readers: pages that a reader may still need are left for the next time. A failed
- * checkpoint loses nothing, the log only grows; the failure is logged once. Used by one thread. */
+ * checkpoint loses nothing, the log only grows; the failure is logged once. After a failed sync the
+ * next checkpoint copies the whole log again. Used by one thread. */
 #ifndef STORE_SQLITE_CHECKPOINT_H
 #define STORE_SQLITE_CHECKPOINT_H
 
@@ -19,20 +20,24 @@ struct checkpoint {
                        * 0 */
     bool runs;        /* the thread is not joined yet */
     bool fails;
+    bool unsure; /* a sync failed, so pages that count as copied may not be on the disk */
     /* Owned by the thread until it has ended: */
     pthread_t thread;
     int code, found;
     _Atomic bool ended;
 };
 
-/* False, without doing anything, if no thread can be created. Must not be called while a checkpoint
- * runs. */
-bool checkpoint_start(struct checkpoint *checkpoint);
+/* `connection` is the writer's. False if no thread can be created. Must not be called while a
+ * checkpoint runs. */
+bool checkpoint_start(struct checkpoint *checkpoint, struct connection *connection);
 /* True while the thread is copying. */
 bool checkpoint_is_running(struct checkpoint *checkpoint);
 /* Waits for the thread, if there is one. */
 void checkpoint_wait(struct checkpoint *checkpoint);
 
 void checkpoint_run(struct checkpoint *checkpoint, struct connection *connection);
+
+/* Before the writer's connection is closed, which copies the rest of the log and removes it. */
+void checkpoint_end(struct checkpoint *checkpoint, struct connection *connection);
 
 #endif

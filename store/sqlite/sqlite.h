@@ -24,7 +24,8 @@
  * violated UNIQUE or PRIMARY KEY is ALREADY_EXISTS, a violated CHECK, FOREIGN KEY or trigger
  * FAILED_PRECONDITION, a full disk RESOURCE_EXHAUSTED (STORE_FULL), a locked database UNAVAILABLE
  * (STORE_BUSY), damage DATA_LOSS (STORE_DAMAGED), everything else INTERNAL. The outcome of a write
- * is always known here; only tests lose answers (sqlite_fate.h). */
+ * is known here, unless the disk fails to sync it: UNAVAILABLE (STORE_OUTCOME_UNKNOWN), because it is
+ * undone but could be there after a power cut. Tests lose answers on purpose (sqlite_fate.h). */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 

@@ -20,6 +20,7 @@ struct wal_file {
     unsigned char *buffer; /* allocated at the first write */
     sqlite3_int64 start;   /* its offset in the file */
     int size;
+    sqlite3_int64 unsynced; /* where the first write since the last sync is; -1: there was none */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -65,6 +66,7 @@ static int wal_write(sqlite3_file *file, const void *data, int size, sqlite3_int
 {
     struct wal_file *wal = (struct wal_file *)file;
 
+    if (wal->unsynced < 0 || offset < wal->unsynced) wal->unsynced = offset;
     if (wal->size > 0 && (offset != wal->start + wal->size || size > BUFFER_SIZE - wal->size)) {
         int code = flush(file);
         if (code != SQLITE_OK) return code;
@@ -85,11 +87,20 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
     return code != SQLITE_OK ? code : below(file)->pMethods->xTruncate(below(file), size);
 }
 
+/* After a failed sync SQLite rolls the commit back and writes the next one over it. Until then the
+ * file would contain a whole commit, which the next start after a crash would take for one that was
+ * made; so it is cut off. */
 static int wal_sync(sqlite3_file *file, int flags)
 {
+    struct wal_file *wal = (struct wal_file *)file;
     int code = flush(file);
 
-    return code != SQLITE_OK ? code : below(file)->pMethods->xSync(below(file), flags);
+    if (code != SQLITE_OK) return code;
+    code = wal->below->pMethods->xSync(wal->below, flags);
+    if (code != SQLITE_OK && wal->unsynced >= 0)
+        (void)wal->below->pMethods->xTruncate(wal->below, wal->unsynced);
+    wal->unsynced = -1;
+    return code;
 }
 
 static int wal_file_size(sqlite3_file *file, sqlite3_int64 *ret_size)
@@ -156,7 +167,7 @@ static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
     struct wal_file *wal = (struct wal_file *)file;
 
     if (!(flags & SQLITE_OPEN_WAL)) return under->xOpen(under, name, file, flags, ret_flags);
-    *wal = (struct wal_file){.below = (sqlite3_file *)(wal + 1)};
+    *wal = (struct wal_file){.below = (sqlite3_file *)(wal + 1), .unsynced = -1};
     int code = under->xOpen(under, name, wal->below, flags, ret_flags);
     if (wal->below->pMethods) wal->base.pMethods = &wal_methods;
     return code;

@@ -6,7 +6,8 @@
  * wal-index). So consecutive writes are collected here and written as one when the file is synced,
  * when a write is not consecutive, or before any other operation on the file. An error of that
  * write is returned by the operation that caused it; SQLite rolls the commit back on a failed sync
- * as on a failed write.
+ * as on a failed write. After a failed sync the file is cut off where the commit began, so that
+ * nobody finds the commit there after a crash.
  *
  * Only for a connection that syncs its commits (synchronous=FULL): otherwise readers would be sent
  * to frames that are not in the file yet. */

@@ -262,7 +262,7 @@ static void checkpoint_from(struct writer *writer, int log_pages)
     if (checkpoint->copied > writer->log_pages) checkpoint->copied = 0;
     if (writer->log_pages < log_pages) return;
     if (writer->log_pages - checkpoint->copied >= CHECKPOINT_LOADED_PAGES && !simulation_is_on() &&
-        checkpoint_start(checkpoint))
+        checkpoint_start(checkpoint, writer->connection))
         return;
     checkpoint_run(checkpoint, writer->connection);
 }
@@ -421,7 +421,7 @@ void writer_free(struct writer *writer)
     else
         pthread_join(writer->thread, 0);
 
-    checkpoint_wait(&writer->checkpoint);
+    checkpoint_end(&writer->checkpoint, writer->connection);
     connection_free(writer->connection);
     arena_release(&writer->arena);
     pthread_mutex_destroy(&writer->mutex);

@@ -195,9 +195,8 @@ static void make_durable(struct sim_file *file)
     if (has_new_name(file)) sync_names(file->disk);
 }
 
-/* What a crash leaves of a file: the synced bytes, and of the later changes each piece by itself
- * with `odds` in 256. */
-static void survive(struct sim_file *file, uint64_t odds)
+/* Makes each piece of the changes durable by itself with `odds` in 256, and forgets the others. */
+static void sync_pieces(struct sim_file *file, uint64_t odds)
 {
     for (const struct change *change = file->changes; change; change = change->next) {
         if (change->truncates) {
@@ -213,8 +212,14 @@ static void survive(struct sim_file *file, uint64_t odds)
             done += size;
         }
     }
-    copy(&file->written, &file->synced);
     forget_changes(file);
+}
+
+/* What a crash leaves of a file. */
+static void survive(struct sim_file *file, uint64_t odds)
+{
+    sync_pieces(file, odds);
+    copy(&file->written, &file->synced);
     memset(file->state, 0, sizeof(file->state));
 }
 
@@ -287,11 +292,13 @@ void sim_disk_recover(struct sim_disk *disk)
     for (size_t i = 0; i < disk->name_count; i++) {
         struct name *name = &disk->names[i];
         bool survives = draw(disk) % 256 < odds;
-        struct sim_file *file = hold(survives ? name->file : name->durable);
-        let_go(name->file);
-        let_go(name->durable);
-        name->file = file;
-        name->durable = hold(file);
+        struct sim_file *file = survives ? name->file : name->durable;
+        struct sim_file *gone = survives ? name->durable : name->file;
+        if (gone != file) {
+            let_go(gone);
+            hold(file);
+        }
+        name->file = name->durable = file;
         if (!file) {
             free(name->path);
             continue;
@@ -426,6 +433,7 @@ enum sim_disk_result sim_file_sync(struct sim_file *file)
     enum sim_disk_result result = begin_change(file->disk, &effect);
 
     if (effect) make_durable(file);
+    if (result == SIM_DISK_BROKEN) sync_pieces(file, draw(file->disk) % 256);
     return end_change(file->disk, result);
 }
 

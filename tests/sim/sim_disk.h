@@ -46,7 +46,9 @@ bool sim_disk_is_frozen(const struct sim_disk *disk);
 void sim_disk_recover(struct sim_disk *disk);
 
 /* From the n-th change from now on, `count` changes fail with `result`. A write that does not find
- * room is short: its first half is written. */
+ * room is short: its first half is written. After a sync that is SIM_DISK_BROKEN, what was written
+ * before it can still be read, but has reached the disk only in pieces, and no later sync writes it
+ * again, as on Linux. */
 void sim_disk_fail_after(struct sim_disk *disk, uint64_t changes, uint64_t count,
                          enum sim_disk_result result);
 
