@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of writing: all bytes, or an error. */
 #include "base/file.h"
 
 #include <errno.h>

@@ -520,30 +520,30 @@ TEST(the_audit_finds_what_does_not_add_up)
     folder_remove(folder);
 }
 
-struct told {
+struct outbox {
     const char *events;
 };
 
-static struct status read_told(const struct call *call, struct sqlite_tx *tx, void *data)
+static struct status read_outbox(const struct call *call, struct sqlite_tx *tx, void *data)
 {
-    struct told *told = data;
+    struct outbox *outbox = data;
     struct sqlite_rows rows;
     struct status st = sqlite_query(
         tx, &rows, "SELECT aggregatetype, aggregateid, type FROM outbox ORDER BY seq", "");
 
     if (failed(st)) return st;
-    told->events = "";
+    outbox->events = "";
     while (sqlite_next(&rows))
-        told->events = arena_printf(call->arena, "%s%s %s %s\n", told->events,
-                                    sqlite_column_text(&rows, 0), sqlite_column_text(&rows, 1),
-                                    sqlite_column_text(&rows, 2));
+        outbox->events = arena_printf(call->arena, "%s%s %s %s\n", outbox->events,
+                                      sqlite_column_text(&rows, 0), sqlite_column_text(&rows, 1),
+                                      sqlite_column_text(&rows, 2));
     return rows.status;
 }
 
-static void check_told(struct call *call, int number)
+static void check_events(struct call *call, int number)
 {
     struct product product = keep_stocked(call, "Mug", 2);
-    struct told told = {0};
+    struct outbox outbox = {0};
 
     after(call, RESERVATION_RESERVE, "o1", &product, 1);
     after(call, RESERVATION_RESERVE, "o1", &product, 1);
@@ -552,19 +552,19 @@ static void check_told(struct call *call, int number)
     after(call, RESERVATION_CANCEL, "o1", &product, 1);
     after(call, RESERVATION_RESERVE, "o3", &product, 2);
     expire(call, LATER_US, 10);
-    EXPECT_OK(sqlite_scan(call, product_sqlite(store)->db, read_told, &told));
-    EXPECT_STR(told.events, "order-results o1 OrderValidationResultEvent\n"
-                            "order-results o2 OrderValidationResultEvent\n"
-                            "order-results o1 StockCommittedEvent\n"
-                            "order-results o3 OrderValidationResultEvent\n"
-                            "order-results o3 ReservationExpiredEvent\n");
+    EXPECT_OK(sqlite_scan(call, product_sqlite(store)->db, read_outbox, &outbox));
+    EXPECT_STR(outbox.events, "order-results o1 OrderValidationResultEvent\n"
+                              "order-results o2 OrderValidationResultEvent\n"
+                              "order-results o1 StockCommittedEvent\n"
+                              "order-results o3 OrderValidationResultEvent\n"
+                              "order-results o3 ReservationExpiredEvent\n");
 }
 
 TEST(the_outbox_has_the_events_that_the_order_waits_for_and_no_more)
 {
     folder_make(folder);
     open_store(&adapters[0]);
-    play(1, 1, check_told);
+    play(1, 1, check_events);
     close_store();
     folder_remove(folder);
 }
