@@ -45,7 +45,7 @@ static struct status query_range(struct product_selection *selection, int limit,
                         query->unit_amount_max, limit, skipped);
 }
 
-/* SQLite skips rows in a fraction of the time that it takes to hand them over. */
+/* SQLite skips rows in half the time that it takes to hand them over. */
 static struct status check_narrow(struct product_selection *selection)
 {
     struct sqlite_rows rows;
