@@ -154,7 +154,9 @@ void cart_clear(struct cart *cart)
 
 const char *cart_state(struct arena *arena, const struct cart *cart)
 {
-    return arena_printf(arena, "%lld.%lld", (long long)cart->created_us, (long long)cart->version);
+    int64_t version = cart->owner_version ? cart->owner_version : cart->version;
+
+    return arena_printf(arena, "%lld.%lld", (long long)cart->created_us, (long long)version);
 }
 
 /* The version of this cart that the state names; 0 for a state of another (earlier) cart, INT64_MAX

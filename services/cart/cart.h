@@ -43,7 +43,8 @@ struct cart {
     const char *email;
     struct cart_line *lines;
     size_t line_count, line_capacity;
-    int64_t version; /* 0: not stored yet */
+    int64_t version;       /* 0: not stored yet */
+    int64_t owner_version; /* the latest that a request of its owner made; 0: the present one */
     int64_t created_us;
     int64_t updated_us;
     bool changed; /* since it was read, so that it must be stored with the next version */
@@ -73,8 +74,10 @@ struct status cart_remove(struct arena *arena, struct cart *cart, const char *pr
 
 void cart_clear(struct cart *cart);
 
-/* The name of this state of the cart: no other state of this user's cart ever has the same name. An
- * order made from it carries the name, and so does the event that confirms the order. */
+/* The name of what the owner has put together: no other choice of this user's ever has the same
+ * name. Taking out what was ordered keeps it, so that a second press of the button still means the
+ * same choice. An order made from it carries the name, and so does the event that confirms the
+ * order. */
 const char *cart_state(struct arena *arena, const struct cart *cart);
 
 /* A line of an order. */

@@ -18,7 +18,9 @@ struct status cart_decide(const struct call *call, const struct cart_change *cha
     if (failed(st)) return st;
     write->keeps = is_kept(change, cart);
     if (cart->changed) {
+        if (cart->owner_version == 0) cart->owner_version = cart->version;
         cart->version++;
+        if (!change->cause.event) cart->owner_version = cart->version;
         cart->updated_us = now_us;
     }
     write->record = (struct change_record){0};

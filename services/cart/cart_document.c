@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cart as one JSON document: {"email":..,"created_us":..,"updated_us":..,"items":[{..},..]};
+/* The cart as one JSON document:
+ *
+ *     {"email":..,"created_us":..,"updated_us":..,"owner_version":..,"items":[{..},..]}
+ *
  * and the reader of both this document and the one that is shared with others, which is written in
  * cart_document_shared.c. */
 #include <string.h>
@@ -56,6 +59,8 @@ struct status cart_encode(struct arena *arena, const struct cart *cart, struct s
     json_value_i64(&json, cart->created_us);
     json_key(&json, STR("updated_us"));
     json_value_i64(&json, cart->updated_us);
+    json_key(&json, STR("owner_version"));
+    json_value_i64(&json, cart->owner_version);
     json_key(&json, STR("items"));
     json_array(&json);
     for (size_t i = 0; i < cart->line_count; i++) write_line(&json, &cart->lines[i]);
@@ -237,6 +242,9 @@ static bool read_member(struct document_reader *reader)
 
     if (str_is(key, "email")) return read_text(reader, &reader->cart->email);
     if (str_is(key, "items")) return read_lines(reader);
+    if (str_is(key, "owner_version"))
+        return read_integer(reader, &reader->cart->owner_version) &&
+               reader->cart->owner_version >= 0;
     if (reader->marks) return read_shared_member(reader, key);
     if (str_is(key, "created_us")) return read_integer(reader, &reader->cart->created_us);
     if (str_is(key, "updated_us")) return read_integer(reader, &reader->cart->updated_us);

@@ -4,7 +4,7 @@
  *     {"email":..,"items":[{"product_id":..,"category":..,"product_name":..,"price":19.99,
  *      "quantity":2,"image_url":..,"subtotal":39.98,"variant_id":..,"options":..,"currency":..,
  *      "unit_amount":1999,"since":..},..],"total_items":..,"subtotal":..,"created_at":"2026-..Z",
- *      "updated_at":"..","version":7,"changes":["..",..]}
+ *      "updated_at":"..","version":7,"owner_version":7,"changes":["..",..]}
  *
  * The existing system's members come first in each object, in its order. */
 #include <string.h>
@@ -114,6 +114,7 @@ static void write_cart(struct json_writer *json, const struct cart *cart,
     write_time(json, "created_at", cart->created_us);
     write_time(json, "updated_at", cart->updated_us);
     write_number(json, "version", cart->version);
+    write_number(json, "owner_version", cart->owner_version);
     json_key(json, STR("changes"));
     json_array(json);
     for (size_t i = 0; i < marks->count; i++) json_value_string(json, str_of(marks->marks[i]));

@@ -172,6 +172,27 @@ TEST(what_was_ordered_leaves_the_cart_once)
     for_each_adapter(takes_once);
 }
 
+static void presses_twice(struct call *call, struct stage *stage)
+{
+    struct cart cart;
+
+    EXPECT_OK(add(call, "ann@example.com", "p", &cart));
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart));
+    const char *first = cart_state(call->arena, &cart);
+    EXPECT_OK(take(call, "an-earlier-order", "ann@example.com", 1));
+    EXPECT_OK(store->load(call, store, "ann@example.com", &cart));
+    EXPECT(cart.line_count == 1 && cart.version == 3);
+    EXPECT(strcmp(cart_state(call->arena, &cart), first) == 0);
+
+    EXPECT_OK(add(call, "ann@example.com", "q", &cart));
+    EXPECT(strcmp(cart_state(call->arena, &cart), first) != 0);
+}
+
+TEST(two_presses_mean_one_choice_though_what_was_ordered_before_leaves_the_cart_between_them)
+{
+    for_each_adapter(presses_twice);
+}
+
 static void race_to_take(struct call *call, struct stage *stage, int number)
 {
     struct cart cart;
