@@ -36,6 +36,7 @@ enum {
 struct budget_peer {
     struct budget budget;
     uint64_t owner;
+    struct share share;
     struct budget_peer *next; /* in the same slot */
 };
 
@@ -277,6 +278,11 @@ void budget_close(struct budget_root *root, struct budget *connection)
 size_t budget_peer_connections(const struct budget *connection)
 {
     return connection->ending ? 0 : connection->parent->count;
+}
+
+struct share *budget_share(const struct budget *connection)
+{
+    return connection->ending ? 0 : &((struct budget_peer *)connection->parent)->share;
 }
 
 /* ---- making room ---- */

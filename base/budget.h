@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/share.h"
+
 struct budget {
     struct budget *parent; /* NULL: a root */
     size_t used;           /* bytes, including those of all descendants */
@@ -68,6 +70,8 @@ void budget_close(struct budget_root *root, struct budget *connection);
 
 /* How many connections its peer has on this shard. */
 size_t budget_peer_connections(const struct budget *connection);
+/* Its peer's share of the shard's time; NULL once the connection was shed. */
+struct share *budget_share(const struct budget *connection);
 
 void budget_borrow(struct budget_root *root);
 void budget_give_back(struct budget_root *root);

@@ -100,9 +100,28 @@ static void end_turn(struct shard *shard)
     uv_idle_start(&shard->idle, on_idle);
 }
 
+/* Before the loop looks at its sockets. */
+static void begin_pass(struct shard *shard)
+{
+    shard->pass++;
+    if (shard->tasks_next) uv_idle_start(&shard->idle, on_idle);
+}
+
+/* Once it has. */
+static void take_next_tasks(struct shard *shard)
+{
+    if (!shard->tasks_next) return;
+    if (shard->tasks_last)
+        shard->tasks_last->next = shard->tasks_next;
+    else
+        shard->tasks = shard->tasks_next;
+    shard->tasks_last = shard->tasks_next_last;
+    shard->tasks_next = shard->tasks_next_last = 0;
+}
+
 static bool has_work(struct shard *shard)
 {
-    return shard->hooks || shard->hooks_called || shard->tasks ||
+    return shard->hooks || shard->hooks_called || shard->tasks || shard->tasks_next ||
            fiber_pool_alive(shard->fibers) > 0 || shard->messages_left ||
            atomic_load_explicit(&shard->messages, memory_order_relaxed);
 }
@@ -183,6 +202,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
     if (shard->stopping) run_hooks(shard);
     end_turn(shard);
+    begin_pass(shard);
     if (shard->stopping) settle(shard);
     if (simulation_is_on()) pass_time(shard);
     shard_timers_arm(shard);
@@ -193,6 +213,7 @@ static void on_check(uv_check_t *check)
 {
     struct shard *shard = check->data;
 
+    take_next_tasks(shard);
     end_turn(shard);
     shard->now_us = 0;
 }
@@ -369,24 +390,38 @@ void shards_stop(struct shards *shards)
     }
 }
 
-void shard_defer(struct shard *shard, struct shard_task *task)
+static void append_task(struct shard_task **first, struct shard_task **last,
+                        struct shard_task *task)
 {
     if (task->queued) return;
     task->queued = true;
     task->next = 0;
-    if (shard->tasks_last)
-        shard->tasks_last->next = task;
+    if (*last)
+        (*last)->next = task;
     else
-        shard->tasks = task;
-    shard->tasks_last = task;
+        *first = task;
+    *last = task;
 }
 
-/* Removes the task from a list; false if it is not in it. */
-static bool remove_task(struct shard_task **list, struct shard_task *task)
+void shard_defer(struct shard *shard, struct shard_task *task)
 {
-    for (; *list; list = &(*list)->next) {
+    append_task(&shard->tasks, &shard->tasks_last, task);
+}
+
+void shard_defer_next(struct shard *shard, struct shard_task *task)
+{
+    append_task(&shard->tasks_next, &shard->tasks_next_last, task);
+}
+
+/* Removes the task from a list; false if it is not in it. `last` may be NULL. */
+static bool remove_task(struct shard_task **list, struct shard_task **last, struct shard_task *task)
+{
+    struct shard_task *before = 0;
+
+    for (; *list; before = *list, list = &before->next) {
         if (*list != task) continue;
         *list = task->next;
+        if (last && *last == task) *last = before;
         return true;
     }
     return false;
@@ -396,11 +431,9 @@ void shard_defer_cancel(struct shard *shard, struct shard_task *task)
 {
     if (!task->queued) return;
     task->queued = false;
-    if (remove_task(&shard->tasks_running, task)) return;
-    remove_task(&shard->tasks, task);
-    shard->tasks_last = shard->tasks;
-    while (shard->tasks_last && shard->tasks_last->next)
-        shard->tasks_last = shard->tasks_last->next;
+    if (remove_task(&shard->tasks_running, 0, task)) return;
+    if (remove_task(&shard->tasks, &shard->tasks_last, task)) return;
+    remove_task(&shard->tasks_next, &shard->tasks_next_last, task);
 }
 
 uint64_t shard_turn(const struct shard *shard)
@@ -408,10 +441,19 @@ uint64_t shard_turn(const struct shard *shard)
     return shard->turn;
 }
 
+uint64_t shard_pass(const struct shard *shard)
+{
+    return shard->pass;
+}
+
 int64_t shard_now_us(struct shard *shard)
 {
-    if (!shard->now_us) shard->now_us = clock_monotonic_us();
-    return shard->now_us;
+    return shard->now_us ? shard->now_us : shard_read_clock(shard);
+}
+
+int64_t shard_read_clock(struct shard *shard)
+{
+    return shard->now_us = clock_monotonic_us();
 }
 
 bool shard_is_stopping(const struct shard *shard)

@@ -76,19 +76,20 @@ struct shard {
     struct shards *shards;
 
     struct fiber_pool *fibers;
-    struct budget_root memory;                /* memory that clients make this shard hold */
-    _Atomic(struct shard_message *) messages; /* the newest first */
-    struct shard_message *messages_left;      /* taken, and not run yet; the oldest first */
-    struct shard_task *tasks, *tasks_last;    /* for the end of this turn */
-    struct shard_task *tasks_running;         /* those of the turn that is ending */
-    struct shard_hook *hooks;                 /* called when the shard stops */
+    struct budget_root memory;                       /* memory that clients make this shard hold */
+    _Atomic(struct shard_message *) messages;        /* the newest first */
+    struct shard_message *messages_left;             /* taken, and not run yet; the oldest first */
+    struct shard_task *tasks, *tasks_last;           /* for the end of this turn */
+    struct shard_task *tasks_running;                /* those of the turn that is ending */
+    struct shard_task *tasks_next, *tasks_next_last; /* for the end of the next pass */
+    struct shard_hook *hooks;                        /* called when the shard stops */
     struct shard_hook *hooks_called;
     struct shard_timer **timers; /* a binary heap from 1 */
     size_t timer_count, timer_capacity;
     int64_t timer_armed_us; /* when `timer` is due; INT64_MAX: it is stopped */
     int64_t timers_run_us;  /* when due timers last ran */
     int64_t now_us;         /* 0: not read in this turn yet */
-    uint64_t turn;
+    uint64_t turn, pass;
     char *read_buffer; /* SHARD_READ_BUFFER_SIZE bytes, for the stream that is reading; allocated at
                         * first use */
     uv_async_t async;
@@ -137,6 +138,9 @@ void shard_post_message(struct shard *shard, struct shard_message *message);
  * callbacks, once. Used to batch: many requests of one turn share one flush. Deferred again before
  * it has run, it still runs once. Only on the shard's thread. */
 void shard_defer(struct shard *shard, struct shard_task *task);
+/* The same, but not before the loop has looked at its sockets once more; the loop does not wait
+ * there. */
+void shard_defer_next(struct shard *shard, struct shard_task *task);
 /* Cancels a task; does nothing when it is not queued. */
 void shard_defer_cancel(struct shard *shard, struct shard_task *task);
 
@@ -144,9 +148,15 @@ void shard_defer_cancel(struct shard *shard, struct shard_task *task);
  * between. */
 uint64_t shard_turn(const struct shard *shard);
 
+/* How often the loop has looked at its sockets: the number of the current pass over those that are
+ * ready. Several turns may follow one pass. */
+uint64_t shard_pass(const struct shard *shard);
+
 /* clock_monotonic_us, read once per turn: for durations and deadlines that may be late by a turn.
  * Only on the shard's thread. */
 int64_t shard_now_us(struct shard *shard);
+/* The same, read anew. */
+int64_t shard_read_clock(struct shard *shard);
 
 /* Has shards_stop been called? On the shard's thread. */
 bool shard_is_stopping(const struct shard *shard);

@@ -85,6 +85,7 @@ void shard_messages_run(struct shard *shard)
         done = run_left(shard, until_us);
     }
     if (!done) uv_async_send(&shard->async);
+    shard->now_us = 0; /* it is too old now to measure what follows */
 }
 
 static void drop(struct shard_message *message)

@@ -72,6 +72,11 @@ void stream_close(struct stream *stream)
     stream_fail(stream, 0);
 }
 
+bool stream_may_read(const struct stream *stream)
+{
+    return !stream->events->on_readable || stream->events->on_readable(stream->owner);
+}
+
 void stream_got_data(struct stream *stream, const uint8_t *data, size_t size)
 {
     if (!stream->closing && size > 0) stream->events->on_data(stream->owner, data, size);

@@ -29,6 +29,9 @@ struct stream_events {
     void (*on_drain)(void *owner);
     /* The stream is closed; `error` is 0 after stream_close, else a negative errno, as in libuv. */
     void (*on_close)(void *owner, int error);
+    /* Bytes, or the end, can be read: true to read now, false to be asked again in the next pass of
+     * the loop. May be NULL: always true. */
+    bool (*on_readable)(void *owner);
 };
 
 enum { STREAM_ADDRESS_SIZE = 64 };

@@ -34,7 +34,8 @@ struct stream {
 
 void stream_init(struct stream *stream, const struct stream_kind *kind, struct shard *shard);
 
-/* Called by a kind to report events. */
+/* Called by a kind to report events; before it reads, it asks whether it may. */
+bool stream_may_read(const struct stream *stream);
 void stream_got_data(struct stream *stream, const uint8_t *data, size_t size);
 void stream_got_end(struct stream *stream);
 /* To be called when `queued` has become 0. */

@@ -57,6 +57,10 @@ static void on_deliver(void *data)
         return;
     }
     if (!end->stream.events || end->stream.paused || end->stream.closing) return;
+    if (!stream_may_read(&end->stream)) {
+        shard_defer_next(end->stream.shard, &end->deliver);
+        return;
+    }
     if (end->incoming.length) deliver_data(end);
     if (end->incoming.length == 0 && end->no_more && !end->stream.paused)
         stream_got_end(&end->stream);

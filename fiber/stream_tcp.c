@@ -36,13 +36,16 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf
     struct shard *shard = tcp->stream.shard;
 
     if (!shard->read_buffer) shard->read_buffer = malloc(SHARD_READ_BUFFER_SIZE);
-    *ret_buffer = uv_buf_init(shard->read_buffer, shard->read_buffer ? SHARD_READ_BUFFER_SIZE : 0);
+    bool reads = shard->read_buffer && stream_may_read(&tcp->stream);
+    *ret_buffer = uv_buf_init(shard->read_buffer, reads ? SHARD_READ_BUFFER_SIZE : 0);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
 {
     struct tcp *tcp = handle->data;
 
+    /* Without a buffer libuv reads nothing; the socket is still ready in the next pass. */
+    if (size == UV_ENOBUFS && buffer->base) return;
     if (size > 0)
         stream_got_data(&tcp->stream, (const uint8_t *)buffer->base, (size_t)size);
     else if (size == UV_EOF)

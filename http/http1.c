@@ -194,6 +194,7 @@ static size_t take_head(struct http_connection *connection, struct str data)
     enum http_refusal refusal = HTTP_ACCEPTED;
 
     if (data.length == 0 || stream_queued(connection->stream) > HTTP_OUTPUT_WAITING_MAX) return 0;
+    if (!http_connection_has_time(connection)) return 0;
     if (data.length >= 2 && data.data[0] == '\r' && data.data[1] == '\n') return 2;
     switch (http1_scan(&connection->scan, data.data, data.length)) {
     case HTTP1_HEAD_MALFORMED: refusal = HTTP_REFUSED_MALFORMED; break;
@@ -264,6 +265,8 @@ static void settle(struct http_connection *connection, size_t left)
     } else if (left == 0) {
         connection->head_begun = false;
         http_connection_read_due(connection, now_us + options->idle_timeout_ms * 1000);
+    } else if (connection->yields) {
+        http_connection_read_due(connection, INT64_MAX);
     } else {
         blocked = stream_queued(connection->stream) > HTTP_OUTPUT_WAITING_MAX;
         if (!connection->head_begun)

@@ -148,14 +148,15 @@ static void run(struct call *call, void *data)
     http2_exchange_leave(exchange);
 }
 
-/* Has a request to wait for those before it? */
-static bool must_wait(const struct http_connection *connection)
+/* Has a request to wait for those before it, or for the connection's next turn? */
+static bool must_wait(struct http_connection *connection)
 {
-    return connection->session->exchanges > connection->waiting_count + 1 &&
-           is_over_allowance(connection);
+    if (connection->waiting) return true;
+    if (connection->session->exchanges > 1 && is_over_allowance(connection)) return true;
+    return !http_connection_has_time(connection);
 }
 
-static void wait_for_room(struct http_exchange *exchange)
+static void wait_in_line(struct http_exchange *exchange)
 {
     struct http_connection *connection = exchange->connection;
 
@@ -184,20 +185,19 @@ static void stop_waiting(struct http_exchange *exchange)
     exchange->h2.waiting = false;
 }
 
+static bool is_wanted(const struct http_exchange *exchange)
+{
+    return exchange->h2.open && !exchange->h2.refusal;
+}
+
 static void start(struct http_exchange *exchange)
 {
     struct http_home *home = exchange->connection->home;
 
-    if (exchange->h2.open && !exchange->h2.refusal) {
-        if (must_wait(exchange->connection)) {
-            wait_for_room(exchange);
-            return;
-        }
-        if (!http_connection_admits(exchange->connection))
-            exchange->h2.refusal = HTTP_REFUSED_MEMORY;
-    }
+    if (is_wanted(exchange) && !http_connection_admits(exchange->connection))
+        exchange->h2.refusal = HTTP_REFUSED_MEMORY;
     exchange->started = true;
-    if (exchange->h2.open && !exchange->h2.refusal) {
+    if (is_wanted(exchange)) {
         metric_add(home->counters->requests[HTTP_2], 1);
         metric_shift(home->counters->running, 1);
         if (http_exchange_start(exchange, run)) return;
@@ -208,9 +208,17 @@ static void start(struct http_exchange *exchange)
     http2_exchange_leave(exchange);
 }
 
+static void on_head_event(struct http_exchange *exchange)
+{
+    if (is_wanted(exchange) && must_wait(exchange->connection))
+        wait_in_line(exchange);
+    else
+        start(exchange);
+}
+
 static void on_event(struct http_exchange *exchange, unsigned events)
 {
-    if (events & HTTP2_EVENT_HEAD) start(exchange);
+    if (events & HTTP2_EVENT_HEAD) on_head_event(exchange);
     if (!(events & HTTP2_EVENT_CLOSED)) return;
     if (exchange->call) {
         if (failed(exchange->in.error) || !exchange->finished) call_cancel(exchange->call);
@@ -289,6 +297,7 @@ static void start_waiting(struct http_connection *connection)
         struct http_exchange *exchange = connection->waiting;
         bool alone = connection->session->exchanges <= connection->waiting_count;
         if (!alone && is_over_allowance(connection)) return;
+        if (!http_connection_has_time(connection)) return;
         stop_waiting(exchange);
         start(exchange);
     }

@@ -233,13 +233,57 @@ bool http_connection_admits(struct http_connection *connection)
     return admitted;
 }
 
+/* ---- time: the connections of a peer take turns (base/share.h) ---- */
+
+/* Is it the connection's turn? If not, it must ask again in the next pass. */
+static bool has_turn(struct http_connection *connection)
+{
+    struct share *share = budget_share(&connection->budget);
+    uint64_t pass = shard_pass(connection->home->shard);
+
+    return !share || share_admits(share, pass, &connection->served_pass);
+}
+
+/* Counts the time since it was last counted. */
+static void spend_time(struct http_connection *connection)
+{
+    struct share *share = budget_share(&connection->budget);
+    int64_t now_us = shard_read_clock(connection->home->shard);
+
+    if (share) share_spend(share, now_us - connection->served_us);
+    connection->served_us = now_us;
+}
+
+bool http_connection_has_time(struct http_connection *connection)
+{
+    const struct share *share = budget_share(&connection->budget);
+
+    if (!connection->request_begun || !share) {
+        connection->request_begun = true;
+        return true;
+    }
+    spend_time(connection);
+    if (!share_is_spent(share)) return true;
+    connection->yields = true;
+    return false;
+}
+
 /* ---- entering and leaving events: nothing is freed while `busy` ---- */
+
+static void begin_event(struct http_connection *connection)
+{
+    connection->busy = true;
+    connection->request_begun = connection->yields = false;
+    connection->served_us = shard_now_us(connection->home->shard);
+}
 
 /* Leaves an event: writes, and frees the connection when it is closed and nothing refers to it. */
 static void end_event(struct http_connection *connection)
 {
     struct http_home *home = connection->home;
     if (connection->stream) http_connection_flush(connection, STR(""));
+    spend_time(connection);
+    if (connection->yields) shard_defer_next(home->shard, &connection->turn);
     connection->busy = false;
     if (connection->stream || !events_of(connection)->is_unused(connection)) {
         charge(connection);
@@ -254,12 +298,17 @@ static void end_event(struct http_connection *connection)
     free(connection);
 }
 
+static bool on_readable(void *owner)
+{
+    return has_turn(owner);
+}
+
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct http_connection *connection = owner;
     if (connection->protocol == HTTP_PROTOCOL_LINGER) return;
     connection->received += size;
-    connection->busy = true;
+    begin_event(connection);
     take_all(connection, str_sized(data, size));
     end_event(connection);
 }
@@ -267,16 +316,23 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 static void run_turn(void *data)
 {
     struct http_connection *connection = data;
-    connection->busy = true;
-    if (connection->stream && connection->protocol != HTTP_PROTOCOL_LINGER)
+    if (connection->stream && !has_turn(connection)) {
+        shard_defer_next(connection->home->shard, &connection->turn);
+        return;
+    }
+    begin_event(connection);
+    if (connection->stream && connection->protocol != HTTP_PROTOCOL_LINGER) {
+        if (connection->drained && speaks(connection)) events_of(connection)->writable(connection);
+        connection->drained = false;
         take_all(connection, STR(""));
+    }
     end_event(connection);
 }
 
 static void on_end(void *owner)
 {
     struct http_connection *connection = owner;
-    connection->busy = true;
+    begin_event(connection);
     connection->peer_ended = true;
     if (speaks(connection)) {
         events_of(connection)->peer_end(connection);
@@ -290,14 +346,14 @@ static void on_end(void *owner)
 static void on_drain(void *owner)
 {
     struct http_connection *connection = owner;
-    connection->busy = true;
     connection->write_due_us = INT64_MAX;
+    connection->drained = true;
     if (speaks(connection)) {
-        events_of(connection)->writable(connection);
-        take_all(connection, STR(""));
-    } else if (connection->peer_ended) {
-        http_connection_close(connection);
+        run_turn(connection);
+        return;
     }
+    begin_event(connection);
+    if (connection->peer_ended) http_connection_close(connection);
     end_event(connection);
 }
 
@@ -305,7 +361,7 @@ static void on_close(void *owner, int error)
 {
     struct http_connection *connection = owner;
     (void)error;
-    connection->busy = true;
+    begin_event(connection);
     connection->stream = NULL;
     shard_timer_stop(&connection->timer);
     events_of(connection)->closed(connection);
@@ -317,7 +373,7 @@ static void on_timer(void *data)
     struct http_connection *connection = data;
     int64_t now_us = shard_now_us(connection->home->shard);
 
-    connection->busy = true;
+    begin_event(connection);
     if (connection->write_due_us <= now_us && output_is_stuck(connection)) {
         http_count_refusal(connection->home, HTTP_REFUSED_WRITE_TIMEOUT);
         http_connection_close(connection);
@@ -332,8 +388,11 @@ static void on_timer(void *data)
     end_event(connection);
 }
 
-static const struct stream_events stream_events = {
-    .on_data = on_data, .on_end = on_end, .on_drain = on_drain, .on_close = on_close};
+static const struct stream_events stream_events = {.on_data = on_data,
+                                                   .on_end = on_end,
+                                                   .on_drain = on_drain,
+                                                   .on_close = on_close,
+                                                   .on_readable = on_readable};
 
 /* ---- opening and closing ---- */
 
@@ -344,6 +403,7 @@ void http_connection_accept(struct http_home *home, struct stream *stream)
     connection->home = home;
     connection->stream = stream;
     connection->write_due_us = INT64_MAX;
+    connection->served_pass = shard_pass(home->shard);
     connection->turn = (struct shard_task){.fn = run_turn, .data = connection};
     connection->decoder.state = HTTP1_BODY_DONE;
     connection->budget.shed = shed;
@@ -393,7 +453,7 @@ void http_connection_close(struct http_connection *connection)
 
 void http_connection_drain(struct http_connection *connection)
 {
-    connection->busy = true;
+    begin_event(connection);
     connection->ending = true;
     if (speaks(connection))
         events_of(connection)->drain(connection);

@@ -72,6 +72,12 @@ struct http_connection {
     bool ending;     /* no further request is taken; closed when the last response has been sent */
     bool peer_ended; /* the peer has ended its side */
     bool paused;
+    bool drained; /* the socket's queue has become empty; not handled yet */
+
+    uint64_t served_pass; /* the loop's pass in which it was last served */
+    int64_t served_us;    /* up to when the time of the current event was counted */
+    bool request_begun;   /* in the current event */
+    bool yields;          /* stopped the current event because its peer's share was spent */
 
     struct shard_timer timer;
     int64_t read_due_us;        /* when waiting for the peer's bytes ends; INT64_MAX: not waiting */
@@ -95,8 +101,8 @@ struct http_connection {
     struct http_exchange *exchange;
 
     struct http2_session *session;
-    struct http_exchange *waiting, *waiting_last; /* HTTP/2: requests to start when it holds less */
-    size_t waiting_count;
+    struct http_exchange *waiting, *waiting_last; /* HTTP/2: requests to start later */
+    size_t waiting_count;                         /* until it holds less, or until its next turn */
     uint64_t progress_mark;          /* HTTP/2: the session's progress at the last check */
     bool notice_given, goaway_final; /* HTTP/2: the two GOAWAYs of a graceful end */
 };
@@ -138,6 +144,10 @@ bool http_connection_is_idle(const struct http_connection *connection);
 /* May it begin another request? False when the process or the peer holds too much and this
  * connection the most. Other fibers may run meanwhile. */
 bool http_connection_admits(struct http_connection *connection);
+
+/* May it begin another request in this event? The first one always; the others as long as its peer
+ * has not used up its share of the shard's time. If not, it goes on in a later pass of the loop. */
+bool http_connection_has_time(struct http_connection *connection);
 
 /* Ends it at once, whatever its handlers do: they are cancelled, and most of what it holds is freed
  * before this returns, unless it is called within an event of this connection. A fiber may call it

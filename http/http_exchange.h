@@ -91,7 +91,7 @@ struct http2_stream {
     unsigned events; /* of enum http2_event, not handled yet */
     bool queued;     /* in the session's list of ready exchanges */
     bool head_done;  /* the next headers are trailers */
-    bool waiting;    /* server: waits for its connection to hold less */
+    bool waiting;    /* server: to be started later */
     int references;  /* by the open stream, the fiber or client, and the list of ready exchanges */
     size_t header_size;
     enum http_refusal refusal; /* why its head is refused */
