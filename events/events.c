@@ -22,7 +22,12 @@ const struct setting events_settings[] = {
     {0},
 };
 
-enum { US_PER_MS = 1000 };
+enum {
+    US_PER_MS = 1000,
+    PAUSE_FIRST_MS = 50,
+    PAUSE_MAX_MS = 10000,
+    PAUSE_DOUBLINGS_MAX = 8,
+};
 #define RETENTION_DEFAULT_US (7 * 24 * 3600 * INT64_C(1000000)) /* as in the table above */
 
 /* ---- making ---- */
@@ -40,12 +45,15 @@ static struct status check_url(const struct service_context *context)
                          "EVENTS_URL=%s is not supported; set it to `embedded:`", url);
 }
 
+static void wake_all(struct events_hub *hub, struct events_waiter **waiters);
+
 static void on_message(struct shard *shard, void *data)
 {
     struct events_hub *hub = data;
 
     atomic_store(&hub->posted, false);
     race_window("commits not looked at");
+    if (atomic_exchange(&hub->returned, false)) wake_all(hub, &hub->pausing);
     events_hub_wake(hub, atomic_exchange(&hub->appended, 0));
 }
 
@@ -112,6 +120,14 @@ void events_free(struct events *events)
 /* ---- who is there ---- */
 
 static void on_append(void *data);
+static void on_return(void *data);
+
+static void know_engine(struct events *events, struct breaker_news *engine)
+{
+    if (!engine) return;
+    engine->on_return = on_return;
+    engine->on_return_data = events;
+}
 
 static struct events_known_log *know_log(struct events *events, struct events_log *log)
 {
@@ -141,6 +157,23 @@ const struct events_offer *events_find_offer(const struct events *events, const 
     return 0;
 }
 
+static void post(struct events_hub *hub)
+{
+    if (!atomic_exchange(&hub->posted, true)) shard_post_message(hub->shard, &hub->message);
+}
+
+/* An engine answers one of the shards again. */
+static void on_return(void *data)
+{
+    struct events *events = data;
+
+    for (int i = 0; i < events->shard_count; i++) {
+        atomic_store(&events->hubs[i].returned, true);
+        race_window("return not posted");
+        post(&events->hubs[i]);
+    }
+}
+
 /* After a commit with events, on the writer's thread. */
 static void on_append(void *data)
 {
@@ -151,7 +184,7 @@ static void on_append(void *data)
         struct events_hub *hub = &events->hubs[i];
         atomic_fetch_or(&hub->appended, UINT64_C(1) << known->number);
         race_window("commit not posted");
-        if (!atomic_exchange(&hub->posted, true)) shard_post_message(hub->shard, &hub->message);
+        post(hub);
     }
 }
 
@@ -166,6 +199,7 @@ void events_offer(struct events *events, const char *topic, const struct events_
     offer->next = events->offers;
     events->offers = offer;
     know_sweeper(events, store->sweeper);
+    know_engine(events, store->engine);
 }
 
 static struct metric handled = METRIC_COUNTER("argosy_events_handled_total",
@@ -215,6 +249,7 @@ void events_subscribe(struct events *events, const struct events_subscription *s
     consumer->home = count % events->shard_count;
     *end = consumer;
     know_sweeper(events, subscription->store->sweeper);
+    know_engine(events, subscription->store->engine);
     find_metrics(consumer);
 }
 
@@ -303,20 +338,20 @@ static void unlink_waiter(struct events_waiter *waiter)
     waiter->link = 0;
 }
 
-static void link_waiter(struct events_hub *hub, struct events_waiter *waiter)
+static void link_waiter(struct events_waiter **waiters, struct events_waiter *waiter)
 {
-    waiter->next = hub->waiters;
+    waiter->next = *waiters;
     if (waiter->next) waiter->next->link = &waiter->next;
-    hub->waiters = waiter;
-    waiter->link = &hub->waiters;
+    *waiters = waiter;
+    waiter->link = waiters;
 }
 
 /* A woken waiter may wait again at once; it then belongs to the next round. */
-static void wake_waiters(struct events_hub *hub)
+static void wake_all(struct events_hub *hub, struct events_waiter **waiters)
 {
-    struct events_waiter *round = hub->waiters;
+    struct events_waiter *round = *waiters;
 
-    hub->waiters = 0;
+    *waiters = 0;
     if (round) round->link = &round;
     while (round) {
         struct events_waiter *waiter = round;
@@ -330,24 +365,39 @@ void events_hub_wake(struct events_hub *hub, uint64_t logs)
     for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
         if (feed->source->known && (logs >> feed->source->known->number & 1))
             events_feed_wake(feed);
-    wake_waiters(hub);
+    wake_all(hub, &hub->waiters);
 }
 
-struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms)
+static struct status wait_in(struct call *call, struct events_waiter **waiters, int64_t timeout_ms)
 {
     struct events_waiter waiter = {0};
     struct call waiting;
 
     call_init_child(&waiting, call, timeout_ms);
-    link_waiter(hub, &waiter);
+    link_waiter(waiters, &waiter);
     struct status st = fiber_suspend(&waiting, &waiter.wait);
     unlink_waiter(&waiter);
     return st.code == STATUS_DEADLINE_EXCEEDED ? call_check(call) : st;
 }
 
+struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms)
+{
+    return wait_in(call, &hub->waiters, timeout_ms);
+}
+
+struct status events_hub_pause(struct call *call, struct events_hub *hub, int failures)
+{
+    int doublings = failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX;
+    int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << doublings;
+
+    return wait_in(call, &hub->pausing, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
+}
+
 static void wake_drained(struct shard *shard, void *data)
 {
-    wake_waiters(data);
+    struct events_hub *hub = data;
+
+    wake_all(hub, &hub->waiters);
 }
 
 void events_drain(struct events *events)

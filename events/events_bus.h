@@ -103,7 +103,7 @@ const struct events_offer *events_find_offer(const struct events *events, const 
 
 /* ---- a shard's side ---- */
 
-/* A call that waits for commits with events, of any shard. */
+/* A call that waits for commits with events, of any shard, or that pauses after a failure. */
 struct events_waiter {
     struct events_waiter *next, **link; /* `link` NULL: in no list */
     struct fiber_wait wait;
@@ -115,13 +115,14 @@ struct events_hub {
     struct events_feed *feeds;
     struct events_batch *spare; /* free batches for the next reads */
     int spare_count;
-    struct events_waiter *waiters;
+    struct events_waiter *waiters, *pausing;
     struct trace trace; /* of the hub's own fibers; an event's handler runs in the event's trace */
     struct fiber_wait keeper;
     int handled; /* events since the keeper last looked */
 
-    /* Commits since the shard looked, set on any thread. At most one message is under way. */
+    /* What happened since the shard looked, set on any thread. At most one message is under way. */
     _Atomic uint64_t appended; /* the logs with commits, a bit each */
+    atomic_bool returned;      /* an engine that was away is back */
     atomic_bool posted;
     struct shard_message message;
 };
@@ -135,6 +136,9 @@ static inline struct events_hub *events_hub_of(const struct events *events, cons
 void events_hub_wake(struct events_hub *hub, uint64_t logs);
 /* Waits for the next wake-up; OK also when `timeout_ms` pass first. */
 struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms);
+/* Pauses after this many failures in a row (from 1): the pause doubles from 50 ms to 10 s, and ends
+ * early if an engine that was away is back. */
+struct status events_hub_pause(struct call *call, struct events_hub *hub, int failures);
 
 /* ---- reading ---- */
 
@@ -207,9 +211,6 @@ struct events_feed {
     bool dirty;   /* there may be something to read */
     int failures; /* reads that failed in a row */
 };
-
-/* The pause after this many failures (from 1): it doubles from 50 ms to 10 s. */
-int64_t events_pause_us(int failures);
 
 /* Does the partition belong to this shard? */
 static inline bool events_hub_has(const struct events_hub *hub, int partition)

@@ -23,6 +23,7 @@ static struct fixture {
     event_fate_fn *fate;
     const char *folder; /* of the store; NULL: the stage's, which is new */
 
+    struct breaker_news *engine; /* NULL: the store is embedded, as it is */
     bool minimal; /* the producer's store has a log alone, the groups' dead letters alone */
 
     struct sqlite *db;
@@ -59,6 +60,7 @@ static inline struct status start(const struct service_context *context, void **
         fixture.producer = (struct events_store){.log = fixture.store.log};
         fixture.consumer = (struct events_store){.letters = fixture.store.letters};
     }
+    fixture.consumer.engine = fixture.engine;
     events_offer(context->events, "order-results", &fixture.producer);
     for (int i = 0; i < fixture.groups; i++)
         events_subscribe(context->events, &(struct events_subscription){

@@ -103,6 +103,7 @@ static struct status try_event(struct call *call, const struct events_consumer *
                                struct event *event, int attempts_max, struct status *ret_outcome)
 {
     const struct events *events = consumer->events;
+    struct events_hub *hub = events_hub_of(events, call);
     int pauses = 0, failures = 0;
     struct status st;
     bool lost;
@@ -118,7 +119,7 @@ static struct status try_event(struct call *call, const struct events_consumer *
             event->attempt++;
         }
         arena_reset(call->arena);
-        st = fiber_sleep(call, events_pause_us(++pauses));
+        st = events_hub_pause(call, hub, ++pauses);
         if (failed(st)) return st;
         metric_add(consumer->retried, 1);
     }
@@ -139,7 +140,7 @@ static struct status record(struct call *call, const struct events_consumer *con
                        : letters->bury(call, letters, group, event, outcome);
         if (!failed(st) || failed(call_check(call))) return st;
         log_failure(call, consumer, event, st, "events: a dead letter cannot be stored; retrying");
-        st = fiber_sleep(call, events_pause_us(failures));
+        st = events_hub_pause(call, events_hub_of(consumer->events, call), failures);
         if (failed(st)) return st;
     }
 }

@@ -14,9 +14,6 @@
 #include "observe/log.h"
 
 enum {
-    PAUSE_FIRST_US = 50 * 1000,
-    PAUSE_MAX_US = 10 * 1000 * 1000,
-    PAUSE_DOUBLINGS_MAX = 8,
     /* How long a fetch from another process waits for events; less if a group is behind and may
        become free to take more meanwhile. */
     FETCH_WAIT_MS = 10000,
@@ -24,14 +21,6 @@ enum {
     /* Reads in a row before the fiber yields. */
     READS_IN_A_ROW = 4,
 };
-
-int64_t events_pause_us(int failures)
-{
-    int doublings = failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX;
-    int64_t pause_us = (int64_t)PAUSE_FIRST_US << doublings;
-
-    return pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
-}
 
 /* ---- batches ---- */
 
@@ -187,7 +176,7 @@ static struct status pause_after(struct call *call, struct events_feed *feed, st
                  LOG_STR("topic", feed->source->topic), LOG_STR("from", feed->source->producer),
                  LOG_STR("code", status_code_name(st.code)),
                  LOG_STR("error", st.message ? st.message : ""));
-    return fiber_sleep(call, events_pause_us(feed->failures));
+    return events_hub_pause(call, feed->hub, feed->failures);
 }
 
 static void note_success(const struct call *call, struct events_feed *feed)

@@ -72,6 +72,43 @@ TEST(a_store_that_is_full_for_a_while_makes_no_dead_letters)
          waits_for_the_store);
 }
 
+static struct breaker_news engine;
+static atomic_bool away;
+
+/* As while a store's breaker is open. */
+static struct status find_engine_away(struct call *call, const struct event *event, void *data)
+{
+    attempts_seen++;
+    if (away)
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_UNREACHABLE, "not there");
+    return apply(call, event, data);
+}
+
+static void goes_on_at_once(struct call *call, struct stage *stage)
+{
+    struct breaker breaker = {.news = &engine};
+
+    for (int i = 0; i < BREAKER_FAILURES_MAX; i++)
+        breaker_failed(&breaker, shard_now_us(call->shard), 0);
+    away = true;
+    send_events(call, 1, 1, 1);
+    send_events(call, 2, 1, 1);
+    EVENTUALLY(call, attempts_seen >= 2 * 7); /* the next pauses are of 3.2 s */
+    int64_t back_us = clock_monotonic_us();
+    away = false;
+    breaker_succeeded(&breaker, back_us);
+    EVENTUALLY(call, seen[0].effects == 2);
+    EXPECT(clock_monotonic_us() - back_us < 2000000);
+    EXPECT(number(call, "SELECT count(*) FROM dead_letters") == 0);
+}
+
+TEST(an_event_does_not_wait_out_its_pause_when_the_stores_engine_is_back)
+{
+    attempts_seen = 0;
+    play(&(struct fixture){.groups = 1, .handle = find_engine_away, .engine = &engine}, 0,
+         goes_on_at_once);
+}
+
 static atomic_bool sent;
 
 /* The event takes effect at the first attempt, but nobody knows. Waits until the sender has its own

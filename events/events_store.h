@@ -8,11 +8,15 @@
 #include "events/dead_letters.h"
 #include "events/events_log.h"
 #include "events/events_sweeper.h"
+#include "store/breaker.h"
 
 struct events_store {
     struct events_log *log;
     struct dead_letters *letters;
     struct events_sweeper *sweeper;
+    /* Of the engine, if that is another process: what failed while it was away is tried again as
+     * soon as it is back. */
+    struct breaker_news *engine;
 };
 
 #endif

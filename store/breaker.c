@@ -27,8 +27,12 @@ static void tell(struct breaker_news *news, int64_t now_us)
 
 void breaker_succeeded(struct breaker *breaker, int64_t now_us)
 {
-    if (breaker->news) tell(breaker->news, now_us);
-    *breaker = (struct breaker){.news = breaker->news};
+    struct breaker_news *news = breaker->news;
+    bool returned = breaker->state != BREAKER_CLOSED;
+
+    if (news) tell(news, now_us);
+    *breaker = (struct breaker){.news = news};
+    if (returned && news && news->on_return) news->on_return(news->on_return_data);
 }
 
 static int64_t pause_us(int failures, uint64_t dice)

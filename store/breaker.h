@@ -42,6 +42,10 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 struct breaker_news {
     /* When a call last succeeded; written every BREAKER_PAUSE_MIN_MS at most. Monotonic. */
     _Atomic int64_t answered_us;
+    /* Called on the shard's thread each time a breaker closes again, so that whoever waits for the
+     * engine can go on; NULL: nobody does. Set once, before the engine is used. */
+    void (*on_return)(void *data);
+    void *on_return_data;
 };
 
 struct breaker {

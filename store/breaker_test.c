@@ -41,6 +41,29 @@ TEST(failures_in_a_row_open_it_until_the_pause_has_passed)
     CHECK_INT(breaker.state, ==, BREAKER_HALF_OPEN);
 }
 
+static void count(void *data)
+{
+    ++*(int *)data;
+}
+
+TEST(whoever_waits_for_the_engine_is_told_once_when_a_breaker_closes)
+{
+    int told = 0;
+    struct breaker_news news = {.on_return = count, .on_return_data = &told};
+    struct breaker breaker = {.news = &news};
+
+    breaker_succeeded(&breaker, 0);
+    open_it(&breaker, SECOND_US);
+    CHECK_INT(told, ==, 0);
+    CHECK(breaker_admits(&breaker, 2 * SECOND_US));
+    breaker_failed(&breaker, 2 * SECOND_US, 0);
+    CHECK(breaker_admits(&breaker, 3 * SECOND_US));
+    CHECK_INT(told, ==, 0);
+    breaker_succeeded(&breaker, 3 * SECOND_US);
+    breaker_succeeded(&breaker, 3 * SECOND_US);
+    CHECK_INT(told, ==, 1);
+}
+
 TEST(one_probe_at_a_time_goes_through)
 {
     struct breaker breaker = {0};

@@ -151,6 +151,8 @@ struct events_store events_store_mongodb(struct arena *arena, struct mongodb *db
         .collection = collection,
         .log = events_log_mongodb(arena, db, collection),
     };
-    return (struct events_store){
-        .log = sweeper->log, .letters = dead_letters_mongodb(arena, db), .sweeper = &sweeper->port};
+    return (struct events_store){.log = sweeper->log,
+                                 .letters = dead_letters_mongodb(arena, db),
+                                 .sweeper = &sweeper->port,
+                                 .engine = mongodb_news(db)};
 }

@@ -15,6 +15,7 @@ struct events_store events_store_postgres(struct arena *arena, struct shards *sh
         .log = events_log_postgres(arena, shards, db),
         .letters = dead_letters_postgres(arena, db),
         .sweeper = events_sweeper_postgres(arena, db),
+        .engine = postgres_news(db),
     };
 }
 

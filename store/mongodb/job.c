@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -186,10 +187,35 @@ void mongodb_job_init(struct mongodb_job *job)
     LIBRARY->bson_init(&job->reply);
 }
 
+/* Does libmongoc, whose own threads look for the servers all the time, know one that takes writes? */
+static bool knows_server(mongoc_client_t *client)
+{
+    static const char *const types[] = {"RSPrimary", "Standalone", "Mongos", "LoadBalancer"};
+    size_t count;
+    bool found = false;
+
+    mongoc_server_description_t **all = LIBRARY->mongoc_client_get_server_descriptions(client,
+                                                                                       &count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sizeof(types) / sizeof(types[0]); j++)
+            found |= strcmp(LIBRARY->mongoc_server_description_type(all[i]), types[j]) == 0;
+    LIBRARY->mongoc_server_descriptions_destroy_all(all, count);
+    return found;
+}
+
 static bool run_command(struct mongodb_job *job, mongoc_client_t *client, const bson_t *command)
 {
     bson_t *reply = &job->reply;
     bson_error_t *error = &job->error;
+
+    job->unasked = job->hurried && !knows_server(client);
+    if (job->unasked) {
+        LIBRARY->bson_init(reply);
+        *error = (bson_error_t){.domain = MONGOC_ERROR_SERVER_SELECTION,
+                                .code = MONGOC_ERROR_SERVER_SELECTION_FAILURE,
+                                .message = "no server is known that takes writes"};
+        return false;
+    }
 
     if (job->writes)
         return LIBRARY->mongoc_client_write_command_with_opts(client, job->database, command, 0,

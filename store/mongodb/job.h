@@ -13,13 +13,16 @@ struct mongodb_job {
     const char *database;
     struct str command;
     bool writes;
-    int64_t deadline_us;  /* monotonic */
+    bool patient;        /* waits for a server even as the breaker's probe, for libmongoc's words */
+    bool hurried;        /* fails at once if libmongoc knows of no server: it is the probe */
+    int64_t deadline_us; /* monotonic */
     atomic_bool given_up; /* set by the fiber: stop waiting for the server */
 
     /* Set by the job: */
     bool begun;
     bool ok;
-    bool late; /* the deadline passed, or it was given up, while it waited for the server */
+    bool unasked; /* hurried, and no server was known */
+    bool late;    /* the deadline passed, or it was given up, while it waited for the server */
     bson_error_t error;
     bson_t reply; /* to be destroyed, however the job ends */
 };

@@ -49,6 +49,7 @@
     X(bson_iter_utf8)                          \
     X(bson_oid_init)                           \
     X(bson_validate)                           \
+    X(mongoc_client_get_server_descriptions)   \
     X(mongoc_client_pool_destroy)              \
     X(mongoc_client_pool_new)                  \
     X(mongoc_client_pool_push)                 \
@@ -64,6 +65,8 @@
     X(mongoc_read_concern_set_level)           \
     X(mongoc_read_prefs_destroy)               \
     X(mongoc_read_prefs_new)                   \
+    X(mongoc_server_description_type)          \
+    X(mongoc_server_descriptions_destroy_all)  \
     X(mongoc_stream_poll)                      \
     X(mongoc_stream_destroy)                   \
     X(mongoc_uri_destroy)                      \

@@ -83,6 +83,11 @@ void mongodb_close(struct mongodb *db)
     LIBRARY->mongoc_uri_destroy(db->uri);
 }
 
+struct breaker_news *mongodb_news(struct mongodb *db)
+{
+    return &db->news;
+}
+
 void mongodb_use(struct mongodb *db, const char *database)
 {
     db->database = database;
@@ -160,7 +165,9 @@ static void report(struct mongodb *db, struct own *own, struct status st,
     int64_t now_us = clock_monotonic_us();
 
     bool away = says_away(st, job, took_us);
-    snprintf(own->problem, sizeof(own->problem), "%s", away && !job->ok ? job->error.message : "");
+    if (!job->unasked)
+        snprintf(own->problem, sizeof(own->problem), "%s",
+                 away && !job->ok ? job->error.message : "");
     if (away) {
         report_failure(own, job, now_us);
     } else if (job->late) {
@@ -225,6 +232,7 @@ static struct status run(struct call *call, struct mongodb *db, struct mongodb_j
 
     if (failed(st)) return st;
     if (!breaker_admits(&own->breaker, begun_us)) return refuse(call, db);
+    job->hurried = !job->patient && own->breaker.state == BREAKER_HALF_OPEN;
     show_breaker(db, own);
     job->pool = db->pool;
     job->deadline_us = begun_us + (left_us < most_us ? left_us : most_us);
@@ -279,8 +287,8 @@ struct status mongodb_drop(struct call *call, struct mongodb *db)
 static struct status ask_server(struct call *call, struct mongodb *db, const char *question,
                                 struct str *ret_answer)
 {
-    struct mongodb_job job = {.database = "admin",
-                              .command = mongodb_document(call->arena, question)};
+    struct mongodb_job job = {
+        .database = "admin", .command = mongodb_document(call->arena, question), .patient = true};
 
     struct status st = run(call, db, &job, ret_answer);
     return mongodb_explain(call->arena, db->own[call->shard->index].problem, st);

@@ -13,7 +13,7 @@
  * the server; a call without a deadline, or with a later one, gets MONGODB_TIMEOUT_MS, or
  * MONGODB_READ_TIMEOUT_MS, after which the server counts as unreachable. The server is told the time
  * that is left (maxTimeMS). While it does not answer, a breaker (store/breaker.h) refuses calls at
- * once.
+ * once; its probe does not wait for libmongoc to find a server, which it looks for by itself.
  *
  * Writes are acknowledged by a majority of the replica set with their journals on the disk, and reads
  * see only what a majority has, unless the URL says otherwise, which is then logged as a warning.
@@ -31,13 +31,15 @@
  * The URL is one of libmongoc's, with all of its options (several hosts, replicaSet, tls, tlsCAFile,
  * authSource ...), and its password is never logged. Unless the URL says otherwise: w=majority,
  * journal=true, readConcernLevel=majority, retryWrites=true, serverSelectionTimeoutMS=1000,
- * connectTimeoutMS=1000, socketTimeoutMS=10000, wtimeoutMS=5000, and maxPoolSize=8, which is also the
- * number of commands of this process that are under way at the same time. */
+ * heartbeatFrequencyMS=500, connectTimeoutMS=1000, socketTimeoutMS=10000, wtimeoutMS=5000, and
+ * maxPoolSize=8, which is also the number of commands of this process that are under way at the same
+ * time. */
 #ifndef STORE_MONGODB_MONGODB_H
 #define STORE_MONGODB_MONGODB_H
 
 #include "fiber/call.h"
 #include "fiber/shard.h"
+#include "store/breaker.h"
 #include "store/findings.h"
 #include "store/mongodb/document.h"
 
@@ -68,6 +70,9 @@ struct status mongodb_check(struct call *call, struct mongodb *db, struct store_
 
 /* Call it after the shards have been joined. */
 void mongodb_close(struct mongodb *db);
+
+/* What the breakers of the shards share. */
+struct breaker_news *mongodb_news(struct mongodb *db);
 
 /* The database of the URL's path; without one, `fallback`. Commands go there from now on; call it
  * before mongodb_open. The default is the store's name. */

@@ -255,6 +255,27 @@ TEST(calls_of_a_store_that_is_away_soon_fail_at_once)
     close(fd);
 }
 
+static void probe_nobody(struct call *call, int number)
+{
+    (void)number;
+    EXPECT(ping(call).reason == ARGOSY__REASON__STORE_UNREACHABLE);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(fiber_sleep(call, 250000)); /* the breaker's first pauses are shorter */
+        int64_t begun_us = clock_monotonic_us();
+        EXPECT(ping(call).reason == ARGOSY__REASON__STORE_UNREACHABLE);
+        EXPECT(clock_monotonic_us() - begun_us < 500000);
+    }
+}
+
+TEST(a_probe_of_a_store_that_is_away_does_not_wait_until_it_is_found)
+{
+    char url[64];
+    int fd = quiet_port(false, url);
+
+    play(url, 1, probe_nobody);
+    close(fd);
+}
+
 static void wait_in_vain(struct call *call, int number)
 {
     struct call limited;

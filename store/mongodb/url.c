@@ -11,6 +11,7 @@
 
 enum {
     SELECTION_TIMEOUT_MS = 1000,
+    HEARTBEAT_MS = 500, /* the least: how soon libmongoc finds a server that is back by itself */
     CONNECT_TIMEOUT_MS = 1000,
     CONFIRM_TIMEOUT_MS = 5000,
     POOL_LIMIT = 64,
@@ -106,6 +107,7 @@ struct status mongodb_url_read(const char *url, const char *name, struct store_f
     }
     complete_reads(uri, findings);
     set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_TIMEOUT_MS);
+    set_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, HEARTBEAT_MS);
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_TIMEOUT_MS);
     set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, MONGODB_TIMEOUT_MS);
     set_default(uri, MONGOC_URI_MAXPOOLSIZE, MONGODB_POOL_MAX);

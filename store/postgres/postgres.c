@@ -52,6 +52,11 @@ void postgres_close(struct postgres *db)
     free(db->pools);
 }
 
+struct breaker_news *postgres_news(struct postgres *db)
+{
+    return &db->news;
+}
+
 const char *postgres_shown(const struct postgres *db)
 {
     return db->shown;

@@ -57,6 +57,7 @@
 #include "base/str.h"
 #include "fiber/call.h"
 #include "fiber/shard.h"
+#include "store/breaker.h"
 #include "store/findings.h"
 
 struct postgres;
@@ -104,6 +105,9 @@ void postgres_serve(struct postgres *db);
 
 /* After the shards have been joined. Does nothing for NULL. */
 void postgres_close(struct postgres *db);
+
+/* What the breakers of the shards share. */
+struct breaker_news *postgres_news(struct postgres *db);
 
 /* ---- changes ---- */
 

@@ -323,6 +323,11 @@ void redis_close(struct redis *db)
     if (db) tls_context_free(db->tls);
 }
 
+struct breaker_news *redis_news(struct redis *db)
+{
+    return &db->news;
+}
+
 const char *redis_prefix(const struct redis *db)
 {
     return db->url.prefix;

@@ -36,6 +36,7 @@
 #include "base/str.h"
 #include "fiber/call.h"
 #include "fiber/shard.h"
+#include "store/breaker.h"
 #include "store/findings.h"
 
 struct redis;
@@ -96,6 +97,9 @@ struct status redis_open(struct call *call, struct redis *db);
 struct status redis_reach(struct call *call, struct redis *db);
 
 void redis_close(struct redis *db);
+
+/* What the breakers of the shards share. */
+struct breaker_news *redis_news(struct redis *db);
 
 /* What stands before every key: `prefix` of the URL, else "". */
 const char *redis_prefix(const struct redis *db);

@@ -360,7 +360,8 @@ struct status auth_store_mongodb(const struct service_context *context, const ch
         .check = check_store,
         .close = close_store,
         .events = {.letters = dead_letters_mongodb(context->arena, store->db),
-                   .sweeper = &store->sweeper},
+                   .sweeper = &store->sweeper,
+                   .engine = mongodb_news(store->db)},
     };
     *ret_store = &store->port;
     return st;

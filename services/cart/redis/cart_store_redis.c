@@ -383,7 +383,8 @@ struct status cart_store_redis(const struct service_context *context, const char
         .replay = replay,
         .close = close_store,
         .events = {.letters = dead_letters_redis(context->arena, store->db, "cart"),
-                   .sweeper = events_sweeper_redis(context->arena, store->db, "cart")},
+                   .sweeper = events_sweeper_redis(context->arena, store->db, "cart"),
+                   .engine = redis_news(store->db)},
     };
     store->compare = cart_compare_script(context->arena);
     store->ttl_us = ttl_us;
