@@ -6,6 +6,8 @@
 export FORM=single
 . "$(dirname "$0")/shop.sh"
 export ORDER_UNPAID_MAX=0 FAILING_SYNC=$work/failing
+# AddressSanitizer wants to come before every library that is preloaded; a library that only fails may come before it.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 begin() { LD_PRELOAD=$FAILING_SYNC_LIBRARY start_shop; }
 fail() { printf %s "$1" >"$work/rule"; mv "$work/rule" "$FAILING_SYNC"; }
 recover() { rm "$FAILING_SYNC"; }
