@@ -5,7 +5,6 @@ the text "missing" stands in its place, which is one more wrong id."""
 import random
 
 from records import Order, Product, Step
-from rpcs import EVENTS, ORDER, USER
 from values import CARDS, CURSORS, KEYS, NUMBERS, PAGE_SIZES, SORTS, STATUSES, TEXTS, TOKENS, WRONG_IDS
 
 class History:
@@ -81,10 +80,10 @@ class History:
             (self.pay, 5), (self.end_order, 6), (self.money, 6), (self.read_orders, 5), (self.read_payments, 3),
             (self.walk, 3), (self.sessions, 4), (self.profile, 3), (self.accounts, 3), (self.change_password, 1),
             (self.block, 1), (self.repeat, 5), (self.hostile, 8), (self.wrong_cursor, 2), (self.watch, 2),
-            (self.import_like, 1), (self.internal, 2), (self.guess, 0.4))
-        actions, weights = zip(*chances)
+            (self.import_like, 1))
+        actions = [action for action, weight in chances for _ in range(weight)]
         while len(self.steps) < self.length:
-            self.random.choices(actions, weights)[0]()
+            self.pick(actions)()
 
     def close(self):
         """Reads everything once more at the end, as those see it who may."""
@@ -516,49 +515,6 @@ class History:
             ending = self.step("boss", "PUT", f"/customers/{self.email(who)}/role", {"role": role})
             self.people[who]["role"] = role
             self.ended(who, ending)
-        self.log_in(who)
-
-    def guess(self):
-        """Wrong passwords for an account that nothing else uses: afterwards the right one has to wait, too."""
-        who = f"guy{len(self.steps)}"
-        account = {"email": self.email(who), "password": self.password(who)}
-        right = {**account, "device_id": "laptop"}
-        self.step("nobody", "POST", "/users", {"name": "Guy", **account})
-        self.step("nobody", "POST", "/auth/login", {**right, "password": "a wrong password"}, kind="guesses")
-        self.step("nobody", "POST", "/auth/login", right)
-        self.step("nobody", "POST", "/auth/login", {**right, "email": self.email(who).upper(), "device_id": "phone"})
-        self.step(who, "POST", "/auth/login", right, kind="late", about={"logs_in": True})
-        self.step(who, "GET", "/auth/sessions")
-
-    def rpc(self, name, body, actor="fleet"):
-        return self.step(actor, name, "", body, kind="rpc")
-
-    def internal(self):
-        """What processes of the shop ask one another, past the gateway; strangers are refused."""
-        order, whom = self.order(), self.email(self.pick((*self.people, "missing")))
-        group = self.pick((f"{self.tag}-group", "order", "payment", "missing", ""))
-        name, body = self.pick((
-            (f"{ORDER}/GetOrderStates", {"order_ids": [order.id, self.pick(WRONG_IDS), self.order().id]}),
-            (f"{ORDER}/GetOrderStates", {"order_ids": [order.id] * self.pick((0, 256, 257))}),
-            (f"{USER}/GetCustomerCredentials", {"email": self.pick((whom, whom.upper(), "x", ""))}),
-            (f"{USER}/SetPassword", {"email": whom, "password": "another secret 3", "if_changed_at": {"seconds": 1}}),
-            (f"{USER}/SetPassword", {"email": self.email("missing"), "password": self.pick(TEXTS)}),
-            (f"{EVENTS}/CommitOffsets", {"topic": self.pick(("order-events", "payment-events", "missing")),
-                                         "group": f"{self.tag}-group", "offset": self.pick((0, 1, 7, -1))}),
-            (f"{EVENTS}/ListDeadLetters", {"group": group, "limit": self.pick((0, 1, 1001))}),
-            (f"{EVENTS}/ListDeadLetters", {"letter_id": self.pick((1, 99, -1))}),
-            (f"{EVENTS}/ReplayDeadLetters", {"group": group, "letter_id": self.pick((0, 0, 99))})))
-        self.rpc(name, body, self.pick(("fleet", "fleet", "fleet", "stranger")))
-        if self.chance(0.2):
-            self.set_password()
-
-    def set_password(self):
-        who = self.pick(list(self.people))
-        new = f"secret {len(self.steps)} of {who}"
-        ending = self.rpc(f"{USER}/SetPassword", {"email": self.email(who), "password": new})
-        self.ended(who, ending)
-        self.people[who]["password"] = new
-        self.rpc(f"{USER}/GetCustomerCredentials", {"email": self.email(who)})
         self.log_in(who)
 
     def delete_account(self, who):

@@ -5,7 +5,6 @@ import re
 import time
 from urllib.parse import quote, urlencode
 
-import rpcs
 from compare import Correspondence
 from shops import BOSS, BOSS_PASSWORD, Answer, Connection
 
@@ -13,7 +12,6 @@ REFERENCE = re.compile("«([^:»]+):([^»]+)»|‹([^:›]+):(access|refresh)›
 REST_S = 60  # how long a shop may take until all consequences of a request are there
 AGREE_S = 3  # how long two shops at rest may still differ, because something was on its way
 PAGES_MAX = 60
-GUESSES = 7  # two more than make an account wait for a second: it then waits for four
 
 
 class Difference(Exception):
@@ -278,35 +276,6 @@ class Player:
             time.sleep(0.005)
         if time.monotonic() > end:
             raise Difference(index, step, [("session", "its tokens are still accepted")], *answers)
-        self.compare(index, step, answers)
-
-    def play_rpc(self, index, step):
-        answers = [rpcs.call(side.shop, step.method, side.fill(step.body), step.actor == "fleet") for side in self.sides]
-        for side in self.sides:
-            side.request = f"{step.method} {json.dumps(side.fill(step.body))}"
-        self.compare(index, step, answers)
-        if answers[0].status < 300:
-            self.used.add(("rpc", step.method))
-
-    def play_guesses(self, index, step):
-        """Both shops count the same wrong passwords, each as soon as it lets one be tried."""
-        counts, reasons = [0, 0], [set(), set()]
-        while min(counts) < GUESSES:
-            for number, side in enumerate(self.sides):
-                if counts[number] < GUESSES:
-                    answer = side.call(step.actor, step.method, step.path, body=step.body)
-                    counts[number] += answer.status == 401
-                    reasons[number].add(f"{answer.status} {answer.find('error.reason')}")
-            time.sleep(0.02)
-        self.compare(index, step, [Answer(200, [], json.dumps(sorted(one)).encode()) for one in reasons])
-
-    def play_late(self, index, step):
-        end = time.monotonic() + REST_S
-        answers = self.both(step.actor, step.method, step.path, body=step.body)
-        while any(answer.status == 429 for answer in answers) and time.monotonic() < end:
-            time.sleep(0.1)
-            answers = [side.call(step.actor, step.method, step.path, body=step.body) if answer.status == 429 else answer
-                       for side, answer in zip(self.sides, answers)]
         self.compare(index, step, answers)
 
     def play_rest(self, index, step):

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Step:
     """One request, or what is waited for. Kinds: `call`; `walk`, a call for each page of a list; `rest`, which waits until
-    the orders and what hangs on them have come to rest; `ended`, which waits until a session's tokens are refused; `rpc`, a call
-    past the gateway; `guesses`, wrong passwords until the account has to wait; `late`, a call again until it need not wait."""
+    the orders and what hangs on them have come to rest; `ended`, which waits until a session's tokens are refused."""
     name: str
     actor: str
     method: str = "GET"

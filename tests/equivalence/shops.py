@@ -87,7 +87,6 @@ class Shop:
             "ARGOSY_LOG_FORMAT": "json", "USER_ARGON2_MEMORY": "256KiB", "USER_ARGON2_PASSES": "1",
             "ACCESS_TOKEN_EXP_DURATION": "2h"}
         self.process, self.gateway, self.admin = None, None, None
-        self.addresses = {}  # of the services for gRPC, by the package of their proto
 
     def start(self):
         listens = {f"{name.upper()}_LISTEN": "127.0.0.1:0" for name in (*SERVICES, "gateway", "admin")}
@@ -112,8 +111,6 @@ class Shop:
                 entry = json.loads(line)
                 if entry["name"] == "gateway":
                     self.gateway = entry["address"]
-                self.addresses[f"{entry['name']}_service"] = entry["address"]
-        self.addresses["events"] = self.addresses.get("order_service")
         return '"ready"' in text and self.gateway
 
     def command(self, *arguments, text=""):
