@@ -127,6 +127,7 @@ static struct status take_mark(const struct call *call, struct update *update, s
                                struct str value)
 {
     update->over = true;
+    update->unsure = true; /* whoever made the change may not have seen replicas confirm it */
     return change_redis_repeated(call, value, update->causes.of_request[index],
                                  update->change->cause.request);
 }
@@ -277,6 +278,12 @@ static struct status begin(struct call *call, struct update *update)
     return update->guessed ? status_ok() : read_all(call, update);
 }
 
+/* Waits for the replicas that have to confirm a change, if it was found to be made. */
+static struct status confirm(struct call *call, struct redis_cart_store *store, const char *key)
+{
+    return redis_confirm(call, store->db, str_of(arena_printf(call->arena, "{%s}:confirm", key)));
+}
+
 static struct status change_cart(struct call *call, struct update *update)
 {
     struct status st = begin(call, update);
@@ -290,9 +297,7 @@ static struct status change_cart(struct call *call, struct update *update)
         else if (!failed(st) && update->races > races)
             st = pause_after_race(call, update);
     }
-    if (failed(st) || !update->unsure) return st;
-    return redis_confirm(call, update->store->db,
-                         str_of(arena_printf(call->arena, "{%s}:confirm", update->key)));
+    return failed(st) || !update->unsure ? st : confirm(call, update->store, update->key);
 }
 
 /* The cart is at its own key now; what the existing system has left would show again when that has
@@ -343,7 +348,8 @@ static struct status replay(struct call *call, struct cart_store *port,
     struct str key = change_redis_request_key(call, slot, &request->idempotency);
     struct status st = redis_read(call, store->db, REDIS_WORDS(STR("GET"), key), &reply);
     if (failed(st) || reply->kind != REDIS_TEXT) return st;
-    return change_redis_repeated(call, reply->text, true, request);
+    st = change_redis_repeated(call, reply->text, true, request);
+    return failed(st) ? st : confirm(call, store, slot);
 }
 
 /* ---- its life ---- */
