@@ -22,6 +22,7 @@ static void reads_log(struct call *call, struct stage *stage)
     expect_read(call, 0, 10, "abc");
     expect_read(call, 0, 2, "ab");
     EXPECT_OK(store.log->read(call, store.log, "t", 0, 2, &events, &count, &read));
+    EXPECT(count == 2);
     expect_read(call, read, 2, "c");
     expect_read(call, events[0].offset, 2, "bc");
     EXPECT_OK(store.log->last_offset(call, store.log, "t", &last));

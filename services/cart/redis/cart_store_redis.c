@@ -248,11 +248,6 @@ static struct status pause_after_race(struct call *call, struct update *update)
     return failed(st) ? st : read_all(call, update);
 }
 
-static bool is_passing(struct status st)
-{
-    return st.code == STATUS_UNAVAILABLE;
-}
-
 /* The answer was lost: reads again, for a while, until the server answers. */
 static struct status read_after_loss(struct call *call, struct update *update, struct status lost)
 {
@@ -263,7 +258,7 @@ static struct status read_after_loss(struct call *call, struct update *update, s
     for (;;) {
         if (shard_now_us(call->shard) >= update->resolve_until_us) return lost;
         st = read_all(call, update);
-        if (!is_passing(st)) return st;
+        if (st.code != STATUS_UNAVAILABLE) return st;
         st = fiber_sleep(call, RESOLVE_PAUSE_US / 2 + (int64_t)random_below(RESOLVE_PAUSE_US));
         if (failed(st)) return lost;
     }
@@ -339,10 +334,9 @@ static struct status replay(struct call *call, struct cart_store *port,
                             struct change_request *request)
 {
     struct redis_cart_store *store = of(port);
-    struct str none = {0};
     const struct redis_reply *reply;
 
-    request->replayed = none;
+    request->replayed = (struct str){0};
     if (!idempotency_given(&request->idempotency)) return status_ok();
     const char *slot = key_of(call, store, request->idempotency.scope);
     struct str key = change_redis_request_key(call, slot, &request->idempotency);
@@ -370,7 +364,7 @@ static void close_store(struct cart_store *port)
     struct redis_cart_store *store = of(port);
 
     for (size_t i = 0; i < store->shard_count; i++) cart_guesses_release(&store->guesses[i]);
-    redis_close(of(port)->db);
+    redis_close(store->db);
 }
 
 struct status cart_store_redis(const struct service_context *context, const char *url,
