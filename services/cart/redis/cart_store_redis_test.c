@@ -5,6 +5,10 @@
 #include "services/cart/redis/cart_store_redis_testing.h"
 
 #include <hiredis/hiredis.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "store/redis/redis_fate.h"
 
@@ -100,6 +104,95 @@ static void limits_keys(struct call *call, struct stage *stage)
 TEST(a_caller_has_no_more_keys_than_are_allowed_within_a_day)
 {
     for_each_adapter(limits_keys);
+}
+
+/* ---- replicas ---- */
+
+/* A Redis server that follows the test's, and listens on a socket in `dir` alone; 0: it can't be
+ * started. */
+static pid_t start_replica(const struct call *call, const char *dir)
+{
+    const char *url = getenv("ARGOSY_TEST_REDIS"), *at = strchr(url, '@');
+    const char *password = strchr(url, ':') + strlen("://:");
+    int port_at = (int)strcspn(at, ":");
+    const char *words[] = {
+        "redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        arena_printf(call->arena, "%s/socket", dir),
+        "--dir",
+        dir,
+        "--logfile",
+        "log",
+        "--save",
+        "",
+        "--masterauth",
+        arena_printf(call->arena, "%.*s", (int)(at - password), password),
+        "--replicaof",
+        arena_printf(call->arena, "%.*s", port_at - 1, at + 1),
+        at + port_at + 1,
+        0,
+    };
+    pid_t pid;
+
+    return posix_spawnp(&pid, words[0], 0, 0, (char *const *)words, environ) == 0 ? pid : 0;
+}
+
+static void stop_replica(const struct call *call, const char *dir, pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, 0, 0);
+    unlink(arena_printf(call->arena, "%s/socket", dir));
+    unlink(arena_printf(call->arena, "%s/log", dir));
+    unlink(arena_printf(call->arena, "%s/dump.rdb", dir));
+    rmdir(dir);
+}
+
+/* Asks before the change, as the handlers do. */
+static struct status replay_once(struct call *call, const char *key, struct str *ret_replayed)
+{
+    struct change_request request = {.idempotency = {.scope = "ann@x.com", .key = key}};
+
+    struct status st = store->replay(call, store, &request);
+    *ret_replayed = request.replayed;
+    return st;
+}
+
+enum { REPLICA_TRIES = 60, REPLICA_PAUSE_US = 50000 };
+
+static void acknowledges_confirmed(struct call *call, struct stage *stage)
+{
+    char dir[] = "/tmp/argosy-replica.XXXXXX";
+    struct str replayed;
+    struct cart cart;
+    pid_t replica;
+
+    EXPECT_REFUSED(add_once(call, "key", &replayed), UNAVAILABLE, STORE_OUTCOME_UNKNOWN);
+    EXPECT_REFUSED(add_once(call, "key", &replayed), UNAVAILABLE, STORE_OUTCOME_UNKNOWN);
+    EXPECT_REFUSED(replay_once(call, "key", &replayed), UNAVAILABLE, STORE_OUTCOME_UNKNOWN);
+    invariant(mkdtemp(dir));
+    replica = start_replica(call, dir);
+    invariant(replica);
+    struct status st = replay_once(call, "key", &replayed);
+    for (int i = 0; i < REPLICA_TRIES && st.reason == ARGOSY__REASON__STORE_OUTCOME_UNKNOWN; i++) {
+        EXPECT_OK(fiber_sleep(call, REPLICA_PAUSE_US));
+        st = replay_once(call, "key", &replayed);
+    }
+    EXPECT_OK(st);
+    EXPECT(str_is(replayed, "made"));
+    EXPECT_OK(add_once(call, "key", &replayed));
+    EXPECT(str_is(replayed, "made"));
+    EXPECT_OK(store->load(call, store, "ann@x.com", &cart));
+    EXPECT(cart.version == 1 && cart.lines[0].quantity == 1);
+    stop_replica(call, dir, replica);
+}
+
+TEST(a_repeated_request_is_answered_only_when_replicas_have_confirmed_the_change)
+{
+    more_options = "&wait=1&timeout=1000";
+    for_each_adapter(acknowledges_confirmed);
+    more_options = "";
 }
 
 /* ---- the existing system ---- */

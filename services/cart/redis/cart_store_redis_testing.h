@@ -12,7 +12,8 @@
 
 enum { REDIS_TTL_S = 3600 };
 
-static struct redis *beside; /* the same server and prefix */
+static struct redis *beside;          /* the same server and prefix */
+static const char *more_options = ""; /* of the store's URL alone: "&wait=1" */
 
 static inline struct status open_redis(const struct service_context *context,
                                        struct cart_store **ret_store)
@@ -23,6 +24,7 @@ static inline struct status open_redis(const struct service_context *context,
 
     struct status st = redis_new(context->arena, context->shards, url, "test", &beside);
     if (failed(st)) return st;
+    url = arena_printf(context->arena, "%s%s", url, more_options);
     return cart_store_redis(context, url, REDIS_TTL_S * INT64_C(1000000),
                             REDIS_TTL_S * INT64_C(1000000), ret_store);
 }
