@@ -45,18 +45,8 @@ start_single() {
   gateway=$(address shop gateway) admin=$(address shop admin)
 }
 
-# Services read one another's events, so each must know the others' ports before they run: these are from a block that
-# belongs to this process, below the system's ephemeral ports.
-find_ports() {
-  local block port
-  for ((block = $$; ; block++)); do
-    first_port=$((10000 + block % 2200 * 10))
-    for ((port = first_port; port < first_port + ${#services[@]}; port++)); do
-      ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
-    done
-    return
-  done
-}
+# Services read one another's events, so each must know the others' ports before they run.
+find_ports() { first_port=$("$(dirname "${BASH_SOURCE[0]}")/../free_ports" ${#services[@]}); }
 
 start_fleet() {
   local i service urls=()

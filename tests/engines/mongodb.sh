@@ -53,12 +53,12 @@ run() {
 start() {
   local dir=$1 tries=0
   install
-  [ -f "$dir/port" ] || "$root/tests/engines/free_port" >"$dir/port"
+  [ -f "$dir/port" ] || "$root/tests/free_ports" >"$dir/port"
   # Somebody may have taken the port meanwhile; a server that ran before keeps its port.
   until run "$dir"; do
     tries=$((tries + 1))
     [ $tries -lt 5 ] || { cat "$dir/server.log" >&2; exit 1; }
-    [ -f "$dir/started" ] || "$root/tests/engines/free_port" >"$dir/port"
+    [ -f "$dir/started" ] || "$root/tests/free_ports" >"$dir/port"
   done
   touch "$dir/started"
   echo "ARGOSY_TEST_MONGODB=mongodb://127.0.0.1:$(cat "$dir/port")/?replicaSet=secantus"

@@ -87,7 +87,7 @@ start() {
   "$root/tools/install" engine fault
   mkdir -p "$dir/etcd" "$dir/1" "$dir/2"
   chmod 755 "$dir"
-  for name in etcd/client etcd/peer 1/api 1/server 2/api 2/server; do "$root/tests/engines/free_port" >"$dir/$name-port"; done
+  for name in etcd/client etcd/peer 1/api 1/server 2/api 2/server; do "$root/tests/free_ports" >"$dir/$name-port"; done
   run_etcd "$dir"
   within 60 curl -sf --max-time 2 -o /dev/null "http://127.0.0.1:$(port_of "$dir" etcd client)/health" || { cat "$dir/etcd.log" >&2; exit 1; }
   for server in 1 2; do

@@ -21,7 +21,7 @@ create() {
   [ "$(id -u)" -ne 0 ] || chown postgres:postgres "$dir/password"
   as_server "$(programs)/initdb" -D "$dir/data" -U "$user" --pwfile="$dir/password" -A scram-sha-256 \
     --locale=C.UTF-8 -E UTF8 -N >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
-  "$root/tests/engines/free_port" >"$dir/port"
+  "$root/tests/free_ports" >"$dir/port"
 }
 
 # PostgreSQL's port with all settings. wal_level=logical, so that Debezium can read it too.
@@ -41,7 +41,7 @@ start() {
   until run "$dir"; do
     tries=$((tries + 1))
     [ $tries -lt 5 ] || { cat "$dir/start.log" "$dir/data/server.log" >&2; exit 1; }
-    [ -f "$dir/started" ] || "$root/tests/engines/free_port" >"$dir/port"
+    [ -f "$dir/started" ] || "$root/tests/free_ports" >"$dir/port"
   done
   touch "$dir/started"
   echo "ARGOSY_TEST_POSTGRES=postgres://$user:$password@127.0.0.1:$(cat "$dir/port")/postgres"

@@ -9,8 +9,8 @@ password=redis-secret
 . "$root/tests/engines/certificates.sh"
 
 choose_ports() {
-  "$root/tests/engines/free_port" >"$1/port"
-  "$root/tests/engines/free_port" >"$1/tls-port"
+  "$root/tests/free_ports" >"$1/port"
+  "$root/tests/free_ports" >"$1/tls-port"
 }
 
 create() {
@@ -28,7 +28,7 @@ answers() { REDISCLI_AUTH=$password redis-cli -p "$(cat "$1/port")" ping 2>/dev/
 run() {
   local dir=$1
   redis-server --bind 127.0.0.1 --port "$(cat "$dir/port")" --dir "$dir/data" --requirepass "$password" \
-    --save '' --appendonly yes --appendfsync always --maxmemory 256mb --maxmemory-policy noeviction --repl-diskless-sync-delay 0 \
+    --save '' --appendonly yes --appendfsync always --maxmemory 256mb --maxmemory-policy noeviction \
     --enable-debug-command local \
     --tls-port "$(cat "$dir/tls-port")" --tls-cert-file "$dir/server.crt" --tls-key-file "$dir/server.key" \
     --tls-ca-cert-file "$dir/ca.crt" --tls-auth-clients no >>"$dir/log" 2>&1 &

@@ -77,7 +77,7 @@ start() {
   "$root/tools/install" engine
   for name in 1 2 3 sentinel1 sentinel2 sentinel3; do
     mkdir -p "$dir/$name/data"
-    "$root/tests/engines/free_port" >"$dir/$name/port"
+    "$root/tests/free_ports" >"$dir/$name/port"
   done
   run_server "$dir" 1
   within 30 answers "$dir" 1

@@ -36,11 +36,6 @@ install_localstripe() {
   python3 -m venv "$engines/localstripe" && "$engines/localstripe/bin/pip" install -q localstripe==1.15.10
 }
 
-# free_port: one that nobody listens at just now.
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # await PORT NAME: until somebody listens there.
 await() {
   for _ in {1..200}; do
@@ -57,7 +52,7 @@ await() {
 # Without -https-addr it would open HTTPS on all interfaces.
 start_mock() {
   local http https
-  http=$(free_port) https=$(free_port)
+  http=$("$here/../free_ports") https=$("$here/../free_ports")
   "$mock" -http-addr "127.0.0.1:$http" -https-addr "127.0.0.1:$https" >"$work/stripe-mock.log" 2>&1 &
   pids+=($!)
   await "$http" stripe-mock
@@ -69,7 +64,7 @@ start_mock() {
 # Its own command line listens on all interfaces; its state goes into the temp folder.
 start_localstripe() {
   local port
-  port=$(free_port)
+  port=$("$here/../free_ports")
   cat >"$work/run.py" <<'PYTHON'
 import sys
 from aiohttp import web

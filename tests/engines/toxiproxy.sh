@@ -24,7 +24,7 @@ install() {
 start() {
   local port _
   install
-  port=$("$root/tests/engines/free_port")
+  port=$("$root/tests/free_ports")
   "$program" -host 127.0.0.1 -port "$port" >"$1/log" 2>&1 &
   echo $! >"$1/pid"
   for _ in $(seq 200); do

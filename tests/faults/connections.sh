@@ -18,7 +18,7 @@ toxi() { curl -sf -X "$1" "$api_of_proxy$2" ${3:+-d "$3"} >/dev/null; }
 # through NAME URL: the URL with the port of a proxy before its server.
 through() {
   local port server
-  port=$("$engines/free_port")
+  port=$("$engines/../free_ports")
   server=$(grep -o '127\.0\.0\.1:[0-9]*' <<<"$2")
   toxi POST /proxies "{\"name\":\"$1\",\"listen\":\"127.0.0.1:$port\",\"upstream\":\"$server\"}" || exit 1
   echo "${2/$server/127.0.0.1:$port}"

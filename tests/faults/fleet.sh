@@ -40,22 +40,11 @@ trap leave EXIT
 
 # ---- processes ----
 
-# Instead of shop.sh's: each process keeps its two ports when it is brought back.
-find_ports() {
-  local block port count=$((2 * ${#processes[@]}))
-  for ((block = $$; ; block++)); do
-    first_port=$((10000 + block % 1100 * 20))
-    for ((port = first_port; port < first_port + count; port++)); do
-      ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
-    done
-    return
-  done
-}
-
 processes=("${services[@]}" gateway)
 start_fleet() {
   local i
-  find_ports
+  # Two for each process, which keeps them when it is brought back.
+  first_port=$("$(dirname "${BASH_SOURCE[0]}")/../free_ports" $((2 * ${#processes[@]})))
   urls=() health=()
   for i in "${!processes[@]}"; do
     urls+=("${processes[i]^^}_URL=grpc://127.0.0.1:$((first_port + i))")

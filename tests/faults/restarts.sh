@@ -29,7 +29,7 @@ as_server "$programs_of_server/pg_basebackup" -d "$url_of_primary" -D "$servers/
   { cat "$servers/backup.log"; exit 1; }
 install -d "$servers/standby/socket"
 [ "$(id -u)" -ne 0 ] || chown postgres "$servers/standby/socket"
-"$engines/free_port" >"$servers/standby/port"
+"$engines/../free_ports" >"$servers/standby/port"
 "$engines/postgres.sh" start "$servers/standby" >/dev/null || exit 1
 sql "ALTER SYSTEM SET synchronous_standby_names = '*'" && sql 'SELECT pg_reload_conf()' >/dev/null
 first=$(cat "$servers/primary/port") second=$(cat "$servers/standby/port")

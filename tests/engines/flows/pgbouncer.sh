@@ -14,7 +14,7 @@ wrong() { echo "$*"; failed=1; }
 
 hosts=${ARGOSY_TEST_POSTGRES#*@} user=${ARGOSY_TEST_POSTGRES#*://}
 address=${hosts%%/*} credentials=${user%%@*}
-port=$("$root/tests/engines/free_port")
+port=$("$root/tests/free_ports")
 cat >"$pool/pgbouncer.ini" <<END
 [databases]
 * = host=${address%:*} port=${address##*:}
