@@ -154,6 +154,8 @@ static bool comes_to(struct status st, const struct provider_answer *answer,
     return false;
 }
 
+#define OURS \
+    "\"payment_id\":\"0190f5c2-7a10-7abc-8def-0123456789ab\"," /* in the metadata of our own payments */
 #define INTENT(status) "{\"id\":\"pi_1\",\"status\":\"" status "\"}"
 #define CAPTURED(amount)                                                              \
     "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"currency\":\"eur\",\"amount\":1999," \
@@ -443,7 +445,7 @@ static const char *page(struct call *call, int first, int count)
     for (int i = 0; i < count; i++)
         text = arena_printf(call->arena,
                             "%s%s{\"id\":\"pi_%d\",\"status\":\"requires_capture\",\"amount\":5,"
-                            "\"currency\":\"jpy\",\"metadata\":{\"order_id\":\"o%d\"}}",
+                            "\"currency\":\"jpy\",\"metadata\":{" OURS "\"order_id\":\"o%d\"}}",
                             text, i ? "," : "", first + i, first + i);
     return arena_printf(call->arena, "%s]}", text);
 }
@@ -476,21 +478,25 @@ TEST(a_list_is_as_long_as_was_asked_for)
     run(listing);
 }
 
-/* Other applications use the same account, with currencies and amounts that we never request. */
+/* Other applications use the same account, with currencies and amounts that we never request, and
+ * with orders of their own. */
 static void strangers(struct call *call)
 {
     static const char intents[] =
         "{\"data\":[{\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":7,\"currency\":\"usdc\"},"
         "{\"id\":\"pi_2\",\"status\":\"requires_capture\",\"amount\":5,\"currency\":\"jpy\","
-        "\"metadata\":{\"order_id\":\"o2\"}}]}";
+        "\"metadata\":{" OURS "\"order_id\":\"o2\"}},"
+        "{\"id\":\"pi_3\",\"status\":\"succeeded\",\"amount\":5,\"currency\":\"usd\","
+        "\"metadata\":{\"order_id\":\"1001\",\"payment_id\":\"17\"}}]}";
     struct payment_provider *provider = world.provider;
     struct provider_charge *charges, charge;
     size_t count;
 
     answers(200, intents);
     EXPECT(!failed(provider->list(call, provider, "", 100, &charges, &count)));
-    EXPECT(count == 2 && strcmp(charges[0].reference, "pi_1") == 0 && !charges[0].order_id[0]);
+    EXPECT(count == 3 && strcmp(charges[0].reference, "pi_1") == 0 && !charges[0].order_id[0]);
     EXPECT(strcmp(charges[1].order_id, "o2") == 0 && charges[1].amount_minor == 5);
+    EXPECT(strcmp(charges[2].reference, "pi_3") == 0 && !charges[2].order_id[0]);
     answers(200, "{\"id\":\"pi_1\",\"status\":\"succeeded\",\"amount\":7,\"currency\":\"usdc\"}");
     EXPECT(fails(provider->find(call, provider, "pi_1", &charge), STATUS_NOT_FOUND,
                  ARGOSY__REASON__CHARGE_NOT_FOUND));

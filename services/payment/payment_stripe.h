@@ -85,6 +85,7 @@ struct stripe_intent {
     const char *status;
     const char *currency; /* lower case */
     const char *order_id;
+    const char *payment_id; /* our own, in the metadata that we gave it */
     const char *client_secret;
     int64_t amount, received;
     int64_t released; /* the part of the amount that a partial capture released; 0 if unknown */

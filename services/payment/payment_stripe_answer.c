@@ -65,6 +65,7 @@ static const struct stripe_intent no_intent = {.id = "",
                                                .status = "",
                                                .currency = "",
                                                .order_id = "",
+                                               .payment_id = "",
                                                .client_secret = "",
                                                .failure = {"", "", "", "", ""}};
 
@@ -87,6 +88,7 @@ static bool take_of_metadata(struct answer_reader *reader, struct str key, enum 
     struct stripe_intent *intent = into;
 
     if (str_is(key, "order_id")) return read_text(reader, token, &intent->order_id);
+    if (str_is(key, "payment_id")) return read_text(reader, token, &intent->payment_id);
     return json_skip(&reader->json, token);
 }
 

@@ -205,10 +205,12 @@ TEST(a_payment_whose_customer_fails_to_prove_themselves_is_closed_at_stripe)
 #define REFUND(id, amount, status, key)                                                         \
     "{\"id\":\"" id "\",\"amount\":" amount ",\"payment_intent\":\"pi_1\",\"status\":\"" status \
     "\",\"metadata\":{\"operation_id\":\"" key "\"}}"
-#define PAID(refunded)                                                                          \
-    INTENT("succeeded", ",\"amount\":3000,\"amount_received\":3000,\"metadata\":{\"order_id\":" \
-                        "\"o1\"},\"latest_charge\":{\"amount\":3000,\"amount_captured\":3000,"  \
-                        "\"amount_refunded\":" refunded "}")
+#define PAID(refunded)                                                                                                               \
+    INTENT(                                                                                                                          \
+        "succeeded",                                                                                                                 \
+        ",\"amount\":3000,\"amount_received\":3000,\"metadata\":{\"payment_id\":"                                                    \
+        "\"0190f5c2-7a10-7abc-8def-0123456789ab\",\"order_id\":\"o1\"},\"latest_charge\":{\"amount\":3000,\"amount_captured\":3000," \
+        "\"amount_refunded\":" refunded "}")
 #define LIST(refunds) "{\"data\":[" refunds "]}"
 
 static bool is_refund(struct call *call, struct stage *stage, size_t at, int64_t amount_minor,

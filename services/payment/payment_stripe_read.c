@@ -3,6 +3,7 @@
 #include "services/payment/payment_stripe_read.h"
 
 #include "base/encode.h"
+#include "base/uuid.h"
 #include "reasons.pb-c.h"
 
 struct status stripe_unreadable(void)
@@ -19,6 +20,13 @@ const char *stripe_intent_path(struct arena *arena, const char *reference, const
 }
 
 /* ---- a payment as we see it ---- */
+
+/* Other applications on the same account note their orders' ids under the same name, so a payment is
+ * ours only if it has one of our own payments' ids too. */
+static bool is_ours(const struct stripe_intent *intent)
+{
+    return uuid_is_valid(str_of(intent->payment_id));
+}
 
 static const char *charge_status(const char *status)
 {
@@ -58,7 +66,7 @@ struct status stripe_make_charge(struct arena *arena, const struct stripe_intent
 {
     struct provider_charge charge = {
         .reference = intent->id,
-        .order_id = intent->order_id,
+        .order_id = is_ours(intent) ? intent->order_id : "",
         .status = charge_status(intent->status),
         .currency = upper(arena, intent->currency),
         .client_secret = intent->client_secret,

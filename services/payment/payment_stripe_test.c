@@ -61,7 +61,8 @@ TEST(an_intent_is_read)
     CHECK(stripe_read_intent(
         &arena,
         STR("{\"id\":\"pi_1\",\"amount\":1999,\"amount_received\":1000,\"currency\":\"usd\","
-            "\"new\":{\"id\":\"x\",\"deep\":[[{}]]},\"metadata\":{\"order_id\":\"o\\u0031\"},"
+            "\"new\":{\"id\":\"x\",\"deep\":[[{}]]},\"metadata\":{\"order_id\":\"o\\u0031\","
+            "\"payment_id\":\"p1\"},"
             "\"last_payment_error\":{\"code\":\"card_declined\",\"decline_code\":\"lost_card\"},"
             "\"latest_charge\":{\"id\":\"ch_1\",\"amount_refunded\":40},\"status\":\"succeeded\"}"),
         &intent));
@@ -69,6 +70,7 @@ TEST(an_intent_is_read)
     CHECK_STR(intent.status, "succeeded");
     CHECK_STR(intent.currency, "usd");
     CHECK_STR(intent.order_id, "o1");
+    CHECK_STR(intent.payment_id, "p1");
     CHECK_STR(intent.failure.decline_code, "lost_card");
     CHECK_INT(intent.amount, ==, 1999);
     CHECK_INT(intent.received, ==, 1000);

@@ -119,7 +119,7 @@ static struct provider_request request_of(struct call *call, const char *order_i
 
     return (struct provider_request){
         .idempotency_key = arena_printf(call->arena, "%s-%d", order_id, number++),
-        .payment_id = "payment-1",
+        .payment_id = "0190f5c2-7a10-7abc-8def-0123456789ab",
         .order_id = order_id,
         .reference = "",
         .payment_method = "pm_card_visa",
