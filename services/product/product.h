@@ -159,8 +159,9 @@ struct status product_draft(struct arena *arena,
                             const ProductService__CreateProductRequest *request,
                             const struct product_context *context, struct product *ret_product);
 
-/* Makes the changed product, with the next version. `product` itself stays as it is, but shares its
- * texts with the result. The caller must check whether a new owner (created_by) is allowed. */
+/* Makes the changed product, with the next version if anything differs. `product` itself stays as it
+ * is, but shares its texts with the result. The caller must check whether a new owner (created_by)
+ * is allowed. */
 struct status product_patch(struct arena *arena, const struct product *product,
                             const ProductService__UpdateProductRequest *request, int64_t now_us,
                             struct product *ret_product);

@@ -235,6 +235,16 @@ static struct status check_activation(struct arena *arena,
                         "free");
 }
 
+/* Is there anything in the patched product that it did not have before? A patch gives stock to new
+ * variants only, and these have new ids. */
+static bool differs(const struct product *before, const struct product *after)
+{
+    if (!product_same_content(before, after)) return true;
+    for (size_t i = 0; i < after->variant_count; i++)
+        if (strcmp(before->variants[i].variant_id, after->variants[i].variant_id) != 0) return true;
+    return strcmp(before->created_by, after->created_by) != 0;
+}
+
 struct status product_patch(struct arena *arena, const struct product *product,
                             const ProductService__UpdateProductRequest *request, int64_t now_us,
                             struct product *ret_product)
@@ -259,8 +269,11 @@ struct status product_patch(struct arena *arena, const struct product *product,
     st = check_activation(arena, request, product, &after, &pricing);
     if (failed(st)) return st;
 
-    after.version++;
-    after.updated_us = now_us > product->updated_us ? now_us : product->updated_us;
+    /* A patch that changes nothing keeps the version, by which others would see a change. */
+    if (differs(product, &after)) {
+        after.version++;
+        after.updated_us = now_us > product->updated_us ? now_us : product->updated_us;
+    }
     *ret_product = after;
     return status_ok();
 }

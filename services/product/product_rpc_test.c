@@ -277,14 +277,18 @@ static void check_versions(struct call *call)
     EXPECT_INT(read_back(call, product)->version, 2);
     request.version_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__VERSION_GIVEN__NOT_SET;
     EXPECT_REASON(update_if(as(call, &seller), &request, "\"1\""), ARGOSY__REASON__VERSION_STALE);
+    set_name(&request, "Shirt 3");
     EXPECT_OK(update_if(as(call, &seller), &request, "\"2\""));
+    EXPECT_OK(update_if(as(call, &seller), &request, "\"3\"")); /* it changes nothing */
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         EXPECT_REASON(update_if(as(call, &seller), &request, bad[i]),
                       ARGOSY__REASON__IF_MATCH_INVALID);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         EXPECT_REASON(update_if(as(call, &seller), &request, others[i]),
                       ARGOSY__REASON__VERSION_STALE);
+    set_name(&request, "Shirt 4");
     EXPECT_OK(update_if(as(call, &seller), &request, "\"1\", W/\"2\",, \"3\""));
+    set_name(&request, "Shirt 5");
     EXPECT_OK(update_if(as(call, &seller), &request, "*"));
     set_version(&request, 6);
     EXPECT_REASON(update_if(as(call, &seller), &request, "\"5\""), ARGOSY__REASON__VERSION_STALE);

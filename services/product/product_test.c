@@ -327,6 +327,30 @@ TEST(a_patch_changes_what_it_gives_and_nothing_else)
     CHECK_INT(after.created_us, ==, 1000);
 }
 
+TEST(a_patch_that_changes_nothing_keeps_the_version)
+{
+    ProductService__CreateProductRequest request = shirt();
+    ProductService__UpdateProductRequest change = patch();
+    struct product before = made(&request), after = {0};
+
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK_INT(after.version, ==, 1);
+    CHECK_INT(after.updated_us, ==, 1000);
+
+    change.price_given_case = PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__PRICE_GIVEN_PRICE;
+    change.price = 19.99;
+    change.created_by_given_case =
+        PRODUCT_SERVICE__UPDATE_PRODUCT_REQUEST__CREATED_BY_GIVEN_CREATED_BY;
+    change.created_by = (char *)before.created_by;
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK_INT(after.version, ==, 1);
+
+    change.created_by = (char *)"other@example.com";
+    CHECK_OK(try_patch(&before, &change, &after));
+    CHECK_INT(after.version, ==, 2);
+    CHECK_INT(after.updated_us, ==, 2000);
+}
+
 TEST(a_product_without_a_price_becomes_active_with_one_only)
 {
     ProductService__CreateProductRequest request = shirt();
