@@ -48,19 +48,53 @@ static struct route_question ask(const struct gateway_request *request, bool grp
     return question;
 }
 
+/* The byte given by the first two hexadecimal digits, or -1. */
+static int hex_byte(struct str text)
+{
+    int value = 0;
+
+    if (text.length < 2) return -1;
+    for (int i = 0; i < 2; i++) {
+        int digit = text.data[i] | 0x20;
+        if (text.data[i] >= '0' && text.data[i] <= '9')
+            value = value * 16 + text.data[i] - '0';
+        else if (digit >= 'a' && digit <= 'f')
+            value = value * 16 + digit - 'a' + 10;
+        else
+            return -1;
+    }
+    return value;
+}
+
 static struct status no_route(const struct gateway_request *request)
 {
+    struct str path = request->http->path;
+
+    for (size_t i = 0; i < path.length; i++)
+        if (path.data[i] == '%' && hex_byte(str_sized(path.data + i + 1, path.length - i - 1)) < 0)
+            return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MALFORMED_HTTP,
+                               "the path has a malformed %-escape");
     return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__ROUTE_NOT_FOUND,
                        "there is nothing at this path");
 }
 
-static struct status no_method(const struct call *call, struct gateway_request *request,
-                               const char *allow)
+static struct status refuse_method(const struct call *call, struct gateway_request *request,
+                                   const char *allow)
 {
     request_header_set(call, request, STR("allow"), str_of(arena_strdup(call->arena, allow)));
     return status_printf(call->arena, STATUS_UNIMPLEMENTED, ARGOSY__REASON__METHOD_NOT_ALLOWED,
                          "this path has no method %.*s; its methods are %s",
                          STR_ARGS(request->http->method), allow);
+}
+
+/* No route or no rule takes the method. */
+static struct status no_method(const struct call *call, struct gateway_request *request)
+{
+    struct route_question question = ask(request, false);
+    char allow[ROUTER_ALLOW_SIZE];
+
+    route_table_allow(&request->gateway->table, &question, allow);
+    return allow[0] ? refuse_method(call, request, allow) : no_route(request);
 }
 
 /* ---- finding route and rule ---- */
@@ -69,7 +103,7 @@ static struct status no_method(const struct call *call, struct gateway_request *
 static struct status grpc_only(const struct call *call, struct gateway_request *request)
 {
     request->plain_errors = true;
-    if (!str_is(request->http->method, "POST")) return no_method(call, request, "POST");
+    if (!str_is(request->http->method, "POST")) return refuse_method(call, request, "POST");
     return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__MEDIA_TYPE_UNSUPPORTED,
                        "this path takes gRPC only: POST application/grpc");
 }
@@ -96,7 +130,6 @@ static struct status find_rule(const struct call *call, struct gateway_request *
                                struct plan *plan)
 {
     const struct transcoding *transcoding = request->route->transcoding;
-    char allow[ROUTER_ALLOW_SIZE];
 
     if (!transcoding) return grpc_only(call, request);
     switch (router_find(transcoding->router, request->http->method, request->http->path,
@@ -104,9 +137,7 @@ static struct status find_rule(const struct call *call, struct gateway_request *
     case ROUTER_FOUND: break;
     case ROUTER_NO_PATH:
         return is_grpc_method(request) ? grpc_only(call, request) : no_route(request);
-    case ROUTER_NO_METHOD:
-        router_allow(transcoding->router, request->http->path, allow);
-        return no_method(call, request, allow);
+    case ROUTER_NO_METHOD: return no_method(call, request);
     }
     plan->json.rule = plan->json.match.target;
     request->traffic = (struct traffic *)(uintptr_t)&plan->json.rule->traffic;
@@ -118,16 +149,13 @@ static struct status find_json(const struct call *call, struct gateway_request *
 {
     const struct route_table *table = &request->gateway->table;
     struct route_question question = ask(request, false);
-    char allow[ROUTER_ALLOW_SIZE];
     bool other_method;
 
     request->route = route_table_find(table, &question, &other_method);
     if (request->route) return find_rule(call, request, plan);
     if (!other_method && (is_grpc_method(request) || has_grpc_route(request)))
         return grpc_only(call, request);
-    if (!other_method) return no_route(request);
-    route_table_allow(table, &question, allow);
-    return no_method(call, request, allow);
+    return other_method ? no_method(call, request) : no_route(request);
 }
 
 /* A method of the shop without an HTTP rule is for the shop's own services, and these trust the
@@ -237,24 +265,6 @@ static void log_request(const struct call *call, const struct gateway_request *r
 }
 
 /* ---- the whole request ---- */
-
-/* The byte given by the first two hexadecimal digits, or -1. */
-static int hex_byte(struct str text)
-{
-    int value = 0;
-
-    if (text.length < 2) return -1;
-    for (int i = 0; i < 2; i++) {
-        int digit = text.data[i] | 0x20;
-        if (text.data[i] >= '0' && text.data[i] <= '9')
-            value = value * 16 + text.data[i] - '0';
-        else if (digit >= 'a' && digit <= 'f')
-            value = value * 16 + digit - 'a' + 10;
-        else
-            return -1;
-    }
-    return value;
-}
 
 /* Decodes percent-encoded unreserved characters (RFC 3986, section 6.2.2.2), so that another
  * spelling of a path cannot bypass the rules of its route. Everything else stays encoded, above all

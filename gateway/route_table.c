@@ -187,6 +187,25 @@ const struct gateway_route *route_table_find(const struct route_table *table,
     return NULL;
 }
 
+/* The methods of the route's rules at this path, as far as requests with them get to this route. */
+static void allow_rules(const struct route_table *table, const struct gateway_route *route,
+                        const struct route_question *question, char allow[ROUTER_ALLOW_SIZE])
+{
+    char methods[ROUTER_ALLOW_SIZE];
+    struct str rest, part;
+
+    router_allow(route->transcoding->router, question->path, methods);
+    rest = str_of(methods);
+    while (rest.length > 0 && str_split(&rest, ',', &part)) {
+        struct route_question other = *question;
+        bool other_method;
+        other.method = str_trim(part);
+        other.preflight_for = (struct str){0};
+        if (route_table_find(table, &other, &other_method) == route)
+            router_allow_add(allow, other.method);
+    }
+}
+
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE])
 {
@@ -194,9 +213,13 @@ void route_table_allow(const struct route_table *table, const struct route_quest
     for (size_t i = 0; i < table->entry_count; i++) {
         const struct route_entry *entry = &table->entries[i];
         if (!takes_place(entry, question)) continue;
+        if (entry->route->transcoding) {
+            allow_rules(table, entry->route, question, ret_allow);
+            continue;
+        }
         const struct texts *methods = &entry->route->kong->methods;
         for (size_t m = 0; m < methods->count; m++)
-            router_allow_add(ret_allow, methods->items[m].text);
+            router_allow_add(ret_allow, str_of(methods->items[m].text));
     }
 }
 

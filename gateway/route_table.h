@@ -70,7 +70,8 @@ const struct gateway_route *route_table_find(const struct route_table *table,
                                              const struct route_question *question,
                                              bool *ret_other_method);
 
-/* The methods of the routes that match the path: "GET, HEAD". */
+/* The methods that some rule serves at the path, through the routes that match it: "GET, HEAD". Of a
+ * route without rules all its methods count. Empty: there is no rule at this path. */
 void route_table_allow(const struct route_table *table, const struct route_question *question,
                        char ret_allow[ROUTER_ALLOW_SIZE]);
 

@@ -116,20 +116,21 @@ static bool split_path(struct str path, struct search *search)
     return true;
 }
 
-static void add_name(char allow[ROUTER_ALLOW_SIZE], const char *name)
+static void add_name(char allow[ROUTER_ALLOW_SIZE], struct str name)
 {
     struct str rest = str_of(allow), part;
     size_t length = rest.length;
 
     while (length > 0 && str_split(&rest, ',', &part))
-        if (str_is(str_trim(part), name)) return;
-    snprintf(allow + length, ROUTER_ALLOW_SIZE - length, "%s%s", length ? ", " : "", name);
+        if (str_equal(str_trim(part), name)) return;
+    snprintf(allow + length, ROUTER_ALLOW_SIZE - length, "%s%.*s", length ? ", " : "",
+             STR_ARGS(name));
 }
 
-void router_allow_add(char allow[ROUTER_ALLOW_SIZE], const char *method)
+void router_allow_add(char allow[ROUTER_ALLOW_SIZE], struct str method)
 {
     add_name(allow, method);
-    if (strcmp(method, "GET") == 0) add_name(allow, "HEAD");
+    if (str_is(method, "GET")) add_name(allow, STR("HEAD"));
 }
 
 /* Looks for the method among the leaves; records the others. */
@@ -141,7 +142,7 @@ static bool try_leaves(struct search *search, const struct leaf *leaf)
         if (!str_equal(leaf->template->verb, search->verb)) continue;
         search->path_found = true;
         if (search->allow) {
-            router_allow_add(search->allow, leaf->method);
+            router_allow_add(search->allow, str_of(leaf->method));
             continue;
         }
         if (str_is(search->method, leaf->method)) {

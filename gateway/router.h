@@ -36,7 +36,7 @@ enum router_result router_find(const struct router *router, struct str method, s
                                struct router_match *ret_match);
 
 /* Adds a method to such a list if it is missing; GET also adds HEAD. */
-void router_allow_add(char allow[ROUTER_ALLOW_SIZE], const char *method);
+void router_allow_add(char allow[ROUTER_ALLOW_SIZE], struct str method);
 
 /* The methods of the path, for an Allow header: "GET, HEAD, POST"; empty if there are none.
  */
