@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checks of /readyz: reads each store, looks at its disk's free space, and calls the peers. */
+/* The checks of /readyz: reads each store, asks whether its last change was confirmed, looks at its
+ * disk's free space, and calls the peers. */
 #include "app/shop_ready.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "fiber/fiber.h"
 #include "reasons.pb-c.h"
 #include "store/sqlite/moment.h"
+#include "store/sqlite/outage.h"
 
 enum { PEER_TIMEOUT_MS = 500, PATH_SIZE_MAX = 4096 };
 
@@ -46,6 +48,7 @@ struct status shop_check_store(const struct call *call, const struct service_con
     st = service_store_path(&here, module, &path);
     if (failed(st) || strcmp(path, ":memory:") == 0) return st;
     st = sqlite_check_reading(call->arena, path);
+    if (!failed(st)) st = sqlite_check_writing(call->arena, path);
     return failed(st) ? st : check_room(call, path);
 }
 

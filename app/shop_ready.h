@@ -6,8 +6,8 @@
 #include "app/admin.h"
 #include "rpc/service.h"
 
-/* Can the store be read, and has its disk room for it to grow? OK for a service without a store.
- * Reads one page, on the shard. */
+/* Can the store be read, was its last change confirmed by the disk, and has that room for it to
+ * grow? OK for a service without a store. Reads one page, on the shard. */
 struct status shop_check_store(const struct call *call, const struct service_context *context,
                                const struct service_module *module);
 

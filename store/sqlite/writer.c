@@ -37,6 +37,7 @@
 #include "reasons.pb-c.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/group.h"
+#include "store/sqlite/outage.h"
 
 enum {
     GROUP_MAX = 512,
@@ -48,6 +49,7 @@ enum {
     CHECKPOINT_LOADED_PAGES = 4000,
     LOG_PAGES_MAX = 6000, /* a longer log is copied before the next group begins */
     CHECKPOINT_QUIET_US = 20000,
+    PROBE_US = 500000,
 };
 
 struct writer {
@@ -69,6 +71,7 @@ struct writer {
     int log_pages;          /* in the WAL after the last commit */
     bool fails;             /* nothing could be written the last time */
     struct checkpoint checkpoint;
+    struct outage outage; /* for readiness */
     /* Instead of the thread, in a simulation: */
     struct shard_timer simulated;
     struct job *committed; /* a group that has not been answered yet */
@@ -160,6 +163,29 @@ static void note_fault(struct writer *writer, struct status fault, bool wrote)
                  LOG_STR("file", writer->connection->path));
         writer->fails = false;
     }
+    if (fault.reason == ARGOSY__REASON__STORE_OUTCOME_UNKNOWN)
+        atomic_store(&writer->outage.on, true);
+    else if (!failed(fault) && wrote)
+        atomic_store(&writer->outage.on, false);
+}
+
+/* Writes the version of the schema again, as it is. A shop that is not ready may get no requests
+ * whose commits would show that its store can be written again. */
+static void probe(struct writer *writer)
+{
+    struct connection *connection = writer->connection;
+    int64_t version;
+
+    struct status st = connection_read_i64(&writer->arena, connection, "PRAGMA user_version",
+                                           &version);
+    if (!failed(st)) {
+        const char *sql = arena_printf(&writer->arena, "PRAGMA user_version = %lld",
+                                       (long long)version);
+        int code = sqlite3_exec(connection->handle, sql, 0, 0, 0);
+        if (code != SQLITE_OK) st = connection_error(&writer->arena, connection, code);
+    }
+    note_fault(writer, st, true);
+    arena_reset(&writer->arena);
 }
 
 static void run_group(struct writer *writer, struct job *group)
@@ -267,22 +293,36 @@ static void checkpoint_from(struct writer *writer, int log_pages)
     checkpoint_run(checkpoint, writer->connection);
 }
 
-/* Under the mutex, which is released during a checkpoint. After a failed checkpoint there is no
- * other until the log is long. */
-static void wait_for_jobs(struct writer *writer)
+/* How long the thread waits for jobs before it does other work; 0: there is none. After a failed
+ * checkpoint there is no other until the log is long. */
+static int64_t pause_us(const struct writer *writer)
 {
     const struct checkpoint *checkpoint = &writer->checkpoint;
+
+    if (atomic_load(&writer->outage.on)) return PROBE_US;
+    if (writer->log_pages - checkpoint->copied < CHECKPOINT_IDLE_PAGES || checkpoint->fails)
+        return 0;
+    return CHECKPOINT_QUIET_US;
+}
+
+/* Under the mutex, which is released during a checkpoint and a probe. */
+static void wait_for_jobs(struct writer *writer)
+{
     struct timespec until;
 
     while (!writer->first && !writer->stopping) {
-        if (writer->log_pages - checkpoint->copied < CHECKPOINT_IDLE_PAGES || checkpoint->fails) {
+        int64_t longest_us = pause_us(writer);
+        if (longest_us == 0) {
             pthread_cond_wait(&writer->filled, &writer->mutex);
             continue;
         }
-        clock_system_in(CHECKPOINT_QUIET_US, &until);
+        clock_system_in(longest_us, &until);
         if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != ETIMEDOUT) continue;
         pthread_mutex_unlock(&writer->mutex);
-        checkpoint_from(writer, CHECKPOINT_IDLE_PAGES);
+        if (longest_us == PROBE_US)
+            probe(writer);
+        else
+            checkpoint_from(writer, CHECKPOINT_IDLE_PAGES);
         pthread_mutex_lock(&writer->mutex);
     }
 }
@@ -399,8 +439,10 @@ struct status writer_new_take(struct arena *arena, struct connection *connection
     find_metrics(writer, connection->path);
     sqlite3_wal_hook(connection->handle, note_log_pages, writer);
 
+    outage_join(&writer->outage, connection->path);
     if (!simulation_is_on()) error = start_thread(writer);
     if (error) {
+        outage_leave(&writer->outage);
         connection_free(connection);
         free(writer);
         return status_errno(arena, error, "start the writer of a store");
@@ -421,6 +463,7 @@ void writer_free(struct writer *writer)
     else
         pthread_join(writer->thread, 0);
 
+    outage_leave(&writer->outage);
     checkpoint_end(&writer->checkpoint, writer->connection);
     connection_free(writer->connection);
     arena_release(&writer->arena);

@@ -24,6 +24,7 @@ order() {
   [ "$status" != 201 ] || orders+=("$(value .order_create_data.order_id)")
 }
 all_confirmed() { local order; for order in "${orders[@]}"; do eventually "/orders/$order" '.order.status == "CONFIRMED"'; done; }
+ready() { curl -sS -o "$work/ready" -w '%{http_code}' "http://$admin/readyz"; }
 says() { [ "$(grep -c "$2" "$work/shop.log")" = "$1" ]; }
 
 # The log of one store: nothing is acknowledged, everything is read, and the log says once what is wrong.
@@ -33,11 +34,24 @@ for _ in 1 2 3 4 5; do order; expect 503 '.error.reason == "STORE_OUTCOME_UNKNOW
 check "no time is named after which to repeat it blindly" [ -z "$(header retry-after)" ]
 order -H 'Idempotency-Key: once'; expect 503
 api GET /products; expect 200
+check "readiness names the store that can't be written" [ "$(ready) $(jq -r .reason "$work/ready" | grep -c 'did not confirm.*order.db')" = "503 1" ]
 check "the log says once what is wrong" says 1 'nothing can be written.*order.db.*did not confirm'
 recover
 order -H 'Idempotency-Key: once'; expect 201
 check "the log says that it is over" says 1 'can be written again.*order.db'
 all_confirmed
+
+# Without any request the shop finds out by itself that it is over.
+check "it is ready" [ "$(ready)" = 200 ]
+fail cart.db-wal
+api POST /cart/add "{\"category\":\"brass\",\"product_id\":\"$bell\",\"quantity\":1}"; expect 503
+check "it is not ready" [ "$(ready)" = 503 ]
+sleep 1.2
+check "it stays so while the disk fails" [ "$(ready)" = 503 ]
+recover
+for _ in $(seq 100); do [ "$(ready)" != 200 ] || break; sleep 0.1; done
+check "it is ready again without a request" [ "$(ready)" = 200 ]
+api GET /cart; expect 200 '.cart_data.items == []'
 
 # A kill before the next commit: what was not acknowledged is not there.
 fail order.db-wal
