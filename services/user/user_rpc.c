@@ -347,6 +347,12 @@ static struct status get_profile(struct call *call, const UserService__GetProfil
     return status_ok();
 }
 
+static bool differs(const struct account *a, const struct account *b)
+{
+    return strcmp(a->name, b->name) != 0 || strcmp(a->phone, b->phone) != 0 ||
+           strcmp(a->address, b->address) != 0 || strcmp(a->avatar_url, b->avatar_url) != 0;
+}
+
 static struct status change_profile(const struct call *call, struct account *account, void *data)
 {
     const struct change *change = data;
@@ -354,11 +360,12 @@ static struct status change_profile(const struct call *call, struct account *acc
 
     struct status st = account_check_exists(account);
     if (failed(st)) return st;
+    const struct account before = *account;
     if (profile->name_given_case) account->name = profile->name;
     if (profile->phone_given_case) account->phone = profile->phone;
     if (profile->address_given_case) account->address = profile->address;
     if (profile->avatar_url_given_case) account->avatar_url = profile->avatar_url;
-    account->updated_us = change->now_us;
+    if (differs(&before, account)) account->updated_us = change->now_us;
     return status_ok();
 }
 

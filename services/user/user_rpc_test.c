@@ -554,6 +554,9 @@ static void updates_profile(struct call *call, struct stage *stage)
     EXPECT_OK(user_service_update_profile(call, stage->inside, &update, &customer));
     EXPECT(strcmp(customer->name, "Anna") == 0 && strcmp(customer->avatar_url, "") == 0);
     EXPECT(strcmp(customer->phone, "+1 (23) 4-5") == 0);
+    int64_t updated_us = rpc_timestamp_us(customer->updated_at);
+    EXPECT_OK(user_service_update_profile(call, stage->inside, &update, &customer));
+    EXPECT(rpc_timestamp_us(customer->updated_at) == updated_us); /* it changes nothing */
 
     update.avatar_url = TEXT("no address");
     EXPECT_FIELD(user_service_update_profile(call, stage->inside, &update, &customer),
