@@ -25,7 +25,7 @@ fill() { cat /dev/zero >"$disks/$1/filler"; while echo >>"$disks/$1/filler"; do 
 empty() { rm "$disks/$1/filler"; }
 log=$disks/log/shop.log
 # says COUNT WORDS [FILE]: the log has so many lines with these words, which a thread writes a little later.
-says() { for _ in $(seq 60); do [ "$(grep -c "$2" "${3:-$log}" 2>/dev/null)" = "$1" ] && return; sleep 0.05; done; return 1; }
+says() { for _ in $(seq 400); do [ "$(grep -c "$2" "${3:-$log}" 2>/dev/null)" = "$1" ] && return; sleep 0.05; done; return 1; }
 
 "$ARGOSY" routes --config --set GATEWAY_CONFIG= | sed "0,/^plugins:/s//plugins:\n  - name: file-log\n    config: {path: ${disks//\//\\/}\/requests\/requests.log}/" >"$work/kong.yml"
 listens=()

@@ -43,7 +43,8 @@ states() {
   done
 }
 log_in boss
-for _ in $(seq 100); do
+end=$((SECONDS + 120))
+while [ $SECONDS -lt $end ]; do
   : >"$work/states"
   states
   grep -q -e PENDING -e VALIDATED "$work/states" || break

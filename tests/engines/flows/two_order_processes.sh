@@ -6,7 +6,7 @@
 [ -n "${ARGOSY_TEST_POSTGRES:-}" ] || { echo "skipped: ARGOSY_TEST_POSTGRES is not set"; exit 0; }
 here=$(cd "$(dirname "$0")" && pwd)
 schema=two_$$
-export ORDER_STORE="$ARGOSY_TEST_POSTGRES?schema=$schema" FORM=fleet ORDER_METHOD_TIMEOUT=3s
+export ORDER_STORE="$ARGOSY_TEST_POSTGRES?schema=$schema" FORM=fleet ORDER_METHOD_TIMEOUT=10s
 . "$here/../../e2e/shop.sh"
 start_shop
 first=$base
