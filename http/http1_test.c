@@ -252,6 +252,26 @@ TEST(refuses_smuggling_and_malformed_forms)
     testing_run(play_refused);
 }
 
+static void play_malformed_chunk(struct call *call, struct shard *shard)
+{
+    struct http_server *server = new_server(NULL);
+    struct peer peer;
+
+    (void)shard;
+    peer_open(&peer, call->shard, server);
+    peer_send_text(&peer, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "5 \r\nhello\r\n0\r\n\r\n");
+    EXPECT(peer_await_end(call, &peer));
+    EXPECT(strstr(peer_text(&peer), "Transfer-Encoding with well-formed chunks"));
+    peer_close(call, &peer);
+    EXPECT(testing_end_server(call, server, 2000));
+}
+
+TEST(a_malformed_chunk_is_named_as_one)
+{
+    testing_run(play_malformed_chunk);
+}
+
 static void play_pipelining(struct call *call, struct shard *shard)
 {
     struct http_server *server = new_server(NULL);

@@ -32,8 +32,8 @@ static const struct refusal refusals[HTTP_REFUSAL_COUNT] = {
                                     "send exactly one valid Host header")},
     [HTTP_REFUSED_FRAMING] = {"framing", 400,
                               ENVELOPE(400, "INVALID_ARGUMENT", "MALFORMED_HTTP",
-                                       "send one Content-Length, or one Transfer-Encoding, and "
-                                       "never both")},
+                                       "send one Content-Length, or one Transfer-Encoding with "
+                                       "well-formed chunks, and never both")},
     [HTTP_REFUSED_CODING] = {"transfer_coding", 501,
                              ENVELOPE(501, "UNIMPLEMENTED", "MALFORMED_HTTP",
                                       "the only supported transfer coding is chunked")},

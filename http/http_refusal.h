@@ -15,9 +15,10 @@ enum http_refusal {
     HTTP_REFUSED_TARGET,
     HTTP_REFUSED_TARGET_SIZE,
     HTTP_REFUSED_HOST,
-    HTTP_REFUSED_FRAMING, /* Content-Length and Transfer-Encoding contradict each other */
-    HTTP_REFUSED_CODING,  /* a transfer coding other than chunked */
-    HTTP_REFUSED_METHOD,  /* CONNECT */
+    /* Content-Length and Transfer-Encoding contradict each other, or a chunk is malformed. */
+    HTTP_REFUSED_FRAMING,
+    HTTP_REFUSED_CODING, /* a transfer coding other than chunked */
+    HTTP_REFUSED_METHOD, /* CONNECT */
     HTTP_REFUSED_VERSION,
     HTTP_REFUSED_EXPECTATION,
     HTTP_REFUSED_HEADER_SIZE,
