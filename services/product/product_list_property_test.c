@@ -279,6 +279,78 @@ TEST(lists_of_random_catalogues_are_those_of_a_naive_model)
     on_every_store(1, check_model);
 }
 
+/* So many words that a few changes are folded. */
+static const char *description_of(struct arena *arena, int word_count)
+{
+    enum { WORD_ROOM = 8 };
+    char *text = arena_alloc(arena, (size_t)word_count * WORD_ROOM), *next = text;
+
+    for (int i = 0; i < word_count; i++) next += snprintf(next, WORD_ROOM, "a%d ", i);
+    return text;
+}
+
+static void set_price(struct call *call, int64_t amount, const char *description)
+{
+    struct product after = model.items[0], answer;
+    struct product_key key = key_of(&model.items[0]);
+    struct product_change change = {replace, &after, "me"};
+
+    after.variants = arena_memdup(call->arena, after.variants,
+                                  after.variant_count * sizeof(*after.variants));
+    after.variants[0].unit_amount = amount;
+    after.category = categories[dice(CATEGORIES)];
+    after.description = description;
+    EXPECT_OK(store->update(call, store, &key, &change, &answer));
+    model.items[0] = after;
+}
+
+/* After the first folding more changes are made than before it until the next one, so that the
+ * number of changes since the last folding is what it was when something else was in the list. */
+static void check_changes(struct call *call, int number)
+{
+    enum { TURNS = 40, FIRST = 1000000, LONG = 12, WORD_COUNT = 2000 };
+    const char *long_one = description_of(call->arena, WORD_COUNT);
+    const char *shorter = description_of(call->arena, WORD_COUNT / 2);
+    struct product product = draft_of(call->arena, create_request(call->arena, "x", "home", 1));
+
+    (void)number;
+    begin_empty(call, 2);
+    product.status = PRODUCT_ACTIVE;
+    product.description = long_one;
+    EXPECT_OK(store->insert(call, store, &product, NULL));
+    model.items[model.count++] = product;
+    for (int64_t amount = FIRST; amount < FIRST + TURNS; amount++) {
+        set_price(call, amount, amount < FIRST + LONG ? long_one : shorter);
+        for (int64_t near = amount - 1; near <= amount + 1; near++) {
+            struct product_query query = everything();
+            query.created_by = product.created_by;
+            query.unit_amount_min = query.unit_amount_max = near;
+            query.category = dice(2) ? model.items[0].category : "";
+            expect_list(call, query);
+        }
+    }
+}
+
+TEST(each_change_is_seen_by_the_next_list_before_and_after_a_folding)
+{
+    on_every_store(1, check_changes);
+}
+
+/* Bounds that are prices of products. */
+static void price_range(struct product_query *query)
+{
+    int64_t one = product_unit_amount(&model.items[dice(model.count)]);
+    int64_t other = product_unit_amount(&model.items[dice(model.count)]);
+
+    *query = everything();
+    if (dice(3) == 0) query->category = categories[dice(CATEGORIES)];
+    if (dice(4) == 0) query->status = PRODUCT_DRAFT;
+    query->sort = PRODUCT_SORT_PRICE;
+    query->descending = dice(2);
+    if (dice(3) > 0) query->unit_amount_min = one < other ? one : other;
+    if (dice(3) > 0) query->unit_amount_max = one < other ? other : one;
+}
+
 /* Large enough that totals are counted up to their limit only, and that sets are too large to be
  * sorted and too small to be met on the way. */
 static void check_large_model(struct call *call, int number)
@@ -306,6 +378,8 @@ static void check_large_model(struct call *call, int number)
         if (dice(4) == 0) query.unit_amount_max = 70000 + (int64_t)dice(40);
         if (dice(4) == 0) query.unit_amount_min = 70000 + (int64_t)dice(40);
         if (dice(8) == 0) query.unit_amount_min = (int64_t)dice(5) << 40;
+        expect_pages(call, query);
+        price_range(&query);
         expect_pages(call, query);
         change_product(call);
     }

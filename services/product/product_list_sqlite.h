@@ -100,5 +100,9 @@ struct status product_list_by_value(struct product_selection *selection);
 /* Finds the page's members and one more, and the total. */
 struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
                                   struct product_list *list);
+/* Finds the total alone. */
+struct status product_list_count(struct arena *arena, struct sqlite_tx *tx,
+                                 struct product_list *list);
+void product_list_set_total(struct product_list *list, size_t count);
 
 #endif

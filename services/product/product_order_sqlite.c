@@ -382,7 +382,8 @@ static void find_fresh(const struct product_selection *selection,
     *ret_count = count;
 }
 
-/* Fills the page from both. The names of candidates are read only to compare them. */
+/* Fills the page from both. The names of candidates are read only to compare them. Those that are
+ * found come with their products, for the terms of fresh ones are let go of before. */
 static struct status merge(const struct product_candidates *candidates,
                            const struct product_position *fresh, size_t fresh_count)
 {
@@ -402,7 +403,7 @@ static struct status merge(const struct product_candidates *candidates,
         if (!takes_fresh && fresh_at < fresh_count)
             takes_fresh = (compare_positions(&fresh[fresh_at], &next) < 0) !=
                           list->query->descending;
-        list->found[list->found_count++] = takes_fresh ? fresh[fresh_at] : next;
+        list->found[list->found_count++].key = takes_fresh ? fresh[fresh_at].key : next.key;
         if (takes_fresh)
             fresh_at++;
         else

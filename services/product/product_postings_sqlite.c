@@ -109,7 +109,7 @@ struct str product_rows_pack(const uint64_t words[CHUNK_WORDS], uint16_t *room)
 
 /* ---- rows in use ---- */
 
-static void hold(struct product_matches *matches, const struct product_chunk_row *row)
+void product_matches_hold(struct product_matches *matches, const struct product_chunk_row *row)
 {
     if (matches->held_count == matches->held_room) {
         size_t room = matches->held_room ? matches->held_room * 2 : HELD_FIRST;
@@ -129,7 +129,7 @@ const struct product_chunk_row *product_matches_find(struct product_matches *mat
     const struct product_chunk_row *row = product_chunk_cache_find(matches->cache, (int64_t)chunk,
                                                                    matches->versions[chunk], key);
 
-    if (row) hold(matches, row);
+    if (row) product_matches_hold(matches, row);
     return row;
 }
 
@@ -139,7 +139,7 @@ const struct product_chunk_row *product_matches_keep(struct product_matches *mat
     const struct product_chunk_row *row = product_chunk_cache_add(
         matches->cache, (int64_t)chunk, matches->versions[chunk], key, bytes);
 
-    hold(matches, row);
+    product_matches_hold(matches, row);
     return row;
 }
 
@@ -297,92 +297,6 @@ struct status product_matches_read(struct product_matches *matches, size_t chunk
     return read_named(matches, chunk, any, product_set_chunk(&matches->named, chunk));
 }
 
-/* ---- what has changed since the last folding ---- */
-
-static size_t first_fresh(const struct product_matches *matches, int64_t key)
-{
-    size_t least = 0, most = matches->fresh_count;
-
-    while (least < most) {
-        size_t middle = (least + most) / 2;
-        if (matches->fresh[middle].key < key)
-            least = middle + 1;
-        else
-            most = middle;
-    }
-    return least;
-}
-
-struct product_fresh *product_matches_fresh(const struct product_matches *matches, size_t chunk,
-                                            size_t *ret_count)
-{
-    size_t first = first_fresh(matches, (int64_t)chunk << CHUNK_BITS);
-
-    *ret_count = first_fresh(matches, (int64_t)(chunk + 1) << CHUNK_BITS) - first;
-    return *ret_count > 0 ? matches->fresh + first : NULL;
-}
-
-bool product_matches_is_fresh(const struct product_matches *matches, int64_t key)
-{
-    size_t at = first_fresh(matches, key);
-
-    return at < matches->fresh_count && matches->fresh[at].key == key;
-}
-
-const struct product_fresh *product_matches_fresh_of(const struct product_matches *matches,
-                                                     int64_t key)
-{
-    invariant(product_matches_is_fresh(matches, key));
-    return matches->fresh + first_fresh(matches, key);
-}
-
-void product_matches_mark_fresh(const struct product_matches *matches, size_t chunk,
-                                uint64_t ret_words[CHUNK_WORDS])
-{
-    size_t count;
-    const struct product_fresh *fresh = product_matches_fresh(matches, chunk, &count);
-
-    memset(ret_words, 0, CHUNK_BYTES);
-    for (size_t i = 0; i < count; i++) set_bit(ret_words, (size_t)fresh[i].key & (CHUNK_SIZE - 1));
-}
-
-bool product_fresh_fits(const struct product_matches *matches, struct product_fresh *fresh,
-                        bool *ret_named)
-{
-    const struct product_terms_asked *asked = matches->asked;
-
-    if (fresh->terms.length == 0) return false;
-    for (size_t i = 0; i < asked->count; i++)
-        if (!product_terms_fulfil(fresh->terms, &asked->items[i], false)) return false;
-    *ret_named = asked->words > 0;
-    for (size_t i = 0; i < asked->words && *ret_named; i++)
-        *ret_named = product_terms_fulfil(fresh->terms, &asked->items[i], true);
-    return product_terms_amount_code(fresh->terms, &fresh->amount_code);
-}
-
-static struct status load_fresh(struct product_matches *matches)
-{
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(
-        matches->tx, &rows, "SELECT product, after FROM product_fresh ORDER BY product", "");
-
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        struct product_fresh *fresh;
-        if ((matches->fresh_count & (matches->fresh_count - 1)) == 0) {
-            size_t room = matches->fresh_count ? matches->fresh_count * 2 : 1;
-            struct product_fresh *larger = arena_array(matches->arena, struct product_fresh, room);
-            if (matches->fresh_count > 0)
-                memcpy(larger, matches->fresh, matches->fresh_count * sizeof(*larger));
-            matches->fresh = larger;
-        }
-        fresh = &matches->fresh[matches->fresh_count++];
-        *fresh = (struct product_fresh){
-            sqlite_column_i64(&rows, 0), {0}, sqlite_column_blob(&rows, 1), 0};
-    }
-    return rows.status;
-}
-
 /* ---- the chunks ---- */
 
 static struct status count_chunks(struct sqlite_tx *tx, size_t *ret_count)
@@ -410,7 +324,9 @@ static struct status read_versions(struct product_matches *matches, size_t chunk
     if (failed(st)) return st;
     while (sqlite_next(&rows)) {
         size_t chunk = (size_t)sqlite_column_i64(&rows, 0);
-        if (chunk < chunk_count) matches->versions[chunk] = sqlite_column_i64(&rows, 1);
+        int64_t version = sqlite_column_i64(&rows, 1);
+        if (chunk < chunk_count) matches->versions[chunk] = version;
+        matches->folding += version;
     }
     return rows.status;
 }
@@ -430,5 +346,5 @@ struct status product_matches_begin(struct product_matches *matches)
             arena_array(matches->arena, uint64_t, count * CHUNK_WORDS), count};
     matches->codes = arena_array(matches->arena, struct product_codes, count * COLUMN_COUNT);
     for (size_t i = 0; i < TERMS_ASKED_MAX; i++) matches->order[i] = i;
-    return load_fresh(matches);
+    return product_fresh_load(matches);
 }

@@ -143,6 +143,7 @@ struct product_matches {
     int64_t *ranks;                        /* room for those of a chunk */
     const struct product_chunk_row **held; /* rows in use */
     size_t held_count, held_room;
+    int64_t folding; /* the sum of the chunks' versions, which no two foldings share */
     struct product_fresh *fresh;
     size_t fresh_count;
     int64_t expansions;            /* rows that beginnings of words have read */
@@ -150,11 +151,14 @@ struct product_matches {
 };
 
 struct status product_matches_begin(struct product_matches *matches);
+/* Lets go of all that is held, the terms of fresh products as well. */
 void product_matches_end(struct product_matches *matches);
 /* Reads a chunk of both sets, but for fresh products. LIST_TOO_BROAD if too many words begin as the
  * last one. */
 struct status product_matches_read(struct product_matches *matches, size_t chunk);
 
+/* Reads all fresh products, once the versions are known. */
+struct status product_fresh_load(struct product_matches *matches);
 /* The fresh products of a chunk, and whether one of them fulfils all. */
 struct product_fresh *product_matches_fresh(const struct product_matches *matches, size_t chunk,
                                             size_t *ret_count);
@@ -192,5 +196,7 @@ const struct product_chunk_row *product_matches_find(struct product_matches *mat
                                                      struct str key);
 const struct product_chunk_row *product_matches_keep(struct product_matches *matches, size_t chunk,
                                                      struct str key, struct str bytes);
+/* A row from the cache is in use until product_matches_end. */
+void product_matches_hold(struct product_matches *matches, const struct product_chunk_row *row);
 
 #endif

@@ -15,9 +15,10 @@
  *                    They tell the order without reading products: a price's code is the price
  *                    itself; by name each product has a rank (product_ranks_sqlite.h).
  *   fresh products   the terms and names of up to 512 products that have changed lately, which have
- *                    not been written into the other two yet (product_fold_sqlite.c).
+ *                    not been written into the other two yet (product_fold_sqlite.c,
+ *                    product_fresh_sqlite.c).
  *
- * Rows and codes that are used often stay in memory for all readers (product_chunk_cache.h). A list
+ * What is used often of all three stays in memory for all readers (product_chunk_cache.h). A list
  *
  *   1. intersects the rows of its terms chunk by chunk, drops products whose code is outside of the
  *      range of prices, and looks at the fresh products one by one (product_select_sqlite.c);
@@ -111,8 +112,8 @@ static void make_statements(struct arena *arena, struct product_list_statements 
                                            sources[source]);
         made->count[source] = arena_printf(arena,
                                            "SELECT count(*) FROM (SELECT 1 FROM products p WHERE %s"
-                                           " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT %d)",
-                                           sources[source], PRODUCT_TOTAL_EXACT_MAX + 1);
+                                           " AND p.unit_amount BETWEEN ?3 AND ?4 LIMIT ?5)",
+                                           sources[source]);
     }
 }
 
@@ -298,6 +299,8 @@ static struct status position_decode(const struct product_query *query,
 
 /* ---- plain lists ---- */
 
+enum { COUNT_GLADLY_MAX = 500 }; /* rows of an index of prices */
+
 static bool is_plain(const struct product_query *query)
 {
     return !*query->search && !*query->tag && !*query->created_by && query->is_featured < 0 &&
@@ -344,25 +347,49 @@ struct status product_list_scope(struct sqlite_tx *tx, const struct product_quer
     return rows.status;
 }
 
-/* Plain lists without a range are counted already. */
-static struct status read_count(struct sqlite_tx *tx, struct product_list *list)
+/* Counts rows of an index of prices, one more than `most` at most. */
+static struct status count_rows(struct sqlite_tx *tx, const struct product_list *list, int most,
+                                int64_t *ret_count)
 {
     const struct product_query *query = list->query;
     struct sqlite_rows rows;
+    struct status st = sqlite_query(tx, &rows, list->statements->count[product_list_source(query)],
+                                    "tilli", query->category, (int)query->status,
+                                    query->unit_amount_min, query->unit_amount_max, most + 1);
+
+    if (failed(st)) return st;
+    *ret_count = sqlite_next(&rows) ? sqlite_column_i64(&rows, 0) : 0;
+    sqlite_end(&rows);
+    return rows.status;
+}
+
+/* Do codes tell on which side of a bound each price is? */
+static bool is_exact_bound(int64_t amount)
+{
+    return amount == INT64_MAX || product_amount_code_is_exact(product_amount_code(amount));
+}
+
+/* Plain lists without a range are counted already. How many products are in a wide range the codes
+ * of prices tell sooner than an index of prices, unless they are still being made. */
+static struct status read_count(struct arena *arena, struct sqlite_tx *tx,
+                                struct product_list *list)
+{
+    const struct product_query *query = list->query;
+    int64_t count = 0, unindexed, left = 0;
     struct status st;
 
     if (!product_list_has_range(query)) return product_list_scope(tx, query, &list->page.total);
-    st = sqlite_query(tx, &rows, list->statements->count[product_list_source(query)], "till",
-                      query->category, (int)query->status, query->unit_amount_min,
-                      query->unit_amount_max);
+    st = count_rows(tx, list, COUNT_GLADLY_MAX, &count);
+    if (!failed(st) && count > COUNT_GLADLY_MAX) st = read_left(tx, &unindexed, &left);
     if (failed(st)) return st;
-    if (sqlite_next(&rows)) list->page.total = sqlite_column_i64(&rows, 0);
-    sqlite_end(&rows);
-    if (list->page.total > PRODUCT_TOTAL_EXACT_MAX) {
-        list->page.total = PRODUCT_TOTAL_EXACT_MAX;
-        list->page.total_is_at_least = true;
+    if (count > COUNT_GLADLY_MAX && left == 0 && is_exact_bound(query->unit_amount_min) &&
+        is_exact_bound(query->unit_amount_max)) {
+        st = product_list_count(arena, tx, list);
+        if (st.reason != ARGOSY__REASON__LIST_TOO_BROAD) return st;
     }
-    return rows.status;
+    if (count > COUNT_GLADLY_MAX) st = count_rows(tx, list, PRODUCT_TOTAL_EXACT_MAX, &count);
+    if (!failed(st)) product_list_set_total(list, (size_t)count);
+    return st;
 }
 
 struct status product_list_run(struct sqlite_tx *tx, const struct product_query *query,
@@ -412,7 +439,7 @@ static struct status list_plain(struct arena *arena, struct sqlite_tx *tx,
     list->page.count = count;
     list->page.products = arena_array(arena, struct product, count);
     for (size_t i = 0; i < count; i++) list->page.products[i] = found[i].product;
-    return read_count(tx, list);
+    return read_count(arena, tx, list);
 }
 
 /* ---- lists by terms ---- */

@@ -249,7 +249,7 @@ struct status product_list_has(struct product_selection *selection, int64_t key,
     return failed(st) ? st : check_amount(selection, key, code, ret_has);
 }
 
-static void set_total(struct product_list *list, size_t count)
+void product_list_set_total(struct product_list *list, size_t count)
 {
     list->page.total_is_at_least = count > PRODUCT_TOTAL_EXACT_MAX;
     list->page.total = (int64_t)(count > PRODUCT_TOTAL_EXACT_MAX ? PRODUCT_TOTAL_EXACT_MAX : count);
@@ -267,7 +267,7 @@ static struct status count_members(struct product_selection *selection)
         st = make_ready(selection, i);
         count += selection->counts[i];
     }
-    set_total(selection->list, count);
+    product_list_set_total(selection->list, count);
     selection->counted = count;
     return st;
 }
@@ -357,10 +357,22 @@ static struct status find_page(struct product_selection *selection)
     return failed(st) ? st : product_list_by_value(selection);
 }
 
-struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
-                                  struct product_list *list)
+static struct status begin(struct product_selection *selection)
 {
-    struct product_selection selection = {
+    struct status st = product_matches_begin(&selection->matches);
+    size_t chunk_count = selection->matches.all.chunk_count;
+
+    if (failed(st)) return st;
+    selection->read = arena_array(selection->arena, bool, chunk_count);
+    selection->ready = arena_array(selection->arena, bool, chunk_count);
+    selection->counts = arena_array(selection->arena, size_t, chunk_count);
+    return st;
+}
+
+static struct product_selection selection_of(struct arena *arena, struct sqlite_tx *tx,
+                                             struct product_list *list)
+{
+    return (struct product_selection){
         .arena = arena,
         .tx = tx,
         .list = list,
@@ -370,13 +382,26 @@ struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
                     .asked = &list->asked,
                     .names = list->query->sort == PRODUCT_SORT_RELEVANCE},
     };
-    struct status st = product_matches_begin(&selection.matches);
+}
 
-    if (failed(st)) return st;
-    selection.read = arena_array(arena, bool, selection.matches.all.chunk_count);
-    selection.ready = arena_array(arena, bool, selection.matches.all.chunk_count);
-    selection.counts = arena_array(arena, size_t, selection.matches.all.chunk_count);
-    st = find_page(&selection);
+struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
+                                  struct product_list *list)
+{
+    struct product_selection selection = selection_of(arena, tx, list);
+    struct status st = begin(&selection);
+
+    if (!failed(st)) st = find_page(&selection);
+    product_matches_end(&selection.matches);
+    return st;
+}
+
+struct status product_list_count(struct arena *arena, struct sqlite_tx *tx,
+                                 struct product_list *list)
+{
+    struct product_selection selection = selection_of(arena, tx, list);
+    struct status st = begin(&selection);
+
+    if (!failed(st)) st = count_members(&selection);
     product_matches_end(&selection.matches);
     return st;
 }

@@ -424,6 +424,18 @@ struct status product_terms_ask(struct arena *arena, const struct product_query 
     return status_ok();
 }
 
+/* Filters come before words, so that looking at one term after the other ends soon. */
+static bool has_filter(struct str joined, struct str term)
+{
+    for (size_t at = 1; at < joined.length;) {
+        struct str next = str_of(joined.data + at);
+        if (str_equal(next, term)) return true;
+        if (next.length >= TERM_HEAD && next.data[1] > term.data[1]) return false;
+        at += next.length + 1;
+    }
+    return false;
+}
+
 bool product_terms_fulfil(struct str joined, const struct product_term_asked *asked, bool name)
 {
     struct str term = name && asked->name_term.length > 0 ? asked->name_term : asked->term;
@@ -432,6 +444,7 @@ bool product_terms_fulfil(struct str joined, const struct product_term_asked *as
     bool start = kind == TERM_WORD_START || kind == TERM_NAME_START;
     size_t length = term.length + (asked->begins || start ? 1 : 2);
 
+    if (product_term_is_filter(term)) return has_filter(joined, term);
     memcpy(pattern + 1, term.data, term.length);
     if (start) pattern[2] = kind == TERM_WORD_START ? TERM_WORD : TERM_NAME;
     return joined.length > 0 && memmem(joined.data, joined.length, pattern, length) != 0;
@@ -480,17 +493,21 @@ bool product_amount_code_is_exact(uint32_t code)
 
 /* ---- what a product is sorted by ---- */
 
-/* The text of the only term of this kind. */
+/* The text of the only term of this kind, which is one of the last. */
 static bool find_text(struct str joined, char kind, struct str *ret_text)
 {
-    char pattern[TERM_HEAD + 1] = {0, 0, kind};
-    const char *found;
+    size_t end = joined.length; /* behind the NUL that ends a term */
 
-    if (joined.length <= TERM_HEAD) return false;
-    pattern[1] = joined.data[1];
-    found = memmem(joined.data, joined.length, pattern, sizeof(pattern));
-    if (found) *ret_text = str_of(found + sizeof(pattern));
-    return found != NULL;
+    while (end > TERM_HEAD + 1) {
+        const char *before = memrchr(joined.data, 0, end - 1);
+        if (!before || before[1] == 0 || before[2] < kind) return false;
+        if (before[2] == kind) {
+            *ret_text = str_of(before + 1 + TERM_HEAD);
+            return true;
+        }
+        end = (size_t)(before - joined.data) + 1;
+    }
+    return false;
 }
 
 bool product_terms_amount_code(struct str joined, uint32_t *ret_code)
