@@ -261,6 +261,14 @@ prepare_add_to_cart() {
   grep -qi '^grpc-status: 0' "$work/headers" || { echo "bench: the cart does not answer AddToCart:" >&2; cat "$work/headers" >&2; exit 1; }
 }
 
+# With the processor time of Redis for each request.
+measure_add_to_cart() { # CASE LOAD
+  local before
+  before=$(cpu_us redis)
+  measure "$1" cart "$2" "$seconds"
+  record "$1" redis cpu "$(awk -v us=$(($(cpu_us redis) - before)) -v n="$measured" 'BEGIN { printf "%.2f", n ? us / n : 0 }')"
+}
+
 bench_add_to_cart() {
   local round category product
   fleet_demo=1
@@ -276,8 +284,8 @@ bench_add_to_cart() {
   pid_of[cart]=${pid_of[fleet-2]}
   for ((round = 0; round < rounds; round++)); do
     say "AddToCart, round $((round + 1)) of $rounds"
-    measure add cart add_to_carts_8 "$seconds"
-    measure add1 cart add_to_one_cart "$seconds"
+    measure_add_to_cart add add_to_carts_8
+    measure_add_to_cart add1 add_to_one_cart
   done
   forget cart
   stop_fleet
@@ -440,7 +448,7 @@ engine_ratio() { # OPERATION TOOL NAME
 megabytes() { awk -v k="$1" 'BEGIN { if (k) print k / 1000 * 1.024 }'; }
 
 engine_ratios() {
-  local operation service
+  local operation service case
   for operation in "${operations[@]}"; do
     engine_ratio "$operation" "${tool_of[${engine_of[$operation]}]}" "${tool_of[${engine_of[$operation]}]}"
   done
@@ -448,8 +456,11 @@ engine_ratios() {
   # The existing Go system's figure, of another machine and hour.
   [ -z "$(median add cart rate)" ] || awk -v ours="$(median add cart rate)" 'BEGIN {
     printf("AddToCart, gRPC, per second / the existing Go system|%.0f|17000|%.2f|>= 1|%s\n", ours, ours / 17000, ours >= 17000 ? "yes" : "NO") }'
-  [ -z "$(median add cart cpu)" ] ||
-    printf 'AddToCart, gRPC, own CPU us (not known of the existing Go system)|%.0f|-|-|-|-\n' "$(median add cart cpu)"
+  for case in add add1; do
+    [ -z "$(median $case cart cpu)" ] || awk -v shoppers=$([ $case = add ] && echo eight || echo one) \
+      -v ours="$(median $case cart cpu)" -v redis="$(median $case redis cpu)" 'BEGIN {
+        printf("AddToCart, gRPC, shoppers: %s, own CPU us / that of Redis|%.0f|%.0f|%.1f|-|-\n", shoppers, ours, redis, redis ? ours / redis : 0) }'
+  done
   at_most "AddToCart, gRPC, memory under load, MB (the existing Go system: 21)" "$(megabytes "$(median add cart memory)")" 5.25
   for service in "${services[@]}" gateway; do
     [ -n "$(median process "$service" memory)" ] || continue

@@ -48,12 +48,26 @@ static void take_out(struct turns *turns, struct turn *turn)
     turns->count--;
 }
 
+struct turn *turn_next(const struct turn *turn)
+{
+    struct turn *next = turn->next;
+
+    while (next && !same_key(next, turn)) next = next->next;
+    return next;
+}
+
+void turn_serve(struct call *call, struct turns *turns, struct turn *turn)
+{
+    take_out(turns, turn);
+    turn->served = true;
+    fiber_wake_later(call->shard, &turn->wait);
+}
+
 void turn_give(struct call *call, struct turns *turns, struct turn *turn)
 {
-    struct turn *next = is_first(turns, turn) ? turn->next : NULL;
+    struct turn *next = is_first(turns, turn) ? turn_next(turn) : NULL;
 
     take_out(turns, turn);
-    while (next && !same_key(next, turn)) next = next->next;
     if (next) fiber_wake_later(call->shard, &next->wait);
 }
 
@@ -67,7 +81,9 @@ struct status turn_take(struct call *call, struct turns *turns, const char *key,
                            "too many changes wait for the store; try again later");
     *turn = (struct turn){.key = key, .hash = hash_fold(hash_text(HASH_START, key))};
     append(turns, turn);
-    while (!failed(st) && !is_first(turns, turn)) st = fiber_suspend(call, &turn->wait);
+    while (!failed(st) && !turn->served && !is_first(turns, turn))
+        st = fiber_suspend(call, &turn->wait);
+    if (turn->served) return status_ok();
     if (failed(st)) turn_give(call, turns, turn);
     return st;
 }

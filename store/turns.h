@@ -7,7 +7,10 @@
  *     st = turn_take(call, turns, key, &turn);
  *     if (failed(st)) return st;
  *     ... read, decide, compare and write ...
- *     turn_give(call, turns, &turn); */
+ *     turn_give(call, turns, &turn);
+ *
+ * Whoever has the turn may do the work of those that wait behind it as well (turn_next), and let them
+ * go on (turn_serve). */
 #ifndef STORE_TURNS_H
 #define STORE_TURNS_H
 
@@ -21,6 +24,7 @@ struct turn {
     const char *key;
     uint64_t hash;
     struct turn *next, *previous;
+    bool served; /* its work is done, and there is nothing to give back */
 };
 
 /* The turns of one shard, in the order in which they came. All zeros: none. */
@@ -30,8 +34,15 @@ struct turns {
 };
 
 /* Waits until no earlier turn has the same key, which is borrowed until turn_give. RESOURCE_EXHAUSTED (QUEUE_FULL) if TURNS_MAX are
- * there, or the call's deadline or cancellation; then there is nothing to give back. */
+ * there, or the call's deadline or cancellation; then there is nothing to give back. A turn that
+ * was served meanwhile is OK. */
 struct status turn_take(struct call *call, struct turns *turns, const char *key, struct turn *turn);
 void turn_give(struct call *call, struct turns *turns, struct turn *turn);
+
+/* The first turn that waits behind this one for the same key; NULL: none. Valid until the next
+ * suspension. */
+struct turn *turn_next(const struct turn *turn);
+/* Ends the waiting of a turn whose work somebody else has done. */
+void turn_serve(struct call *call, struct turns *turns, struct turn *turn);
 
 #endif

@@ -37,6 +37,18 @@ static void play(void (*fn)(struct call *call))
     shards_free(scene.shards);
 }
 
+static void waits_or_is_served(struct call *call, void *data)
+{
+    struct turn turn;
+
+    EXPECT(!failed(turn_take(call, &scene.turns, "key", &turn)));
+    if (!turn.served) {
+        scene.order[scene.taken++] = (int)(intptr_t)data;
+        turn_give(call, &scene.turns, &turn);
+    }
+    scene.ended++;
+}
+
 /* The second one of the line has no time to wait. */
 static void waits(struct call *call, void *data)
 {
@@ -74,6 +86,32 @@ static void stand_in_line(struct call *call)
 TEST(turns_of_a_key_come_in_order_and_other_keys_do_not_wait)
 {
     play(stand_in_line);
+}
+
+/* Of the line the first and the third are served; the second and the fourth get their turns. */
+static void serves_some(struct call *call)
+{
+    struct turn held, *first, *third;
+
+    EXPECT(!failed(turn_take(call, &scene.turns, "key", &held)));
+    for (intptr_t i = 2; i < CROWD + 2; i++)
+        fiber_post(call->shard, waits_or_is_served, NULL, (void *)i);
+    EXPECT(!failed(fiber_sleep(call, 20000)));
+    first = turn_next(&held);
+    third = turn_next(turn_next(first));
+    EXPECT(!turn_next(turn_next(third)));
+    turn_serve(call, &scene.turns, first);
+    turn_serve(call, &scene.turns, third);
+    EXPECT(!failed(fiber_sleep(call, 1000)));
+    EXPECT(scene.ended == 2 && scene.taken == 0);
+    turn_give(call, &scene.turns, &held);
+    while (scene.ended < CROWD && !failed(fiber_sleep(call, 1000))) continue;
+    EXPECT(scene.taken == 2 && scene.order[0] == 3 && scene.order[1] == 5);
+}
+
+TEST(turns_that_were_served_go_on_and_the_others_wait)
+{
+    play(serves_some);
 }
 
 static void are_limited(struct call *call)

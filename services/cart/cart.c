@@ -26,6 +26,31 @@ struct cart_line *cart_append(struct arena *arena, struct cart *cart)
     return &cart->lines[cart->line_count++];
 }
 
+static void copy_line(struct arena *arena, struct cart_line *line)
+{
+    const char **texts[] = {&line->product_id,   &line->variant_id, &line->category,
+                            &line->product_name, &line->options,    &line->image_url,
+                            &line->currency};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (*texts[i]) *texts[i] = arena_strdup(arena, *texts[i]);
+}
+
+void cart_copy(struct arena *arena, const struct cart *cart, struct cart *ret_copy)
+{
+    size_t count = cart->line_count;
+
+    *ret_copy = *cart;
+    ret_copy->email = arena_strdup(arena, cart->email);
+    ret_copy->lines = 0;
+    ret_copy->line_capacity = count;
+    if (count == 0) return;
+    ret_copy->lines = arena_array(arena, struct cart_line, count + 1); /* room for one more */
+    ret_copy->line_capacity = count + 1;
+    memcpy(ret_copy->lines, cart->lines, count * sizeof(*cart->lines));
+    for (size_t i = 0; i < count; i++) copy_line(arena, &ret_copy->lines[i]);
+}
+
 static struct cart_line *find_line(struct cart *cart, const char *product_id,
                                    const char *variant_id)
 {

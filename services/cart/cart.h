@@ -53,6 +53,9 @@ struct cart {
 /* An empty cart. */
 void cart_init(const char *email, int64_t now_us, struct cart *ret_cart);
 
+/* A deep copy. */
+void cart_copy(struct arena *arena, const struct cart *cart, struct cart *ret_copy);
+
 /* Appends an empty line; the cart must have fewer than CART_LINES_CAPACITY. */
 struct cart_line *cart_append(struct arena *arena, struct cart *cart);
 

@@ -57,6 +57,24 @@ TEST(a_new_cart_is_empty)
     CHECK_INT(cart_total_items(&cart), ==, 0);
 }
 
+TEST(a_copy_shares_nothing_with_its_cart)
+{
+    char name[] = "p";
+    struct cart cart, copy;
+
+    set_up(&cart);
+    CHECK(!failed(add(&cart, name, "", 2)));
+    cart_copy(&arena, &cart, &copy);
+    name[0] = 'q';
+    cart.lines[0].quantity = 7;
+    CHECK_INT(copy.line_count, ==, 1);
+    CHECK_INT(copy.lines[0].quantity, ==, 2);
+    CHECK(strcmp(copy.lines[0].product_id, "p") == 0);
+    CHECK(!failed(add(&copy, "r", "", 1)) && !failed(add(&copy, "s", "", 1)));
+    CHECK_INT(copy.line_count, ==, 3);
+    CHECK_INT(cart.line_count, ==, 1);
+}
+
 TEST(adding_sums_quantities_and_takes_the_new_price)
 {
     struct cart cart;
