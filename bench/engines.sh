@@ -312,7 +312,7 @@ start_fleet() {
   shop_settings
   rm -f "$work/shop.log" "$work"/fleet-*.log
   use_new_stores
-  for service in "${services[@]}" gateway; do port[$service]=$(tests/engines/free_port); done
+  for service in "${services[@]}" gateway; do port[$service]=$(tests/free_ports); done
   for group in "$@"; do
     number=$((number + 1)) name=fleet-$number settings=(ADMIN_LISTEN=127.0.0.1:0)
     mkdir -p "$work/fleet-data-$stores_number/$number"
