@@ -8,7 +8,7 @@
 #include "base/config.h"
 #include "base/password.h"
 
-/* Rows for a service's own table of settings; AUTH_CACHE is for rpc/passwords.h. */
+/* Rows for a service's own table of settings; the last two are for rpc/passwords.h. */
 /* clang-format off */
 #define PASSWORD_SETTINGS                                                                          \
     {"USER_PASSWORD_HASH", SETTING_TEXT, "argon2id",                                               \
@@ -19,6 +19,10 @@
     {"USER_ARGON2_PASSES", SETTING_INTEGER, "2", "Passes over the memory for one argon2id hash.",  \
      1, 64},                                                                                       \
     {"USER_BCRYPT_COST", SETTING_INTEGER, "10", "Cost of one bcrypt hash: 2^cost rounds.", 4, 20}, \
+    {"LOGIN_BACKOFF", SETTING_DURATION, "1s",                                                      \
+     "How long an account waits after five wrong passwords; each further one doubles it, up to 60 "\
+     "times as long, and after as long without one half of them are forgotten.",                   \
+     100, 86400000},                                                                               \
     {"AUTH_CACHE", SETTING_URL, "",                                                                \
      "A Redis server that all auth and user processes share: it counts wrong passwords, and keeps "\
      "sessions at hand; redis://, rediss:// or with +sentinel; empty: none. It may lose all data.",\

@@ -13,12 +13,10 @@
 
 enum { NEIGHBOURS = 8 };
 
-#define SECOND_US INT64_C(1000000)
-
 const struct password_backoff_rule password_backoff_rules[PASSWORD_BACKOFF_RULES] = {
-    {'b', .by_account = true, .by_address = true, .free = 5, .wait_max_us = 60 * SECOND_US},
-    {'a', .by_address = true, .free = 50, .wait_max_us = 60 * SECOND_US},
-    {'e', .by_account = true, .free = 100, .wait_max_us = 2 * SECOND_US},
+    {'b', .by_account = true, .by_address = true, .free = 5, .wait_max = 60},
+    {'a', .by_address = true, .free = 50, .wait_max = 60},
+    {'e', .by_account = true, .free = 100, .wait_max = 2},
 };
 
 struct counter {
@@ -31,11 +29,12 @@ struct password_backoff {
     pthread_mutex_t lock; /* logins are rare compared to other calls, and hold it for nanoseconds */
     uint64_t seed;        /* secret, so that an attacker cannot choose names that share a counter
                            * with a victim */
+    int64_t wait_us;
     size_t mask;
     struct counter counters[];
 };
 
-struct password_backoff *password_backoff_new(int entries)
+struct password_backoff *password_backoff_new(int entries, int64_t wait_us)
 {
     size_t count = NEIGHBOURS;
 
@@ -45,6 +44,7 @@ struct password_backoff *password_backoff_new(int entries)
     invariant(backoff);
     pthread_mutex_init(&backoff->lock, 0);
     random_bytes(&backoff->seed, sizeof(backoff->seed));
+    backoff->wait_us = wait_us;
     backoff->mask = count - 1;
     return backoff;
 }
@@ -84,9 +84,10 @@ static struct counter *find(struct password_backoff *backoff, uint64_t key, bool
     return oldest;
 }
 
-static uint32_t faded(const struct counter *counter, int64_t now_us)
+static uint32_t faded(const struct password_backoff *backoff, const struct counter *counter,
+                      int64_t now_us)
 {
-    int64_t halvings = (now_us - counter->last_us) / PASSWORD_BACKOFF_FADE_US;
+    int64_t halvings = (now_us - counter->last_us) / (PASSWORD_BACKOFF_FADE * backoff->wait_us);
 
     return halvings > 31 ? 0 : counter->failures >> halvings;
 }
@@ -97,12 +98,12 @@ static int64_t wait_of(struct password_backoff *backoff, const struct password_b
     const struct counter *counter = find(backoff, key_of(backoff, rule, guesser), false);
     if (!counter) return 0;
 
-    uint32_t failures = faded(counter, now_us);
+    uint32_t failures = faded(backoff, counter, now_us);
     if (failures < rule->free) return 0;
 
     uint32_t over = failures - rule->free;
-    int64_t wait_us = over > 6 ? rule->wait_max_us : (int64_t)PASSWORD_BACKOFF_WAIT_US << over;
-    if (wait_us > rule->wait_max_us) wait_us = rule->wait_max_us;
+    int64_t waits = over > 6 ? rule->wait_max : INT64_C(1) << over;
+    int64_t wait_us = backoff->wait_us * (waits < rule->wait_max ? waits : rule->wait_max);
     int64_t left_us = counter->last_us + wait_us - now_us;
     return left_us > 0 ? left_us : 0;
 }
@@ -124,7 +125,7 @@ static void count(struct password_backoff *backoff, const struct guesser *guesse
     for (int i = 0; i < PASSWORD_BACKOFF_RULES; i++) {
         struct counter *counter = find(backoff,
                                        key_of(backoff, &password_backoff_rules[i], guesser), true);
-        counter->failures = faded(counter, now_us) + 1;
+        counter->failures = faded(backoff, counter, now_us) + 1;
         counter->last_us = now_us;
     }
 }

@@ -3,13 +3,14 @@
  * counters for several processes.
  *
  * Failures are counted in three ways, so that guessing is slow and no stranger can lock a user out:
- *   - for an account from one address: after 5 the wait doubles from 1 s up to 60 s;
+ *   - for an account from one address: after 5 the wait doubles from its first length, 1 s
+ *     (LOGIN_BACKOFF), up to 60 times as long;
  *   - for one address, whatever the account: after 50 likewise;
- *   - for an account from all addresses: after 100 the wait is 2 s and never more. That slows
- *     distributed guessing down; the owner's login competes with the guesses for a turn.
+ *   - for an account from all addresses: after 100 the wait is twice the first and never more.
+ *     That slows distributed guessing down; the owner's login competes with the guesses for a turn.
  *
  * An IPv6 address counts as its /64 network (ip_party). A successful login clears the account's
- * failures. Failures decay: each minute without one halves the count. */
+ * failures. Failures decay: the longest wait without one, a minute, halves the count. */
 #ifndef RPC_PASSWORD_BACKOFF_H
 #define RPC_PASSWORD_BACKOFF_H
 
@@ -23,13 +24,12 @@ struct password_backoff_rule {
     char kind;
     bool by_account, by_address;
     uint32_t free; /* failures without a wait */
-    int64_t wait_max_us;
+    int wait_max;  /* in first waits */
 };
 
 enum {
     PASSWORD_BACKOFF_RULES = 3,
-    PASSWORD_BACKOFF_FADE_US = 60 * 1000000, /* halves a count of failures */
-    PASSWORD_BACKOFF_WAIT_US = 1000000,      /* the first wait; each further failure doubles it */
+    PASSWORD_BACKOFF_FADE = 60, /* as many first waits without a failure halve their count */
 };
 
 extern const struct password_backoff_rule password_backoff_rules[PASSWORD_BACKOFF_RULES];
@@ -37,8 +37,9 @@ extern const struct password_backoff_rule password_backoff_rules[PASSWORD_BACKOF
 struct password_backoff;
 
 /* Room for `entries` counters (rounded up to a power of two); when the slots for a new one are
- * taken, it replaces the one that has been unused for longest. */
-struct password_backoff *password_backoff_new(int entries);
+ * taken, it replaces the one that has been unused for longest. The first wait is of `wait_us`; each
+ * further failure doubles it. */
+struct password_backoff *password_backoff_new(int entries, int64_t wait_us);
 void password_backoff_free(struct password_backoff *backoff);
 
 /* Microseconds for which this account must wait when used from this address; 0: none. Any thread,

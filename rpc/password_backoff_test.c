@@ -26,7 +26,7 @@ static bool succeed(struct password_backoff *backoff, const char *account, const
 TEST(five_failures_are_free_then_the_wait_doubles_to_a_minute)
 {
     static const int64_t waits_s[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
 
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 0);
     fail(backoff, 4, "ann", "1.1.1.1", START);
@@ -39,9 +39,26 @@ TEST(five_failures_are_free_then_the_wait_doubles_to_a_minute)
     password_backoff_free(backoff);
 }
 
+TEST(a_longer_first_wait_makes_all_of_it_longer)
+{
+    struct password_backoff *backoff = password_backoff_new(1024, 3600 * SECOND);
+    int64_t faded = START + INT64_C(60) * 3600 * SECOND;
+
+    fail(backoff, 5, "ann", "1.1.1.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 3600 * SECOND);
+    fail(backoff, 7, "ann", "1.1.1.1", START);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 60 * 3600 * SECOND);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", faded - SECOND), ==, SECOND);
+    fail(backoff, 1, "ann", "1.1.1.1", faded);
+    CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", faded), ==, 4 * 3600 * SECOND);
+    fail(backoff, 101, "bob", "1.1.1.1", faded);
+    CHECK_INT(password_backoff_wait_us(backoff, "bob", "2.2.2.2", faded), ==, 2 * 3600 * SECOND);
+    password_backoff_free(backoff);
+}
+
 TEST(the_wait_passes)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
 
     fail(backoff, 7, "ann", "1.1.1.1", START);
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "1.1.1.1", START), ==, 4 * SECOND);
@@ -52,7 +69,7 @@ TEST(the_wait_passes)
 
 TEST(a_stranger_cannot_lock_a_user_out)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
 
     fail(backoff, 99, "ann", "6.6.6.6", START);
     CHECK_INT(password_backoff_wait_us(backoff, "ann", "6.6.6.6", START), ==, 60 * SECOND);
@@ -65,7 +82,7 @@ TEST(a_stranger_cannot_lock_a_user_out)
 
 TEST(an_address_that_tries_many_accounts_waits_for_all)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
     char account[16];
 
     for (int i = 0; i < 50; i++) {
@@ -80,7 +97,7 @@ TEST(an_address_that_tries_many_accounts_waits_for_all)
 
 TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
     char address[64];
 
     for (int i = 0; i < 5; i++) {
@@ -103,7 +120,7 @@ TEST(a_guesser_with_a_network_of_addresses_waits_like_one_with_one)
 
 TEST(a_good_login_clears_the_accounts_failures_but_not_the_addresss)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
 
     char account[16];
 
@@ -125,7 +142,7 @@ TEST(a_good_login_clears_the_accounts_failures_but_not_the_addresss)
 
 TEST(a_good_password_before_its_wait_is_over_counts_as_a_failure)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
 
     fail(backoff, 5, "ann", "1.1.1.1", START);
     CHECK(!succeed(backoff, "ann", "1.1.1.1", START));
@@ -136,7 +153,7 @@ TEST(a_good_password_before_its_wait_is_over_counts_as_a_failure)
 
 TEST(failures_decay)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
     int64_t later = START + 60 * SECOND;
 
     fail(backoff, 12, "ann", "1.1.1.1", START);
@@ -152,7 +169,7 @@ TEST(failures_decay)
 
 TEST(a_full_table_drops_the_counter_unused_for_longest)
 {
-    struct password_backoff *backoff = password_backoff_new(1);
+    struct password_backoff *backoff = password_backoff_new(1, SECOND);
     char account[16];
 
     for (int i = 0; i < 10000; i++) {
@@ -182,7 +199,7 @@ static void *hammer(void *data)
 
 TEST(threads_can_count_at_the_same_time)
 {
-    struct password_backoff *backoff = password_backoff_new(1024);
+    struct password_backoff *backoff = password_backoff_new(1024, SECOND);
     pthread_t threads[THREADS];
 
     for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], 0, hammer, backoff) == 0);

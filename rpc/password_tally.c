@@ -19,6 +19,7 @@ enum {
 
 struct password_tally {
     struct redis *db;
+    int64_t first_us; /* the first wait */
     struct redis_script *look, *judge;
 };
 
@@ -60,12 +61,13 @@ static const char judge_source[] = FIND_WAITS
     "return longest\n";
 
 struct status password_tally_new(struct arena *arena, struct shards *shards, const char *url,
-                                 struct password_tally **ret_tally)
+                                 int64_t first_us, struct password_tally **ret_tally)
 {
     struct password_tally *tally = arena_new(arena, struct password_tally);
 
     struct status st = redis_new(arena, shards, url, "password tally", &tally->db);
     if (failed(st)) return st;
+    tally->first_us = first_us;
     tally->look = redis_script_new(arena, look_source);
     tally->judge = redis_script_new(arena, judge_source);
     *ret_tally = tally;
@@ -92,11 +94,11 @@ static struct str key_of(struct arena *arena, const struct password_tally *tally
                                STR_ARGS(hex)));
 }
 
-static void fill_rule(struct arena *arena, const struct password_backoff_rule *rule,
-                      struct str values[RULE_ARGUMENTS])
+static void fill_rule(struct arena *arena, const struct password_tally *tally,
+                      const struct password_backoff_rule *rule, struct str values[RULE_ARGUMENTS])
 {
     values[0] = redis_number(arena, rule->free);
-    values[1] = redis_number(arena, rule->wait_max_us);
+    values[1] = redis_number(arena, rule->wait_max * tally->first_us);
     values[2] = rule->by_account ? STR("1") : STR("0");
 }
 
@@ -113,12 +115,12 @@ static bool ask(struct call *call, struct password_tally *tally, const char *acc
     struct status st;
 
     ip_party(address, party);
-    values[0] = redis_number(call->arena, PASSWORD_BACKOFF_FADE_US);
-    values[1] = redis_number(call->arena, PASSWORD_BACKOFF_WAIT_US);
+    values[0] = redis_number(call->arena, PASSWORD_BACKOFF_FADE * tally->first_us);
+    values[1] = redis_number(call->arena, tally->first_us);
     for (int i = 0; i < PASSWORD_BACKOFF_RULES; i++) {
         const struct password_backoff_rule *rule = &password_backoff_rules[i];
         keys[i] = key_of(call->arena, tally, rule, account, party);
-        fill_rule(call->arena, rule, &values[SHARED_ARGUMENTS + i * RULE_ARGUMENTS]);
+        fill_rule(call->arena, tally, rule, &values[SHARED_ARGUMENTS + i * RULE_ARGUMENTS]);
     }
     if (good) values[RULES_END] = *good ? STR("1") : STR("0");
     call_init_child(&limited, call, PASSWORD_TALLY_TIMEOUT_MS);

@@ -17,10 +17,10 @@ struct password_tally;
 
 enum { PASSWORD_TALLY_TIMEOUT_MS = 100 };
 
-/* Reads the URL, reaches nobody. INVALID_ARGUMENT or FAILED_PRECONDITION (SETTING_INVALID). Before
- * the shards run. */
+/* Reads the URL, reaches nobody; the first wait is of `first_us`. INVALID_ARGUMENT or
+ * FAILED_PRECONDITION (SETTING_INVALID). Before the shards run. */
 struct status password_tally_new(struct arena *arena, struct shards *shards, const char *url,
-                                 struct password_tally **ret_tally);
+                                 int64_t first_us, struct password_tally **ret_tally);
 /* After the shards have been joined; does nothing for NULL. */
 void password_tally_close(struct password_tally *tally);
 

@@ -9,10 +9,12 @@
 #include "store/redis/redis.h"
 
 #define SECOND INT64_C(1000000)
+#define DAY (24 * 3600 * SECOND)
 
 enum { US_PER_MS = 1000, PARALLEL = 40 };
 
 static struct password_tally *first, *second; /* as two processes have them */
+static struct password_tally *slow;           /* with another first wait */
 static struct redis *db;
 static const char *url, *prefix;
 static _Atomic int verdicts;
@@ -24,9 +26,10 @@ static struct status start(const struct service_context *context, void **ret_ser
     const char *own = arena_printf(context->arena, "%s%sprefix=%s", url,
                                    strchr(url, '?') ? "&" : "?", prefix);
     invariant(!failed(redis_new(context->arena, context->shards, own, "test", &db)));
-    invariant(!failed(password_tally_new(context->arena, context->shards, own, &second)));
+    invariant(!failed(password_tally_new(context->arena, context->shards, own, SECOND, &second)));
+    invariant(!failed(password_tally_new(context->arena, context->shards, own, DAY, &slow)));
     *ret_service = NULL;
-    return password_tally_new(context->arena, context->shards, own, &first);
+    return password_tally_new(context->arena, context->shards, own, SECOND, &first);
 }
 
 static void stop(void *service)
@@ -34,6 +37,7 @@ static void stop(void *service)
     (void)service;
     password_tally_close(first);
     password_tally_close(second);
+    password_tally_close(slow);
     redis_close(db);
 }
 
@@ -93,6 +97,19 @@ static void counts_together(struct call *call, struct stage *stage)
 TEST(five_wrong_passwords_at_two_processes_make_both_wait)
 {
     play(counts_together);
+}
+
+static void waits_longer(struct call *call, struct stage *stage)
+{
+    for (int i = 0; i < 5; i++) EXPECT(judge(call, slow, false) == 0);
+    EXPECT(is_about(wait_for(call, slow, "ann", "192.0.2.1"), DAY));
+    for (int i = 0; i < 7; i++) (void)judge(call, slow, false);
+    EXPECT(is_about(wait_for(call, slow, "ann", "192.0.2.1"), 60 * DAY));
+}
+
+TEST(a_longer_first_wait_makes_all_of_it_longer)
+{
+    play(waits_longer);
 }
 
 static void clears(struct call *call, struct stage *stage)

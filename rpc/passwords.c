@@ -43,13 +43,18 @@ struct passwords {
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static struct passwords shared;
 
+static int64_t first_wait_us(const struct service_context *context)
+{
+    return config_duration_ms(context->config, "LOGIN_BACKOFF") * US_PER_MS;
+}
+
 static struct status open_tally(const struct service_context *context, struct passwords *passwords)
 {
     const char *url = config_text(context->config, "AUTH_CACHE");
 
     if (!url[0]) return status_ok();
     struct status st = password_tally_new(&passwords->arena, context->shards, url,
-                                          &passwords->tally);
+                                          first_wait_us(context), &passwords->tally);
     if (!failed(st)) return st;
     return status_printf(context->arena, st.code, st.reason, "AUTH_CACHE: %s", st.message);
 }
@@ -66,7 +71,7 @@ static struct status open_first(const struct service_context *context, struct pa
     passwords->by_tally = metric_series(&checks, "shared");
     passwords->by_own = metric_series(&checks, "own");
     passwords->lane = lane_new("passwords", THREADS, QUEUE_MAX);
-    passwords->backoff = password_backoff_new(BACKOFF_ENTRIES);
+    passwords->backoff = password_backoff_new(BACKOFF_ENTRIES, first_wait_us(context));
     return st;
 }
 

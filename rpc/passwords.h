@@ -20,7 +20,7 @@
 struct passwords;
 
 /* The process's only one, made by the first call and freed by the last passwords_close. The
- * module's settings have AUTH_CACHE (base/password_policy.h). INVALID_ARGUMENT or
+ * module's settings have AUTH_CACHE and LOGIN_BACKOFF (base/password_policy.h). INVALID_ARGUMENT or
  * FAILED_PRECONDITION (SETTING_INVALID) if its URL cannot be used. */
 struct status passwords_open(const struct service_context *context,
                              struct passwords **ret_passwords);
