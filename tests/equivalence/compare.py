@@ -9,10 +9,11 @@ VARIABLE = re.compile(
     r"|(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"
     r"|(?P<hash>[0-9a-f]{16,64})"
-    r"|(?P<suffix>(?<=-)[0-9a-f]{6}$)")  # of a handle, where another product has the name
+    r"|(?P<suffix>(?<=-)[0-9a-f]{6}$)"  # of a handle, where another product has the name
+    r"|(?P<seconds>(?<=; try again in )[1-9]\d*(?= s$))")  # that a message tells to wait
 # Members that a shop chooses for itself and that look like anything: order numbers count the orders of all histories.
 CHOSEN = {"number": "number", "entry_id": "entry", "posting_id": "posting", "next_cursor": "cursor", "offset": "offset",
-          "password_changed_us": "time"}
+          "password_changed_us": "time", "password": "password", "letter_id": "letter", "after": "offset"}
 # Headers that depend on the moment, or on the length of what differs.
 IGNORED_HEADERS = {"date", "content-length", "x-request-id", "connection", "transfer-encoding", "content-encoding"}
 # Headers of which only the presence is compared, because their values count seconds.
@@ -36,7 +37,7 @@ class Correspondence:
 
     def pair(self, kind, left, right):
         """None if the two correspond; they do from now on if neither was seen before."""
-        if kind == "token" or (kind == "time" and "." not in left + right):
+        if kind in ("token", "seconds") or (kind == "time" and "." not in left + right):
             return None  # two things that are made in the same second may have the same token or time, or not
         known = self.there.setdefault((kind, left), right)
         if known != right:
@@ -64,6 +65,8 @@ class Correspondence:
         name = path.rsplit(".", 1)[-1]
         if name == "updated_at" and "payment" in path:
             why = None if left and right else f"{left!r} and {right!r}"  # later events of its order are noted, unseen
+        elif name == "created_at" and ".refunds[" in path:
+            why = self.pair("refund's time", left, right)  # may be the microsecond of its posting, or the one before
         elif name in CHOSEN and type(left) is type(right) and bool(left) == bool(right):
             why = left and self.pair(CHOSEN[name], left, right)
         elif isinstance(left, dict) and isinstance(right, dict):

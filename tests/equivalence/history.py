@@ -4,10 +4,11 @@ page cursor) stands in it as «step:path», and is filled in for each shop by it
 the text "missing" stands in its place, which is one more wrong id."""
 import random
 
+from internal import InternalSteps
 from records import Order, Product, Step
 from values import CARDS, CURSORS, KEYS, NUMBERS, PAGE_SIZES, SORTS, STATUSES, TEXTS, TOKENS, WRONG_IDS
 
-class History:
+class History(InternalSteps):
     """Seed and tag give the same history always; the tag makes its names its own."""
 
     def __init__(self, seed, tag, length):
@@ -80,10 +81,11 @@ class History:
             (self.pay, 5), (self.end_order, 6), (self.money, 6), (self.read_orders, 5), (self.read_payments, 3),
             (self.walk, 3), (self.sessions, 4), (self.profile, 3), (self.accounts, 3), (self.change_password, 1),
             (self.block, 1), (self.repeat, 5), (self.hostile, 8), (self.wrong_cursor, 2), (self.watch, 2),
-            (self.import_like, 1))
-        actions = [action for action, weight in chances for _ in range(weight)]
+            (self.some_product, 1), (self.internal, 3), (self.read_log, 1), (self.import_products, 0.7), (self.bank, 0.7),
+            (self.guess, 0.5))
+        actions, weights = zip(*chances)
         while len(self.steps) < self.length:
-            self.pick(actions)()
+            self.random.choices(actions, weights)[0]()
 
     def close(self):
         """Reads everything once more at the end, as those see it who may."""
@@ -152,10 +154,8 @@ class History:
         return self.pick([who for who, person in self.people.items() if person["role"] == "seller"] or ["sam"])
 
     def some_product(self):
-        self.new_product(self.seller())
-
-    def import_like(self):
-        self.new_product(self.seller(), status=self.pick(("draft", "archived", "active")))
+        more = {"status": self.pick(("draft", "archived", "active"))} if self.chance(0.2) else {}
+        self.new_product(self.seller(), **more)
 
     def product(self):
         return self.pick(self.products)

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays one history on two shops at the same time, step by step, and compares what they answer."""
+import base64
 import json
 import re
 import time
+from collections import deque
 from urllib.parse import quote, urlencode
 
+import rpcs
 from compare import Correspondence
 from shops import BOSS, BOSS_PASSWORD, Answer, Connection
 
 REFERENCE = re.compile("«([^:»]+):([^»]+)»|‹([^:›]+):(access|refresh)›")
-REST_S = 60  # how long a shop may take until all consequences of a request are there
-AGREE_S = 3  # how long two shops at rest may still differ, because something was on its way
+REST_S = 120  # how long a shop may take until all consequences of a request are there
+AGREE_S = 20  # how long two shops at rest may still differ, because something was on its way
 PAGES_MAX = 60
+PIPELINED = 24  # requests that are sent before the first answer is read
+GUESSES_MAX = 20
 
 
 class Difference(Exception):
@@ -25,10 +30,12 @@ class Difference(Exception):
 class Side:
     """One of the two shops, as a history sees it."""
 
-    def __init__(self, shop, address, boss):
-        self.shop, self.connection = shop, Connection(shop, address)
+    def __init__(self, shop, address, boss, tag=""):
+        self.shop, self.tag, self.connection = shop, tag, Connection(shop, address)
         self.answers, self.tokens = {}, {"boss": boss}
         self.orders, self.products = {}, {}  # by id: the step that made it, and its category
+        self.families = []  # the claim `sid` of each session, in the order of their logins
+        self.looked = {}  # order id: the order and its payments, as they were last seen
         self.from_cart = {}  # order id: (actor, the cart's version that was ordered)
         self.settled = set()  # orders from carts whose lines have left the cart
         self.untracked = set()  # products that had stock that was not counted
@@ -70,6 +77,10 @@ class Side:
         self.request = f"{method} {target} {data.decode() if data else ''}"
         self.connection.send(method, target, sent, data)
 
+    def send_text(self, path, text, headers):
+        self.request = f"POST {path} {text} {headers}"
+        self.connection.send("POST", path, [*headers, ("Content-Type", "application/json")], text.encode())
+
     def receive(self):
         return self.connection.receive()
 
@@ -85,10 +96,16 @@ class Side:
             if answer.status == 200:
                 cookies = dict(value.split(";")[0].split("=", 1) for name, value in answer.headers if name == "set-cookie")
                 self.tokens[actor] = {"access": cookies.get("access-token"), "refresh": cookies.get("refresh-token")}
+                self.note_family(cookies.get("access-token"))
         if step.method == "POST" and answer.find("order_create_data.order_id"):
             self.orders.setdefault(answer.find("order_create_data.order_id"), step)
         if step.method == "POST" and answer.find("product_data.product_id"):
             self.products.setdefault(answer.find("product_data.product_id"), answer.find("product_data.category"))
+
+    def note_family(self, token):
+        family = read_claims(token).get("sid")
+        if family not in self.families:
+            self.families.append(family)
 
     # ---- rest ----
 
@@ -102,25 +119,63 @@ class Side:
         if order:
             self.from_cart.setdefault(order, (actor, self.answers[before].find("cart_data.version")))
 
-    def look(self):
-        """All orders of the history with what hangs on them, and why the shop is not at rest, or None."""
-        why, orders, payments, taken = None, [], [], {}
-        for order_id, made in self.orders.items():
-            order = self.call("boss", "GET", f"/orders/{order_id}")
-            listed = self.call("boss", "GET", "/payments", query={"order_id": order_id})
-            orders.append(order.value)
-            payments.append(listed.value)
-            why = why or order_moves(order.find("order"), listed.find("payments.payments.0"),
-                                     "pm_nonsense" == made.body.get("payment_method"))
-            count_stock(order.find("order"), taken)
-        stocks = []
-        for product_id, category in self.products.items():
-            stock = self.call("boss", "GET", f"/products/{category}/{product_id}/stock")
-            stocks.append(stock.value)
-            why = why or self.stock_moves(product_id, stock, taken)
-        carts, cart_why = self.look_at_carts(orders)
-        return Answer(200, [], json.dumps({"orders": orders, "payments": payments, "stocks": stocks,
-                                           "carts": carts}).encode()), why or cart_why
+    def ask(self, requests):
+        """Yields once when the first requests are on their way, and the other shop may be asked, too; then the answers."""
+        waiting, answers = deque(requests), []
+        self.ask_some(waiting, PIPELINED)
+        yield None
+        while len(answers) < len(requests):
+            answers.append(self.receive())
+            self.ask_some(waiting, 1)
+        yield answers
+
+    def ask_some(self, waiting, count):
+        while waiting and count > 0:
+            actor, path, query = waiting.popleft()
+            self.send(actor, "GET", path, query=query)
+            count -= 1
+
+    def look(self, orders, products, carts):
+        """These orders of the history with what hangs on them: yields once when its requests are on their way, then the answer,
+        why the shop is not at rest, or None, and what moves. What moves is looked at again alone."""
+        requests = []
+        for order_id in orders:
+            requests += [("boss", f"/orders/{order_id}", None), ("boss", "/payments", {"order_id": order_id})]
+        requests += [("boss", f"/products/{self.products[product]}/{product}/stock", None) for product in products]
+        requests += [(self.from_cart[order][0], "/cart", None) for order in carts]
+        asked = self.ask(requests)
+        yield next(asked)
+        answers = deque(next(asked))
+        why, moving, seen = None, ([], [], []), {"orders": [], "payments": [], "stocks": [], "carts": []}
+        for order_id in orders:
+            order, listed = answers.popleft(), answers.popleft()
+            self.looked[order_id] = order.find("order")
+            seen["orders"].append(order.value)
+            seen["payments"].append(listed.value)
+            began_unknown = "pm_nonsense" == self.orders[order_id].body.get("payment_method")
+            if moves := order_moves(order.find("order"), listed.find("payments.payments.0"), began_unknown):
+                why = why or moves
+                moving[0].append(order_id)
+        taken = {}
+        for order in self.looked.values():
+            count_stock(order, taken)
+        for product_id in products:
+            stock = answers.popleft()
+            seen["stocks"].append(stock.value)
+            if moves := self.stock_moves(product_id, stock, taken):
+                why = why or moves
+                moving[1].append(product_id)
+        for order_id in carts:
+            cart = answers.popleft()
+            seen["carts"].append(cart.value)
+            if moves := self.cart_moves(order_id, cart):
+                why = why or moves
+                moving[2].append(order_id)
+        # What the orders take from stock and carts is known only once they are at rest.
+        yield Answer(200, [], seen), why, (moving[0], [], []) if moving[0] else moving
+
+    def everything(self):
+        return list(self.orders), list(self.products), list(self.from_cart)
 
     def stock_moves(self, product_id, stock, taken):
         for variant in stock.find("stock.variants") or []:
@@ -133,20 +188,29 @@ class Side:
                 return f"{variant['sold']} pieces of {product_id} are sold instead of {sold}"
         return None
 
-    def look_at_carts(self, orders):
-        why, carts = None, []
-        confirmed = {order["order"]["order_id"] for order in orders
-                     if order.get("order", {}).get("status") in ("CONFIRMED", "FULFILLED")}
-        for order_id, (actor, version) in self.from_cart.items():
-            cart = self.call(actor, "GET", "/cart")
-            carts.append(cart.value)
-            if order_id not in confirmed or order_id in self.settled:
-                continue
-            if cart.status == 200 and cart.find("cart_data.version") == version:
-                why = f"the cart of {actor} still has what order {order_id} took"
-            else:
-                self.settled.add(order_id)
-        return carts, why
+    def cart_moves(self, order_id, cart):
+        actor, version = self.from_cart[order_id]
+        order = self.looked.get(order_id)
+        if not order or order["status"] not in ("CONFIRMED", "FULFILLED") or order_id in self.settled:
+            return None
+        if cart.status == 200 and cart.find("cart_data.version") == version:
+            return f"the cart of {actor} still has what order {order_id} took"
+        self.settled.add(order_id)
+        return None
+
+
+def read_claims(token):
+    """What an access token says, unverified."""
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def look_at(sides, wanted):
+    """Looks at both shops at the same time."""
+    looks = [side.look(*one) for side, one in zip(sides, wanted)]
+    for look in looks:
+        next(look)
+    return [next(look) for look in looks]
 
 
 def order_moves(order, payment, began_unknown):
@@ -170,6 +234,14 @@ def order_moves(order, payment, began_unknown):
         "CANCELLED": paid in (None, "canceled") or refunded or (free and paid == "succeeded" and payment["reason"] != ""),
         "REFUNDED": paid == "canceled" or refunded}
     return None if rest[status] else f"order {order['order_id']} is {status}, its payment {paid}"
+
+
+def last_event(order):
+    """The last of the events that surely tell how an order has come to its state."""
+    if any(step["to"] == "FULFILLED" for step in order["history"]):
+        return "OrderFulfilledEvent"
+    return {"VALIDATED": "OrderValidatedEvent", "CONFIRMED": "OrderConfirmedEvent", "CANCELLED": "OrderCancelledEvent",
+            "REFUNDED": "OrderCancelledEvent"}.get(order["status"], "OrderCreatedEvent")
 
 
 def count_stock(order, taken):
@@ -197,7 +269,7 @@ class Player:
     def __init__(self, history, shops, bosses, address, trace=None):
         self.history, self.trace = history, trace or (lambda line: None)
         self.same = Correspondence()
-        self.sides = [Side(shop, address, boss) for shop, boss in zip(shops, bosses)]
+        self.sides = [Side(shop, address, boss, history.tag) for shop, boss in zip(shops, bosses)]
         self.used = set()  # (method, path of the step) that was answered with success
 
     def play(self):
@@ -218,7 +290,7 @@ class Player:
             side.remember(step, answer)
         differences = self.same.answers(*answers)
         self.trace(f"{index:3} {step.kind:5} {step.actor:8} {self.sides[0].request} -> {answers[0].status} "
-                   f"{answers[0].text[:300]}")
+                   f"{answers[0].shown()[:300]}")
         if differences:
             raise Difference(index, step, differences, *answers)
 
@@ -258,8 +330,7 @@ class Player:
                 self.compare(index, step, answers)
             if not any(mores):
                 break
-        self.compare(index, step, [Answer(200, [], json.dumps({step.about["items"]: one}).encode())
-                                    for one in collected])
+        self.compare(index, step, [Answer(200, [], {step.about["items"]: one}) for one in collected])
         self.used.add(("GET", step.path))
 
     def play_ended(self, index, step):
@@ -278,20 +349,74 @@ class Player:
             raise Difference(index, step, [("session", "its tokens are still accepted")], *answers)
         self.compare(index, step, answers)
 
+    def play_rpc(self, index, step):
+        answers = []
+        for side in self.sides:
+            value = side.fill(step.body)
+            side.request = f"{step.method} {json.dumps(value)}"
+            answers.append(rpcs.call(side.shop, step.method, value, step.actor != "stranger", step.about.get("identity")))
+        self.compare(index, step, answers)
+        if answers[0].status < 300:
+            self.used.add(step.method)
+
+    def play_guesses(self, index, step):
+        """Wrong passwords until the account has to wait, which is at the same one wherever they are counted, unless the
+        counters did not answer in time."""
+        reasons = []
+        for side in self.sides:
+            answers = []
+            while not answers or answers[-1].status != 429 and len(answers) < GUESSES_MAX:
+                answers.append(side.call(step.actor, step.method, step.path, body=step.body))
+            reasons.append([f"{answer.status} {answer.find('error.reason')}" for answer in (answers[0], answers[-1])])
+        self.compare(index, step, [Answer(200, [], one) for one in reasons])
+
+    def play_events(self, index, step):
+        """The log of orders up to the event that reports the order's state, and that event as a group's next one."""
+        answers = []
+        for side in self.sides:
+            made = side.answers.get(step.about["order"])
+            order = made and made.find("order_create_data.order_id")
+            found = order and side.call("boss", "GET", f"/orders/{order}").find("order")
+            events = side.shop.feed.until(order, last_event(found)) if found else []
+            side.request = f"the events of order {order}"
+            value = {"events": events}
+            if events:
+                last = int(events[-1]["offset"])
+                whose = {"topic": "order-events", "group": f"{self.history.tag}-group"}
+                value["committed"] = rpcs.call(side.shop, f"{rpcs.EVENTS}/CommitOffsets", {**whose, "offset": last - 1}).value
+                value["next"] = rpcs.call(side.shop, f"{rpcs.EVENTS}/FetchEvents", {**whose, "after": -1, "max_events": 1}).value
+                self.used |= {f"{rpcs.EVENTS}/CommitOffsets", f"{rpcs.EVENTS}/FetchEvents"}
+            answers.append(Answer(200, [], value))
+        self.compare(index, step, answers)
+
+    def play_webhook(self, index, step):
+        """What Stripe does, and the webhook by which it tells."""
+        for side in self.sides:
+            made = side.answers.get(step.about["order"])
+            order = made.find("order_create_data.order_id") if made else None
+            text, signature = side.shop.stripe.tell(order, step.about)
+            side.send_text(step.path, text, [("Stripe-Signature", signature)])
+        answers = [side.receive() for side in self.sides]
+        self.compare(index, step, answers)
+        if answers[0].status < 300:
+            self.used.add((step.method, step.path))
+
     def play_rest(self, index, step):
         for side in self.sides:
             side.note_cart(step)
-        start = time.monotonic()
-        rested = None
+        start, rested = time.monotonic(), None
+        wanted = [side.everything() for side in self.sides]
         while True:
-            looks = [side.look() for side in self.sides]
-            reasons = [why for _, why in looks]
-            answers = [answer for answer, _ in looks]
+            looks = look_at(self.sides, wanted)
+            answers, reasons, moving = zip(*looks)
             now = time.monotonic()
             if any(reasons):
-                rested = None
+                rested, wanted = None, moving
                 if now > start + REST_S:
                     raise Difference(index, step, [("rest", f"no rest: {reasons[0]} / {reasons[1]}")], *answers)
+            elif wanted != [side.everything() for side in self.sides]:
+                wanted = [side.everything() for side in self.sides]  # what moved is at rest: now all of it
+                continue
             else:
                 rested = rested or now
                 if now > rested + AGREE_S or not self.same.copy().answers(*answers):

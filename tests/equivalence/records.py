@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 @dataclass
 class Step:
     """One request, or what is waited for. Kinds: `call`; `walk`, a call for each page of a list; `rest`, which waits until
-    the orders and what hangs on them have come to rest; `ended`, which waits until a session's tokens are refused."""
+    the orders and what hangs on them have come to rest; `ended`, which waits until a session's tokens are refused; `rpc`, a call
+    over gRPC, as a process of the shop if the actor is `fleet`; `guesses`, wrong passwords until the account has to wait;
+    `events`, an order's events read from the log; `webhook`, what the payment provider does, and tells."""
     name: str
     actor: str
     method: str = "GET"
