@@ -357,22 +357,12 @@ static struct status find_page(struct product_selection *selection)
     return failed(st) ? st : product_list_by_value(selection);
 }
 
-static struct status begin(struct product_selection *selection)
+/* Opens a selection, lets `find` work on it, and closes it. */
+static struct status with_selection(struct arena *arena, struct sqlite_tx *tx,
+                                    struct product_list *list,
+                                    struct status find(struct product_selection *selection))
 {
-    struct status st = product_matches_begin(&selection->matches);
-    size_t chunk_count = selection->matches.all.chunk_count;
-
-    if (failed(st)) return st;
-    selection->read = arena_array(selection->arena, bool, chunk_count);
-    selection->ready = arena_array(selection->arena, bool, chunk_count);
-    selection->counts = arena_array(selection->arena, size_t, chunk_count);
-    return st;
-}
-
-static struct product_selection selection_of(struct arena *arena, struct sqlite_tx *tx,
-                                             struct product_list *list)
-{
-    return (struct product_selection){
+    struct product_selection selection = {
         .arena = arena,
         .tx = tx,
         .list = list,
@@ -382,26 +372,27 @@ static struct product_selection selection_of(struct arena *arena, struct sqlite_
                     .asked = &list->asked,
                     .names = list->query->sort == PRODUCT_SORT_RELEVANCE},
     };
+    struct status st = product_matches_begin(&selection.matches);
+    size_t chunk_count = selection.matches.all.chunk_count;
+
+    if (!failed(st)) {
+        selection.read = arena_array(arena, bool, chunk_count);
+        selection.ready = arena_array(arena, bool, chunk_count);
+        selection.counts = arena_array(arena, size_t, chunk_count);
+        st = find(&selection);
+    }
+    product_matches_end(&selection.matches);
+    return st;
 }
 
 struct status product_list_select(struct arena *arena, struct sqlite_tx *tx,
                                   struct product_list *list)
 {
-    struct product_selection selection = selection_of(arena, tx, list);
-    struct status st = begin(&selection);
-
-    if (!failed(st)) st = find_page(&selection);
-    product_matches_end(&selection.matches);
-    return st;
+    return with_selection(arena, tx, list, find_page);
 }
 
 struct status product_list_count(struct arena *arena, struct sqlite_tx *tx,
                                  struct product_list *list)
 {
-    struct product_selection selection = selection_of(arena, tx, list);
-    struct status st = begin(&selection);
-
-    if (!failed(st)) st = count_members(&selection);
-    product_matches_end(&selection.matches);
-    return st;
+    return with_selection(arena, tx, list, count_members);
 }

@@ -91,7 +91,7 @@ struct status redis_check(struct call *call, struct redis *db, struct store_find
 
     struct status st = redis_read(call, db, REDIS_WORDS(STR("INFO")), &reply);
     if (failed(st)) return st;
-    struct str info = reply->kind == REDIS_TEXT ? reply->text : STR("");
+    struct str info = redis_reply_text(reply);
     st = check_server(info, findings);
     if (failed(st)) return st;
     judge_info(info, findings);

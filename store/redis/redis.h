@@ -59,6 +59,12 @@ struct redis_reply {
     size_t count;
 };
 
+/* The text of an answer; "" for one of another kind, such as that for a key that is not there. */
+static inline struct str redis_reply_text(const struct redis_reply *reply)
+{
+    return reply->kind == REDIS_TEXT ? reply->text : STR("");
+}
+
 /* The words of a command as two parameters: the array and its count. */
 #define REDIS_WORDS(...)               \
     (const struct str[]){__VA_ARGS__}, \

@@ -319,7 +319,7 @@ static void wait_for_jobs(struct writer *writer)
         clock_system_in(longest_us, &until);
         if (pthread_cond_timedwait(&writer->filled, &writer->mutex, &until) != ETIMEDOUT) continue;
         pthread_mutex_unlock(&writer->mutex);
-        if (longest_us == PROBE_US)
+        if (atomic_load(&writer->outage.on))
             probe(writer);
         else
             checkpoint_from(writer, CHECKPOINT_IDLE_PAGES);

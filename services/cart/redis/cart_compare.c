@@ -86,7 +86,7 @@ static struct status read_result(const struct redis_reply *reply,
     if (!str_is(result, "changed") || reply->count != 2)
         return status_make(STATUS_INTERNAL, 0, "the cart's script has an unknown result");
     comparison->outcome = CART_CHANGED;
-    comparison->found = reply->items[1]->kind == REDIS_TEXT ? reply->items[1]->text : STR("");
+    comparison->found = redis_reply_text(reply->items[1]);
     return status_ok();
 }
 

@@ -48,11 +48,6 @@ static const char *key_as_given(const struct call *call, const struct redis_cart
     return arena_printf(call->arena, "%scart:%s", redis_prefix(store->db), email);
 }
 
-static struct str text_of(const struct redis_reply *reply)
-{
-    return reply->kind == REDIS_TEXT ? reply->text : STR("");
-}
-
 static struct status load(struct call *call, struct cart_store *port, const char *email,
                           struct cart *ret_cart)
 {
@@ -65,8 +60,8 @@ static struct status load(struct call *call, struct cart_store *port, const char
 
     struct status st = redis_read(call, store->db, words, given ? 3 : 2, &reply);
     if (failed(st)) return st;
-    struct str text = text_of(reply->items[0]);
-    if (text.length == 0 && given) text = text_of(reply->items[1]);
+    struct str text = redis_reply_text(reply->items[0]);
+    if (text.length == 0 && given) text = redis_reply_text(reply->items[1]);
     if (text.length > 0) return cart_decode_shared(call->arena, text, ret_cart, &marks);
     cart_init(email, clock_now_us(), ret_cart);
     return st;

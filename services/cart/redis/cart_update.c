@@ -13,11 +13,6 @@ enum {
     RESOLVE_PAUSE_US = 25000,
 };
 
-static struct str text_of(const struct redis_reply *reply)
-{
-    return reply->kind == REDIS_TEXT ? reply->text : STR("");
-}
-
 /* Reads the stored document; without one the cart is a new one of this moment. */
 static struct status decode(struct arena *arena, struct str text, const struct cart *fresh,
                             struct cart *ret_cart, struct cart_marks *ret_marks)
@@ -47,9 +42,9 @@ static struct status read_all(struct call *call, struct cart_update *update)
     if (update->given) words[count++] = str_of(update->given);
     struct status st = redis_read(call, update->store->db, words, count, &reply);
     if (failed(st)) return st;
-    update->text = text_of(reply->items[0]);
+    update->text = redis_reply_text(reply->items[0]);
     update->guessed = false;
-    if (update->given) update->inherited = text_of(reply->items[reply->count - 1]);
+    if (update->given) update->inherited = redis_reply_text(reply->items[reply->count - 1]);
     for (size_t i = 0; i < update->causes.count; i++)
         if (reply->items[1 + i]->kind == REDIS_TEXT)
             return take_mark(call, update, i, reply->items[1 + i]->text);
