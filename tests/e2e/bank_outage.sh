@@ -6,7 +6,7 @@
 export FORM=single
 . "$(dirname "$0")/shop.sh"
 export ORDER_UNPAID_MAX=0 OUTAGE_S=${OUTAGE_S:-6} ORDERS=${ORDERS:-12}
-bank_port=$((10000 + $$ % 2200 * 10 + 9))
+bank_port=$("$(dirname "$0")/../free_ports")
 bank() { start bank ADMIN_LISTEN=127.0.0.1:0 BANK_LISTEN=127.0.0.1:$bank_port -- --only bank; }
 bank
 others=()
