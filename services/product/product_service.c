@@ -9,7 +9,7 @@
 #include "observe/log.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_events.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 enum { US_PER_MS = 1000 };
 

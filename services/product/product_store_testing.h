@@ -9,7 +9,7 @@
 #include "services/product/product_testing.h"
 
 #include "reasons.pb-c.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 #include "store/sqlite/sqlite_fate.h"
 
 /* ---- adapters ---- */

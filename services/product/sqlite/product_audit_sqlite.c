@@ -2,7 +2,7 @@
 /* Checks the stock in SQLite, some products at a time, in the order of their ids. A variant's
  * figures depend on its own entries and reservations alone, so it is enough to read these at one
  * moment. Nothing is sorted, and only the sums of one product are in memory. */
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 enum {
     PRODUCTS_MAX = 256, /* products of a page */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Giving ranks, and reading them. */
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the index of the catalogue. */
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 
 #include <stdlib.h>
 

@@ -14,8 +14,8 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_POSTINGS_SQLITE_H
 
-#include "services/product/product_chunk_cache.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_chunk_cache.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 #include "services/product/product_terms.h"
 
 enum {

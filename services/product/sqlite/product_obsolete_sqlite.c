@@ -2,7 +2,7 @@
 /* Removes the tables of older programs, which no migration drops: with a million rows that takes
  * seconds, for which no start should wait. Each step deletes some rows of one table; an empty table
  * is dropped. */
-#include "services/product/product_obsolete_sqlite.h"
+#include "services/product/sqlite/product_obsolete_sqlite.h"
 
 /* Removed in this order: what is in the tables of the full-text index before the index itself. */
 static const struct obsolete {

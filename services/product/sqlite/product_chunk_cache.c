@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table by hash under one mutex. All rows that are kept are in a ring, in which a hand looks for
  * those to drop: it takes one use from each row that it passes, and drops a row without any. */
-#include "services/product/product_chunk_cache.h"
+#include "services/product/sqlite/product_chunk_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>

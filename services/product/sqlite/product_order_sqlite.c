@@ -9,8 +9,8 @@
  * walked where the candidates are. What is not found so either is refused. */
 #include <stdlib.h>
 
-#include "services/product/product_candidates_sqlite.h"
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_candidates_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 enum {
     WALK_LEAST = 40,      /* entries, where members are expected at once */

@@ -36,9 +36,9 @@
 #include <stdatomic.h>
 
 #include "reasons.pb-c.h"
-#include "services/product/product_list_sqlite.h"
-#include "services/product/product_obsolete_sqlite.h"
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_list_sqlite.h"
+#include "services/product/sqlite/product_obsolete_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 struct product_search_sqlite {
     struct product_search port; /* first, so that one is the other */

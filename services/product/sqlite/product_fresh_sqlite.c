@@ -4,7 +4,7 @@
  * All of them are kept as one row of the cache of the index, which is that of one state of
  * product_fresh: a change makes its count greater, and a folding, which makes it 0, gives chunks
  * new versions and so makes their sum greater. */
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 
 enum {
     FRESH_CHUNK = -1,  /* in the cache, where it is none */

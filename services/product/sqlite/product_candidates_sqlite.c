@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gathering the candidates of a page. */
-#include "services/product/product_candidates_sqlite.h"
+#include "services/product/sqlite/product_candidates_sqlite.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * whatever can refuse a product is asked before its first row is written, so that a refused one
  * leaves nothing behind. */
 #include "base/clock.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 #define OUTCOME(name) PRODUCT_SERVICE__IMPORT_PRODUCT_RESULT__OUTCOME__##name
 

@@ -6,7 +6,7 @@
 #define SERVICES_PRODUCT_PRODUCT_LIST_SQLITE_H
 
 #include "reasons.pb-c.h"
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 
 enum { PRODUCT_TOTAL_EXACT_MAX = 10000 }; /* more are "at least so many" */
 

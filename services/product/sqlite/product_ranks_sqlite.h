@@ -15,7 +15,7 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_RANKS_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_RANKS_SQLITE_H
 
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 
 #define PRODUCT_RANKS_SCHEMA                                                                 \
     "CREATE TABLE product_ranks (block INTEGER PRIMARY KEY, ranks BLOB NOT NULL) STRICT;"    \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranks are in the order of names, whatever these consist of and in whatever order they come. */
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 #include "base/dice_testing.h"
 #include "services/product/product_store_testing.h"

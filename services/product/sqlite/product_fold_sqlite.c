@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 enum {
     FRESH_MAX = 512,

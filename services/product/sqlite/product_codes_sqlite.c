@@ -6,7 +6,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 enum {
     AMOUNT_HALVES = 2, /* the first of both in the table */

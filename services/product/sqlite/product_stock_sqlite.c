@@ -2,7 +2,7 @@
 /* The stock ledger in SQLite. A variant's figures and the entry that explains them are written
  * together; a reference that is already in the variant's ledger changes nothing. */
 #include "reasons.pb-c.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 struct adjust_job {
     const struct product_key *key;

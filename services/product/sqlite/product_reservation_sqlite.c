@@ -6,7 +6,7 @@
  * An event takes a few small statements, however many variants and orders there are: a line
  * accesses its own variant by its keys, and the index by expiry has the open reservations only. */
 #include "events/events_sqlite.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 /* ---- an order's rows ---- */
 

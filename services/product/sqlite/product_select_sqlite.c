@@ -6,7 +6,7 @@
  * tell. Newest first and relevance are orders of row numbers: chunks are looked at until the page
  * is full and PRODUCT_TOTAL_EXACT_MAX are counted. By name and price product_order_sqlite.c goes
  * on. */
-#include "services/product/product_list_sqlite.h"
+#include "services/product/sqlite/product_list_sqlite.h"
 
 enum {
     NARROW_MAX = 250, /* products in a range of prices that the index of prices tells */

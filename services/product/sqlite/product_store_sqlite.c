@@ -7,12 +7,12 @@
  * (product_postings_sqlite.h), and product_counts.
  *
  * A product's description is the last column of its row, because it may fill pages of its own. */
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 #include "base/clock.h"
 #include "events/events_sqlite.h"
 #include "reasons.pb-c.h"
-#include "services/product/product_ranks_sqlite.h"
+#include "services/product/sqlite/product_ranks_sqlite.h"
 
 static const char *const migrations[] = {
     "CREATE TABLE products ("

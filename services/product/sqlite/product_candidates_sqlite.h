@@ -6,7 +6,7 @@
 #ifndef SERVICES_PRODUCT_PRODUCT_CANDIDATES_SQLITE_H
 #define SERVICES_PRODUCT_PRODUCT_CANDIDATES_SQLITE_H
 
-#include "services/product/product_list_sqlite.h"
+#include "services/product/sqlite/product_list_sqlite.h"
 
 /* A product that may be on the page. Its code is that of an amount, or its rank by name; turned
  * round where the order is. */

@@ -2,7 +2,7 @@
 /* Codes keep the order of what they stand for. */
 #include "base/dice_testing.h"
 #include "base/test.h"
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 
 static const int64_t amounts[] = {
     0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far lists walk along an index, wherever their products are in its order. */
-#include "services/product/product_postings_sqlite.h"
+#include "services/product/sqlite/product_postings_sqlite.h"
 #include "services/product/product_store_testing.h"
 
 enum {

@@ -5,7 +5,7 @@
  * break in them. */
 #include "base/clock.h"
 #include "reasons.pb-c.h"
-#include "services/product/product_store_sqlite.h"
+#include "services/product/sqlite/product_store_sqlite.h"
 
 /* ---- reading ---- */
 

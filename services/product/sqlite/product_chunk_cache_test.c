@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of the search index: what is found, what makes room, and what it counts as memory. */
-#include "services/product/product_chunk_cache.h"
+#include "services/product/sqlite/product_chunk_cache.h"
 
 #include <pthread.h>
 #include <stdio.h>
