@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a store writes for an event of an order: which lines move, and what is written of them. */
-#include "services/product/product_store.h"
+#include "services/product/product_writes.h"
 
 #include "base/test.h"
 #include "events.pb-c.h"
@@ -143,14 +143,29 @@ TEST(a_committed_reservation_sells_what_it_held_and_says_so)
     CHECK_INT(written.outcome.state, ==, RESERVATION_COMMITTED);
     CHECK_INT(written.line_count, ==, 1);
     CHECK(!written.lines[0].is_kept);
+    claim.stock = written.lines[0].claim->stock;
     CHECK_INT(claim.stock.on_hand, ==, 8);
     CHECK_INT(claim.stock.sold, ==, 2);
     check_told(&written, &events__stock_committed_event__descriptor);
 
     written = decide(RESERVATION_CANCEL, RESERVATION_COMMITTED, &claim, 1);
     CHECK_INT(written.outcome.state, ==, RESERVATION_RESTOCKED);
-    CHECK_INT(claim.stock.on_hand, ==, 10);
+    CHECK_INT(written.lines[0].claim->stock.on_hand, ==, 10);
     CHECK_INT(written.record.event_count, ==, 0);
+}
+
+TEST(what_was_read_stays_so_that_it_can_be_compared_and_decided_again)
+{
+    struct product_claim claims[] = {claim_of("v", 2, true), claim_of("v", 1, true)};
+    struct product_order_written written;
+
+    for (int turn = 0; turn < 2; turn++) {
+        written = decide(RESERVATION_RESERVE, RESERVATION_NONE, claims, 2);
+        CHECK_INT(written.line_count, ==, 1);
+        CHECK_INT(written.lines[0].claim->stock.reserved, ==, 3);
+        CHECK_INT(written.lines[0].before->reserved, ==, 0);
+        CHECK_INT(claims[0].line.quantity, ==, 2);
+    }
 }
 
 TEST(a_cancelled_order_without_a_reservation_writes_its_state_alone)

@@ -10,7 +10,7 @@
  *
  * product_reservation_step has this diagram as a table, including repeated, late and disordered
  * events. What a store writes for an event follows from the step and from each line's claim:
- * product_decide_order, in product_store.h.
+ * product_decide_order, in product_writes.h.
  *
  * A line is counted if its variant was tracked when its pieces were taken. An uncounted line never
  * changes the stock, even if its variant is tracked later. While pieces are reserved, a variant

@@ -5,10 +5,11 @@
  *     st = store->find(call, store, &key, &product);
  *     st = store->update(call, store, &key, &change, &after);
  *
- * A change has a function that the store runs between reading a product and writing it, and the
- * store guarantees that no other change comes between, so no update is lost. The function may run
- * more than once and must not suspend. Every change of stock that it makes becomes an entry of the
- * ledger in the same transaction.
+ * A change has a function that is run between reading a product and writing it, and the store
+ * guarantees that no other change comes between, so no update is lost. The function may run more
+ * than once and must not suspend. What is written is decided by the functions of product_writes.h,
+ * and written in one transaction: the product, its stock, the ledger's entries, the events, and the
+ * answer to the request.
  *
  * Answers are in the call's arena. A read that starts after a change was answered sees the
  * change. */
@@ -16,93 +17,14 @@
 #define SERVICES_PRODUCT_PRODUCT_STORE_H
 
 #include "events/events_store.h"
-#include "events/change.h"
-#include "fiber/call.h"
 #include "services/product/product_audit.h"
-#include "services/product/product_reservation.h"
 #include "services/product/product_search.h"
-
-/* A change of a product that was just read. A failed status changes nothing and is the answer. */
-struct product_change {
-    struct status (*apply)(const struct call *call, struct product *product, void *data);
-    void *data;
-    const char *created_by; /* the caller, for the ledger */
-};
-
-/* A condition on the product as it is now. */
-struct product_check {
-    struct status (*allow)(const struct call *call, const struct product *product, void *data);
-    void *data;
-    const char *created_by;
-};
-
-/* What causes a change, and the answer to keep for its request. */
-struct product_request {
-    struct change_cause cause;
-    struct str (*answer)(struct arena *arena, const struct product *product); /* pure */
-};
-
-/* A change of the stock of one variant; "" names the only one. */
-struct product_adjustment {
-    const char *variant_id;
-    const struct product_stock_change *change;
-    const struct product_check *check;
-    const struct product_request *request; /* NULL: no idempotency */
-};
-
-/* ---- reservations, for adapters ----
- *
- * An adapter reads the reservation's state; if product_reservation_step says that the event changes
- * it, the lines that were kept, then a claim for each of the lines that product_order_lines names.
- * It has product_decide_order decide, and writes what that answers, in one transaction. The
- * functions are pure and may be called more than once. */
-
-/* What an adapter has read for an event. */
-struct product_order_found {
-    enum product_reservation_state state;
-    struct product_claim *claims; /* one for each line, in order; changed by the decision */
-    size_t count;
-};
-
-/* A line as it is after the event. */
-struct product_order_line {
-    const struct product_claim *claim; /* the line, and the stock of its variant */
-    bool is_kept;                      /* write the line, whether or not there is one already */
-    struct product_stock_entry entry;  /* of the ledger; cause "": the stock has not changed */
-};
-
-/* What an adapter writes. */
-struct product_order_written {
-    struct product_reservation_outcome outcome; /* its state; RESERVATION_NONE: write nothing */
-    struct product_order_line *lines;
-    size_t line_count;
-    struct change_record record;
-};
-
-/* The lines that the event moves, without those that it would leave as they are: the kept ones, or
- * if there are none, those of the event. In the arena. */
-void product_order_lines(struct arena *arena, const struct product_order *order,
-                         enum product_reservation_state state,
-                         const struct product_reservation_line *kept, size_t kept_count,
-                         struct product_reservation_line **ret_lines, size_t *ret_count);
-
-/* INTERNAL if the stock does not have the pieces that were reserved or sold. */
-struct status product_decide_order(const struct call *call, const struct product_order *order,
-                                   const struct product_order_found *found,
-                                   struct product_order_written *ret_written);
+#include "services/product/product_writes.h"
 
 struct product_stock_page {
     struct product_stock_entry *entries; /* the newest first */
     size_t count;
     int64_t next; /* the next page's `before`; 0 on the last */
-};
-
-/* A product from a file, and the result of its import. */
-struct product_import {
-    struct product product; /* as product_import_draft made it */
-    bool dry_run;
-    ProductService__ImportProductResult__Outcome outcome; /* set by the store */
-    struct status status;                                 /* why it was refused */
 };
 
 struct product_store {

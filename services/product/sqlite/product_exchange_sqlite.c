@@ -1,75 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Imports and exports. An import's products share one job of the writer, and so one commit;
- * whatever can refuse a product is asked before its first row is written, so that a refused one
- * leaves nothing behind. */
-#include "base/clock.h"
+/* Imports and exports. An import's products share one job of the writer, and so one commit; a
+ * refused one writes nothing. */
 #include "services/product/sqlite/product_store_sqlite.h"
-
-#define OUTCOME(name) PRODUCT_SERVICE__IMPORT_PRODUCT_RESULT__OUTCOME__##name
 
 struct imports {
     struct product_import *items;
     size_t count;
 };
 
-static struct status import_new(struct arena *arena, struct sqlite_tx *tx,
+static struct status import_one(const struct call *call, struct sqlite_tx *tx,
                                 struct product_import *item)
 {
-    struct product_cause cause = {"import", item->product.created_by};
+    struct product_row row;
+    struct product_write write;
+    struct status st = product_row_find_by_handle(tx, item->product.handle, &row);
+    bool is_there = !failed(st);
 
-    item->status = product_import_first(arena, &item->product);
-    item->outcome = failed(item->status) ? OUTCOME(REFUSED) : OUTCOME(CREATED);
-    if (failed(item->status)) return status_ok();
-    return item->dry_run ? status_ok() : product_row_insert(arena, tx, &item->product, &cause);
-}
-
-/* Remembers what the file gave, and changes nothing that anybody sees. */
-static struct status note_imported(struct sqlite_tx *tx, int64_t key, const struct product *product)
-{
-    struct status st = status_ok();
-
-    for (size_t i = 0; i < product->variant_count && !failed(st); i++)
-        st = sqlite_exec(tx, 0,
-                         "UPDATE variants SET imported = ? WHERE product = ? AND position = ?",
-                         "lli", product->variants[i].stock.imported, key, (int)i);
-    return st;
-}
-
-static struct status import_existing(struct arena *arena, struct sqlite_tx *tx,
-                                     struct product_import *item, const struct product_row *row)
-{
-    struct product_cause cause = {"import", item->product.created_by};
-    enum product_import_effect effect;
-    struct product after;
-
-    item->status = product_import_merge(arena, &row->product, &item->product, clock_now_us(),
-                                        &after, &effect);
-    if (failed(item->status)) {
-        item->outcome = OUTCOME(REFUSED);
-        return status_ok();
-    }
-    item->outcome = effect == PRODUCT_IMPORT_CHANGE ? OUTCOME(UPDATED) : OUTCOME(UNCHANGED);
-    if (item->dry_run || effect == PRODUCT_IMPORT_NOTHING) return status_ok();
-    return effect == PRODUCT_IMPORT_CHANGE ? product_row_update(arena, tx, row, &after, &cause)
-                                           : note_imported(tx, row->key, &after);
+    if (failed(st) && st.code != STATUS_NOT_FOUND) return st;
+    product_decide_import(call, item, is_there ? &row.product : NULL, &write);
+    return product_row_write(call->arena, tx, is_there ? &row : NULL, &write);
 }
 
 static struct status import_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct imports *imports = data;
+    struct status st = status_ok();
 
-    for (size_t i = 0; i < imports->count; i++) {
-        struct product_import *item = &imports->items[i];
-        struct product_row row;
-        item->status = status_ok();
-        struct status st = product_row_find_by_handle(tx, item->product.handle, &row);
-        if (!failed(st))
-            st = import_existing(call->arena, tx, item, &row);
-        else if (st.code == STATUS_NOT_FOUND)
-            st = import_new(call->arena, tx, item);
-        if (failed(st)) return st;
-    }
-    return status_ok();
+    for (size_t i = 0; i < imports->count && !failed(st); i++)
+        st = import_one(call, tx, &imports->items[i]);
+    return st;
 }
 
 struct status product_sqlite_import(struct call *call, struct product_store *store,

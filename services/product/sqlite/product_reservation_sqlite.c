@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reservations in SQLite. One job of the writer takes the event into the inbox, has the domain
- * decide (product_decide.c), and writes the stock of all lines or of none, their entries of the
+ * decide (product_writes.h), and writes the stock of all lines or of none, their entries of the
  * ledger and the result in the outbox: a crash leaves all of it or nothing.
  *
  * An event takes a few small statements, however many variants and orders there are: a line
@@ -157,9 +157,10 @@ static struct status read_claims(struct arena *arena, struct sqlite_tx *tx,
         st = read_lines(arena, tx, order->order_id, &kept, &kept_count);
     if (failed(st)) return st;
     product_order_lines(arena, order, found->state, kept, kept_count, &lines, &found->count);
-    found->claims = arena_array(arena, struct product_claim, found->count);
+    struct product_claim *claims = arena_array(arena, struct product_claim, found->count);
     for (size_t i = 0; i < found->count && !failed(st); i++)
-        st = read_claim(tx, &lines[i], &found->claims[i]);
+        st = read_claim(tx, &lines[i], &claims[i]);
+    found->claims = claims;
     return st;
 }
 

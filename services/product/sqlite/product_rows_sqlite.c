@@ -3,7 +3,6 @@
  *
  * Lists of texts (image addresses, tags, options) are stored as lines, so the domain allows no line
  * break in them. */
-#include "base/clock.h"
 #include "reasons.pb-c.h"
 #include "services/product/sqlite/product_store_sqlite.h"
 
@@ -221,53 +220,6 @@ struct status product_stock_entry_write(struct sqlite_tx *tx, const char *produc
         entry->reserved_delta, entry->reference, entry->created_by, entry->created_us);
 }
 
-/* Writes the entry for the difference between two stocks of one variant, if any. */
-static struct status write_difference(struct sqlite_tx *tx, const char *product_id,
-                                      const char *variant_id, const struct product_stock *before,
-                                      const struct product_stock *after,
-                                      const struct product_cause *cause)
-{
-    struct product_stock_entry entry = {
-        .variant_id = variant_id,
-        .cause = cause->cause,
-        .on_hand_delta = after->on_hand - before->on_hand,
-        .reserved_delta = after->reserved - before->reserved,
-        .reference = "",
-        .created_by = cause->created_by,
-        .created_us = clock_now_us(),
-    };
-
-    if (before->tracked == after->tracked && entry.on_hand_delta == 0 && entry.reserved_delta == 0)
-        return status_ok();
-    return product_stock_entry_write(tx, product_id, &entry);
-}
-
-/* Writes the entries for variants that were added, removed or changed their stock. `before` is NULL
- * for a new product, `after` for a deleted one. */
-static struct status write_ledger(struct sqlite_tx *tx, const struct product *before,
-                                  const struct product *after, const struct product_cause *cause)
-{
-    static const struct product_stock none;
-    struct status st = status_ok();
-
-    for (size_t i = 0; after && i < after->variant_count && !failed(st); i++) {
-        const struct product_variant *variant = &after->variants[i];
-        const struct product_variant *old = before
-                                                ? product_find_variant(before, variant->variant_id)
-                                                : 0;
-        st = write_difference(tx, after->product_id, variant->variant_id, old ? &old->stock : &none,
-                              &variant->stock, cause);
-    }
-    for (size_t i = 0; before && i < before->variant_count && !failed(st); i++) {
-        const struct product_variant *variant = &before->variants[i];
-        struct product_cause removed = {"removed", cause->created_by};
-        if (after && product_find_variant(after, variant->variant_id)) continue;
-        st = write_difference(tx, before->product_id, variant->variant_id, &variant->stock, &none,
-                              &removed);
-    }
-    return st;
-}
-
 /* Adds `change` to the count of products in a category. */
 static struct status write_count(struct sqlite_tx *tx, const struct product *product, int change)
 {
@@ -299,8 +251,8 @@ static struct status last_key(struct sqlite_tx *tx, int64_t *ret_key)
     return rows.status;
 }
 
-struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product *product, const struct product_cause *cause)
+static struct status write_new(struct arena *arena, struct sqlite_tx *tx,
+                               const struct product *product)
 {
     int64_t key;
     struct status st;
@@ -321,14 +273,11 @@ struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
     if (failed(st)) return st;
     st = write_variants(arena, tx, key, product);
     if (failed(st)) return st;
-    st = product_index_update(arena, tx, key, NULL, product);
-    if (failed(st)) return st;
-    return write_ledger(tx, 0, product, cause);
+    return product_index_update(arena, tx, key, NULL, product);
 }
 
-struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product_row *before, const struct product *after,
-                                 const struct product_cause *cause)
+static struct status write_edit(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                const struct product *before, const struct product *after)
 {
     struct status st;
 
@@ -341,32 +290,68 @@ struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
         after->currency, (int)after->status, (int)after->is_featured,
         join_lines(arena, after->image_urls.items, after->image_urls.count),
         join_lines(arena, after->tags.items, after->tags.count), product_unit_amount(after),
-        after->version, after->updated_us, after->description, before->key);
-    if (st.code == STATUS_ALREADY_EXISTS) st.reason = ARGOSY__REASON__PRODUCT_EXISTS;
+        after->version, after->updated_us, after->description, key);
     if (failed(st)) return st;
-    st = move_count(tx, &before->product, after);
+    st = move_count(tx, before, after);
     if (failed(st)) return st;
-    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", before->key);
+    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", key);
     if (failed(st)) return st;
-    st = write_variants(arena, tx, before->key, after);
+    st = write_variants(arena, tx, key, after);
     if (failed(st)) return st;
-    st = product_index_update(arena, tx, before->key, &before->product, after);
-    if (failed(st)) return st;
-    return write_ledger(tx, &before->product, after, cause);
+    return product_index_update(arena, tx, key, before, after);
 }
 
-struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product_row *row, const struct product_cause *cause)
+static struct status write_removal(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                   const struct product *product)
 {
     struct status st;
 
-    st = write_count(tx, &row->product, -1);
+    st = write_count(tx, product, -1);
     if (failed(st)) return st;
-    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", row->key);
+    st = sqlite_exec(tx, 0, "DELETE FROM variants WHERE product = ?", "l", key);
     if (failed(st)) return st;
-    st = sqlite_exec(tx, 0, "DELETE FROM products WHERE key = ?", "l", row->key);
+    st = sqlite_exec(tx, 0, "DELETE FROM products WHERE key = ?", "l", key);
     if (failed(st)) return st;
-    st = product_index_update(arena, tx, row->key, &row->product, NULL);
-    if (failed(st)) return st;
-    return write_ledger(tx, &row->product, 0, cause);
+    return product_index_update(arena, tx, key, product, NULL);
+}
+
+static struct status write_stocks(struct sqlite_tx *tx, int64_t key,
+                                  const struct product_write *write)
+{
+    struct status st = status_ok();
+
+    for (size_t i = 0; i < write->stock_count && !failed(st); i++) {
+        const struct product_stock *stock = write->stocks[i].after;
+        st = sqlite_exec(
+            tx, 0,
+            "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?,"
+            " imported = ?, epoch = ? WHERE product = ? AND position = ?",
+            "illllllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
+            stock->sold, stock->imported, stock->epoch, key, (int)write->stocks[i].position);
+    }
+    return st;
+}
+
+static struct status write_product(struct arena *arena, struct sqlite_tx *tx, int64_t key,
+                                   const struct product_write *write)
+{
+    switch (write->kind) {
+    case PRODUCT_WRITE_NONE: return status_ok();
+    case PRODUCT_WRITE_NEW: return write_new(arena, tx, &write->product);
+    case PRODUCT_WRITE_EDIT: return write_edit(arena, tx, key, write->before, &write->product);
+    case PRODUCT_WRITE_STOCK: return write_stocks(tx, key, write);
+    case PRODUCT_WRITE_REMOVAL: return write_removal(arena, tx, key, write->before);
+    }
+    return status_ok();
+}
+
+struct status product_row_write(struct arena *arena, struct sqlite_tx *tx,
+                                const struct product_row *row, const struct product_write *write)
+{
+    struct status st = write_product(arena, tx, row ? row->key : 0, write);
+
+    for (size_t i = 0; i < write->stock_count && !failed(st); i++)
+        if (*write->stocks[i].entry.cause)
+            st = product_stock_entry_write(tx, write->product.product_id, &write->stocks[i].entry);
+    return st;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stock ledger in SQLite. A variant's figures and the entry that explains them are written
  * together; a reference that is already in the variant's ledger changes nothing. */
-#include "reasons.pb-c.h"
 #include "services/product/sqlite/product_store_sqlite.h"
 
 struct adjust_job {
     const struct product_key *key;
     const struct product_adjustment *adjustment;
     struct product_row row;
+    struct product_write write;
 };
 
 static struct status reference_is_known(struct sqlite_tx *tx, const char *variant_id,
@@ -16,10 +16,6 @@ static struct status reference_is_known(struct sqlite_tx *tx, const char *varian
     struct sqlite_rows rows;
     struct status st;
 
-    if (!*reference) {
-        *ret_known = false;
-        return status_ok();
-    }
     st = sqlite_query(
         tx, &rows,
         "SELECT 1 FROM stock_entries WHERE variant_id = ? AND reference = ? AND reference <> ''",
@@ -30,49 +26,22 @@ static struct status reference_is_known(struct sqlite_tx *tx, const char *varian
     return rows.status;
 }
 
-static struct status apply(struct arena *arena, struct sqlite_tx *tx, const struct adjust_job *job,
-                           struct product_variant *variant)
-{
-    const struct product *product = &job->row.product;
-    struct product_stock *stock = &variant->stock;
-    struct product_stock_entry entry;
-    struct status st;
-
-    st = product_stock_apply(arena, job->adjustment->change, stock, &entry);
-    if (failed(st)) return st;
-    entry.variant_id = variant->variant_id;
-    st = sqlite_exec(
-        tx, 0,
-        "UPDATE variants SET tracked = ?, on_hand = ?, reserved = ?, received = ?, sold = ?,"
-        " epoch = ? WHERE product = ? AND position = ?",
-        "illlllli", (int)stock->tracked, stock->on_hand, stock->reserved, stock->received,
-        stock->sold, stock->epoch, job->row.key, (int)(variant - product->variants));
-    if (failed(st)) return st;
-    return product_stock_entry_write(tx, product->product_id, &entry);
-}
-
-static struct status adjust(const struct call *call, struct sqlite_tx *tx, struct adjust_job *job)
+static struct status decide(const struct call *call, struct sqlite_tx *tx,
+                            const struct adjust_job *job, struct product_write *ret_write)
 {
     const struct product_adjustment *adjustment = job->adjustment;
-    const struct product_check *check = adjustment->check;
+    const struct product *product = &job->row.product;
+    const char *reference = adjustment->change->reference;
     struct product_variant *variant;
-    struct status st;
-    bool known;
+    bool known = false;
+    struct status st = status_ok();
 
-    st = product_row_find(tx, job->key, &job->row);
+    if (*reference) {
+        st = product_adjusted_variant(call, adjustment, product, &variant);
+        if (!failed(st)) st = reference_is_known(tx, variant->variant_id, reference, &known);
+    }
     if (failed(st)) return st;
-    st = check->allow(call, &job->row.product, check->data);
-    if (failed(st)) return st;
-    variant = product_find_variant(&job->row.product, adjustment->variant_id);
-    if (!variant && !*adjustment->variant_id)
-        return status_field(call->arena, ARGOSY__REASON__VARIANT_NOT_FOUND, "variant_id",
-                            "the product has several variants; name one");
-    if (!variant)
-        return status_make(STATUS_NOT_FOUND, ARGOSY__REASON__VARIANT_NOT_FOUND,
-                           "the product has no such variant");
-    st = reference_is_known(tx, variant->variant_id, adjustment->change->reference, &known);
-    if (failed(st) || known) return st;
-    return apply(call->arena, tx, job, variant);
+    return product_decide_adjustment(call, adjustment, product, known, ret_write);
 }
 
 static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, void *data)
@@ -80,13 +49,17 @@ static struct status adjust_job(const struct call *call, struct sqlite_tx *tx, v
     struct adjust_job *job = data;
     const struct product_request *request = job->adjustment->request;
     struct status st;
-    bool new;
+    bool fresh;
 
-    st = product_request_begin(tx, request, &new);
-    if (failed(st) || !new) return st;
-    st = adjust(call, tx, job);
+    st = product_request_begin(tx, request, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = product_row_find(tx, job->key, &job->row);
     if (failed(st)) return st;
-    return product_request_finish(call->arena, tx, request, &job->row.product);
+    st = decide(call, tx, job, &job->write);
+    if (failed(st)) return st;
+    st = product_row_write(call->arena, tx, &job->row, &job->write);
+    if (failed(st)) return st;
+    return product_request_end(tx, request, &job->write);
 }
 
 struct status product_sqlite_adjust_stock(struct call *call, struct product_store *store,
@@ -97,7 +70,7 @@ struct status product_sqlite_adjust_stock(struct call *call, struct product_stor
     struct adjust_job job = {.key = key, .adjustment = adjustment};
     struct status st = sqlite_write(call, product_sqlite(store)->db, adjust_job, &job);
 
-    if (!failed(st)) *ret_product = job.row.product;
+    if (!failed(st)) *ret_product = job.write.product;
     return st;
 }
 

@@ -150,15 +150,10 @@ struct status product_request_begin(struct sqlite_tx *tx, const struct product_r
     return change_sqlite_begin(tx, request ? &request->cause : &none, ret_fresh);
 }
 
-struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
-                                     const struct product_request *request,
-                                     const struct product *product)
+struct status product_request_end(struct sqlite_tx *tx, const struct product_request *request,
+                                  const struct product_write *write)
 {
-    struct change_record record = {0};
-
-    if (!request || !change_wants_answer(&request->cause)) return status_ok();
-    record.answer = request->answer(arena, product);
-    return change_sqlite_end(tx, &request->cause, &record);
+    return request ? change_sqlite_end(tx, &request->cause, &write->record) : status_ok();
 }
 
 static struct status replay(struct call *call, struct product_store *store,
@@ -214,49 +209,42 @@ static struct status handle_is_taken(struct sqlite_tx *tx, const char *handle, b
     return rows.status;
 }
 
-/* A handle that is taken gets the random end of the product's id: six digits of it, or all of it if
- * that is taken too. */
-static struct status free_handle(struct arena *arena, struct sqlite_tx *tx, struct product *product)
-{
-    static const size_t suffixes[] = {0, 6, 36};
-    const char *slug = product->handle;
-
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        size_t length = strlen(product->product_id);
-        size_t start = suffixes[i] < length ? length - suffixes[i] : 0;
-        bool taken;
-        struct status st;
-        if (i > 0)
-            product->handle = arena_printf(arena, "%s-%s", slug, product->product_id + start);
-        st = handle_is_taken(tx, product->handle, &taken);
-        if (failed(st) || !taken) return st;
-    }
-    return status_make(STATUS_ALREADY_EXISTS, ARGOSY__REASON__PRODUCT_EXISTS,
-                       "the product already exists");
-}
-
 struct insertion {
     const struct product *product;
     const struct product_request *request;
     const char *handle; /* as stored */
 };
 
+static struct status decide_insert(const struct call *call, struct sqlite_tx *tx,
+                                   const struct insertion *insertion,
+                                   struct product_write *ret_write)
+{
+    struct status st = status_ok();
+    bool taken = true;
+
+    for (size_t count = 0; taken && !failed(st); count++) {
+        st = product_decide_insert(call, insertion->product, insertion->request, count, ret_write);
+        if (!failed(st)) st = handle_is_taken(tx, ret_write->product.handle, &taken);
+    }
+    return st;
+}
+
 static struct status insert_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct insertion *insertion = data;
-    struct product product = *insertion->product;
-    struct product_cause cause = {"initial", product.created_by};
+    const struct product_request *request = insertion->request;
+    struct product_write write;
     struct status st;
-    bool new;
+    bool fresh;
 
-    st = product_request_begin(tx, insertion->request, &new);
-    if (failed(st) || !new) return st;
-    st = free_handle(call->arena, tx, &product);
+    st = product_request_begin(tx, request, &fresh);
+    if (failed(st) || !fresh) return st;
+    st = decide_insert(call, tx, insertion, &write);
     if (failed(st)) return st;
-    insertion->handle = product.handle;
-    st = product_row_insert(call->arena, tx, &product, &cause);
+    insertion->handle = write.product.handle;
+    st = product_row_write(call->arena, tx, NULL, &write);
     if (failed(st)) return st;
-    return product_request_finish(call->arena, tx, insertion->request, &product);
+    return product_request_end(tx, request, &write);
 }
 
 static struct status insert(struct call *call, struct product_store *store, struct product *product,
@@ -272,23 +260,19 @@ static struct status insert(struct call *call, struct product_store *store, stru
 struct update {
     const struct product_key *key;
     const struct product_change *change;
-    struct product after;
+    struct product_row row;
+    struct product_write write;
 };
 
 static struct status update_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct update *update = data;
-    const struct product_change *change = update->change;
-    struct product_cause cause = {"initial", change->created_by};
-    struct product_row row;
-    struct status st;
+    struct status st = product_row_find(tx, update->key, &update->row);
 
-    st = product_row_find(tx, update->key, &row);
     if (failed(st)) return st;
-    update->after = row.product;
-    st = change->apply(call, &update->after, change->data);
+    st = product_decide_update(call, update->change, &update->row.product, &update->write);
     if (failed(st)) return st;
-    return product_row_update(call->arena, tx, &row, &update->after, &cause);
+    return product_row_write(call->arena, tx, &update->row, &update->write);
 }
 
 static struct status update(struct call *call, struct product_store *store,
@@ -298,7 +282,7 @@ static struct status update(struct call *call, struct product_store *store,
     struct update job = {.key = key, .change = change};
     struct status st = sqlite_write(call, product_sqlite(store)->db, update_job, &job);
 
-    if (!failed(st)) *ret_product = job.after;
+    if (!failed(st)) *ret_product = job.write.product;
     return st;
 }
 
@@ -311,15 +295,13 @@ struct removal {
 static struct status remove_job(const struct call *call, struct sqlite_tx *tx, void *data)
 {
     struct removal *removal = data;
-    const struct product_check *check = removal->check;
-    struct product_cause cause = {"removed", check->created_by};
-    struct status st;
+    struct product_write write;
+    struct status st = product_row_find(tx, removal->key, &removal->row);
 
-    st = product_row_find(tx, removal->key, &removal->row);
     if (failed(st)) return st;
-    st = check->allow(call, &removal->row.product, check->data);
+    st = product_decide_removal(call, removal->check, &removal->row.product, &write);
     if (failed(st)) return st;
-    return product_row_delete(call->arena, tx, &removal->row, &cause);
+    return product_row_write(call->arena, tx, &removal->row, &write);
 }
 
 static struct status remove_product(struct call *call, struct product_store *store,

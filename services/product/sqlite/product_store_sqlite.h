@@ -66,30 +66,17 @@ struct status product_row_find(struct sqlite_tx *tx, const struct product_key *k
 struct status product_row_find_by_handle(struct sqlite_tx *tx, const char *handle,
                                          struct product_row *ret_row);
 
-/* The author and cause of a change of stock, for the ledger. */
-struct product_cause {
-    const char *cause;
-    const char *created_by;
-};
+/* Writes what the domain has decided: rows, index, counts and the ledger's entries. `row` is what
+ * was read; NULL for a new product. PRODUCT_EXISTS. */
+struct status product_row_write(struct arena *arena, struct sqlite_tx *tx,
+                                const struct product_row *row, const struct product_write *write);
 
-/* Write a new or changed product: rows, index, tags, and an entry of the ledger for every variant
- * whose stock has changed. */
-struct status product_row_insert(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product *product, const struct product_cause *cause);
-struct status product_row_update(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product_row *before, const struct product *after,
-                                 const struct product_cause *cause);
-
-struct status product_row_delete(struct arena *arena, struct sqlite_tx *tx,
-                                 const struct product_row *row, const struct product_cause *cause);
-
-/* Inside a transaction, around the effect of a request. *ret_new is false for a repeated request,
+/* Inside a transaction, around the effect of a request. *ret_fresh is false for a repeated request,
  * which must have no effect. `request` may be NULL. */
 struct status product_request_begin(struct sqlite_tx *tx, const struct product_request *request,
                                     bool *ret_fresh);
-struct status product_request_finish(struct arena *arena, struct sqlite_tx *tx,
-                                     const struct product_request *request,
-                                     const struct product *product);
+struct status product_request_end(struct sqlite_tx *tx, const struct product_request *request,
+                                  const struct product_write *write);
 
 /* Updates the index for a changed product; NULL before for a new one, after for a deleted one. */
 struct status product_index_update(struct arena *arena, struct sqlite_tx *tx, int64_t key,
