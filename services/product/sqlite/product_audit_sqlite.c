@@ -7,22 +7,12 @@
 enum {
     PRODUCTS_MAX = 256, /* products of a page */
     ROWS_MAX = 20000,   /* rows read, after which a page ends with the current product */
-    VARIANTS_FIRST = 16,
-    NO_EPOCH = -1, /* of a variant that is gone: nothing records what was sold of it */
-};
-
-/* The sums of one product, by variant. */
-struct sheet {
-    const char *product_id;
-    struct product_stock_sums *sums;
-    size_t count, capacity;
-    size_t last; /* the variant of the previous row, as most rows of a variant are adjacent */
 };
 
 struct audit {
     const char *after;
     size_t max;
-    struct sheet sheet;
+    struct product_audit_sheet sheet;
     size_t rows;
     struct product_audit result;
 };
@@ -47,103 +37,57 @@ static const char orders[] =
     " CROSS JOIN reservations r ON r.order_id = l.order_id"
     " WHERE l.product_id = ? AND l.counted = 1 AND r.state IN (1, 2)";
 
-static bool is_of(const struct product_stock_sums *sums, struct str variant_id)
+static void add_numbers(const struct sqlite_rows *rows, struct audit *audit)
 {
-    return str_is(variant_id, sums->variant_id);
-}
-
-static struct product_stock_sums *find_sums(struct arena *arena, struct sheet *sheet,
-                                            struct str variant_id)
-{
-    if (sheet->last < sheet->count && is_of(&sheet->sums[sheet->last], variant_id))
-        return &sheet->sums[sheet->last];
-    for (size_t i = 0; i < sheet->count; i++) {
-        if (!is_of(&sheet->sums[i], variant_id)) continue;
-        sheet->last = i;
-        return &sheet->sums[i];
-    }
-    if (sheet->count == sheet->capacity) {
-        size_t capacity = sheet->capacity ? 2 * sheet->capacity : VARIANTS_FIRST;
-        struct product_stock_sums *larger = arena_array(arena, struct product_stock_sums, capacity);
-        if (sheet->count) memcpy(larger, sheet->sums, sheet->count * sizeof(*larger));
-        sheet->sums = larger;
-        sheet->capacity = capacity;
-    }
-    sheet->last = sheet->count;
-    sheet->sums[sheet->count] = (struct product_stock_sums){
-        .product_id = sheet->product_id,
-        .variant_id = str_dup(arena, variant_id),
-        .stock.epoch = NO_EPOCH};
-    return &sheet->sums[sheet->count++];
-}
-
-static void add_numbers(const struct sqlite_rows *rows, struct audit *audit,
-                        struct product_stock_sums *sums)
-{
-    audit->result.variant_count++;
-    sums->stock = (struct product_stock){
+    const struct product_stock stock = {
         .on_hand = sqlite_column_i64(rows, 1),
         .reserved = sqlite_column_i64(rows, 2),
         .received = sqlite_column_i64(rows, 3),
         .sold = sqlite_column_i64(rows, 4),
         .epoch = sqlite_column_i64(rows, 5),
     };
+
+    product_audit_add_stock(rows->arena, &audit->sheet, sqlite_column_view(rows, 0), &stock);
 }
 
-static void add_entry(const struct sqlite_rows *rows, struct audit *audit,
-                      struct product_stock_sums *sums)
+static void add_entry(const struct sqlite_rows *rows, struct audit *audit)
 {
-    sums->entries_on_hand += sqlite_column_i64(rows, 1);
-    sums->entries_reserved += sqlite_column_i64(rows, 2);
+    product_audit_add_entry(rows->arena, &audit->sheet, sqlite_column_view(rows, 0),
+                            sqlite_column_i64(rows, 1), sqlite_column_i64(rows, 2));
 }
 
-static void add_order(const struct sqlite_rows *rows, struct audit *audit,
-                      struct product_stock_sums *sums)
+static void add_line(const struct sqlite_rows *rows, struct audit *audit)
 {
-    if (sqlite_column_i64(rows, 3) == 1)
-        sums->open += sqlite_column_i64(rows, 1);
-    else if (sqlite_column_i64(rows, 2) == sums->stock.epoch)
-        sums->committed += sqlite_column_i64(rows, 1);
+    const struct product_reservation_line line = {
+        .quantity = sqlite_column_i64(rows, 1),
+        .counted = true,
+        .epoch = sqlite_column_i64(rows, 2),
+    };
+
+    product_audit_add_line(rows->arena, &audit->sheet, sqlite_column_view(rows, 0), &line,
+                           (enum product_reservation_state)sqlite_column_i64(rows, 3));
 }
 
 static struct status read_all(struct sqlite_tx *tx, struct audit *audit, const char *query,
-                              void (*add)(const struct sqlite_rows *rows, struct audit *audit,
-                                          struct product_stock_sums *sums))
+                              void (*add)(const struct sqlite_rows *rows, struct audit *audit))
 {
-    struct sheet *sheet = &audit->sheet;
     struct sqlite_rows rows;
-    struct status st = sqlite_query(tx, &rows, query, "t", sheet->product_id);
+    struct status st = sqlite_query(tx, &rows, query, "t", audit->sheet.product_id);
 
     if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        add(&rows, audit, find_sums(rows.arena, sheet, sqlite_column_view(&rows, 0)));
-        audit->rows++;
-    }
+    for (; sqlite_next(&rows); audit->rows++) add(&rows, audit);
     return rows.status;
-}
-
-static void compare(struct audit *audit, const struct product_stock_sums *sums)
-{
-    struct product_stock_difference differences[PRODUCT_STOCK_DIFFERENCES_MAX];
-    struct product_audit *result = &audit->result;
-    size_t count = product_stock_audit(sums, differences);
-
-    result->difference_count += (int64_t)count;
-    for (size_t i = 0; i < count && result->named_count < audit->max; i++)
-        result->differences[result->named_count++] = differences[i];
 }
 
 static struct status audit_product(struct sqlite_tx *tx, struct audit *audit)
 {
-    struct sheet *sheet = &audit->sheet;
     struct status st;
 
-    sheet->product_id = audit->after;
-    sheet->count = 0;
+    product_audit_begin(&audit->sheet, audit->after);
     st = read_all(tx, audit, numbers, add_numbers);
     if (!failed(st)) st = read_all(tx, audit, entries, add_entry);
-    if (!failed(st)) st = read_all(tx, audit, orders, add_order);
-    for (size_t i = 0; i < sheet->count && !failed(st); i++) compare(audit, &sheet->sums[i]);
+    if (!failed(st)) st = read_all(tx, audit, orders, add_line);
+    if (!failed(st)) product_audit_compare(&audit->sheet, audit->max, &audit->result);
     return st;
 }
 
