@@ -4,6 +4,7 @@
  * texts. */
 #include "services/product/product_cache.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 enum { WAYS = 4 };
@@ -18,25 +19,28 @@ struct slot {
     struct entry *entry; /* NULL: free */
     uint64_t hash;
     uint64_t generation;
-    uint64_t used; /* the cache's clock at the last use */
+    int64_t since_us; /* when it was cached, if entries age */
+    uint64_t used;    /* the cache's clock at the last use */
 };
 
 struct product_cache {
     size_t set_count; /* a power of two; 0: caches nothing */
+    int64_t age_max_us;
     uint64_t clock;
     struct slot slots[];
 };
 
-struct product_cache *product_cache_new(size_t entries_max)
+struct product_cache *product_cache_new(size_t entries_max, int64_t age_max_us)
 {
     struct product_cache *cache;
     size_t set_count = 0;
 
-    if (entries_max > 0)
+    if (entries_max > 0 && age_max_us > 0)
         for (set_count = 1; set_count * WAYS < entries_max;) set_count *= 2;
     cache = calloc(1, sizeof(*cache) + set_count * WAYS * sizeof(struct slot));
     invariant(cache != 0);
     cache->set_count = set_count;
+    cache->age_max_us = age_max_us;
     return cache;
 }
 
@@ -72,6 +76,17 @@ static bool is_at(const struct slot *slot, uint64_t hash, const char *product_id
            strcmp(slot->entry->message->product_id, product_id) == 0;
 }
 
+static int64_t now_us(const struct product_cache *cache)
+{
+    return cache->age_max_us == INT64_MAX ? 0 : clock_monotonic_us();
+}
+
+static bool is_valid(const struct product_cache *cache, const struct slot *slot,
+                     uint64_t generation)
+{
+    return slot->generation == generation && now_us(cache) - slot->since_us < cache->age_max_us;
+}
+
 const ProductService__Product *product_cache_find(const struct call *call,
                                                   struct product_cache *cache,
                                                   const struct product_key *key,
@@ -85,7 +100,7 @@ const ProductService__Product *product_cache_find(const struct call *call,
     for (size_t i = 0; i < WAYS; i++) {
         struct slot *slot = &set[i];
         if (!is_at(slot, hash, key->product_id)) continue;
-        if (slot->generation != generation) return 0;
+        if (!is_valid(cache, slot, generation)) return 0;
         slot->used = ++cache->clock;
         slot->entry->holders++;
         arena_defer(call->arena, let_go, slot->entry);
@@ -216,6 +231,7 @@ void product_cache_put(struct product_cache *cache, const ProductService__Produc
     *victim = (struct slot){.entry = entry_new(message),
                             .hash = hash,
                             .generation = generation,
+                            .since_us = now_us(cache),
                             .used = ++cache->clock};
     if (!victim->entry) *victim = (struct slot){0};
 }

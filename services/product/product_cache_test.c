@@ -2,6 +2,7 @@
 /* The cache: generations, bounds, and entries that are held while they are replaced. */
 #include "services/product/product_cache.h"
 
+#include "base/clock.h"
 #include "base/test.h"
 #include "services/product/product_message.h"
 
@@ -52,7 +53,7 @@ static const ProductService__Product *find(struct product_cache *cache, struct a
 
 TEST(an_entry_is_a_complete_copy)
 {
-    struct product_cache *cache = product_cache_new(16);
+    struct product_cache *cache = product_cache_new(16, INT64_MAX);
     ProductService__Product *message = message_of("a", "Name");
     const ProductService__Product *found;
     uint8_t before[1024], after[1024];
@@ -73,7 +74,7 @@ TEST(an_entry_is_a_complete_copy)
 
 TEST(an_entry_is_valid_under_its_generation_only)
 {
-    struct product_cache *cache = product_cache_new(16);
+    struct product_cache *cache = product_cache_new(16, INT64_MAX);
 
     product_cache_put(cache, message_of("a", "Old"), 1);
     CHECK(!find(cache, &arena, "a", 2));
@@ -88,7 +89,7 @@ TEST(an_entry_is_valid_under_its_generation_only)
 
 TEST(an_entry_that_a_call_holds_survives_eviction_and_the_cache)
 {
-    struct product_cache *cache = product_cache_new(4);
+    struct product_cache *cache = product_cache_new(4, INT64_MAX);
     const ProductService__Product *held;
     struct arena holder = {.limit = ARENA_LIMIT_DEFAULT};
 
@@ -106,7 +107,7 @@ TEST(an_entry_that_a_call_holds_survives_eviction_and_the_cache)
 TEST(the_least_recently_used_entry_is_evicted)
 {
     static const char *const ids[] = {"a", "b", "c", "d"};
-    struct product_cache *cache = product_cache_new(4); /* one set */
+    struct product_cache *cache = product_cache_new(4, INT64_MAX); /* one set */
 
     for (size_t i = 0; i < 4; i++) product_cache_put(cache, message_of(ids[i], "x"), 1);
     for (size_t i = 0; i < 4; i++) CHECK(find(cache, &arena, ids[i], 1));
@@ -119,9 +120,39 @@ TEST(the_least_recently_used_entry_is_evicted)
     product_cache_free(cache);
 }
 
+static int64_t time_us = 1000000;
+
+static int64_t read_time(void)
+{
+    return time_us;
+}
+
+TEST(an_entry_ends_with_its_age_or_before_with_its_generation)
+{
+    enum { AGE_US = 50000 };
+
+    clock_set_source(read_time, read_time);
+    struct product_cache *cache = product_cache_new(4, AGE_US), *none = product_cache_new(4, 0);
+    product_cache_put(cache, message_of("a", "Old"), 1);
+    product_cache_put(none, message_of("a", "Old"), 1);
+    CHECK(!find(none, &arena, "a", 1));
+    time_us += AGE_US - 1;
+    CHECK(find(cache, &arena, "a", 1));
+    CHECK(!find(cache, &arena, "a", 2));
+    time_us++;
+    CHECK(!find(cache, &arena, "a", 1));
+    product_cache_put(cache, message_of("a", "New"), 1);
+    CHECK(find(cache, &arena, "a", 1));
+    clock_set_source(NULL, NULL);
+    arena_release(&arena);
+    product_cache_free(cache);
+    product_cache_free(none);
+}
+
 TEST(long_products_are_not_cached_and_a_cache_of_size_0_caches_nothing)
 {
-    struct product_cache *cache = product_cache_new(4), *none = product_cache_new(0);
+    struct product_cache *cache = product_cache_new(4, INT64_MAX),
+                         *none = product_cache_new(0, INT64_MAX);
     ProductService__Product *message = message_of("a", "x");
 
     message->description = arena_calloc(&arena, 1, PRODUCT_CACHE_ENTRY_SIZE_MAX + 1);

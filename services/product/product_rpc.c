@@ -233,7 +233,7 @@ struct status product_load(struct call *call, const struct product_key *key,
 {
     struct product_service *service = call_service(call);
     struct product_cache *cache = service->caches[call->shard->index];
-    uint64_t generation = service->store->generation(call, service->store);
+    uint64_t generation = service->store->generation(call, service->store, key);
     const ProductService__Product *cached = product_cache_find(call, cache, key, generation);
     ProductService__Product *message;
     struct product product;
@@ -378,22 +378,34 @@ static struct status delete_product(struct call *call,
     return status_ok();
 }
 
-/* Fills in the cached products, and lists the keys of the others in `missing`. */
-static size_t find_cached(const struct call *call,
-                          const ProductService__BatchGetProductsRequest *request,
-                          uint64_t generation, const ProductService__Product **found,
-                          struct product_key *missing)
+/* A batch on its way. */
+struct batch {
+    const ProductService__Product **found; /* one for each product asked for; NULL: not cached */
+    uint64_t *generations;                 /* likewise, asked before it is read */
+    struct product_key *missing;           /* those that are not cached */
+    size_t missing_count;
+};
+
+static void find_cached(const struct call *call,
+                        const ProductService__BatchGetProductsRequest *request,
+                        struct batch *ret_batch)
 {
     struct product_service *service = call_service(call);
     struct product_cache *cache = service->caches[call->shard->index];
-    size_t count = 0;
+    size_t count = request->n_products;
+    struct batch batch = {
+        .found = arena_array(call->arena, const ProductService__Product *, count),
+        .generations = arena_array(call->arena, uint64_t, count),
+        .missing = arena_array(call->arena, struct product_key, count),
+    };
 
-    for (size_t i = 0; i < request->n_products; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct product_key key = {request->products[i]->category, request->products[i]->product_id};
-        found[i] = product_cache_find(call, cache, &key, generation);
-        if (!found[i]) missing[count++] = key;
+        batch.generations[i] = service->store->generation(call, service->store, &key);
+        batch.found[i] = product_cache_find(call, cache, &key, batch.generations[i]);
+        if (!batch.found[i]) batch.missing[batch.missing_count++] = key;
     }
-    return count;
+    *ret_batch = batch;
 }
 
 static bool is_asked(const ProductService__ProductRef *ref, const struct product *product)
@@ -407,27 +419,24 @@ static struct status batch_get_products(struct call *call,
                                         ProductService__BatchGetProductsResponse *response)
 {
     struct product_service *service = call_service(call);
-    size_t count = request->n_products, missing_count, read_count, next = 0;
-    uint64_t generation = service->store->generation(call, service->store);
-    const ProductService__Product **found = arena_array(call->arena,
-                                                        const ProductService__Product *, count);
-    struct product_key *missing = arena_array(call->arena, struct product_key, count);
+    size_t count = request->n_products, read_count, next = 0;
     struct product_actor actor;
     struct product *read;
+    struct batch batch;
     struct status st;
 
-    missing_count = find_cached(call, request, generation, found, missing);
-    st = service->store->find_many(call, service->store, missing, missing_count, &read,
+    find_cached(call, request, &batch);
+    st = service->store->find_many(call, service->store, batch.missing, batch.missing_count, &read,
                                    &read_count);
     if (failed(st)) return st;
 
     product_call_actor(call, &actor);
     response->products = arena_array(call->arena, ProductService__Product *, count);
     for (size_t i = 0; i < count; i++) {
-        const ProductService__Product *product = found[i];
+        const ProductService__Product *product = batch.found[i];
         if (!product && next < read_count && is_asked(request->products[i], &read[next])) {
             product = product_message(call->arena, &read[next++]);
-            product_cache_put(service->caches[call->shard->index], product, generation);
+            product_cache_put(service->caches[call->shard->index], product, batch.generations[i]);
         }
         if (product && product_message_is_visible(product, &actor))
             response->products[response->n_products++] = (ProductService__Product *)product;

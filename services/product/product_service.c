@@ -138,7 +138,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     service->caches = arena_array(context->arena, struct product_cache *,
                                   (size_t)service->shard_count);
     for (int i = 0; i < service->shard_count; i++)
-        service->caches[i] = product_cache_new(cache_size);
+        service->caches[i] = product_cache_new(cache_size, service->store->cache_us);
     service->reservation_grace_us =
         config_duration_ms(context->config, "PRODUCT_RESERVATION_GRACE") * US_PER_MS;
     product_events_start(context, service);

@@ -106,9 +106,14 @@ struct product_store {
                             const struct product_key *after, int limit,
                             struct product_page *ret_page);
 
-    /* The store's generation: what was read may be cached as long as it stays the same; 0: never.
-     * On the shard, never suspends. */
-    uint64_t (*generation)(const struct call *call, struct product_store *store);
+    /* What is read of a product after asking may be kept as long as this number stays the same, but
+     * no longer than `cache_us`; 0: it may not be kept. A store that one process alone writes
+     * counts its commits, whatever product they change, and knows all of them; another one counts
+     * what it writes and hears of, and may miss changes until `cache_us` has passed. On the shard,
+     * never suspends. */
+    uint64_t (*generation)(const struct call *call, struct product_store *store,
+                           const struct product_key *key);
+    int64_t cache_us; /* INT64_MAX: the number tells everything; 0: nothing may be kept */
 
     /* Called after the shards have been joined. */
     void (*close)(struct product_store *store);

@@ -315,7 +315,8 @@ static struct status remove_product(struct call *call, struct product_store *sto
     return st;
 }
 
-static uint64_t generation(const struct call *call, struct product_store *store)
+static uint64_t generation(const struct call *call, struct product_store *store,
+                           const struct product_key *key)
 {
     return sqlite_generation(call, product_sqlite(store)->db);
 }
@@ -354,6 +355,7 @@ struct status product_store_sqlite_open(const struct service_context *context, c
         .import = product_sqlite_import,
         .export = product_sqlite_export,
         .generation = generation,
+        .cache_us = INT64_MAX,
         .close = close_store,
         .search = product_search_sqlite_new(arena, sqlite->db, cache_bytes),
         .events = events_store_sqlite(arena, sqlite->db),
