@@ -9,7 +9,6 @@
 #include "observe/log.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_events.h"
-#include "services/product/sqlite/product_store_sqlite.h"
 
 enum { US_PER_MS = 1000 };
 
@@ -106,10 +105,19 @@ static void start_indexing(struct shard *shard, void *data)
                   LOG_STR("error", st.message));
 }
 
+static struct status make_store(const struct service_context *context,
+                                struct product_store **ret_store)
+{
+    size_t cache_bytes = (size_t)config_size(context->config, "PRODUCT_INDEX_CACHE");
+    const char *path;
+    struct status st = service_store_path(context, &product_service, &path);
+
+    return failed(st) ? st : product_store_sqlite(context, path, cache_bytes, ret_store);
+}
+
 static struct status start(const struct service_context *context, void **ret_service)
 {
     struct product_service *service = arena_new(context->arena, struct product_service);
-    const char *path;
     size_t cache_size = (size_t)config_integer(context->config, "PRODUCT_CACHE_SIZE");
     struct status st;
     int exponent;
@@ -129,9 +137,7 @@ static struct status start(const struct service_context *context, void **ret_ser
     service->create_rules = schema_message_by_name(context->schema,
                                                    STR("product_service.CreateProductRequest"));
     invariant(service->create_rules != 0);
-    st = service_store_path(context, &product_service, &path);
-    if (failed(st)) return st;
-    st = product_store_sqlite_open(context, path, &service->store);
+    st = make_store(context, &service->store);
     if (failed(st)) return st;
 
     service->shard_count = shards_count(context->shards);
@@ -149,6 +155,20 @@ static struct status start(const struct service_context *context, void **ret_ser
     return status_ok();
 }
 
+static struct status open_store(struct call *call, void *data)
+{
+    struct product_store *store = ((struct product_service *)data)->store;
+
+    return store->open ? store->open(call, store) : status_ok();
+}
+
+static struct status check_store(struct call *call, void *data, struct store_findings *findings)
+{
+    struct product_store *store = ((struct product_service *)data)->store;
+
+    return store->check ? store->check(call, store, findings) : status_ok();
+}
+
 static void stop(void *data)
 {
     struct product_service *service = data;
@@ -163,5 +183,7 @@ const struct service_module product_service = {
     .settings = settings,
     .store_default = "sqlite:{data}/product.db",
     .start = start,
+    .open = open_store,
+    .check = check_store,
     .stop = stop,
 };

@@ -17,6 +17,7 @@
 #define SERVICES_PRODUCT_PRODUCT_STORE_H
 
 #include "events/events_store.h"
+#include "rpc/service.h"
 #include "services/product/product_audit.h"
 #include "services/product/product_search.h"
 #include "services/product/product_writes.h"
@@ -28,7 +29,14 @@ struct product_stock_page {
 };
 
 struct product_store {
-    /* By its id, in whichever category. NOT_FOUND, PRODUCT_NOT_FOUND. */
+    /* Connects to an engine that is another process, as struct service_module says of `open`; NULL
+     * for the embedded store. */
+    struct status (*open)(struct call *call, struct product_store *store);
+    /* Likewise, of `check`; NULL: there is nothing to say. */
+    struct status (*check)(struct call *call, struct product_store *store,
+                           struct store_findings *findings);
+
+    /* By its id, in whichever category: the key's is where it probably is. PRODUCT_NOT_FOUND. */
     struct status (*find)(struct call *call, struct product_store *store,
                           const struct product_key *key, struct product *ret_product);
 
@@ -38,7 +46,7 @@ struct product_store {
                                struct product **ret_products, size_t *ret_count);
 
     /* Stores a new product. A handle that is taken gets a suffix, which is written to
-     * product->handle. `request` may be NULL: no idempotency. FAILED_PRECONDITION
+     * product->handle. `request` may be NULL: no idempotency. PRODUCT_EXISTS, FAILED_PRECONDITION
      * (IDEMPOTENCY_KEY_REUSED). */
     struct status (*insert)(struct call *call, struct product_store *store, struct product *product,
                             const struct product_request *request);
@@ -66,8 +74,9 @@ struct product_store {
                                   const struct product_adjustment *adjustment,
                                   struct product *ret_product);
 
-    /* The ledger of a product, or of one variant of it ("": all); entries older than `before` (0:
-     * all). */
+    /* The ledger of a product, or of one variant of it ("": all); entries whose ids are below
+     * `before` (0: all). The ids of a variant's entries increase with time; whether those of
+     * different variants do is up to the store. */
     struct status (*list_entries)(struct call *call, struct product_store *store,
                                   const char *product_id, const char *variant_id, int64_t before,
                                   int limit, struct product_stock_page *ret_page);
@@ -75,33 +84,38 @@ struct product_store {
     /* Applies an event to an order's reservation, once for each event: changes the stock of all its
      * lines or of none, writes their entries of the ledger, and publishes the result
      * (product_result.h). A repeated event, or one that changes nothing, has the outcome
-     * RESERVATION_NONE. */
+     * RESERVATION_NONE. A store whose transactions are too small for all lines takes several,
+     * which it can go on with after a crash; until the last one nothing is told, and the pieces
+     * that have been taken are not for sale. */
     struct status (*apply_order)(struct call *call, struct product_store *store,
                                  const struct event *event, const struct product_order *order,
                                  struct product_reservation_outcome *ret_outcome);
 
-    /* Expires open reservations that are due at `now_us`, the oldest first; if fewer than `limit`,
-     * no more are due. */
+    /* Expires open reservations that are due at `now_us`, the oldest first, each whole or not at
+     * all; if fewer than `limit`, no more are due. */
     struct status (*expire_orders)(struct call *call, struct product_store *store, int64_t now_us,
                                    int limit, int *ret_count);
 
-    /* How many reservations are open, and when the first of them is due; 0 if none is open. */
+    /* How many reservations are open, and when the first of them is due; 0 if none is open. May be
+     * behind by a moment. */
     struct status (*open_orders)(struct call *call, struct product_store *store, int64_t *ret_count,
                                  int64_t *ret_first_us);
 
-    /* Compares the stock figures of some products after `after` ("": from the start) with the
-     * ledger and the reservations, each product as of one moment. Lists the first `max`
-     * differences. */
+    /* Compares the stock figures of the next products with the ledger and the reservations, each
+     * variant as of one moment. `after` is the `next` of the page before, in the store's own form;
+     * "": from the start. Lists the first `max` differences. */
     struct status (*audit)(struct call *call, struct product_store *store, const char *after,
                            size_t max, struct product_audit *ret_audit);
 
-    /* Imports products by their handles, each all or nothing. A failed status is a failure of the
-     * store, and then none of them is imported. */
+    /* Imports products by their handles in their order, each all or nothing. A failed status is a
+     * failure of the store: then some of them may have been imported. Repeated, an import changes
+     * nothing more. */
     struct status (*import)(struct call *call, struct product_store *store,
                             struct product_import *imports, size_t count);
 
-    /* Lists products by category and id, after `after` (its product_id "" for the first); "" is
-     * every category. Only the last page has fewer than `limit`. */
+    /* Lists the products after `after` (its product_id "" for the first): those of a category
+     * together, in the order of their ids, the categories ("" is each) in the store's own order.
+     * Only the last page has fewer than `limit`. */
     struct status (*export)(struct call *call, struct product_store *store, const char *category,
                             const struct product_key *after, int limit,
                             struct product_page *ret_page);
@@ -124,5 +138,10 @@ struct product_store {
     /* The log of its events, and its dead letters. */
     struct events_store events;
 };
+
+/* Opens or creates the embedded adapter's file; blocks. `cache_bytes` of the index are kept in
+ * memory. */
+struct status product_store_sqlite(const struct service_context *context, const char *path,
+                                   size_t cache_bytes, struct product_store **ret_store);
 
 #endif

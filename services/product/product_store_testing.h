@@ -19,8 +19,8 @@ static inline struct status open_sqlite(struct arena *arena, struct shards *shar
 {
     const struct service_context context = {.arena = arena, .shards = shards, .prepares = true};
 
-    return product_store_sqlite_open(&context, arena_printf(arena, "%s/product.db", folder),
-                                     ret_store);
+    return product_store_sqlite(&context, arena_printf(arena, "%s/product.db", folder), 16 << 20,
+                                ret_store);
 }
 
 static const struct adapter {

@@ -327,18 +327,14 @@ static void close_store(struct product_store *store)
     sqlite_close(product_sqlite(store)->db);
 }
 
-enum { INDEX_CACHE_BYTES = 16 << 20 }; /* in tests without settings */
-
-struct status product_store_sqlite_open(const struct service_context *context, const char *path,
-                                        struct product_store **ret_store)
+struct status product_store_sqlite(const struct service_context *context, const char *path,
+                                   size_t cache_bytes, struct product_store **ret_store)
 {
     struct arena *arena = context->arena;
     struct product_store_sqlite *sqlite = arena_new(arena, struct product_store_sqlite);
-    size_t cache_bytes = INDEX_CACHE_BYTES;
     struct status st = events_sqlite_open(context, path, migrations, &sqlite->db);
 
     if (failed(st)) return st;
-    if (context->config) cache_bytes = (size_t)config_size(context->config, "PRODUCT_INDEX_CACHE");
     sqlite->port = (struct product_store){
         .find = find,
         .find_many = find_many,

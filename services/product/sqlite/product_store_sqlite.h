@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The product service's port on SQLite: opening it, and what its files share.
+/* The product service's port on SQLite: what its files share.
  *
  * product_store_sqlite.c has the schema and the port for single products, product_rows_sqlite.c
  * reads and writes their rows, product_stock_sqlite.c has the ledger, product_reservation_sqlite.c
@@ -14,12 +14,6 @@
 #include "rpc/service.h"
 #include "services/product/product_store.h"
 #include "store/sqlite/sqlite.h"
-
-/* Opens or creates the file at `path`; blocks. *ret_store is in the arena. */
-struct status product_store_sqlite_open(const struct service_context *context, const char *path,
-                                        struct product_store **ret_store);
-
-/* ---- between the files of the adapter ---- */
 
 struct product_store_sqlite {
     struct product_store port; /* first, so that it can be cast */
