@@ -70,7 +70,7 @@ TEST(the_ledger_is_read_in_pages_of_one_variant_or_all)
     on_every_store(1, check_pages);
 }
 
-/* More than a page has. */
+/* More than a page of SQLite's has. */
 enum { PRODUCTS = 600 };
 
 static int64_t audit_all(struct call *call, size_t max, int *ret_pages, int64_t *ret_variants)
@@ -90,16 +90,6 @@ static int64_t audit_all(struct call *call, size_t max, int *ret_pages, int64_t 
     return differences;
 }
 
-static struct status run_sql(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    return sqlite_exec(tx, 0, data, "");
-}
-
-static void forge(struct call *call, const char *sql)
-{
-    EXPECT_OK(sqlite_write(call, product_sqlite(store)->db, run_sql, (void *)(uintptr_t)sql));
-}
-
 static void check_audit(struct call *call, int number)
 {
     int64_t variants;
@@ -109,61 +99,13 @@ static void check_audit(struct call *call, int number)
     struct product rich = keep_rich(call);
     EXPECT_INT(audit_all(call, 10, &pages, &variants), 0);
     EXPECT_INT(variants, PRODUCTS + 3);
-    EXPECT(pages > 1 && pages < 10);
+    EXPECT(pages < PRODUCTS / 10);
 
-    /* What is only in the ledger, or only in a reservation, is found, too. */
-    forge(call, "INSERT INTO stock_entries (product_id, variant_id, cause, on_hand_delta,"
-                " reserved_delta, reference, created_by, created_us)"
-                " VALUES ('zz', 'zz', 'received', 4, 0, '', 'me', 1)");
-    EXPECT_INT(audit_all(call, 10, &pages, &variants), 1);
-    forge(call, "INSERT INTO reservations VALUES ('o', 1, 1, 1)");
-    forge(call, "INSERT INTO reservation_lines VALUES ('o', '~', '~', 2, 1, 0)");
-    EXPECT_INT(audit_all(call, 10, &pages, &variants), 2);
-    EXPECT_INT(audit_all(call, 0, &pages, &variants), 2);
-    forge(call, "UPDATE variants SET on_hand = on_hand + 1, received = received + 1"
-                " WHERE tracked = 1");
-    EXPECT_INT(audit_all(call, 10, &pages, &variants), 4);
+    EXPECT_INT(audit_all(call, 0, &pages, &variants), 0);
     EXPECT_INT(found(call, &rich).variant_count, 3);
 }
 
 TEST(the_audit_goes_through_all_products_page_by_page)
 {
     on_every_store(1, check_audit);
-}
-
-/* ---- what only SQLite promises ---- */
-
-static struct status explain(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    const char *statement = data,
-               *sql = arena_printf(call->arena, "EXPLAIN QUERY PLAN %s", statement);
-    int64_t none = 0;
-    struct sqlite_rows rows;
-    struct status st;
-
-    if (strstr(statement, "?5"))
-        st = sqlite_query(tx, &rows, sql, "ttlll", "", "", none, none, none);
-    else if (strstr(statement, "?2"))
-        st = sqlite_query(tx, &rows, sql, "tt", "", "");
-    else
-        st = sqlite_query(tx, &rows, sql, "l", none);
-    if (failed(st)) return st;
-    while (sqlite_next(&rows)) {
-        const char *detail = sqlite_column_text(&rows, 3);
-        EXPECT(strncmp(detail, "SEARCH stock_entries USING ", 27) == 0);
-        if (strstr(statement, "?5")) EXPECT(strstr(detail, "product_id=? AND variant_id=?"));
-    }
-    return rows.status;
-}
-
-static void check_plans(struct call *call, int number)
-{
-    for (const char *const *statement = product_stock_statements; *statement; statement++)
-        EXPECT_OK(
-            sqlite_scan(call, product_sqlite(store)->db, explain, (void *)(uintptr_t)*statement));
-}
-
-TEST(every_page_of_the_ledger_is_a_range_of_an_index)
-{
-    on_every_store(1, check_plans);
 }

@@ -387,14 +387,7 @@ TEST(a_product_may_move_while_it_is_reserved_and_go_when_it_is_sold)
 static struct product raced;
 static _Atomic int winners, losers;
 
-static void begin_with_hundred(struct call *call, int number)
-{
-    raced = keep_stocked(call, "Raced", 100);
-    raced.product_id = arena_strdup(&scene, raced.product_id);
-    raced.category = "one";
-}
-
-static void race_to_reserve(struct call *call, int number)
+static void race_to_reserve(struct call *call, struct stage *stage, int number)
 {
     int state = after(call, RESERVATION_RESERVE, arena_printf(call->arena, "o%d", number), &raced,
                       1);
@@ -405,25 +398,19 @@ static void race_to_reserve(struct call *call, int number)
         losers++;
 }
 
-static void check_reserved(struct call *call, int number)
+static void check_buyers(struct call *call, struct stage *stage)
 {
+    winners = losers = 0;
+    raced = keep_stocked(call, "Raced", 100);
+    stage_spread(call, stage, 500, race_to_reserve);
+    EXPECT_INT(winners, 100);
+    EXPECT_INT(losers, 400);
     expect_stock(call, &raced, 100, 100, 0);
 }
 
 TEST(five_hundred_who_reserve_of_a_hundred_get_a_hundred)
 {
-    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
-        winners = losers = 0;
-        folder_make(folder);
-        open_store(&adapters[i]);
-        play(1, 1, begin_with_hundred);
-        play(SHARDS, 500, race_to_reserve);
-        play(1, 1, check_reserved);
-        close_store();
-        folder_remove(folder);
-        CHECK_INT(winners, ==, 100);
-        CHECK_INT(losers, ==, 400);
-    }
+    for_each_adapter(check_buyers);
 }
 
 /* ---- random histories ---- */
@@ -478,72 +465,25 @@ TEST(the_stock_adds_up_after_every_step_of_any_history)
     on_every_store(1, check_history);
 }
 
-/* ---- what only SQLite promises ---- */
+/* ---- what it tells ---- */
 
-static struct status run_sql(const struct call *call, struct sqlite_tx *tx, void *data)
+static const char *results(struct call *call)
 {
-    return sqlite_exec(tx, 0, data, "");
-}
+    const char *told = "";
+    struct event *events;
+    size_t count = 0;
+    int64_t next;
 
-static void forge(struct call *call, const char *sql)
-{
-    EXPECT_OK(sqlite_write(call, product_sqlite(store)->db, run_sql, (void *)(uintptr_t)sql));
-}
-
-static void check_audit(struct call *call, int number)
-{
-    struct product product = keep_stocked(call, "Mug", 10);
-    struct product_audit audit = {0};
-
-    EXPECT_INT(after(call, RESERVATION_RESERVE, "o1", &product, 3), RESERVATION_OPEN);
-    forge(call, "UPDATE variants SET on_hand = 11, received = 11");
-    EXPECT_OK(store->audit(call, store, "", 10, &audit));
-    EXPECT_INT(audit.difference_count, 1);
-    EXPECT_STR(audit.differences[0].product_id, product.product_id);
-    EXPECT_STR(audit.differences[0].number, "on_hand");
-    EXPECT_INT(audit.differences[0].recorded, 11);
-    EXPECT_INT(audit.differences[0].expected, 10);
-    forge(call, "UPDATE variants SET on_hand = 10, received = 10");
-
-    forge(call, "DELETE FROM reservations");
-    EXPECT_OK(store->audit(call, store, "", 0, &audit));
-    EXPECT_INT(audit.difference_count, 1);
-    EXPECT_INT(audit.named_count, 0);
-}
-
-TEST(the_audit_finds_what_does_not_add_up)
-{
-    folder_make(folder);
-    open_store(&adapters[0]);
-    play(1, 1, check_audit);
-    close_store();
-    folder_remove(folder);
-}
-
-struct outbox {
-    const char *events;
-};
-
-static struct status read_outbox(const struct call *call, struct sqlite_tx *tx, void *data)
-{
-    struct outbox *outbox = data;
-    struct sqlite_rows rows;
-    struct status st = sqlite_query(
-        tx, &rows, "SELECT aggregatetype, aggregateid, type FROM outbox ORDER BY seq", "");
-
-    if (failed(st)) return st;
-    outbox->events = "";
-    while (sqlite_next(&rows))
-        outbox->events = arena_printf(call->arena, "%s%s %s %s\n", outbox->events,
-                                      sqlite_column_text(&rows, 0), sqlite_column_text(&rows, 1),
-                                      sqlite_column_text(&rows, 2));
-    return rows.status;
+    EXPECT_OK(store->events.log->read(call, store->events.log, "order-results", 0, 100, &events,
+                                      &count, &next));
+    for (size_t i = 0; i < count; i++)
+        told = arena_printf(call->arena, "%s%s %s\n", told, events[i].key, events[i].type);
+    return told;
 }
 
 static void check_events(struct call *call, int number)
 {
     struct product product = keep_stocked(call, "Mug", 2);
-    struct outbox outbox = {0};
 
     after(call, RESERVATION_RESERVE, "o1", &product, 1);
     after(call, RESERVATION_RESERVE, "o1", &product, 1);
@@ -552,19 +492,14 @@ static void check_events(struct call *call, int number)
     after(call, RESERVATION_CANCEL, "o1", &product, 1);
     after(call, RESERVATION_RESERVE, "o3", &product, 2);
     expire(call, LATER_US, 10);
-    EXPECT_OK(sqlite_scan(call, product_sqlite(store)->db, read_outbox, &outbox));
-    EXPECT_STR(outbox.events, "order-results o1 OrderValidationResultEvent\n"
-                              "order-results o2 OrderValidationResultEvent\n"
-                              "order-results o1 StockCommittedEvent\n"
-                              "order-results o3 OrderValidationResultEvent\n"
-                              "order-results o3 ReservationExpiredEvent\n");
+    EXPECT_STR(results(call), "o1 OrderValidationResultEvent\n"
+                              "o2 OrderValidationResultEvent\n"
+                              "o1 StockCommittedEvent\n"
+                              "o3 OrderValidationResultEvent\n"
+                              "o3 ReservationExpiredEvent\n");
 }
 
 TEST(the_outbox_has_the_events_that_the_order_waits_for_and_no_more)
 {
-    folder_make(folder);
-    open_store(&adapters[0]);
-    play(1, 1, check_events);
-    close_store();
-    folder_remove(folder);
+    on_every_store(1, check_events);
 }

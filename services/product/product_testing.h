@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests of this folder: fibers on shards, and requests to start from.
- *
- *     play(2, 50, fn);      fn(call, i) on 50 fibers, spread over 2 shards; returns when all have
- *                           ended
- *
- * Inside a fiber use EXPECT, not CHECK. */
+/* For the tests of this folder: what they expect, and requests to start from. Inside a fiber use
+ * EXPECT, not CHECK. */
 #ifndef SERVICES_PRODUCT_PRODUCT_TESTING_H
 #define SERVICES_PRODUCT_PRODUCT_TESTING_H
 
@@ -12,39 +8,6 @@
 #include "base/test.h"
 #include "fiber/fiber.h"
 #include "product.pb-c.h"
-
-static struct {
-    struct shards *shards;
-    void (*fn)(struct call *call, int number);
-    _Atomic int playing;
-} stage;
-
-static inline void stage_actor(struct call *call, void *data)
-{
-    stage.fn(call, (int)(intptr_t)data);
-    if (atomic_fetch_sub(&stage.playing, 1) == 1) shards_stop(call->shard->shards);
-}
-
-/* On shards of the caller, once. */
-static inline void play_on(struct shards *shards, int fibers,
-                           void (*fn)(struct call *call, int number))
-{
-    stage.fn = fn;
-    stage.playing = fibers;
-    for (int i = 0; i < fibers; i++)
-        fiber_post(shards_at(shards, i % shards_count(shards)), stage_actor, 0,
-                   (void *)(intptr_t)i);
-    shards_run(shards);
-}
-
-static inline void play(int shard_count, int fibers, void (*fn)(struct call *call, int number))
-{
-    struct shards *shards = shards_new(shard_count);
-
-    invariant(shards);
-    play_on(shards, fibers, fn);
-    shards_free(shards);
-}
 
 #define EXPECT_REASON(expression, expected_reason)                \
     do {                                                          \

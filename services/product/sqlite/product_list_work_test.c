@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far lists walk along an index, wherever their products are in its order. */
 #include "services/product/sqlite/product_postings_sqlite.h"
-#include "services/product/product_store_testing.h"
+#include "services/product/sqlite/product_sqlite_testing.h"
 
 enum {
     BATCH = 256,
@@ -73,5 +73,5 @@ static void check_walks(struct call *call, int number)
 
 TEST(lists_walk_no_further_along_an_index_than_looking_at_all_members_would_cost)
 {
-    on_every_store(1, check_walks);
+    on_sqlite(check_walks);
 }

@@ -3,7 +3,7 @@
 #include "services/product/sqlite/product_ranks_sqlite.h"
 
 #include "base/dice_testing.h"
-#include "services/product/product_store_testing.h"
+#include "services/product/sqlite/product_sqlite_testing.h"
 
 enum { BATCH = 256, PRODUCTS = 24 * BATCH, PAGE = 300, STATUSES = 3 };
 
@@ -145,7 +145,7 @@ static void check_chinese(struct call *call, int number)
 
 TEST(names_in_any_script_that_begin_alike_are_in_their_order)
 {
-    on_every_store(1, check_chinese);
+    on_sqlite(check_chinese);
 }
 
 static const char *upwards(struct arena *arena, size_t number)
@@ -190,7 +190,7 @@ static void check_sequence(struct call *call, int number)
 
 TEST(names_in_any_sequence_find_room_between_others)
 {
-    for (sequence = 0; sequence < SEQUENCES; sequence++) on_every_store(1, check_sequence);
+    for (sequence = 0; sequence < SEQUENCES; sequence++) on_sqlite(check_sequence);
 }
 
 /* ---- a catalogue of an older program ---- */
@@ -245,5 +245,5 @@ static void check_older(struct call *call, int number)
 
 TEST(products_of_an_older_program_get_ranks_while_names_change)
 {
-    on_every_store(1, check_older);
+    on_sqlite(check_older);
 }

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/dice_testing.h"
-#include "services/product/product_store_testing.h"
+#include "services/product/sqlite/product_sqlite_testing.h"
 
 enum { BATCH = 256, TIMES = 5, PAGE_SIZE = 20, DEEP_PAGE = 1000, STEP = 1000, SORTS = 4 };
 enum { LIST_AIM_MS = 1, SEARCH_AIM_MS = 5 };
@@ -318,11 +318,11 @@ TEST(costs_are_printed_when_asked_for)
 
     if (!getenv("CATALOGUE_PRODUCTS")) return;
     if (!kept) {
-        on_every_store(1, measure);
+        on_sqlite(measure);
         return;
     }
     snprintf(folder, sizeof(folder), "%s", kept);
-    open_store(&adapters[0]);
+    open_store();
     play(SHARDS, 1, measure);
     close_store();
 }
