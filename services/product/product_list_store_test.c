@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The port's contract, continued: lists and searches. */
+#include "services/product/product_followed_testing.h"
 #include "services/product/product_store_testing.h"
 
 /* ---- lists ---- */

@@ -4,10 +4,10 @@
  *     st = store->search->list(call, store->search, &query, &page);
  *
  * It is apart from the port of single products (product_store.h) because the two need not be of one
- * engine: an engine that only finds by key brings an index of another for this. How the index
- * hears of changes is up to the adapters; one that shares the store's database writes it in the
- * transaction of the change, and a list then knows all that was answered before it began. What
- * products are found by is the same for all of them (product_terms.h).
+ * engine. An index that shares the store's database is written in the transaction of the change,
+ * and a list then knows all that was answered before it began. An engine that only finds by key is
+ * followed by an index of another one (product_projection.h). What products are found by is the
+ * same for all of them (product_terms.h).
  *
  * What is answered is in the call's arena. */
 #ifndef SERVICES_PRODUCT_PRODUCT_SEARCH_H

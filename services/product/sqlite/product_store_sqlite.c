@@ -327,12 +327,27 @@ static void close_store(struct product_store *store)
     sqlite_close(product_sqlite(store)->db);
 }
 
-struct status product_store_sqlite(const struct service_context *context, const char *path,
-                                   size_t cache_bytes, struct product_store **ret_store)
+/* The migrations, after one that a projection's file has besides (NULL: none). It is the first, so
+ * that others can be appended. */
+static const char *const *migrations_after(struct arena *arena, const char *first)
+{
+    const char **all;
+
+    if (!first) return migrations;
+    all = arena_array(arena, const char *, sizeof(migrations) / sizeof(migrations[0]) + 1);
+    all[0] = first;
+    memcpy(all + 1, migrations, sizeof(migrations));
+    return all;
+}
+
+struct status product_store_sqlite_with(const struct service_context *context, const char *path,
+                                        size_t cache_bytes, const char *first,
+                                        struct product_store **ret_store)
 {
     struct arena *arena = context->arena;
     struct product_store_sqlite *sqlite = arena_new(arena, struct product_store_sqlite);
-    struct status st = events_sqlite_open(context, path, migrations, &sqlite->db);
+    struct status st = events_sqlite_open(context, path, migrations_after(arena, first),
+                                          &sqlite->db);
 
     if (failed(st)) return st;
     sqlite->port = (struct product_store){
@@ -358,4 +373,10 @@ struct status product_store_sqlite(const struct service_context *context, const 
     };
     *ret_store = &sqlite->port;
     return status_ok();
+}
+
+struct status product_store_sqlite(const struct service_context *context, const char *path,
+                                   size_t cache_bytes, struct product_store **ret_store)
+{
+    return product_store_sqlite_with(context, path, cache_bytes, NULL, ret_store);
 }

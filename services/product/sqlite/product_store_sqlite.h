@@ -25,6 +25,11 @@ static inline struct product_store_sqlite *product_sqlite(struct product_store *
     return (struct product_store_sqlite *)store;
 }
 
+/* Opens the store with one more migration, before all others. */
+struct status product_store_sqlite_with(const struct service_context *context, const char *path,
+                                        size_t cache_bytes, const char *first,
+                                        struct product_store **ret_store);
+
 /* A product with the number of its row. */
 struct product_row {
     int64_t key;
