@@ -168,6 +168,37 @@ TEST(what_was_read_stays_so_that_it_can_be_compared_and_decided_again)
     }
 }
 
+TEST(an_event_may_be_decided_in_parts_which_can_be_given_back)
+{
+    struct product_claim claims[] = {claim_of("v", 2, true), claim_of("w", 5, true),
+                                     claim_of("v", 1, true)};
+    struct product_order_written part;
+
+    product_claims_fold(claims, 3);
+    for (size_t i = 0; i < 2; i++) {
+        part = decide(RESERVATION_RESERVE, RESERVATION_NONE, &claims[i], 1);
+        CHECK_INT(part.outcome.state, ==, RESERVATION_OPEN);
+        CHECK_INT(part.line_count, ==, 1);
+        claims[i] = *part.lines[0].claim;
+    }
+    CHECK_INT(claims[0].stock.reserved, ==, 3);
+    CHECK_INT(decide(RESERVATION_RESERVE, RESERVATION_NONE, &claims[2], 1).line_count, ==, 0);
+
+    claims[2] = claim_of("x", 11, true);
+    CHECK_INT(decide(RESERVATION_RESERVE, RESERVATION_NONE, &claims[2], 1).outcome.state, ==,
+              RESERVATION_REFUSED);
+    for (size_t i = 2; i-- > 0;) {
+        part = decide(RESERVATION_CANCEL, RESERVATION_OPEN, &claims[i], 1);
+        CHECK_STR(part.lines[0].entry.cause, "released");
+        claims[i] = *part.lines[0].claim;
+        CHECK_INT(claims[i].stock.reserved, ==, 0);
+    }
+    part = decide(RESERVATION_RESERVE, RESERVATION_NONE, claims, 3);
+    CHECK_INT(part.outcome.state, ==, RESERVATION_REFUSED);
+    CHECK_INT(part.outcome.refused_count, ==, 1);
+    check_told(&part, &events__order_validation_result_event__descriptor);
+}
+
 TEST(a_cancelled_order_without_a_reservation_writes_its_state_alone)
 {
     struct product_order_written written;

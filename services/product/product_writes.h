@@ -118,7 +118,13 @@ void product_decide_import(const struct call *call, struct product_import *impor
  *
  * An adapter reads the reservation's state; if product_reservation_step says that the event changes
  * it, the lines that were kept, then a claim for each of the lines that product_order_lines names.
- * It has product_decide_order decide. */
+ * It has product_decide_order decide.
+ *
+ * If its transactions are too small for all lines, it has the event decided in parts, each with the
+ * claims of some lines and the same state, after product_claims_fold over all of them. The state
+ * and the record are written with the last part. If a part is refused, those before it are given
+ * back, last to first: by product_decide_order, with RESERVATION_CANCEL in the state that they led
+ * to; then all lines are decided as one again, and are refused unless pieces have come back. */
 
 /* What an adapter has read for an event. */
 struct product_order_found {
