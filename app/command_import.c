@@ -2,6 +2,7 @@
 /* argosy import: files into the catalogue, with progress, every refusal by its place, and a summary
  * of what was read otherwise than it may have been meant. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/commands.h"
@@ -45,14 +46,28 @@ static void complain(const struct import_file *file, struct csv_place place, con
         command_complain("%s:%lld: %s", file->path, (long long)place.line, what);
 }
 
+/* How much of a handle a line of output shows; no character is cut. */
+static int shown_length(const char *handle)
+{
+    enum { SHOWN_MAX = 80 };
+    size_t length = strlen(handle);
+
+    if (length <= SHOWN_MAX) return (int)length;
+    for (length = SHOWN_MAX; length > 0 && ((uint8_t)handle[length] & 0xc0) == 0x80;) length--;
+    return (int)length;
+}
+
 static void on_refused(void *data, struct csv_place place, const char *handle, const char *why)
 {
     struct import_file *file = data;
     struct arena arena;
 
     if (file->refused++ >= REFUSALS_SHOWN_MAX) return;
+    int length = shown_length(handle);
     arena_init(&arena, 0);
-    complain(file, place, arena_printf(&arena, "%s%s%s", handle, handle[0] ? ": " : "", why));
+    complain(file, place,
+             arena_printf(&arena, "%.*s%s%s%s", length, handle, handle[length] ? "..." : "",
+                          length > 0 ? ": " : "", why));
     arena_release(&arena);
 }
 

@@ -43,7 +43,7 @@ struct frame {
     const struct schema_message *message;
     const struct place *above; /* where the message is; NULL at the top */
     struct str encoded;
-    struct slot *slots; /* NULL: neither it nor anything in it has rules */
+    struct slot *slots; /* NULL: neither it nor anything in it has rules, or they are ignored */
     int depth;
 };
 
@@ -130,7 +130,7 @@ static bool take_item(struct frame *frame, const struct schema_field *field,
     bool good_text = true;
 
     if (field->type == SCHEMA_STRING) good_text = check_text(violations, &place, value->bytes);
-    if (good_text && field->rules && field->rules->items && !field->map)
+    if (good_text && frame->slots && field->rules && field->rules->items && !field->map)
         check_value(violations, &place, field->rules->items, value);
     if (field->type == SCHEMA_MESSAGE) return walk_into(frame, field, &place, value->bytes);
     return go_on(frame->validator);

@@ -519,3 +519,11 @@ TEST(rules_inside_an_ignored_field_are_not_checked)
     CHECK_STR(said(VALIDATE_BYTES("rules.Unruled", "\x0a\x03\x12\x01\xff")),
               "one.note: must be valid UTF-8");
 }
+
+TEST(rules_of_items_inside_an_ignored_field_are_not_checked)
+{
+    /* 3: {2: -1, 3: ""}: no number may be below 0, and no word empty. */
+    CHECK_STR(said(VALIDATE_BYTES("rules.Unruled",
+                                  "\x1a\x0d\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00")),
+              "ok");
+}

@@ -61,6 +61,13 @@ check "a wrong currency is the option's fault" bash -c "[ $code = 2 ] && [ \$(wc
 { echo 'Handle,Title,Variant Price'; for i in $(seq 30); do echo "h$i,T$i,\$$i"; done; } >many.csv
 imports many.csv 1 0 0 0 30
 check "the first twenty are named" bash -c "[ \$(grep -c '^many.csv:[0-9]*:[0-9]*: ' err) = 20 ] && grep -q '^many.csv: and 10 more' err"
+long=$(printf 'x%.0s' $(seq 300))
+printf 'Handle,Title,Variant Price,Tags,Image Src\nlong-tag,T,1,%s,\nlong-image,T,1,,http://x/%s\n%s,T,1,,\nlong-none,T,1,,\n' \
+  "$long" "$long$long$long$long$long$long$long" "$long" >long.csv
+imports long.csv 1 1 0 0 3
+said 'long.csv:2: long-tag: `tags[0]`: must have at most' err
+said 'long.csv:3: long-image: `image_urls[0]`: must have at most' err
+check "a long handle is not shown whole" grep -q '^long.csv:4: x\{80\}\.\.\.: handle: ' err
 
 # ---- templates, and missing columns ----
 
