@@ -5,6 +5,7 @@
 
 #include "base/money.h"
 #include "base/uuid.h"
+#include "base/visible.h"
 #include "reasons.pb-c.h"
 #include "services/product/product_fields.h"
 
@@ -18,14 +19,20 @@ static bool keeps(const struct product *file, ProductService__ImportProductReque
 
 /* ---- reading ---- */
 
-/* Handles stand in links: no white space, no slash. */
+/* Handles stand in links: no white space, no slash, and nothing that makes two of them look
+ * alike. */
 static struct status check_handle(struct arena *arena, const char *handle)
 {
+    const char *objection;
+
     for (const char *next = handle; *next; next++) {
         if ((unsigned char)*next > 0x20 && *next != 0x7F && *next != '/') continue;
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "handle",
                             "must have no spaces, slashes or control characters");
     }
+    objection = text_objection(str_of(handle), TEXT_LINE);
+    if (objection)
+        return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "handle", "%s", objection);
     if (*handle && strlen(handle) <= PRODUCT_HANDLE_MAX) return status_ok();
     return status_field(arena, ARGOSY__REASON__INVALID_FIELDS, "handle", "must have 1 to %d bytes",
                         PRODUCT_HANDLE_MAX);

@@ -568,7 +568,7 @@ TEST(a_file_that_only_publishes_leaves_archived_products_archived)
 
 TEST(handles_stand_in_links)
 {
-    static const char *const bad[] = {"", "a b", "a/b", "a\nb"};
+    static const char *const bad[] = {"", "a b", "a/b", "a\nb", "a\x7f"};
     struct row *row = counted(-1);
     struct product product;
 
@@ -581,4 +581,17 @@ TEST(handles_stand_in_links)
     row->request.product = NULL;
     check_field(product_import_draft(&arena, &row->request, &context, &product),
                 ARGOSY__REASON__INVALID_FIELDS, "product");
+}
+
+TEST(handles_that_look_alike_are_refused)
+{
+    static const char *const bad[] = {"ab\u200b", "a\u202ecb", "ab\xc2\x85", "\u3164", "\ufeffab"};
+    struct row *row = counted(-1);
+    struct product product;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        row->request.handle = (char *)bad[i];
+        check_field(product_import_draft(&arena, &row->request, &context, &product),
+                    ARGOSY__REASON__INVALID_FIELDS, "handle");
+    }
 }
