@@ -146,13 +146,11 @@ static void put_ascii(struct word_reader *reader, char byte)
     }
 }
 
-static void put_code(struct word_reader *reader, utf8proc_int32_t code)
+static void put_typed(struct word_reader *reader, utf8proc_int32_t code)
 {
     char bytes[4];
-    size_t length;
+    size_t length = (size_t)utf8proc_encode_char(code, (utf8proc_uint8_t *)bytes);
 
-    if (code >= 0x300 && code <= 0x36F) return; /* the accents of European letters */
-    length = (size_t)utf8proc_encode_char(code, (utf8proc_uint8_t *)bytes);
     if (product_text_is_spaceless((uint32_t)code)) {
         put_spaceless(reader, bytes, length);
         return;
@@ -164,6 +162,14 @@ static void put_code(struct word_reader *reader, utf8proc_int32_t code)
         memcpy(reader->word + reader->length, bytes, length);
         reader->length += length;
     }
+}
+
+static void put_code(struct word_reader *reader, utf8proc_int32_t code)
+{
+    uint32_t codes[PRODUCT_TEXT_TYPED_MAX];
+    size_t count = product_text_typed((uint32_t)code, codes);
+
+    for (size_t i = 0; i < count; i++) put_typed(reader, (utf8proc_int32_t)codes[i]);
 }
 
 static void put_character(struct word_reader *reader, utf8proc_int32_t code)
@@ -184,7 +190,7 @@ static void put_character(struct word_reader *reader, utf8proc_int32_t code)
 }
 
 /* Malformed UTF-8 ends a word. */
-static void read_words(struct word_reader *reader, const char *text)
+static void read_composed(struct word_reader *reader, const char *text)
 {
     const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)text;
     size_t left = strlen(text);
@@ -205,6 +211,19 @@ static void read_words(struct word_reader *reader, const char *text)
     }
     end_run(reader);
     end_word(reader);
+}
+
+/* Voiced Kana and the syllables of Hangul are written as one character or as several. */
+static void read_words(struct word_reader *reader, const char *text)
+{
+    utf8proc_uint8_t *composed = NULL;
+
+    if (product_text_is_in_parts(text))
+        (void)utf8proc_map((const utf8proc_uint8_t *)text, 0, &composed,
+                           (utf8proc_option_t)(UTF8PROC_NULLTERM | UTF8PROC_STABLE |
+                                               UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
+    read_composed(reader, composed ? (const char *)composed : text);
+    free(composed);
 }
 
 struct product_words {

@@ -2,9 +2,9 @@
 /* The terms by which a product is found, whatever index stores them. A term is a kind and a text.
  *
  * A list selects the products that have all of some terms. Products and lists use the same
- * functions, so that their terms match. Words are in lower case and without the accents of Latin,
- * Greek and Cyrillic letters. Scripts without spaces between words give pairs of characters, and
- * each run its last character. */
+ * functions, so that their terms match. Words are in lower case, and without the accents and other
+ * marks that writers leave out (product_text_typed). Scripts without spaces between words give
+ * pairs of characters, and each run its last character. */
 #ifndef SERVICES_PRODUCT_PRODUCT_TERMS_H
 #define SERVICES_PRODUCT_PRODUCT_TERMS_H
 

@@ -189,11 +189,95 @@ static const struct {
     {0xF900, 0xFAFF},   /* Han, compatibility */
     {0xFF66, 0xFF9F},   /* Katakana, half width */
     {0x20000, 0x3FFFF}, /* Han */
+    {0x2300, 0x23FF},   /* pictographs */
+    {0x2600, 0x27BF},   /* pictographs */
+    {0x2B00, 0x2BFF},   /* pictographs */
+    {0x1F000, 0x1FAFF}, /* pictographs */
 };
 
 bool product_text_is_spaceless(uint32_t code)
 {
     for (size_t i = 0; i < sizeof(spaceless) / sizeof(spaceless[0]); i++)
         if (code >= spaceless[i].first && code <= spaceless[i].last) return true;
+    return false;
+}
+
+/* ---- characters that are written in several ways ---- */
+
+struct code_range {
+    uint32_t first, last;
+};
+
+static bool is_in(uint32_t code, const struct code_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last) return true;
+    return false;
+}
+
+/* Marks that most texts do not have, and characters that only change how others look. The
+ * zero-width space and the zero-width non-joiner (200B, 200C) are not among them, since they
+ * separate words. */
+static const struct code_range silent[] = {
+    {0xAD, 0xAD},   /* soft hyphen */
+    {0x300, 0x36F}, /* the accents of European letters */
+    {0x591, 0x5BD}, /* Hebrew: accents, vowels */
+    {0x5BF, 0x5BF},     {0x5C1, 0x5C2},     {0x5C4, 0x5C5}, {0x5C7, 0x5C7},
+    {0x610, 0x61A}, /* Arabic: signs, vowels, hamza on a letter */
+    {0x640, 0x640}, /* the lengthening stroke */
+    {0x64B, 0x65F},     {0x670, 0x670},     {0x6D6, 0x6DC}, {0x6DF, 0x6E4},
+    {0x6E7, 0x6E8},     {0x6EA, 0x6ED},     {0x93C, 0x93C}, /* Devanagari: the dot below letters */
+    {0x200D, 0x200F},                                       /* joiner, marks of direction */
+    {0x2060, 0x2064},   {0xFE00, 0xFE0F},                   /* variation selectors */
+    {0xFEFF, 0xFEFF},   {0x1F3FB, 0x1F3FF},                 /* colours of skin */
+    {0xE0020, 0xE007F}, {0xE0100, 0xE01EF},
+};
+
+static const struct code_range digits[] = {
+    {0x660, 0x669}, {0x6F0, 0x6F9}, {0x966, 0x96F}, {0x9E6, 0x9EF}};
+
+static const struct {
+    uint32_t code;
+    char typed[PRODUCT_TEXT_TYPED_MAX + 1];
+} latin[] = {{0xE6, "ae"}, {0xF0, "d"},  {0xF8, "o"},  {0xFE, "th"},  {0x111, "d"},
+             {0x127, "h"}, {0x131, "i"}, {0x142, "l"}, {0x153, "oe"}, {0x167, "t"}};
+
+/* Letters of Arabic that are confused at the end of words, and the Persian forms of two. */
+static const struct {
+    uint32_t code, typed;
+} arabic[] = {{0x629, 0x647}, {0x649, 0x64A}, {0x6A9, 0x643}, {0x6CC, 0x64A}, {0x6D5, 0x647}};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+size_t product_text_typed(uint32_t code, uint32_t ret_codes[PRODUCT_TEXT_TYPED_MAX])
+{
+    ret_codes[0] = code;
+    if (code < 0x80) return 1;
+    if (is_in(code, silent, COUNT(silent))) return 0;
+    for (size_t i = 0; i < COUNT(digits); i++)
+        if (code >= digits[i].first && code <= digits[i].last)
+            ret_codes[0] = '0' + code - digits[i].first;
+    for (size_t i = 0; i < COUNT(arabic); i++)
+        if (arabic[i].code == code) ret_codes[0] = arabic[i].typed;
+    for (size_t i = 0; i < COUNT(latin); i++) {
+        if (latin[i].code != code) continue;
+        for (size_t n = 0; n < strlen(latin[i].typed); n++)
+            ret_codes[n] = (uint32_t)latin[i].typed[n];
+        return strlen(latin[i].typed);
+    }
+    return 1;
+}
+
+bool product_text_is_in_parts(const char *text)
+{
+    const unsigned char *next = (const unsigned char *)text;
+
+    for (; *next; next++) {
+        if (*next < 0xE1) continue;
+        if (*next == 0xE1 && next[1] >= 0x84 && next[1] <= 0x87) return true; /* parts of Hangul */
+        if (*next == 0xE3 && next[1] == 0x82 && (next[2] == 0x99 || next[2] == 0x9A))
+            return true;                                                        /* voiced Kana */
+        if (*next == 0xEF && (next[1] == 0xBD || next[1] == 0xBE)) return true; /* half width */
+    }
     return false;
 }

@@ -80,11 +80,13 @@ static struct status fill_old_tables(const struct call *call, struct sqlite_tx *
     static const char *const statements[] = {
         "INSERT INTO product_tags VALUES (?2, ?1)",
         "INSERT INTO product_search (rowid, name) VALUES (?1, ?2)",
+        "INSERT INTO product_postings_old VALUES (?1, CAST(?2 AS BLOB), x'')",
     };
+    enum { TABLES = sizeof(statements) / sizeof(statements[0]) };
     struct status st = status_ok();
 
-    for (size_t i = 0; i < OLD_ROWS * 2 && !failed(st); i++)
-        st = sqlite_exec(tx, 0, statements[i % 2], "lt", (int64_t)i + 1,
+    for (size_t i = 0; i < OLD_ROWS * TABLES && !failed(st); i++)
+        st = sqlite_exec(tx, 0, statements[i % TABLES], "lt", (int64_t)i + 1,
                          arena_printf(call->arena, "word%zu", i));
     return st;
 }
@@ -95,7 +97,7 @@ static struct status count_old_tables(const struct call *call, struct sqlite_tx 
     struct status st = sqlite_query(
         tx, &rows,
         "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'product_search%'"
-        " OR name LIKE '%product_tags%'",
+        " OR name LIKE '%product_tags%' OR name = 'product_postings_old'",
         "");
 
     if (failed(st)) return st;

@@ -28,6 +28,10 @@ static const struct obsolete {
      " (SELECT segid, term FROM product_search_idx LIMIT 2000)",
      NULL},
     {"product_search", NULL, "DROP TABLE product_search"},
+    {"product_postings_old",
+     "DELETE FROM product_postings_old WHERE (chunk, term) IN"
+     " (SELECT chunk, term FROM product_postings_old LIMIT 2000)",
+     "DROP TABLE product_postings_old"},
 };
 enum { OBSOLETES = sizeof(obsoletes) / sizeof(obsoletes[0]) };
 

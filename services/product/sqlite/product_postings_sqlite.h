@@ -72,6 +72,23 @@ enum {
     "UPDATE product_backlog SET next = 1," \
     "  last = (SELECT coalesce(max(key), 0) FROM products);"
 
+/* Characters that are written in several ways have become one in words, so all products are indexed
+ * again. The old rows are removed a slice at a time (product_obsolete_sqlite.h). */
+#define PRODUCT_POSTINGS_SCHEMA_4                                  \
+    "ALTER TABLE product_postings RENAME TO product_postings_old;" \
+    "CREATE TABLE product_postings ("                              \
+    "  chunk INTEGER NOT NULL,"                                    \
+    "  term BLOB NOT NULL,"                                        \
+    "  rows BLOB NOT NULL,"                                        \
+    "  PRIMARY KEY (chunk, term)) STRICT, WITHOUT ROWID;"          \
+    "DELETE FROM product_filters;"                                 \
+    "DELETE FROM product_codes;"                                   \
+    "DELETE FROM product_fresh;"                                   \
+    "UPDATE product_fresh_size SET count = 0, bytes = 0;"          \
+    "UPDATE product_chunks SET version = version + 1;"             \
+    "UPDATE product_backlog SET next = 1,"                         \
+    "  last = (SELECT coalesce(max(key), 0) FROM products);"
+
 /* A set of row numbers. */
 struct product_set {
     uint64_t *words; /* CHUNK_WORDS a chunk */

@@ -29,6 +29,13 @@
     "INSERT INTO product_ranking SELECT iif(EXISTS (SELECT 1 FROM products), 0, 3), '', -1," \
     "  0, 0, coalesce(sum(count), 0) FROM product_counts;"
 
+/* Where all products are indexed again, all get their ranks again. */
+#define PRODUCT_RANKS_SCHEMA_2                                                        \
+    "DELETE FROM product_ranks;"                                                      \
+    "UPDATE product_ranking SET status = iif(EXISTS (SELECT 1 FROM products), 0, 3)," \
+    "  name = '', key = -1, rank = 0, step = 0,"                                      \
+    "  waiting = (SELECT coalesce(sum(count), 0) FROM product_counts);"
+
 /* As the column of names compares: ASCII letters without regard to case, all else by bytes. */
 int product_names_compare(struct str left, struct str right);
 

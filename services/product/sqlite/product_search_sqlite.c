@@ -234,7 +234,9 @@ static struct status tidy(struct call *call, struct product_search *search, bool
     bool more = false;
     struct status st = sqlite_read(
         call, db, &rows,
-        "SELECT 1 FROM sqlite_schema WHERE name IN ('product_tags', 'product_search')", "");
+        "SELECT 1 FROM sqlite_schema"
+        " WHERE name IN ('product_tags', 'product_search', 'product_postings_old')",
+        "");
 
     if (failed(st)) return st;
     if (sqlite_next(&rows)) {
