@@ -26,6 +26,8 @@ struct exchange {
     struct buffer body;          /* of the response */
     struct http_headers headers;
     size_t headers_size;
+    int sends;
+    bool once, explained;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -56,7 +58,7 @@ struct status https_url_check(struct arena *arena, const char *url)
 {
     struct https_target target;
 
-    return https_target_parse(arena, url, &target);
+    return https_target_parse(arena, url, false, &target);
 }
 
 /* ---- receiving ---- */
@@ -92,6 +94,18 @@ static size_t on_header(char *data, size_t one, size_t size, void *owner)
 }
 
 /* ---- sending ---- */
+
+/* The request is about to be sent on a connection. libcurl sends it again where a connection that
+ * was kept turns out to be closed, although the server may have acted before it closed it. */
+static int on_send(void *owner, char *peer, char *own, int peer_port, int own_port)
+{
+    struct exchange *exchange = owner;
+
+    (void)peer, (void)own, (void)peer_port, (void)own_port;
+    if (exchange->once && exchange->sends > 0) return CURL_PREREQFUNC_ABORT;
+    exchange->sends++;
+    return CURL_PREREQFUNC_OK;
+}
 
 static void add_lines(struct exchange *exchange, const struct https_request *request)
 {
@@ -147,6 +161,10 @@ static void set_request(struct exchange *exchange, const struct https_request *r
     set(easy, CURLOPT_HEADERFUNCTION, on_header);
     set(easy, CURLOPT_HEADERDATA, exchange);
     set(easy, CURLOPT_ERRORBUFFER, exchange->error);
+    exchange->once = request->once;
+    exchange->explained = request->explained;
+    set(easy, CURLOPT_PREREQFUNCTION, on_send);
+    set(easy, CURLOPT_PREREQDATA, exchange);
 }
 
 /* ---- the result ---- */
@@ -156,6 +174,10 @@ static void set_request(struct exchange *exchange, const struct https_request *r
 static struct status unreachable(const struct exchange *exchange, const struct https_target *target,
                                  const char *text, bool late)
 {
+    if (exchange->explained)
+        return status_printf(exchange->arena, late ? STATUS_DEADLINE_EXCEEDED : STATUS_UNAVAILABLE,
+                             late ? 0 : ARGOSY__REASON__SERVICE_UNREACHABLE, "%s: %s", target->host,
+                             text);
     log_warn(0, "http: an external service cannot be reached", LOG_STR("host", target->host),
              LOG_STR("error", text));
     if (late)
@@ -207,7 +229,7 @@ static struct status run(struct call *call, struct https_client *client,
 {
     struct https_target target;
     const char *resolved;
-    struct status st = https_target_parse(call->arena, request->url, &target);
+    struct status st = https_target_parse(call->arena, request->url, request->plain, &target);
 
     if (!failed(st)) st = https_target_resolve(call, &target, &resolved);
     if (failed(st)) return st;
@@ -233,6 +255,7 @@ struct status https_call(struct call *call, struct https_client *client,
                            "there is no memory for a connection");
     buffer_init(&exchange.body, request->answer_max);
     st = run(&limited, client, request, &exchange, ret_answer);
+    ret_answer->sends = exchange.sends;
     client->library->easy_cleanup(exchange.transfer.easy);
     client->library->slist_free_all(exchange.lines);
     client->library->slist_free_all(exchange.resolved);

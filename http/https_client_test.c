@@ -23,7 +23,8 @@ struct world {
     struct listener *listener;
     struct https_client *client;
     int connections;
-    bool gone; /* the handler of /never has seen its caller leave */
+    int dropped; /* requests to /drop */
+    bool gone;   /* the handler of /never has seen its caller leave */
 };
 
 static struct world world;
@@ -44,6 +45,11 @@ static void handle(struct call *call, struct http_exchange *exchange, void *data
         char *large = arena_alloc(call->arena, LARGE);
         memset(large, 'x', LARGE);
         http_respond(call, exchange, 200, NULL, str_sized(large, LARGE));
+        return;
+    }
+    if (str_is(request->path, "/drop")) {
+        world.dropped++;
+        http_abort(exchange, 0);
         return;
     }
     if (str_is(request->path, "/cut")) {
@@ -305,6 +311,56 @@ static void unreachable(struct call *call)
 TEST(an_unreachable_server_is_unavailable)
 {
     run(unreachable);
+}
+
+/* libcurl takes an end of a connection that was used before for one that came before the request,
+ * and sends it again. */
+static void dropping(struct call *call)
+{
+    struct https_request request = to(call, "/");
+    struct https_answer answer;
+
+    EXPECT(!failed(https_call(call, world.client, &request, &answer)) && answer.sends == 1);
+    request = to(call, "/drop");
+    request.method = "POST";
+    request.once = true;
+    EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_UNAVAILABLE,
+                 ARGOSY__REASON__SERVICE_UNREACHABLE));
+    EXPECT(answer.sends == 1 && world.dropped == 1);
+    request = to(call, "/");
+    EXPECT(!failed(https_call(call, world.client, &request, &answer)));
+    request = to(call, "/drop");
+    EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_UNAVAILABLE,
+                 ARGOSY__REASON__SERVICE_UNREACHABLE));
+    EXPECT(answer.sends == 2 && world.dropped == 3);
+}
+
+TEST(a_request_is_sent_once_if_it_says_so)
+{
+    run(dropping);
+}
+
+static void explaining(struct call *call)
+{
+    struct https_request request = {
+        .method = "GET", .url = "https://nowhere.invalid/", .explained = true};
+    struct https_answer answer;
+
+    struct status st = https_call(call, world.client, &request, &answer);
+    EXPECT(fails(st, STATUS_UNAVAILABLE, ARGOSY__REASON__SERVICE_UNREACHABLE));
+    EXPECT(answer.sends == 0 && strstr(st.message, "nowhere.invalid") != NULL);
+    /* A plain request is refused unless it says that it may be plain. */
+    request.url = "http://nowhere.invalid/";
+    EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_INVALID_ARGUMENT,
+                 ARGOSY__REASON__SETTING_INVALID));
+    request.plain = true;
+    EXPECT(fails(https_call(call, world.client, &request, &answer), STATUS_UNAVAILABLE,
+                 ARGOSY__REASON__SERVICE_UNREACHABLE));
+}
+
+TEST(a_request_can_have_failures_explained_and_be_plain)
+{
+    run(explaining);
 }
 
 /* ---- URLs ---- */

@@ -41,23 +41,23 @@ static bool split_authority(struct arena *arena, struct str authority, uint16_t 
     return address_split(text, target->host, &target->port) && is_host(target->host);
 }
 
-struct status https_target_parse(struct arena *arena, const char *url,
+struct status https_target_parse(struct arena *arena, const char *url, bool plain,
                                  struct https_target *ret_target)
 {
-    bool plain = str_starts_with(str_of(url), STR("http://"));
+    bool is_plain = str_starts_with(str_of(url), STR("http://"));
     struct https_target target = {0};
     struct sockaddr_storage address;
 
-    if (!plain && !str_starts_with(str_of(url), STR("https://")))
+    if (!is_plain && !str_starts_with(str_of(url), STR("https://")))
         return refuse(arena, url, "is not an https:// URL");
     const char *start = strstr(url, "://") + 3;
     struct str authority = str_sized(start, strcspn(start, "/?#"));
     struct str rest = str_of(authority.data + authority.length);
     if ((rest.length > 0 && !http_text_is_target(rest)) ||
-        !split_authority(arena, authority, plain ? PORT_HTTP : PORT_HTTPS, &target))
+        !split_authority(arena, authority, is_plain ? PORT_HTTP : PORT_HTTPS, &target))
         return refuse(arena, url, "is not the URL of a server");
     target.literal = address_from_ip(target.host, target.port, &address);
-    if (plain && !(target.literal && address_is_loopback(&address)))
+    if (is_plain && !plain && !(target.literal && address_is_loopback(&address)))
         return refuse(arena, url, "must be https: http is for this machine's own addresses only");
     *ret_target = target;
     return status_ok();

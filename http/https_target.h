@@ -13,8 +13,8 @@ struct https_target {
 };
 
 /* INVALID_ARGUMENT (SETTING_INVALID) for anything but an https URL, or an http URL of a loopback
- * address. */
-struct status https_target_parse(struct arena *arena, const char *url,
+ * address; with `plain` of any host. */
+struct status https_target_parse(struct arena *arena, const char *url, bool plain,
                                  struct https_target *ret_target);
 
 /* Looks the host up on libuv's threads, so that a slow name server never blocks a shard. The result
