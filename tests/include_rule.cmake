@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Holds every source to the include rule of ARCHITECTURE.md:
 #
-#     base <- fiber <- observe <- http, store <- rpc <- events <- services, gateway <- app
+#     base <- fiber <- observe <- http <- store <- rpc <- events <- services, gateway <- app
 #
-# A folder includes what stands left of it, and itself. What stands side by side does not know each other: http and store,
+# A folder includes what stands left of it, and itself. What stands side by side does not know each other:
 # services and gateway, and one service and another, which call each other by what is generated from proto/ instead. What
 # is generated stands in no folder here. bench, tests and tools may include everything; only tests may include tests.
 #
@@ -14,12 +14,12 @@ set(LEVEL_base 0)
 set(LEVEL_fiber 1)
 set(LEVEL_observe 2)
 set(LEVEL_http 3)
-set(LEVEL_store 3)
-set(LEVEL_rpc 4)
-set(LEVEL_events 5)
-set(LEVEL_services 6)
-set(LEVEL_gateway 6)
-set(LEVEL_app 7)
+set(LEVEL_store 4)
+set(LEVEL_rpc 5)
+set(LEVEL_events 6)
+set(LEVEL_services 7)
+set(LEVEL_gateway 7)
+set(LEVEL_app 8)
 
 # The folder at the top of a path, and the unit that it belongs to: that folder, or of services the one service.
 function(unit_of path ret_top ret_unit)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debezium reads the outbox of the orders with the configuration of docs/events.md, word for word: every event comes once,
 # with its topic, key, id, type, trace and payload, those from before its start as well as later ones. It needs Java and
-# Maven, which nothing else does: without them it is skipped.
+# Maven: without them it is skipped.
 set -u
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 [ -n "${ARGOSY_TEST_POSTGRES:-}" ] || { echo "skipped: ARGOSY_TEST_POSTGRES is not set"; exit 0; }
