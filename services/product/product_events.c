@@ -55,6 +55,7 @@ static struct status read_lines(struct arena *arena, Events__OrderItem *const *i
                                 "must be at least 1");
         lines[i] = (struct product_reservation_line){
             .product_id = items[i]->product_id,
+            .category = items[i]->category,
             .variant_id = items[i]->variant_id,
             .quantity = items[i]->quantity,
         };

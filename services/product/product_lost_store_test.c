@@ -139,7 +139,7 @@ static void check_orders(struct call *call, int number)
 {
     struct product product = keep_stocked(call, 10);
     const struct product_reservation_line line = {
-        .product_id = product.product_id, .variant_id = "", .quantity = 3};
+        .product_id = product.product_id, .category = "one", .variant_id = "", .quantity = 3};
     const struct event event = {
         .id = "e1", .topic = "order-events", .key = "o1", .type = "", .traceparent = ""};
     const struct product_order order = {RESERVATION_RESERVE, "o1", &line, 1, 1000, 1};

@@ -69,6 +69,7 @@ struct product_reservation_step product_reservation_step(enum product_reservatio
 
 struct product_reservation_line {
     const char *product_id;
+    const char *category;   /* where the product probably is; "": unknown */
     const char *variant_id; /* as ordered, "" names the product's only one; as kept, never "" */
     int64_t quantity;       /* at least 1 */
     bool counted;           /* its pieces are in the variant's numbers ... */

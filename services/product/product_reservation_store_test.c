@@ -13,7 +13,11 @@ static struct product_reservation_line line_of(const struct product *product,
                                                const char *variant_id, int64_t quantity)
 {
     return (struct product_reservation_line){
-        .product_id = product->product_id, .variant_id = variant_id, .quantity = quantity};
+        .product_id = product->product_id,
+        .category = product->category,
+        .variant_id = variant_id,
+        .quantity = quantity,
+    };
 }
 
 static struct status apply_as(struct call *call, const char *event_id,
@@ -151,7 +155,7 @@ static void check_all_or_none(struct call *call, int number)
                    service = keep_stocked(call, "Engraving", -1);
     struct product draft = keep_stocked(call, "Draft", 5);
     struct product_key draft_key = key_of(&draft);
-    struct product none = {.product_id = "none"};
+    struct product none = {.product_id = "none", .category = ""};
     struct product_reservation_line good[] = {
         line_of(&mug, "", 4), line_of(&rich, rich.variants[0].variant_id, 2),
         line_of(&mug, mug.variants[0].variant_id, 4), line_of(&service, "", 1000)};
@@ -191,6 +195,61 @@ static void check_all_or_none(struct call *call, int number)
 TEST(all_lines_of_an_order_are_reserved_or_none)
 {
     on_every_store(1, check_all_or_none);
+}
+
+enum { LINES = 150 }; /* more than one transaction of some engines has room for */
+
+/* Of `scarce` there are fewer pieces than of the others. */
+static void keep_many(struct call *call, struct product *products, size_t scarce)
+{
+    struct product_import *imports = arena_array(call->arena, struct product_import, LINES);
+
+    for (size_t i = 0; i < LINES; i++) {
+        ProductService__CreateProductRequest *request = create_request(call->arena, "P", "one", 1);
+        set_stock(request, i == scarce ? 3 : 6);
+        products[i] = draft_of(call->arena, request);
+        products[i].handle = arena_printf(call->arena, "many-%zu", i);
+        imports[i] = import_made(call->arena, &products[i]);
+    }
+    EXPECT_OK(store->import(call, store, imports, LINES));
+}
+
+static void expect_each(struct call *call, const struct product *products, int64_t reserved,
+                        int64_t sold)
+{
+    for (size_t i = 0; i < LINES; i++) {
+        struct product now = found(call, &products[i]);
+        EXPECT_INT(now.variants[0].stock.reserved, reserved);
+        EXPECT_INT(now.variants[0].stock.sold, sold);
+    }
+}
+
+static void check_many_lines(struct call *call, int number)
+{
+    struct product *products = arena_array(call->arena, struct product, LINES);
+    struct product_reservation_line lines[LINES];
+    struct product_reservation_outcome outcome;
+
+    keep_many(call, products, LINES - 1);
+    for (size_t i = 0; i < LINES; i++) lines[i] = line_of(&products[i], "", 2);
+    EXPECT_INT(apply(call, RESERVATION_RESERVE, "o1", lines, LINES).state, RESERVATION_OPEN);
+    expect_each(call, products, 2, 0);
+    outcome = apply(call, RESERVATION_RESERVE, "o2", lines, LINES);
+    EXPECT_INT(outcome.state, RESERVATION_REFUSED);
+    EXPECT_INT(outcome.refused_count, 1);
+    expect_each(call, products, 2, 0);
+    EXPECT_INT(apply(call, RESERVATION_COMMIT, "o1", lines, LINES).state, RESERVATION_COMMITTED);
+    expect_each(call, products, 0, 2);
+    EXPECT_INT(apply(call, RESERVATION_COMMIT, "o2", lines, LINES).state, RESERVATION_EXPIRED);
+    expect_each(call, products, 0, 2);
+    EXPECT_INT(apply(call, RESERVATION_CANCEL, "o1", lines, LINES).state, RESERVATION_RESTOCKED);
+    expect_each(call, products, 0, 0);
+    for (size_t i = 0; i < LINES; i += 50) expect_stock(call, &products[i], 6, 0, 0);
+}
+
+TEST(an_order_of_many_lines_is_reserved_whole_or_not_at_all)
+{
+    on_every_store(1, check_many_lines);
 }
 
 /* ---- doubled, late and out of order ---- */

@@ -101,7 +101,11 @@ static void keep_product(struct call *call)
 static void reserve(struct call *call, const char *order_id, int64_t expires_us)
 {
     struct product_reservation_line line = {
-        .product_id = scene.product.product_id, .variant_id = "", .quantity = 1};
+        .product_id = scene.product.product_id,
+        .category = "mugs",
+        .variant_id = "",
+        .quantity = 1,
+    };
     struct product_order order = {RESERVATION_RESERVE, order_id,      &line, 1,
                                   expires_us,          clock_now_us()};
     struct event event = {.id = order_id, .topic = "order-events", .key = order_id, .type = ""};

@@ -29,7 +29,11 @@ TEST(sqlite_itself_refuses_a_stock_that_does_not_add_up)
 static void reserve(struct call *call, const struct product *product, int64_t quantity)
 {
     const struct product_reservation_line line = {
-        .product_id = product->product_id, .variant_id = "", .quantity = quantity};
+        .product_id = product->product_id,
+        .category = "one",
+        .variant_id = "",
+        .quantity = quantity,
+    };
     const struct event event = {
         .id = "e1", .topic = "order-events", .key = "o1", .type = "", .traceparent = ""};
     const struct product_order order = {RESERVATION_RESERVE, "o1", &line, 1, 1000, 1};

@@ -62,6 +62,7 @@ static struct status read_lines(struct arena *arena, struct sqlite_tx *tx, const
         lines = grow(arena, lines, count);
         lines[count++] = (struct product_reservation_line){
             .product_id = sqlite_column_text(&rows, 0),
+            .category = "",
             .variant_id = sqlite_column_text(&rows, 1),
             .quantity = sqlite_column_i64(&rows, 2),
             .counted = sqlite_column_i64(&rows, 3) != 0,
