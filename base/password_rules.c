@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { REDUCED_MAX = 64, STEP_SHARE = 3 };
+enum { REDUCED_MAX = 64, STEP_SHARE = 3, LONG_STEP = 5, BESIDE_MAX = 3 };
 
 static const char *const common_words[] = {
     "aaron",         "abc",
@@ -94,7 +94,14 @@ static const char *const common_words[] = {
     "kennwort",      "wachtwoord",
     "parola",        "senha",
     "geheim",        "hallo",
-    "schatz",
+    "schatz",        "abcd",
+    "facebook",      "google",
+    "gwerty",        "gwertyuiop",
+    "india",         "linkedin",
+    "minecraft",     "monday",
+    "friday",        "nintendo",
+    "pakistan",      "sunday",
+    "woaini",        "youtube",
 };
 
 static const char *const rows[] = {
@@ -113,6 +120,10 @@ static const char *const rows[] = {
     "147258369",
     "789456123",
     "741852963",
+    "a1b2c3d4e5f6g7h8",
+    "1a2b3c4d5e6f7g8h",
+    "1g2w3e4r5t",
+    "5201314",
 };
 
 /* Counts characters: the bytes that do not continue a UTF-8 sequence. */
@@ -172,13 +183,22 @@ static bool is_variation(struct str password)
     }
 }
 
+/* The character of a key, whether or not it is shifted. */
+static char key_of(char c)
+{
+    static const char shifted[] = "!@#$%^&*()", digits[] = "1234567890";
+    const char *at = c ? strchr(shifted, c) : 0;
+
+    return at ? digits[at - shifted] : (char)tolower((unsigned char)c);
+}
+
 /* Is `part` a piece of a row of keys or of the alphabet, forwards or backwards? */
 static bool is_in_row(const char *part, size_t length)
 {
     char forwards[REDUCED_MAX + 1], backwards[REDUCED_MAX + 1];
 
     for (size_t i = 0; i < length; i++) {
-        forwards[i] = (char)tolower((unsigned char)part[i]);
+        forwards[i] = key_of(part[i]);
         backwards[length - 1 - i] = forwards[i];
     }
     forwards[length] = backwards[length] = '\0';
@@ -201,6 +221,35 @@ static bool is_row(struct str password)
         at += length;
     }
     return true;
+}
+
+/* A long piece of a row, or one character again and again, with little beside it: "aa123456",
+ * "123456789a", "1111111a". */
+static bool is_row_with_little_beside(struct str password)
+{
+    if (password.length > REDUCED_MAX) return false;
+    for (size_t at = 0; at <= BESIDE_MAX && at + LONG_STEP <= password.length; at++) {
+        const char *part = password.data + at;
+        size_t most = password.length - at, length = 1;
+        while (length < most && part[length] == part[0]) length++;
+        if (length < LONG_STEP)
+            for (length = most; length >= LONG_STEP && !is_in_row(part, length);) length--;
+        if (length >= LONG_STEP && password.length - length <= BESIDE_MAX) return true;
+    }
+    return false;
+}
+
+/* A piece of a row with every character twice: "11223344". */
+static bool is_doubled_row(struct str password)
+{
+    char once[REDUCED_MAX];
+
+    if (password.length > REDUCED_MAX || password.length % 2 != 0) return false;
+    for (size_t i = 0; i < password.length; i += 2) {
+        if (password.data[i] != password.data[i + 1]) return false;
+        once[i / 2] = password.data[i];
+    }
+    return is_row(str_sized(once, password.length / 2));
 }
 
 /* One short piece repeated: "aaaaaaaa", "abcabcabc", "12121212". */
@@ -235,7 +284,8 @@ const char *password_objection(struct str password, struct str email)
         return "must have at least 8 characters; several words are easy to remember";
     if (is_of_address(password, email))
         return "is made from your address and easily guessed; choose another one";
-    if (is_repetition(password) || is_row(password) || is_variation(password))
+    if (is_repetition(password) || is_row(password) || is_row_with_little_beside(password) ||
+        is_doubled_row(password) || is_variation(password))
         return "is a common password and easily guessed; choose another one, such as several words";
     return 0;
 }

@@ -40,6 +40,19 @@ TEST(the_commonest_passwords_are_refused)
     for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) EXPECT_TAKEN(common[i], false);
 }
 
+TEST(a_row_of_keys_with_little_beside_it_is_refused)
+{
+    static const char *const common[] = {
+        "aa123456",  "Aa123456",  "123456789a", "a123456789", "1234567a",  "a1234567",
+        "Aa@123456", "1111111a",  "5201314a",   "11223344",   "aabbccdd",  "!QAZ2wsx",
+        "!@#$%^&*",  "Abcd@1234", "a1b2c3d4",   "India@123",  "Monday123",
+    };
+
+    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) EXPECT_TAKEN(common[i], false);
+    EXPECT_TAKEN("12345 ways", true);
+    EXPECT_TAKEN("7qwertz pans", true);
+}
+
 TEST(the_address_is_no_password)
 {
     CHECK(!is_taken("ann.smith@example.com"));
