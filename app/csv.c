@@ -157,8 +157,8 @@ static bool read_field(struct csv_reader *reader, struct arena *arena, struct st
                  "close it, or double it if it is part of the text";
     if (!ret_field->data) return false;
     pass_blanks(reader);
-    *ret_error = "a field goes on behind its closing quote: double the quotes that are part of the "
-                 "text";
+    *ret_error =
+        "text follows the closing quote of a field: double the quotes that are part of the text";
     return at_break(reader) || *reader->next == reader->separator;
 }
 
@@ -172,7 +172,7 @@ static const char *find_foreign(const char *start, const char *end, const char *
                             ? 1
                             : str_utf8_length(str_sized(next, (size_t)(end - next)));
         *ret_error = *next ? "a character here cannot be read: save the file as UTF-8"
-                           : "a NUL byte is here, which no text has";
+                           : "there is a NUL byte here: remove it";
         if (length == 0 || !*next) return next;
         next += length;
     }

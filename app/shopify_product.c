@@ -84,8 +84,8 @@ static void read_name(struct shopify_product *product)
         struct str other = shopify_cell(row, SHOPIFY_TITLE);
         if (other.length > 0 && !str_equal(other, title))
             shopify_refuse(product, row, SHOPIFY_TITLE,
-                           "is not the Title that an earlier row of this Handle has: two products "
-                           "need two handles");
+                           "differs from the Title in an earlier row with this Handle: two "
+                           "products need two handles");
     }
 }
 

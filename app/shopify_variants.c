@@ -88,7 +88,7 @@ static struct str read_option_name(struct shopify_product *product, int option)
             name = other;
         else if (!str_equal(str_trim(other), str_trim(name)))
             shopify_refuse(product, row, name_column(option),
-                           "is not what an earlier row of the product calls this option");
+                           "differs from the name of this option in an earlier row of the product");
     }
     return name;
 }
@@ -115,7 +115,7 @@ static struct options read_options(struct shopify_product *product,
                                "is blank, but other variants of the product have a value");
             else if (!options.names[option].data)
                 shopify_refuse(product, rows[i], value_column(option),
-                               "is the value of an option without a name");
+                               "is the value of an option without a name: give it one");
         }
     }
     if (count == 1 && is_default_title(&options, rows[0])) options.used[0] = false;
@@ -157,7 +157,7 @@ static void check_pair(struct shopify_product *product, const struct shopify_row
     if (same_options && shopify_product_has(product, SHOPIFY_OPTION1_VALUE))
         shopify_refuse(product, second, SHOPIFY_OPTION1_VALUE,
                        arena_printf(product->arena,
-                                    "is the variant of line %lld again: give the variants of a "
+                                    "makes the same variant as line %lld: give the variants of a "
                                     "product different option values",
                                     (long long)first->line));
     else if (same_options && (same_sku || shopify_cell(first, SHOPIFY_SKU).length == 0))

@@ -74,9 +74,10 @@ static struct status check(const struct plugin_context *context, void *data)
 
     if (failed(st)) return st;
     if (cors->everyone && cors->credentials)
-        return plugin_error(context, &plugin_cors,
-                            "credentials for the origin * would let every site act for our users; "
-                            "name the origins");
+        return plugin_error(
+            context, &plugin_cors,
+            "credentials with the origin * would let every site act as the logged-in "
+            "user; list the origins instead");
     cors->methods_list = join(context->arena, &cors->methods);
     cors->headers_list = join(context->arena, &cors->headers);
     cors->exposed_list = join(context->arena, &cors->exposed_headers);

@@ -249,8 +249,8 @@ static struct status check_new_variant(struct arena *arena, const struct product
     if (keeps(file, PART(OPTIONS)))
         return status_field(arena, ARGOSY__REASON__INVALID_FIELDS,
                             arena_printf(arena, "variants[%zu].options", index),
-                            "are not in the file, and by its SKU it is none of the product's %zu "
-                            "variants: add the columns Option1 Name and Option1 Value",
+                            "are not in the file, and the SKU is that of none of the product's "
+                            "variants (%zu): add the columns Option1 Name and Option1 Value",
                             product->variant_count);
     if (!file->file->variants[index].unpriced ||
         (product_is_free(product) && product->status == PRODUCT_DRAFT))

@@ -45,7 +45,7 @@ static struct status read_tags(const struct call *call, const char *name, struct
 
     if (list.data && entity_tags_read(list) == ENTITY_TAGS_BROKEN)
         return status_printf(call->arena, STATUS_INVALID_ARGUMENT, ARGOSY__REASON__IF_MATCH_INVALID,
-                             "%s must be *, or ETags of earlier answers with their quotes, such as "
+                             "%s must be *, or ETags from responses with their quotes, such as "
                              "\"7\", separated by commas",
                              name);
     *ret_list = list.data ? list : STR("");
@@ -87,8 +87,8 @@ struct status product_condition_check(struct arena *arena, const struct product 
             STR_ARGS(tag));
     if (none.length > 0 && (is_any(none) || entity_tags_have(none, tag, false)))
         return status_printf(arena, STATUS_ABORTED, ARGOSY__REASON__VERSION_STALE,
-                             "the product is there, with the ETag %.*s, which If-None-Match rules "
-                             "out",
+                             "the product exists with the ETag %.*s, so the condition in "
+                             "If-None-Match is false",
                              STR_ARGS(tag));
     return product_check_version(arena, product, condition->version);
 }

@@ -287,12 +287,12 @@ static struct status position_decode(const struct product_query *query,
     if (bytes.length < POSITION_NUMBERS_SIZE ||
         (query->sort == PRODUCT_SORT_NAME) != (bytes.length > POSITION_NUMBERS_SIZE))
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor is none of this list; begin again without one");
+                           "the cursor does not belong to this list; start again without one");
     memcpy(&position.key, bytes.data, sizeof(position.key));
     memcpy(&position.number, bytes.data + sizeof(position.key), sizeof(position.number));
     if (position.key < 0)
         return status_make(STATUS_INVALID_ARGUMENT, ARGOSY__REASON__PAGE_CURSOR_INVALID,
-                           "the cursor is none of this list; begin again without one");
+                           "the cursor does not belong to this list; start again without one");
     position.name = str_sized(bytes.data + POSITION_NUMBERS_SIZE,
                               bytes.length - POSITION_NUMBERS_SIZE);
     *ret_position = position;
