@@ -223,20 +223,34 @@ static void take_answer(struct exchange *exchange, struct https_answer *answer)
                              exchange->body.length);
 }
 
+static struct status resolve(struct call *call, struct https_link *link,
+                             const struct https_target *target, const char **ret_resolved)
+{
+    int64_t now_us = shard_now_us(call->shard);
+
+    *ret_resolved = target->literal ? NULL : https_names_find(&link->names, target, now_us);
+    if (target->literal || *ret_resolved) return status_ok();
+    struct status st = https_target_resolve(call, target, ret_resolved);
+    if (!failed(st)) https_names_keep(&link->names, target, *ret_resolved, now_us);
+    return st;
+}
+
 static struct status run(struct call *call, struct https_client *client,
                          const struct https_request *request, struct exchange *exchange,
                          struct https_answer *ret_answer)
 {
+    struct https_link *link = &client->links[call->shard->index];
     struct https_target target;
     const char *resolved;
     struct status st = https_target_parse(call->arena, request->url, request->plain, &target);
 
-    if (!failed(st)) st = https_target_resolve(call, &target, &resolved);
+    if (!failed(st)) st = resolve(call, link, &target, &resolved);
     if (failed(st)) return st;
     set_limits(client, exchange->transfer.easy);
     set_request(exchange, request, resolved);
-    st = https_link_run(call, &client->links[call->shard->index], &exchange->transfer);
+    st = https_link_run(call, link, &exchange->transfer);
     if (!failed(st)) st = translate(exchange, &target);
+    if (failed(st)) https_names_forget(&link->names, &target);
     if (!failed(st)) take_answer(exchange, ret_answer);
     return st;
 }

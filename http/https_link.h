@@ -6,6 +6,7 @@
 
 #include "fiber/fiber.h"
 #include "http/https_library.h"
+#include "http/https_names.h"
 
 /* A running transfer, on the stack of the fiber that waits for it. */
 struct https_transfer {
@@ -22,6 +23,7 @@ struct https_link {
     struct shard_timer timer;
     struct shard_hook hook;
     size_t running;
+    struct https_names names;
 };
 
 /* Runs the transfer of `easy` until it is done; on a failure (deadline, cancellation) it has been

@@ -193,6 +193,7 @@ static bool send_once(struct call *call, struct dynamodb *db, struct run *run,
     struct fault fault = {.kind = FAULT_OURS};
 
     enum exchange_end end = dynamodb_exchange(call, db, &run->exchange, &run->answer, ret_status);
+    if (end == EXCHANGE_STOPPED && run->answer.sends > 0) run->lost++; /* too large an answer */
     if (end == EXCHANGE_STOPPED || end == EXCHANGE_UNSENT) return false;
     if (end == EXCHANGE_ANSWERED) {
         *ret_status = read_answer(call, db, run, &fault);

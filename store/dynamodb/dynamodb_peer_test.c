@@ -11,7 +11,7 @@ enum { MS = 1000, ANSWERS_MAX = 8, DRAIN_MS = 20 };
 
 /* What the server does with a request; the last of them with all that follow. */
 struct answer {
-    int status; /* 0: it closes the connection, -1: it never answers */
+    int status; /* 0: it closes the connection, -1: it never answers, -2: it answers too much */
     const char *body;
 };
 
@@ -32,7 +32,7 @@ static struct peer peer;
 
 static const struct answer fine = {200, "{\"Item\":{\"a\":{\"S\":\"b\"}}}"};
 static const struct answer broken = {500, "{\"__type\":\"x#InternalServerError\"}"};
-static const struct answer dropped = {0, ""}, silent = {-1, ""};
+static const struct answer dropped = {0, ""}, silent = {-1, ""}, large = {-2, ""};
 static const struct answer throttled = {
     400, "{\"__type\":\"x#ProvisionedThroughputExceededException\",\"message\":\"slow down\"}"};
 static const struct answer refused_condition = {
@@ -77,7 +77,11 @@ static void handle(struct call *call, struct http_exchange *exchange, void *data
     if (failed(http_read_body(call, exchange, 1 << 20, &body))) return;
     note(call, http_request(exchange), body);
     if (answer.status == 0) http_abort(exchange, 0);
-    if (answer.status < 0) {
+    if (answer.status == -2)
+        http_respond(call, exchange, 200, NULL,
+                     str_sized(arena_calloc(call->arena, 1, DYNAMODB_ANSWER_SIZE_MAX + 1),
+                               DYNAMODB_ANSWER_SIZE_MAX + 1));
+    if (answer.status == -1) {
         struct status st = fiber_sleep(call, 60 * 1000 * MS);
         (void)st;
     }
@@ -304,6 +308,19 @@ static void is_garbage(struct call *call, struct scene *scene)
 TEST(answers_that_are_no_json_are_understood_by_their_status)
 {
     play("", is_garbage);
+}
+
+static void is_large(struct call *call, struct scene *scene)
+{
+    ANSWER(large);
+    EXPECT_REFUSED(get(call, scene), RESOURCE_EXHAUSTED, RESPONSE_TOO_LARGE);
+    EXPECT_REFUSED(put(call, scene), UNAVAILABLE, STORE_OUTCOME_UNKNOWN);
+    EXPECT(peer.requests == 2);
+}
+
+TEST(an_answer_that_is_too_large_is_refused)
+{
+    play("&timeout=20000", is_large);
 }
 
 /* ---- a server that is not there ---- */

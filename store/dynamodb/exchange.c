@@ -182,11 +182,16 @@ enum exchange_end dynamodb_exchange(struct call *call, struct dynamodb *db,
 {
     struct dynamodb_own *own = dynamodb_own_of(call, db);
     int64_t begun_us = shard_read_clock(call->shard);
+    const struct keys *keys;
+    struct status st;
 
     ret_answer->sends = 0;
     *ret_status = dynamodb_unreachable(db);
     if (is_open(call, own)) return EXCHANGE_UNSENT;
-    *ret_status = enter(call, db, own);
+    /* Nobody keeps a place, or is the breaker's probe, while there are no credentials. */
+    st = credentials_get(call, db->credentials, &keys);
+    if (failed(st)) snprintf(own->problem, sizeof(own->problem), "%s", st.message);
+    *ret_status = failed(st) ? translate(call, db, st) : enter(call, db, own);
     if (failed(*ret_status)) return EXCHANGE_STOPPED;
     int64_t sent_us = shard_read_clock(call->shard);
     if (!breaker_admits(&own->breaker, sent_us)) {
@@ -194,7 +199,7 @@ enum exchange_end dynamodb_exchange(struct call *call, struct dynamodb *db,
         *ret_status = dynamodb_unreachable(db);
         return EXCHANGE_UNSENT;
     }
-    struct status st = send_request(call, db, own, exchange, ret_answer);
+    st = send_request(call, db, own, exchange, ret_answer);
     snprintf(own->problem, sizeof(own->problem), "%s", failed(st) ? st.message : "");
     int64_t now_us = shard_read_clock(call->shard);
     report(call, db, own, st, now_us - sent_us);
