@@ -23,11 +23,11 @@ struct world {
     struct settings settings;
     struct credentials *credentials;
     void (*fn)(struct call *call);
-    int asked;        /* how often credentials were handed out */
-    int refuse;       /* so many of the next requests get HTTP 500 */
-    int64_t lives_s;  /* of what is handed out */
-    int64_t delay_us; /* of an answer */
-    char token[64];   /* what the last request for credentials has shown */
+    _Atomic int asked; /* how often credentials were handed out */
+    int refuse;        /* so many of the next requests get HTTP 500 */
+    int64_t lives_s;   /* of what is handed out */
+    int64_t delay_us;  /* of an answer */
+    char token[64];    /* what the last request for credentials has shown */
     bool drained;
     struct fiber_wait wait;
 };
@@ -217,6 +217,43 @@ static void asks_once(struct call *call)
 TEST(one_fiber_asks_for_all)
 {
     play(KEYS_CONTAINER, asks_once);
+}
+
+struct other_shard {
+    int got;
+    _Atomic int running;
+    struct fiber_wait wait;
+};
+
+static void on_other_done(struct shard *shard, void *data)
+{
+    fiber_wake(shard, &((struct other_shard *)data)->wait);
+}
+
+static void get_elsewhere(struct call *call, void *data)
+{
+    struct other_shard *other = data;
+
+    call_limit(call, 60000);
+    other->got += strcmp(get_id(call), "ID1") == 0;
+    if (--other->running == 0) shard_post(shards_at(world.shards, 0), on_other_done, other);
+}
+
+static void asks_for_shards(struct call *call)
+{
+    struct other_shard other = {.running = 10};
+
+    world.delay_us = 50 * MS;
+    for (int i = 0; i < 10; i++)
+        fiber_post(shards_at(world.shards, 1), get_elsewhere, NULL, &other);
+    EXPECT(strcmp(get_id(call), "ID1") == 0);
+    while (other.running > 0) fiber_suspend_uncancellable(call, &other.wait);
+    EXPECT(other.got == 10 && world.asked == 1);
+}
+
+TEST(one_shard_asks_for_all_of_them)
+{
+    play(KEYS_CONTAINER, asks_for_shards);
 }
 
 /* Those that will expire soon are used until there are others. */
