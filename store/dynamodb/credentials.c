@@ -107,16 +107,23 @@ void credentials_free(struct credentials *credentials)
 
 /* ---- asking ---- */
 
-/* On each shard, after an attempt. */
-static void on_news(struct shard *shard, void *data)
+/* Takes the last ones. */
+static void update(struct own *own)
 {
-    struct own *own = data;
     struct credentials *credentials = own->credentials;
 
     pthread_mutex_lock(&credentials->lock);
     own->has_keys = credentials->has_keys;
     own->keys = credentials->keys;
     pthread_mutex_unlock(&credentials->lock);
+}
+
+/* On each shard, after an attempt. */
+static void on_news(struct shard *shard, void *data)
+{
+    struct own *own = data;
+
+    update(own);
     waiters_wake_all(shard, &own->waiters);
 }
 
@@ -205,12 +212,13 @@ struct status credentials_get(struct call *call, struct credentials *credentials
 
     if (!are_good(own, (int64_t)CREDENTIALS_EARLY_S * US_PER_S)) {
         bool pending = start_asking(call, credentials);
-        if (!are_good(own, 0)) {
-            if (!pending) return unavailable(call, credentials);
+        if (!are_good(own, 0) && pending) {
             struct status st = waiters_wait(call, &own->waiters, &woken);
             if (failed(st)) return st;
-            if (!are_good(own, 0)) return unavailable(call, credentials);
+        } else if (!are_good(own, 0)) {
+            update(own); /* they may have come, and the message not yet */
         }
+        if (!are_good(own, 0)) return unavailable(call, credentials);
     }
     *ret_keys = &own->keys;
     return status_ok();
@@ -221,6 +229,7 @@ bool credentials_refused(struct call *call, struct credentials *credentials, con
     struct own *own = own_of(call, credentials);
 
     if (credentials->sources.settings->source == KEYS_ENVIRONMENT) return false;
+    update(own);
     if (!own->has_keys || strcmp(own->keys.id, id) != 0) return true;
     pthread_mutex_lock(&credentials->lock);
     bool are_last = credentials->has_keys && strcmp(credentials->keys.id, id) == 0 &&

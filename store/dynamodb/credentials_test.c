@@ -33,6 +33,7 @@ struct world {
 };
 
 static struct world world;
+static char profile_path[64];
 
 /* ---- the endpoint ---- */
 
@@ -130,8 +131,13 @@ static void play(enum keys_source source, void (*fn)(struct call *call))
         .container_url = arena_printf(&world.arena, "http://%s/container", address),
         .container_token = "",
         .container_token_file = "",
+        .profile = "default",
+        .credentials_file = profile_path,
+        .config_file = "",
         .metadata_url = arena_printf(&world.arena, "http://%s", address),
     };
+    if (source == KEYS_PROFILE)
+        CHECK_OK(settings_read_profile(&world.arena, &world.settings, &world.settings.keys));
     fiber_post(shards_at(world.shards, 0), play_fiber, NULL, NULL);
     shards_run(world.shards);
     credentials_free(world.credentials);
@@ -254,6 +260,45 @@ static void asks_for_shards(struct call *call)
 TEST(one_shard_asks_for_all_of_them)
 {
     play(KEYS_CONTAINER, asks_for_shards);
+}
+
+static void write_profile(const char *id)
+{
+    snprintf(profile_path, sizeof(profile_path), "/tmp/argosy-profile-%d", (int)getpid());
+    FILE *file = fopen(profile_path, "we");
+    invariant(file);
+    fprintf(file, "[default]\naws_access_key_id=%s\naws_secret_access_key=hidden\n", id);
+    fclose(file);
+}
+
+static void renew_elsewhere(struct call *call, void *data)
+{
+    struct other_shard *other = data;
+
+    call_limit(call, 60000);
+    write_profile("ID2");
+    EXPECT(credentials_refused(call, world.credentials, "ID1"));
+    EXPECT(strcmp(get_id(call), "ID2") == 0);
+    other->running = 0;
+}
+
+/* The shard does not return to its loop, so the message has not arrived. */
+static void asks_before_message(struct call *call)
+{
+    struct other_shard other = {.running = 1};
+
+    EXPECT(strcmp(get_id(call), "ID1") == 0);
+    fiber_post(shards_at(world.shards, 1), renew_elsewhere, NULL, &other);
+    while (other.running > 0) usleep(MS);
+    EXPECT(credentials_refused(call, world.credentials, "ID1"));
+    EXPECT(strcmp(get_id(call), "ID2") == 0);
+}
+
+TEST(credentials_that_another_shard_has_got_are_used_before_its_message_arrives)
+{
+    write_profile("ID1");
+    play(KEYS_PROFILE, asks_before_message);
+    unlink(profile_path);
 }
 
 /* Those that will expire soon are used until there are others. */
