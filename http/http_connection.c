@@ -74,7 +74,8 @@ static bool output_is_stuck(struct http_connection *connection)
 
 struct buffer *http_connection_output(struct http_connection *connection)
 {
-    if (!connection->output) connection->output = http_pool_take(&connection->home->pool, SIZE_MAX);
+    if (!connection->output)
+        connection->output = http_pool_take(&connection->home->pool, HTTP_OUTPUT_EXPECTED);
     if (!connection->busy) http_connection_schedule(connection);
     return connection->output;
 }
@@ -137,7 +138,7 @@ static void take_all(struct http_connection *connection, struct str data)
     } else {
         size_t used = take(connection, data);
         if (used == data.length) return;
-        connection->input = http_pool_take(pool, SIZE_MAX);
+        connection->input = http_pool_take(pool, data.length - used);
         buffer_append(connection->input, data.data + used, data.length - used);
     }
     if (connection->protocol == HTTP_PROTOCOL_LINGER) http_pool_give(pool, &connection->input);

@@ -20,6 +20,8 @@
 enum {
     /* When this many bytes wait in the socket's queue, we take no more requests from it. */
     HTTP_OUTPUT_WAITING_MAX = 256 * 1024,
+    /* What one turn may write, which is more than a small buffer has. */
+    HTTP_OUTPUT_EXPECTED = 64 * 1024,
     /* The memory of a connection without its buffers, and of an HTTP/2 session. */
     HTTP_CONNECTION_WEIGHT = 2 * 1024,
     HTTP_SESSION_WEIGHT = 12 * 1024,

@@ -30,7 +30,7 @@ void http_inbox_put(struct http_exchange *exchange, const void *data, size_t siz
 {
     struct http_inbox *in = &exchange->in;
     if (size == 0) return;
-    if (!in->pending) in->pending = http_pool_take(exchange->pool, SIZE_MAX);
+    if (!in->pending) in->pending = http_pool_take(exchange->pool, size);
     buffer_append(in->pending, data, size);
     http_exchange_charge(exchange);
 }
