@@ -36,9 +36,15 @@ static struct str take_output(struct http_exchange *exchange, size_t size)
     return bytes;
 }
 
+nghttp2_nv *http2_headers_room(void)
+{
+    static _Thread_local nghttp2_nv room[HTTP_HEADERS_MAX + HTTP2_HEADERS_MORE];
+    return room;
+}
+
 static int submit_trailers(struct http2_session *session, struct http_exchange *exchange)
 {
-    nghttp2_nv nva[HTTP_HEADERS_MAX];
+    nghttp2_nv *nva = http2_headers_room();
     size_t count = http2_put_headers(nva, exchange->out.trailers);
     return nghttp2_submit_trailer(session->ng, exchange->h2.id, nva, count);
 }
@@ -147,7 +153,7 @@ static void submit_head(struct http_exchange *exchange, int status,
                         const struct http_headers *headers, const size_t *length,
                         const nghttp2_data_provider *provider)
 {
-    nghttp2_nv nva[HTTP_HEADERS_MAX + 3];
+    nghttp2_nv *nva = http2_headers_room();
     char status_text[NUMBER_TEXT_SIZE], length_text[NUMBER_TEXT_SIZE];
     size_t count = 0, size = number_format_i64(status, status_text);
 
@@ -230,7 +236,7 @@ static struct status write_piece(struct call *call, struct http_exchange *exchan
 
     if (!exchange->h2.open) return stream_is_closed(exchange);
     if (!exchange->has_body) return status_ok();
-    if (!out->streamed) out->streamed = http_pool_take(exchange->pool, SIZE_MAX);
+    if (!out->streamed) out->streamed = http_pool_take(exchange->pool, data.length);
     buffer_append_str(out->streamed, data);
     http_exchange_charge(exchange);
     resume_output(exchange);

@@ -23,6 +23,7 @@ enum {
     HTTP2_STREAM_WINDOW = 1024 * 1024,
     HTTP2_CONNECTION_WINDOW = 8 * 1024 * 1024,
     HTTP2_STREAMS_MAX = 256,
+    HTTP2_HEADERS_MORE = 4, /* pseudo-headers, and those that we add ourselves */
 };
 
 /* The functions in which server and client differ. */
@@ -130,6 +131,9 @@ extern const struct http_exchange_ops http2_exchange_ops;
 nghttp2_data_provider http2_data_provider(struct http_exchange *exchange);
 /* nghttp2 provides a DATA frame's header; appends it and the body's bytes to session->filling. */
 int http2_send_data(struct http_exchange *exchange, const uint8_t *frame_header, size_t size);
+/* The thread's room for HTTP_HEADERS_MAX headers and HTTP2_HEADERS_MORE others, until the next use:
+ * on the stack of each fiber it would take two pages. */
+nghttp2_nv *http2_headers_room(void);
 /* Sets nva entries from headers, except those that HTTP/2 forbids; returns their number. */
 size_t http2_put_headers(nghttp2_nv *nva, const struct http_headers *headers);
 

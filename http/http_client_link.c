@@ -97,7 +97,7 @@ static void work_off(struct client_link *link)
         http2_session_dispatch(link->session);
         link->events->on_change(link->client, link);
         if (!link->stream || stream_queued(link->stream) > OUTPUT_WAITING_MAX) return;
-        struct buffer *out = http_pool_take(link->pool, SIZE_MAX);
+        struct buffer *out = http_pool_take(link->pool, OUTPUT_SIZE);
         more = http2_session_fill(link->session, out, OUTPUT_SIZE);
         if (out->length > 0) stream_write(link->stream, &(struct iovec){out->data, out->length}, 1);
         http_pool_give(link->pool, &out);
@@ -239,7 +239,7 @@ static nghttp2_nv make_nv(struct str name, struct str value)
 struct status client_link_open(struct client_link *link, struct http_exchange *exchange,
                                const struct http_request *request, struct str authority, bool end)
 {
-    nghttp2_nv nva[HTTP_HEADERS_MAX + 4];
+    nghttp2_nv *nva = http2_headers_room();
     size_t count = 0;
     nghttp2_data_provider provider = http2_data_provider(exchange);
 

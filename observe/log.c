@@ -314,8 +314,9 @@ static void enqueue(const struct log_line *line)
 void log_write(enum log_level level, const struct trace *trace, const char *message,
                const struct log_field *fields, int count)
 {
+    /* Not on the stack: each fiber that logs would keep pages for it. */
+    static _Thread_local struct log_line line;
     struct log_event event = {level, clock_now_us(), trace, message, fields, count};
-    struct log_line line;
 
     if (!log_enabled(level)) return;
     format_line(&line, &event);
