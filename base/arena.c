@@ -20,6 +20,7 @@
 
 enum {
     CHUNK_FIRST = 4 * 1024,
+    CHUNK_FIRST_SMALL = 1024,
     CHUNK_MAX = 256 * 1024,
 #ifdef ARENA_POISONS
     GAP = 16, /* poisoned bytes behind each allocation */
@@ -47,6 +48,21 @@ static atomic_bool reserve_taken;
 void arena_init(struct arena *arena, size_t limit)
 {
     *arena = (struct arena){.limit = limit ? limit : ARENA_LIMIT_DEFAULT};
+}
+
+void arena_init_small(struct arena *arena, size_t limit)
+{
+    arena_init(arena, limit);
+    arena->small = true;
+}
+
+/* Makes it empty and keeps how it was made. */
+static void init_again(struct arena *arena)
+{
+    bool small = arena->small;
+
+    arena_init(arena, arena->limit);
+    arena->small = small;
 }
 
 _Noreturn static void out_of_memory(size_t size)
@@ -106,12 +122,13 @@ static void open_chunk(struct arena *arena, struct arena_chunk *chunk)
     arena->end = (char *)chunk + chunk->size;
 }
 
-static void add_chunk(struct arena *arena)
+static void add_chunk(struct arena *arena, size_t needed)
 {
-    size_t size = CHUNK_FIRST;
+    size_t size = arena->small ? CHUNK_FIRST_SMALL : CHUNK_FIRST;
 
     if (arena->chunk)
         size = arena->chunk->size < CHUNK_MAX / 2 ? 2 * arena->chunk->size : CHUNK_MAX;
+    while (size < sizeof(struct arena_chunk) + needed) size *= 2;
     struct arena_chunk *chunk = new_chunk(arena, size);
     chunk->older = arena->chunk;
     if (!arena->first) arena->first = chunk;
@@ -128,7 +145,7 @@ void arena_absorb(struct arena *arena, struct arena *other)
     arena->deferred = other->deferred;
     if (other->exhausted) arena->exhausted = true;
     if (oldest) {
-        if (!arena->chunk) add_chunk(arena);
+        if (!arena->chunk) add_chunk(arena, 0);
         while (oldest->older) oldest = oldest->older;
         oldest->older = arena->chunk->older;
         arena->chunk->older = other->chunk;
@@ -140,7 +157,7 @@ void arena_absorb(struct arena *arena, struct arena *other)
         }
     }
     budget_set(other->budget, &other->charged, 0);
-    arena_init(other, other->limit);
+    init_again(other);
 }
 
 /* A large allocation gets a chunk of its own, linked behind the newest one, which stays in use. */
@@ -160,11 +177,11 @@ void *arena_alloc_slow(struct arena *arena, size_t size)
     if (size > SIZE_MAX / 2) out_of_memory(size);
     size_t rounded = size ? ((size + 15) & ~(size_t)15) + GAP : 16;
 
-    if (!arena->chunk) add_chunk(arena);
+    if (!arena->chunk) add_chunk(arena, 0);
     if (rounded > (size_t)(arena->end - arena->next) && rounded > CHUNK_FIRST / 2) {
         memory = alloc_alone(arena, rounded);
     } else {
-        if (rounded > (size_t)(arena->end - arena->next)) add_chunk(arena);
+        if (rounded > (size_t)(arena->end - arena->next)) add_chunk(arena, rounded);
         memory = arena->next;
         arena->next += rounded;
     }
@@ -194,7 +211,7 @@ void arena_reset(struct arena *arena)
     arena->exhausted = false;
     arena->expected = 0;
     if (!arena->first || is_reserve(arena->first)) {
-        arena_init(arena, arena->limit);
+        init_again(arena);
         return;
     }
 
@@ -208,7 +225,7 @@ void arena_release(struct arena *arena)
 {
     arena_reset(arena);
     if (arena->first) free_chunk(arena->first);
-    arena_init(arena, arena->limit);
+    init_again(arena);
 }
 
 void *arena_calloc(struct arena *arena, size_t count, size_t size)

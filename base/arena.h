@@ -5,7 +5,8 @@
  *     arena_alloc(&arena, n) ...  arena_reset(&arena) ...
  *     arena_release(&arena);
  *
- * A call has one arena. Chunks double from 4 KiB up to 256 KiB and the first is kept over a reset.
+ * A call has one arena. Chunks double from 4 KiB (1 KiB after arena_init_small) up to 256 KiB and the
+ * first is kept over a reset.
  *
  * Past the limit the process does not die: allocations still succeed, so that callers need not
  * check each one, and the arena is marked as `exhausted`; the rpc and http edges check the mark and
@@ -48,12 +49,16 @@ struct arena {
     struct budget *budget;
     size_t charged; /* bytes charged to it */
     bool exhausted;
+    bool small; /* its first chunk is */
 };
 
 enum { ARENA_LIMIT_DEFAULT = 64 * 1024 * 1024, ARENA_RESERVE = 1024 * 1024 };
 
 /* Makes an empty arena; allocates nothing yet. `limit` 0 is ARENA_LIMIT_DEFAULT. */
 void arena_init(struct arena *arena, size_t limit);
+
+/* The same, for one of many arenas that mostly hold a few hundred bytes. */
+void arena_init_small(struct arena *arena, size_t limit);
 
 /* Allows `size` more bytes until the next reset: for a message or body, whose size the caller holds
  * to a limit of its own. */

@@ -134,6 +134,26 @@ static void note(void *data)
     order[length + 1] = 0;
 }
 
+TEST(a_small_arena_begins_with_a_small_chunk_and_takes_any_size)
+{
+    struct arena arena;
+
+    arena_init_small(&arena, 0);
+    for (int round = 0; round < 3; round++) {
+        arena_alloc(&arena, 100);
+        CHECK_INT(arena.size, ==, 1024);
+        memset(arena_alloc(&arena, 1900), 1,
+               1900); /* more than it has, less than a chunk of its own */
+        memset(arena_alloc(&arena, 3000), 2, 3000);
+        memset(arena_alloc(&arena, 300000), 3, 300000);
+        if (round == 1)
+            arena_release(&arena);
+        else
+            arena_reset(&arena);
+    }
+    arena_release(&arena);
+}
+
 TEST(the_last_deferred_runs_first_and_once)
 {
     struct arena arena;

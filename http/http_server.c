@@ -240,7 +240,7 @@ struct http_exchange *http_exchange_take(struct http_connection *connection)
     } else {
         exchange = calloc(1, sizeof(*exchange));
         invariant(exchange);
-        arena_init(&exchange->storage, 0);
+        arena_init_small(&exchange->storage, 0);
     }
     exchange->arena = &exchange->storage;
     exchange->pool = &home->pool;

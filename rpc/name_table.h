@@ -4,17 +4,20 @@
 #define RPC_NAME_TABLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/str.h"
 
-struct name_slot {
+struct name_entry {
     struct str name; /* borrowed for the table's life */
     const void *value;
 };
 
 struct name_table {
-    struct name_slot *slots;
+    struct name_entry *entries;
+    size_t count, count_max;
+    uint32_t *slots; /* 1 + the index of an entry; 0: none */
     size_t mask;
 };
 
