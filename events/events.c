@@ -385,12 +385,17 @@ struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t
     return wait_in(call, &hub->waiters, timeout_ms);
 }
 
-struct status events_hub_pause(struct call *call, struct events_hub *hub, int failures)
+int64_t events_pause_ms(int failures)
 {
     int doublings = failures - 1 < PAUSE_DOUBLINGS_MAX ? failures - 1 : PAUSE_DOUBLINGS_MAX;
     int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << doublings;
 
-    return wait_in(call, &hub->pausing, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
+    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+}
+
+struct status events_hub_pause(struct call *call, struct events_hub *hub, int64_t pause_ms)
+{
+    return wait_in(call, &hub->pausing, pause_ms);
 }
 
 static void wake_drained(struct shard *shard, void *data)
@@ -398,6 +403,7 @@ static void wake_drained(struct shard *shard, void *data)
     struct events_hub *hub = data;
 
     wake_all(hub, &hub->waiters);
+    wake_all(hub, &hub->pausing);
 }
 
 void events_drain(struct events *events)

@@ -136,9 +136,10 @@ static inline struct events_hub *events_hub_of(const struct events *events, cons
 void events_hub_wake(struct events_hub *hub, uint64_t logs);
 /* Waits for the next wake-up; OK also when `timeout_ms` pass first. */
 struct status events_hub_wait(struct call *call, struct events_hub *hub, int64_t timeout_ms);
-/* Pauses after this many failures in a row (from 1): the pause doubles from 50 ms to 10 s, and ends
- * early if an engine that was away is back. */
-struct status events_hub_pause(struct call *call, struct events_hub *hub, int failures);
+/* The pause after this many failures in a row (from 1): it doubles from 50 ms to 10 s. */
+int64_t events_pause_ms(int failures);
+/* Pauses after a failure. Ends early if an engine that was away is back, or the process drains. */
+struct status events_hub_pause(struct call *call, struct events_hub *hub, int64_t pause_ms);
 
 /* ---- reading ---- */
 
@@ -153,11 +154,13 @@ struct events_batch *events_batch_take(struct events_hub *hub);
 /* Ends one use; the last one returns the batch to the free ones. */
 void events_batch_drop(struct events_hub *hub, struct events_batch *batch);
 
-/* The position from which a group continues. */
+/* The position from which a group continues. A log of another process waits up to EVENTS_OPEN_WAIT_MS
+ * for its engine if that is away. */
+enum { EVENTS_OPEN_WAIT_MS = 10000 };
 struct status events_source_open(struct call *call, const struct events_source *source,
                                  const char *group, int64_t *ret_offset);
 /* Like the store's read, into the call's arena. A log of another process waits up to `wait_ms` for
- * events. */
+ * events, or for its engine if that is away. */
 struct status events_source_read(struct call *call, const struct events_source *source,
                                  int64_t after, int64_t wait_ms, struct event **ret_events,
                                  size_t *ret_count, int64_t *ret_after);

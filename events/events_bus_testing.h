@@ -60,7 +60,7 @@ static inline struct status start(const struct service_context *context, void **
         fixture.producer = (struct events_store){.log = fixture.store.log};
         fixture.consumer = (struct events_store){.letters = fixture.store.letters};
     }
-    fixture.consumer.engine = fixture.engine;
+    fixture.producer.engine = fixture.consumer.engine = fixture.engine;
     events_offer(context->events, "order-results", &fixture.producer);
     for (int i = 0; i < fixture.groups; i++)
         events_subscribe(context->events, &(struct events_subscription){

@@ -119,7 +119,7 @@ static struct status try_event(struct call *call, const struct events_consumer *
             event->attempt++;
         }
         arena_reset(call->arena);
-        st = events_hub_pause(call, hub, ++pauses);
+        st = events_hub_pause(call, hub, events_pause_ms(++pauses));
         if (failed(st)) return st;
         metric_add(consumer->retried, 1);
     }
@@ -140,7 +140,8 @@ static struct status record(struct call *call, const struct events_consumer *con
                        : letters->bury(call, letters, group, event, outcome);
         if (!failed(st) || failed(call_check(call))) return st;
         log_failure(call, consumer, event, st, "events: a dead letter cannot be stored; retrying");
-        st = events_hub_pause(call, events_hub_of(consumer->events, call), failures);
+        st = events_hub_pause(call, events_hub_of(consumer->events, call),
+                              events_pause_ms(failures));
         if (failed(st)) return st;
     }
 }

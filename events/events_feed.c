@@ -10,6 +10,7 @@
  *
  * A group whose queue is full takes no more until half of it is handled. The others go on without
  * it, and a later read fetches what it missed. */
+#include "base/clock.h"
 #include "events/events_bus.h"
 #include "observe/log.h"
 
@@ -168,15 +169,20 @@ static struct status step(struct call *call, struct events_feed *feed)
     return read_some(call, feed, after, behind ? FETCH_WAIT_BEHIND_MS : FETCH_WAIT_MS);
 }
 
-/* Pauses after a failure, and logs the first one in a row. */
-static struct status pause_after(struct call *call, struct events_feed *feed, struct status st)
+/* Pauses after a failure, and logs the first one in a row. The pause counts from the beginning of the
+ * attempt: a fetch that has waited for its producer's engine is repeated at once, because only a
+ * waiting fetch learns that the engine is back. */
+static struct status pause_after(struct call *call, struct events_feed *feed, struct status st,
+                                 int64_t begun_us)
 {
     if (feed->failures++ == 0)
         log_warn(call->trace, "events: a topic cannot be read; retrying",
                  LOG_STR("topic", feed->source->topic), LOG_STR("from", feed->source->producer),
                  LOG_STR("code", status_code_name(st.code)),
                  LOG_STR("error", st.message ? st.message : ""));
-    return events_hub_pause(call, feed->hub, feed->failures);
+    int64_t passed_ms = (clock_monotonic_us() - begun_us) / 1000;
+    int64_t pause_ms = events_pause_ms(feed->failures) - passed_ms;
+    return pause_ms > 0 ? events_hub_pause(call, feed->hub, pause_ms) : call_check(call);
 }
 
 static void note_success(const struct call *call, struct events_feed *feed)
@@ -195,6 +201,7 @@ static struct status open_groups(struct call *call, struct events_feed *feed)
     int64_t offset;
 
     while (group) {
+        int64_t begun_us = clock_monotonic_us();
         st = events_source_open(call, feed->source, group->consumer->subscription.group, &offset);
         if (!failed(st)) {
             note_success(call, feed);
@@ -204,7 +211,7 @@ static struct status open_groups(struct call *call, struct events_feed *feed)
             continue;
         }
         if (failed(call_check(call))) return st;
-        st = pause_after(call, feed, st);
+        st = pause_after(call, feed, st, begun_us);
         if (failed(st)) return st;
         arena_reset(call->arena);
     }
@@ -219,9 +226,10 @@ static void run_feed(struct call *call, void *data)
     st = open_groups(call, feed);
     feed->dirty = true;
     for (int reads = 1; !failed(st) && !failed(call_check(call)); reads++) {
+        int64_t begun_us = clock_monotonic_us();
         st = step(call, feed);
         if (failed(st) && !failed(call_check(call)))
-            st = pause_after(call, feed, st);
+            st = pause_after(call, feed, st, begun_us);
         else if (!failed(st))
             note_success(call, feed);
         if (!failed(st) && reads % READS_IN_A_ROW == 0 && feed->dirty) st = fiber_sleep(call, 0);

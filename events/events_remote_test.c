@@ -136,6 +136,115 @@ TEST(a_process_that_stops_ends_waiting_fetches)
     play(&(struct fixture){0}, NULL, drains);
 }
 
+/* ---- a log whose engine is away ---- */
+
+static struct breaker_news engine;
+static struct breaker breaker;
+static atomic_bool away;
+static _Atomic int reads_failed;
+static struct events_log true_log;
+
+/* As while a store's breaker is open. */
+static struct status not_there(void)
+{
+    reads_failed++;
+    return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__STORE_UNREACHABLE, "not there");
+}
+
+static struct status read_or_fail(struct call *call, struct events_log *log, const char *topic,
+                                  int64_t after, size_t max, struct event **ret_events,
+                                  size_t *ret_count, int64_t *ret_after)
+{
+    if (away) return not_there();
+    return true_log.read(call, log, topic, after, max, ret_events, ret_count, ret_after);
+}
+
+static struct status load_or_fail(struct call *call, struct events_log *log, const char *topic,
+                                  const char *group, int64_t *ret_offset)
+{
+    if (away) return not_there();
+    return true_log.load_offset(call, log, topic, group, ret_offset);
+}
+
+static void go_away(const struct call *call)
+{
+    true_log = *fixture.store.log;
+    reads_failed = 0;
+    away = true;
+    fixture.store.log->read = read_or_fail;
+    fixture.store.log->load_offset = load_or_fail;
+    breaker = (struct breaker){.news = &engine};
+    for (int i = 0; i < BREAKER_FAILURES_MAX; i++)
+        breaker_failed(&breaker, shard_now_us(call->shard), 0);
+}
+
+static void come_back(void)
+{
+    away = false;
+    breaker_succeeded(&breaker, clock_monotonic_us());
+}
+
+static void fetch_position(struct call *call, void *data)
+{
+    struct fetcher *fetcher = data;
+
+    fetcher->status = fetch(call, fetcher->stage->fleet, -1, 20000, &fetcher->response);
+}
+
+static void outlasts(struct call *call, struct stage *stage)
+{
+    struct fetcher events = {.stage = stage}, position = {.stage = stage};
+    struct fiber_group group = {0};
+    Events__FetchEventsResponse *response;
+
+    send_events(call, 1, 1, 3);
+    go_away(call);
+    EXPECT_OK(fiber_group_start(call, &group, fetch_waiting, &events));
+    EXPECT_OK(fiber_group_start(call, &group, fetch_position, &position));
+    EVENTUALLY(call, reads_failed >= 4);
+    EXPECT(group.running == 2);
+    EXPECT_REFUSED(fetch(call, stage->fleet, 0, 0, &response), UNAVAILABLE, STORE_UNREACHABLE);
+    EXPECT_REFUSED(fetch(call, stage->fleet, 0, 200, &response), UNAVAILABLE, STORE_UNREACHABLE);
+    come_back();
+    fiber_group_wait(call, &group);
+    EXPECT_OK(events.status);
+    EXPECT_OK(position.status);
+    EXPECT(events.response && events.response->n_events == 3);
+    EXPECT(position.response && position.response->n_events == 3);
+}
+
+TEST(a_fetch_waits_for_a_store_that_is_away)
+{
+    play(&(struct fixture){.engine = &engine}, NULL, outlasts);
+}
+
+static void drains_while_away(struct call *call, struct stage *stage)
+{
+    go_away(call);
+    drains(call, stage);
+}
+
+TEST(a_process_that_stops_ends_fetches_that_wait_for_a_store)
+{
+    play(&(struct fixture){.engine = &engine}, NULL, drains_while_away);
+}
+
+static void answers_position(struct call *call, struct stage *stage)
+{
+    struct fetcher position = {.stage = stage};
+    int64_t begun_us = clock_monotonic_us();
+
+    fetch_position(call, &position);
+    EXPECT_OK(position.status);
+    EXPECT(position.response && position.response->after == 0);
+    EXPECT(clock_monotonic_us() - begun_us < 10000000);
+}
+
+TEST(a_position_does_not_wait_for_events)
+{
+    play(&(struct fixture){0}, NULL, answers_position);
+}
+
 /* ---- a port of one service ---- */
 
 static struct {
@@ -260,7 +369,7 @@ static void play_two(struct status (*handle)(struct call *call, const struct eve
                                     .tear_down = free_other};
 
     memset(seen, 0, sizeof(seen));
-    fixture = (struct fixture){.groups = 1, .handle = handle};
+    fixture = (struct fixture){.groups = 1, .handle = handle, .engine = &engine};
     stage_run(&plan, fn);
 }
 
@@ -315,4 +424,24 @@ TEST(a_slow_group_of_another_process_fetches_no_more_than_it_handles)
 {
     gate_open = false;
     play_two(wait_or_apply, goes_on);
+}
+
+static void goes_on_at_once(struct call *call, struct stage *stage)
+{
+    send_events(call, 1, 1, 1);
+    EVENTUALLY(call, seen[1].effects == 1);
+    go_away(call);
+    send_events(call, 1, 2, 1);
+    /* The next pauses, of both processes' feeds on this shard at least, are of 3.2 s. */
+    EVENTUALLY(call, reads_failed >= 2 * 7 * shards_count(stage->shards));
+    int64_t back_us = clock_monotonic_us();
+    come_back();
+    EVENTUALLY(call, seen[1].effects == 2);
+    EXPECT(clock_monotonic_us() - back_us < 2000000);
+}
+
+/* The feed of the other process waited out its own pause, of up to ten seconds. */
+TEST(a_feed_of_another_process_goes_on_as_soon_as_its_producers_engine_is_back)
+{
+    play_two(apply, goes_on_at_once);
 }

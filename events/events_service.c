@@ -36,43 +36,72 @@ static void answer_fetch(struct arena *arena, const struct event *events, size_t
     response->after = after;
 }
 
+/* A fetch that is under way. */
+struct fetch {
+    const struct events *events;
+    const Events__FetchEventsRequest *request;
+    struct events_log *log;
+    int64_t after; /* -1: the group's position, which is not known yet */
+    int failures;  /* in a row, because the store is away */
+    struct event *found;
+    size_t count;
+};
+
+static struct status read_log(struct call *call, struct fetch *fetch)
+{
+    const Events__FetchEventsRequest *request = fetch->request;
+    struct status st = status_ok();
+    int64_t after = fetch->after;
+
+    if (after < 0) after = 0;
+    if (fetch->after < 0 && request->group[0])
+        st = fetch->log->load_offset(call, fetch->log, request->topic, request->group, &after);
+    if (failed(st)) return st;
+    return fetch->log->read(call, fetch->log, request->topic, after, (size_t)request->max_events,
+                            &fetch->found, &fetch->count, &fetch->after);
+}
+
+/* Waits, `left_ms` at most, before the log is read again: for events, or for a store that is away.
+ * Whoever fetches could not see that it is back, and would wait out a pause of its own. */
+static struct status wait_to_read(struct call *call, struct fetch *fetch, struct status st,
+                                  int64_t left_ms)
+{
+    struct events_hub *hub = events_hub_of(fetch->events, call);
+
+    if (atomic_load(&fetch->events->draining))
+        return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
+    fetch->failures = failed(st) ? fetch->failures + 1 : 0;
+    if (!failed(st)) return events_hub_wait(call, hub, left_ms < LOOK_MS ? left_ms : LOOK_MS);
+    int64_t pause_ms = events_pause_ms(fetch->failures);
+    return events_hub_pause(call, hub, left_ms < pause_ms ? left_ms : pause_ms);
+}
+
 /* Reads until there are events, or the time is over. The bound of one read keeps the answer below
- * the size limit of a message. */
+ * the size limit of a message. A position is an answer too. */
 static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
                                   Events__FetchEventsResponse *response)
 {
-    const struct events *events = call_service(call);
+    struct fetch fetch = {
+        .events = call_service(call), .request = request, .after = request->after};
     int64_t until_us = clock_monotonic_us() + request->wait_ms * INT64_C(1000);
-    int64_t after = request->after, left_ms = 0;
-    struct events_log *log;
-    struct event *found;
-    size_t count;
     struct status st;
 
     st = call_require_peer(call);
     if (failed(st)) return st;
-    st = find_topic(call, request->topic, &log);
+    st = find_topic(call, request->topic, &fetch.log);
     if (failed(st)) return st;
-    if (after < 0) {
-        after = 0;
-        if (request->group[0])
-            st = log->load_offset(call, log, request->topic, request->group, &after);
-    }
-    while (!failed(st)) {
-        int64_t before = after;
-        st = log->read(call, log, request->topic, after, (size_t)request->max_events, &found,
-                       &count, &after);
+    for (;;) {
+        int64_t before = fetch.after;
+        st = read_log(call, &fetch);
+        if (failed(st) && st.code != STATUS_UNAVAILABLE) return st;
+        int64_t left_ms = (until_us - clock_monotonic_us()) / 1000;
+        if (left_ms <= 0 || (!failed(st) && (fetch.count > 0 || request->after < 0))) break;
+        if (!failed(st) && fetch.after != before) continue;
+        st = wait_to_read(call, &fetch, st, left_ms);
         if (failed(st)) return st;
-        left_ms = (until_us - clock_monotonic_us()) / 1000;
-        if (count > 0 || left_ms <= 0) break;
-        if (atomic_load(&events->draining))
-            return status_make(STATUS_UNAVAILABLE, ARGOSY__REASON__DRAINING, "draining");
-        if (after == before)
-            st = events_hub_wait(call, events_hub_of(events, call),
-                                 left_ms < LOOK_MS ? left_ms : LOOK_MS);
     }
     if (failed(st)) return st;
-    answer_fetch(call->arena, found, count, after, response);
+    answer_fetch(call->arena, fetch.found, fetch.count, fetch.after, response);
     return status_ok();
 }
 

@@ -28,6 +28,7 @@ static struct status open_remote(struct call *call, const struct events_source *
     request.group = (char *)group;
     request.after = -1;
     request.max_events = 1;
+    request.wait_ms = EVENTS_OPEN_WAIT_MS;
     struct status st = fetch(call, source, &request, &response);
     if (failed(st)) return st;
     *ret_offset = response->n_events > 0 ? response->events[0]->offset - 1 : response->after;
