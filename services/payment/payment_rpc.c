@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "order.rpc.h"
 #include "rpc/cursor.h"
 #include "rpc/rpc_arena.h"
 #include "services/payment/payment_reply.h"
@@ -203,20 +204,39 @@ static struct demand *demand_new(struct call *call, enum payment_step step, int6
 
 /* ---- handlers ---- */
 
-/* Finds an order's payment; for an order that was validated just now it may not exist yet, so this
- * waits for it. */
+/* Does the order service say that there is no such order? If it can't be asked, nobody knows. */
+static bool order_is_unknown(struct call *call, const char *order_id)
+{
+    const struct payment_service *service = call_service(call);
+    OrderService__GetOrderStatesRequest request = ORDER_SERVICE__GET_ORDER_STATES_REQUEST__INIT;
+    OrderService__GetOrderStatesResponse *response;
+    struct rpc_options options = {.timeout_ms = SOON_US / US_PER_MS};
+    char *order_ids[] = {(char *)(uintptr_t)order_id};
+
+    request.order_ids = order_ids;
+    request.n_order_ids = 1;
+    struct status st = order_service_get_order_states_with(call, service->orders, &request,
+                                                           &options, &response);
+    return !failed(st) && response->n_states == 1 && !response->states[0]->status[0];
+}
+
+/* Finds an order's payment; for an order that was made or validated just now it may not exist yet,
+ * so this waits for it, unless there is no such order. */
 static struct status find_soon(struct call *call, const char *order_id, struct payment *ret_payment)
 {
     struct payment_service *service = call_service(call);
     int64_t until_us = clock_monotonic_us() + SOON_US;
     struct status st, waited = status_ok();
     struct payment_wait wait;
+    bool asked = false;
 
     payment_wait_begin(service->waits, call, order_id, &wait);
     for (;;) {
         st = service->store->find_by_order(call, service->store, order_id, ret_payment);
         if (st.reason != ARGOSY__REASON__PAYMENT_NOT_FOUND || clock_monotonic_us() >= until_us)
             break;
+        if (!asked && order_is_unknown(call, order_id)) break;
+        asked = true;
         waited = payment_wait_for(call, &wait, until_us);
         if (failed(waited)) break;
     }

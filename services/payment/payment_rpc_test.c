@@ -3,6 +3,8 @@
  * payment_flow_test.c. */
 #include "services/payment/payment_testing.h"
 
+#include "order.rpc.h"
+
 static void play_on_engines(void (*play)(struct call *call, struct stage *stage))
 {
     payment_play_on_engines(test_engine("ARGOSY_TEST_POSTGRES"), play);
@@ -528,4 +530,51 @@ static void waits_for_payment(struct call *call, struct stage *stage)
 TEST(who_waits_for_a_payment_looks_only_when_it_has_changed)
 {
     play_on_engines(waits_for_payment);
+}
+
+/* ---- orders that do not exist ---- */
+
+static struct status find_states(struct call *call,
+                                 const OrderService__GetOrderStatesRequest *request,
+                                 OrderService__GetOrderStatesResponse *response)
+{
+    OrderService__OrderState *state = arena_new(call->arena, OrderService__OrderState);
+
+    order_service__order_state__init(state);
+    EXPECT(request->n_order_ids == 1);
+    state->order_id = request->order_ids[0];
+    state->status = strcmp(state->order_id, "o1") == 0 ? TEXT("PENDING") : TEXT("");
+    response->states = arena_array(call->arena, OrderService__OrderState *, 1);
+    response->states[response->n_states++] = state;
+    return status_ok();
+}
+
+static void asks_for_order(struct call *call, struct stage *stage)
+{
+    struct payment_service *service = stage->service;
+    PaymentService__StandardResponse *response = 0;
+
+    looks = 0;
+    true_find = service->store->find_by_order;
+    service->store->find_by_order = count_looks;
+    as_ann(call);
+    EXPECT_REFUSED(pay(call, stage, "o2", "pm_card_visa", 0, &response), NOT_FOUND,
+                   PAYMENT_NOT_FOUND);
+    EXPECT(looks == 1);
+    looks = 0;
+    EXPECT_REFUSED(pay(call, stage, "o1", "pm_card_visa", 0, &response), NOT_FOUND,
+                   PAYMENT_NOT_FOUND);
+    EXPECT(looks == 2); /* at first, and after the wait */
+    service->store->find_by_order = true_find;
+}
+
+TEST(who_pays_for_an_order_that_does_not_exist_learns_it_at_once)
+{
+    static const struct order_service_handlers orders = {.get_order_states = find_states};
+    static const struct stage_plan plan = {.module = &payment_service,
+                                           .besides = &bank_service,
+                                           .fakes = {{&order_service_rpc, &orders, 0}},
+                                           EVENTS_STAGE};
+
+    stage_run(&plan, asks_for_order);
 }
