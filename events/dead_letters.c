@@ -24,9 +24,12 @@ struct dead_letter_failure dead_letter_failure_of(struct status why)
 }
 
 struct status dead_letters_marked(const struct call *call, const char *group, int64_t letter_id,
-                                  int64_t count)
+                                  int64_t count, int64_t *ret_count)
 {
-    if (count > 0) return status_ok();
+    if (count > 0) {
+        *ret_count = count;
+        return status_ok();
+    }
     if (letter_id)
         return status_printf(
             call->arena, STATUS_NOT_FOUND, ARGOSY__REASON__DEAD_LETTER_NOT_FOUND,

@@ -78,6 +78,6 @@ struct dead_letter_failure dead_letter_failure_of(struct status why);
 
 /* The result of replaying, which has marked `count` letters: DEAD_LETTER_NOT_FOUND if none. */
 struct status dead_letters_marked(const struct call *call, const char *group, int64_t letter_id,
-                                  int64_t count);
+                                  int64_t count, int64_t *ret_count);
 
 #endif

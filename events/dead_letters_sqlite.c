@@ -75,10 +75,7 @@ static struct status replay(struct call *call, struct dead_letters *letters, con
     struct mark mark = {group, letter_id, 0};
 
     struct status st = sqlite_write(call, db_of(letters), mark_job, &mark);
-    if (failed(st)) return st;
-    st = dead_letters_marked(call, group, letter_id, mark.changes);
-    if (!failed(st)) *ret_count = mark.changes;
-    return st;
+    return failed(st) ? st : dead_letters_marked(call, group, letter_id, mark.changes, ret_count);
 }
 
 struct settlement {

@@ -124,10 +124,7 @@ static struct status replay(struct call *call, struct dead_letters *port, const 
                          own),
         &reply);
     if (failed(st)) return st;
-    int64_t count = mongodb_number(reply, "n");
-    st = dead_letters_marked(call, group, letter_id, count);
-    if (!failed(st)) *ret_count = count;
-    return st;
+    return dead_letters_marked(call, group, letter_id, mongodb_number(reply, "n"), ret_count);
 }
 
 /* A failure counts once, even if the answer of the first settlement was lost. */

@@ -216,10 +216,7 @@ static struct status replay(struct call *call, struct dead_letters *port, const 
 
     struct status st = letter_id ? mark(call, letters, group, letter_id, &count)
                                  : mark_all(call, letters, group, &count);
-    if (failed(st)) return st;
-    st = dead_letters_marked(call, group, letter_id, count);
-    if (!failed(st)) *ret_count = count;
-    return st;
+    return failed(st) ? st : dead_letters_marked(call, group, letter_id, count, ret_count);
 }
 
 static struct status settle(struct call *call, struct dead_letters *port, int64_t letter_id,
