@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is compared once, when all histories have been played: dead letters, ended sessions, and lists of everything."""
+import glob
 import json
+import os
 import sqlite3
 import subprocess
 import time
@@ -12,29 +14,65 @@ from feeds import read_endings
 from player import Side, read_claims
 from shops import BOSS
 
-# Three groups take events of this type; in this order they keep their letters in files or on PostgreSQL and Redis.
-GROUPS = ("product", "payment", "cart")
-BROKEN = {"id": "018fffff-0000-7000-8000-00000000dead", "aggregatetype": "order-events", "aggregateid": "no-order",
-          "type": "OrderConfirmedEvent", "payload": b"\x0a\xff", "traceparent": ""}
+# One event of each producer, whose type all groups take that there are: product, payment and cart the order's, and one each
+# the others'. They keep their letters in files, and on PostgreSQL, Redis, PostgreSQL and MongoDB.
+GROUPS = ("product", "payment", "cart", "order", "auth")
+BROKEN = {"order": ("order-events", "OrderConfirmedEvent"), "payment": ("payment-events", "PaymentAuthorizedEvent"),
+          "user": ("user-events", "AccountChangedEvent")}
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DIE_S = 120
 PAGE = 1000
 
 
-def send_broken_event(shop):
-    """An event that nobody can decode, as a broken producer would send it: now, because an old one may be swept before any
+def send_broken_events(shop):
+    """Events that nobody can decode, as broken producers would send them: now, because an old one may be swept before any
     group has asked for it."""
-    event = {**BROKEN, "time_us": time.time_ns() // 1000}
-    store, names = shop.stores.get("ORDER_STORE"), ", ".join(event)
-    if not store:
-        with sqlite3.connect(f"{shop.directory}/data/order.db", timeout=30) as db:
-            db.execute(f"INSERT INTO outbox ({names}) VALUES ({', '.join('?' * len(event))})", list(event.values()))
-        db.close()
-        return
+    for number, (service, (topic, kind)) in enumerate(BROKEN.items()):
+        event = {"id": f"018fffff-0000-7000-8000-00000000dea{number}", "aggregatetype": topic, "aggregateid": f"no-{service}",
+                 "type": kind, "payload": b"\x0a\xff", "traceparent": "", "time_us": time.time_ns() // 1000}
+        store = shop.stores.get(f"{service.upper()}_STORE", "")
+        send = {"postgres": to_postgres, "mongodb": to_mongodb}.get(store.split(":")[0].removesuffix("ql"), to_sqlite)
+        send(store or f"{shop.directory}/data/{service}.db", event)
+
+
+def to_sqlite(path, event):
+    with sqlite3.connect(path, timeout=30) as db:
+        db.execute(f"INSERT INTO outbox ({', '.join(event)}) VALUES ({', '.join('?' * len(event))})", list(event.values()))
+    db.close()
+
+
+def to_postgres(store, event):
     url, schema = store.split("?schema=")
     values = ", ".join(f"'\\x{value.hex()}'" if isinstance(value, bytes) else f"'{value}'" for value in event.values())
     subprocess.run(["psql", url, "-qAt", "-v", "ON_ERROR_STOP=1", "-c",
-                    f"INSERT INTO {schema}.outbox (position, {names}) SELECT base + pg_current_xact_id()::text::int8 * 65536,"
-                    f" {values} FROM {schema}.outbox_base"], check=True)
+                    f"INSERT INTO {schema}.outbox (position, {', '.join(event)}) SELECT base + pg_current_xact_id()::text::int8"
+                    f" * 65536, {values} FROM {schema}.outbox_base"], check=True)
+
+
+def to_mongodb(store, event):
+    """By the client that comes with what stands in for the server (tests/engines/mongodb.sh)."""
+    python = glob.glob(f"{ROOT}/build/engines/secantusdb-*/bin/python")
+    if not python:
+        raise SystemExit(f"{ROOT}/build/engines has no client of MongoDB; `tests/engines/mongodb.sh start` installs it")
+    row = {"id": event["id"], "topic": event["aggregatetype"], "key": event["aggregateid"], "type": event["type"],
+           "timeUs": event["time_us"], "traceparent": event["traceparent"]}
+    subprocess.run([python[0], "-c", INTO_MONGODB, store, json.dumps(row), event["payload"].hex()], check=True)
+
+
+INTO_MONGODB = """
+import json, sys, bson, pymongo
+row = json.loads(sys.argv[2])
+row = {**row, "payload": bytes.fromhex(sys.argv[3]), "timeUs": bson.Int64(row["timeUs"])}
+outbox = pymongo.MongoClient(sys.argv[1]).get_default_database().outbox
+while True:
+    newest = next(iter(outbox.find().sort("_id", -1).limit(1)), {"_id": 0})
+    try:
+        outbox.insert_one({"_id": bson.Int64(newest["_id"] + 1), **row})
+        break
+    except pymongo.errors.DuplicateKeyError as taken:  # of the number, by the shop
+        if "id" in taken.details.get("keyPattern", {}):
+            raise
+"""
 
 
 class Ends:
@@ -74,6 +112,8 @@ class Ends:
         while True:
             found = self.call(f"{rpcs.EVENTS}/ListDeadLetters", {})
             lists = [sorted(one["letters"], key=lambda letter: letter["group"]) for one in found]
+            for letter in sum(lists, []):  # offsets of several topics, each of which counts for itself
+                letter["event"]["offset"] = bool(letter["event"]["offset"])
             tried = [{letter["group"]: letter["attempts"] for letter in one if letter["state"] == "dead"} for one in lists]
             if all(one == dict.fromkeys(GROUPS, attempts) for one in tried):
                 return lists
@@ -86,9 +126,9 @@ class Ends:
         died = self.letters(5)
         self.compare("dead letters", *died)
         marked = [[], []]
-        for number, group in enumerate(GROUPS):  # one of them by its number
+        for number, group in enumerate(GROUPS):  # some of them by their numbers
             for side, shop in enumerate(self.shops):
-                letter = next((one["letter_id"] for one in died[side] if one["group"] == group), "0") if number == 1 else "0"
+                letter = next((one["letter_id"] for one in died[side] if one["group"] == group), "0") if number % 2 else "0"
                 rpc = f"{rpcs.EVENTS}/ReplayDeadLetters"
                 marked[side].append(rpcs.call(shop, rpc, {"group": group, "letter_id": int(letter)}).value)
                 self.run.used.add(rpc)
