@@ -408,6 +408,11 @@ TEST(consumed_capacity_is_counted)
 
 /* ---- opening ---- */
 
+static bool says(const struct store_findings *findings, size_t at, const char *text)
+{
+    return at < findings->count && strstr(findings->items[at].text, text) != NULL;
+}
+
 static void opens(struct call *call, struct scene *scene)
 {
     struct store_findings findings = {.arena = call->arena};
@@ -416,14 +421,12 @@ static void opens(struct call *call, struct scene *scene)
     dynamodb_use(scene->db, tables, 1);
     EXPECT_OK(dynamodb_open(call, scene->db));
     EXPECT_OK(dynamodb_check(call, scene->db, &findings));
-    EXPECT(findings.count == 2 && strstr(findings.items[1].text, "is not there") != NULL);
+    EXPECT(findings.count == 2 && says(&findings, 1, "is not there"));
     make_table(call, scene);
     findings.count = 0;
     EXPECT_OK(dynamodb_check(call, scene->db, &findings));
-    EXPECT(findings.count >= 3 && strstr(findings.items[0].text, "not AWS's own") != NULL);
-    EXPECT(strstr(findings.items[1].text, "ACTIVE, on demand") != NULL);
-    EXPECT(findings.items[2].is_warning &&
-           strstr(findings.items[2].text, "deletion protection is off") != NULL);
+    EXPECT(says(&findings, 0, "not AWS's own") && says(&findings, 1, "ACTIVE, on demand"));
+    EXPECT(says(&findings, 2, "deletion protection is off") && findings.items[2].is_warning);
 }
 
 TEST(opening_looks_at_the_tables)
@@ -441,7 +444,7 @@ static void is_signed(struct call *call, struct scene *scene)
     EXPECT_OK(put(call, scene, with_stock(call, "a", 1)));
     EXPECT(dynamodb_integer(get(call, scene, "a"), "Stock") == 1);
     EXPECT_OK(dynamodb_check(call, scene->db, &findings));
-    EXPECT(findings.count == 4 && strstr(findings.items[3].text, "point-in-time recovery is off"));
+    EXPECT(findings.count == 4 && says(&findings, 3, "point-in-time recovery is off"));
 }
 
 TEST(a_right_signature_is_accepted)
