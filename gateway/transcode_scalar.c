@@ -120,6 +120,25 @@ static bool parse_unsigned(struct str text, uint64_t limit, const char *range_er
     return true;
 }
 
+static bool is_zero(const struct decimal *decimal)
+{
+    for (const char *next = decimal->digits; next < decimal->end; next++)
+        if (*next != '0' && *next != '.') return false;
+    return true;
+}
+
+/* Numbers in strings have the syntax of JSON, too. One that is too small for a double is refused
+ * like one that is too large: it would become 0. */
+static bool parse_number(struct str text, double *ret_value)
+{
+    bool negative = text.length > 0 && text.data[0] == '-';
+    struct decimal decimal;
+
+    if (!split_decimal(str_sized(text.data + negative, text.length - negative), &decimal))
+        return false;
+    return str_to_double(text, ret_value) && (*ret_value != 0 || is_zero(&decimal));
+}
+
 static bool parse_real(struct str text, double *ret_value)
 {
     if (str_is(text, "NaN"))
@@ -129,7 +148,7 @@ static bool parse_real(struct str text, double *ret_value)
     else if (str_is(text, "-Infinity"))
         *ret_value = -(double)INFINITY;
     else
-        return str_to_double(text, ret_value) && isfinite(*ret_value);
+        return parse_number(text, ret_value);
     return true;
 }
 
@@ -152,7 +171,7 @@ static bool parse_float(struct str text, uint64_t *ret_bits, const char **ret_er
     *ret_error = "must be a number within the range of a float";
     if (!parse_real(text, &value)) return false;
     narrow = (float)value;
-    if (isinf(narrow) && !isinf(value)) return false;
+    if ((isinf(narrow) && !isinf(value)) || (narrow == 0 && value != 0)) return false;
     memcpy(&bits, &narrow, sizeof(bits));
     *ret_bits = bits;
     return true;
