@@ -407,7 +407,8 @@ struct status lane_run_interruptible(struct call *call, struct lane *lane, void 
     struct lane_job job = {.fn = fn, .data = data, .shard = call->shard};
     struct status st;
 
-    job.message = (struct shard_message){.fn = on_finished, .data = &job};
+    job.message = (struct shard_message){
+        .fn = on_finished, .data = &job, .address = call->caller.address};
     st = call_check(call);
     if (failed(st)) return st;
     if (!enqueue(lane, &job, call->caller)) return lane_is_full(call, lane);

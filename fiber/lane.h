@@ -4,7 +4,8 @@
  *
  *     st = lane_run(call, lane, hash_password, &job);
  *
- * The fiber waits, its shard continues. Addresses take turns, and in the turns of one address its
+ * The fiber waits, its shard continues. Addresses take turns, also when their shard goes on with
+ * what has been done (struct shard_message), and in the turns of one address in the lane its
  * accounts do (call->caller), however many jobs each has; so a client has no more turns by signing
  * in to many accounts, and takes none of the others' behind the same address. A full lane answers
  * RESOURCE_EXHAUSTED (reason LANE_FULL): to the new job at once, or, if another address has more

@@ -181,6 +181,51 @@ TEST(callers_take_turns_however_many_jobs_each_has)
     run(1, 8, take_turns);
 }
 
+static void add(void *data)
+{
+    __atomic_add_fetch((int *)data, 1, __ATOMIC_RELAXED);
+}
+
+static void note_place(struct call *call, void *data)
+{
+    struct turn *turn = data;
+    int done = 0;
+
+    call->caller = turn->caller;
+    EXPECT(!failed(lane_run(call, lane, add, &done)));
+    turn->place = ++turns_taken;
+}
+
+/* The lane finishes all jobs before their shard looks at any of them. */
+static void take_results(struct call *call)
+{
+    enum { GREEDY = 50 };
+    struct turn greedy[GREEDY], other = {.caller = {2, 0}};
+    struct fiber_group group = {0};
+    struct lane_stats stats;
+
+    turns_taken = 0;
+    for (int i = 0; i < GREEDY; i++) {
+        greedy[i] = (struct turn){.caller = {1, 0}};
+        EXPECT(!failed(fiber_group_start(call, &group, note_place, &greedy[i])));
+    }
+    do {
+        lane_stats(lane, &stats);
+    } while (stats.finished < GREEDY);
+    EXPECT(!failed(fiber_group_start(call, &group, note_place, &other)));
+    do {
+        lane_stats(lane, &stats);
+    } while (stats.finished < GREEDY + 1);
+    fiber_group_wait(call, &group);
+    EXPECT(turns_taken == GREEDY + 1);
+    EXPECT(other.place <= 2);
+}
+
+TEST(results_for_one_address_do_not_hold_up_those_for_another)
+{
+    run(2, 100, take_results);
+}
+
 static void fill_and_share(struct call *call)
 {
     struct gate gate = GATE_CLOSED;
@@ -377,11 +422,6 @@ static void already_cancelled(struct call *call)
 TEST(a_cancelled_call_does_not_begin)
 {
     run(1, 2, already_cancelled);
-}
-
-static void add(void *data)
-{
-    __atomic_add_fetch((int *)data, 1, __ATOMIC_RELAXED);
 }
 
 static void post_some(struct call *call)

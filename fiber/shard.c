@@ -122,7 +122,7 @@ static void take_next_tasks(struct shard *shard)
 static bool has_work(struct shard *shard)
 {
     return shard->hooks || shard->hooks_called || shard->tasks || shard->tasks_next ||
-           fiber_pool_alive(shard->fibers) > 0 || shard->messages_left ||
+           fiber_pool_alive(shard->fibers) > 0 || !shard_lines_is_empty(&shard->lines) ||
            atomic_load_explicit(&shard->messages, memory_order_relaxed);
 }
 

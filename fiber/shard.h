@@ -27,6 +27,7 @@
 #include <uv.h>
 
 #include "base/budget.h"
+#include "fiber/shard_lines.h"
 
 enum { SHARDS_MAX = 64 };
 
@@ -35,12 +36,18 @@ struct shards;
 struct shard;
 
 /* A message to a shard. Embedded in its owner it needs no allocation; it must not be changed until
- * it has run. */
+ * it has run. Messages for the work of different addresses take turns, however many one of them
+ * has. */
 struct shard_message {
     void (*fn)(struct shard *shard, void *data);
     void *data;
-    struct shard_message *next;
-    bool allocated; /* by shard_post */
+    uint64_t address; /* whose work it is for (call->caller.address); 0: the process's own */
+
+    /* Private to fiber/: */
+    struct shard_message *next;                     /* in the queue, then in its line */
+    struct shard_message *last;                     /* of a line, in its first message */
+    struct shard_message *next_line, *next_in_slot; /* likewise */
+    bool allocated;                                 /* by shard_post */
 };
 
 /* Work for the end of the turn; see shard_defer. */
@@ -78,7 +85,7 @@ struct shard {
     struct fiber_pool *fibers;
     struct budget_root memory;                       /* memory that clients make this shard hold */
     _Atomic(struct shard_message *) messages;        /* the newest first */
-    struct shard_message *messages_left;             /* taken, and not run yet; the oldest first */
+    struct shard_lines lines;                        /* messages that were taken, and not run yet */
     struct shard_task *tasks, *tasks_last;           /* for the end of this turn */
     struct shard_task *tasks_running;                /* those of the turn that is ending */
     struct shard_task *tasks_next, *tasks_next_last; /* for the end of the next pass */
@@ -128,11 +135,14 @@ void shards_join(struct shards *shards);
 /* After shards_join, or if they never ran. Messages posted after the end are dropped. */
 void shards_free(struct shards *shards);
 
-/* Queues fn(shard, data) for the shard's thread; messages from one sender keep their order. Any
- * thread. The queue has no limit: the sender must bound the messages that it has in flight. */
+/* Queues fn(shard, data) for the shard's thread; messages from one sender for one address keep their
+ * order. Any thread. The queue has no limit: the sender must bound the messages that it has in flight. */
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data);
-/* The same with the caller's message, whose fn and data are set. */
+/* The same with the caller's message, whose fn, data and address are set. */
 void shard_post_message(struct shard *shard, struct shard_message *message);
+/* The same with several at once, linked by `next`, the newest first. */
+void shard_post_messages(struct shard *shard, struct shard_message *newest,
+                         struct shard_message *oldest);
 
 /* Runs task->fn(task->data) on this shard at the end of the current turn of its loop, after the I/O
  * callbacks, once. Used to batch: many requests of one turn share one flush. Deferred again before

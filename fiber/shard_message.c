@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages between threads: senders push onto a lock-free list, and the shard takes the whole list
- * at once.
+ * at once, into lines that take turns (fiber/shard_lines.h).
  *
  * The list has the newest message first, so the shard reverses it; that keeps the order of every
  * sender. A sender wakes the loop in two cases. First, if it finds the list empty: the shard
@@ -19,17 +19,23 @@
 /* What is left of the messages after this time waits until sockets have been looked at. */
 enum { SLICE_US = 4000 };
 
-void shard_post_message(struct shard *shard, struct shard_message *message)
+void shard_post_messages(struct shard *shard, struct shard_message *newest,
+                         struct shard_message *oldest)
 {
-    struct shard_message *newest = atomic_load_explicit(&shard->messages, memory_order_relaxed);
+    struct shard_message *before = atomic_load_explicit(&shard->messages, memory_order_relaxed);
 
     do {
-        message->next = newest;
-    } while (!atomic_compare_exchange_weak(&shard->messages, &newest, message));
+        oldest->next = before;
+    } while (!atomic_compare_exchange_weak(&shard->messages, &before, newest));
     race_window("message queued");
     bool uncounted = atomic_load(&shard->resting) && shard_uncount_resting(shard);
     race_window("receiver uncounted");
-    if (!newest || uncounted) uv_async_send(&shard->async);
+    if (!before || uncounted) uv_async_send(&shard->async);
+}
+
+void shard_post_message(struct shard *shard, struct shard_message *message)
+{
+    shard_post_messages(shard, message, message);
 }
 
 void shard_post(struct shard *shard, void (*fn)(struct shard *shard, void *data), void *data)
@@ -57,49 +63,43 @@ static struct shard_message *take_messages(struct shard *shard)
     return oldest;
 }
 
-/* Runs what is left of the messages that were taken; false when its time is up before. */
-static bool run_left(struct shard *shard, int64_t until_us)
+/* Puts all messages into their lines. */
+static void line_up(struct shard *shard)
 {
-    struct shard_message *message;
+    struct shard_message *next;
 
-    while ((message = shard->messages_left)) {
-        struct shard_message copy = *message;
-
-        /* An embedded message may have been freed or posted again once its function has run. */
-        shard->messages_left = copy.next;
-        if (copy.allocated) free(message);
-        copy.fn(shard, copy.data);
-        if (shard->messages_left && clock_monotonic_us() >= until_us) return false;
+    for (struct shard_message *message = take_messages(shard); message; message = next) {
+        next = message->next;
+        shard_lines_add(&shard->lines, message);
     }
-    return true;
 }
 
 void shard_messages_run(struct shard *shard)
 {
     int64_t until_us = clock_monotonic_us() + SLICE_US;
-    bool done = run_left(shard, until_us);
+    struct shard_message *message;
 
-    if (done) {
-        shard->messages_left = take_messages(shard);
-        race_window("messages taken");
-        done = run_left(shard, until_us);
+    line_up(shard);
+    race_window("messages taken");
+    while ((message = shard_lines_take(&shard->lines))) {
+        struct shard_message copy = *message;
+
+        /* An embedded message may have been freed or posted again once its function has run. */
+        if (copy.allocated) free(message);
+        copy.fn(shard, copy.data);
+        if (!shard_lines_is_empty(&shard->lines) && clock_monotonic_us() >= until_us) {
+            uv_async_send(&shard->async);
+            break;
+        }
     }
-    if (!done) uv_async_send(&shard->async);
     shard->now_us = 0; /* it is too old now to measure what follows */
-}
-
-static void drop(struct shard_message *message)
-{
-    while (message) {
-        struct shard_message *next = message->next;
-        if (message->allocated) free(message);
-        message = next;
-    }
 }
 
 void shard_messages_drop(struct shard *shard)
 {
-    drop(shard->messages_left);
-    shard->messages_left = 0;
-    drop(take_messages(shard));
+    struct shard_message *message;
+
+    line_up(shard);
+    while ((message = shard_lines_take(&shard->lines)))
+        if (message->allocated) free(message);
 }

@@ -146,6 +146,79 @@ TEST(messages_that_take_long_let_sockets_and_timers_in_between)
     CHECK_INT(long_run_before_timer, <, LONG_MESSAGES / 2);
 }
 
+enum { GREEDY = 200, LATE_AFTER = 20, IN_ONE_SLICE = 4 };
+
+/* A message that costs a millisecond, by a clock that it moves. */
+struct turn {
+    struct shard_message message;
+    int place; /* from 1 */
+};
+
+static int places;
+static int64_t worked_us;
+static struct turn late;
+
+static int64_t system_us(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t moved_now_us(void)
+{
+    return system_us(CLOCK_REALTIME) + worked_us;
+}
+
+static int64_t moved_monotonic_us(void)
+{
+    return system_us(CLOCK_MONOTONIC) + worked_us;
+}
+
+static void take_turn(struct shard *shard, void *data)
+{
+    struct turn *turn = data;
+
+    turn->place = ++places;
+    worked_us += 1000;
+    if (places == LATE_AFTER) shard_post_message(shard, &late.message);
+    if (places == GREEDY + 7) shards_stop(shard->shards);
+}
+
+static void post_turns(struct shard *shard, uint64_t address, struct turn *turns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        turns[i].message = (struct shard_message){
+            .fn = take_turn, .data = &turns[i], .address = address};
+        shard_post_message(shard, &turns[i].message);
+    }
+}
+
+TEST(messages_for_one_address_do_not_hold_up_those_for_another)
+{
+    struct shards *shards = shards_new(1);
+    struct shard *shard = shards_at(shards, 0);
+    static struct turn greedy[GREEDY], other[2], third[2], own[2];
+
+    places = 0;
+    late = (struct turn){.message = {.fn = take_turn, .data = &late, .address = 4}};
+    post_turns(shard, 1, greedy, GREEDY);
+    post_turns(shard, 2, other, 2);
+    post_turns(shard, 3, third, 2);
+    post_turns(shard, 0, own, 2);
+    clock_set_source(moved_now_us, moved_monotonic_us);
+    shards_run(shards);
+    clock_set_source(NULL, NULL);
+    shards_free(shards);
+    CHECK_INT(places, ==, GREEDY + 7);
+    CHECK(own[0].place <= 2 && own[1].place <= 4);
+    CHECK(other[0].place <= 4 && third[0].place <= 5);
+    CHECK(other[1].place <= 8 && third[1].place <= 8);
+    CHECK_INT(late.place, <=, LATE_AFTER + IN_ONE_SLICE + 2);
+    for (int i = 1; i < GREEDY; i++) CHECK(greedy[i].place > greedy[i - 1].place);
+}
+
 /* A chain of messages from shard to shard, with a stop in the middle. */
 struct relay {
     struct shards *shards;

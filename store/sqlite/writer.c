@@ -6,7 +6,7 @@
  *                                 group_commit                 one fsync
  *                                 generation + 1
  *                                 on_commit, if a job asked for it
- *     answered  <---------------- one message to each shard of the group
+ *     answered  <---------------- a message for each job, posted to a shard at once
  *                                 checkpoint, if it is time
  *
  * Jobs that commit together share the cost. So under load the writer pauses until as many jobs wait
@@ -220,39 +220,33 @@ static void run_group(struct writer *writer, struct job *group)
     arena_reset(&writer->arena);
 }
 
-/* On the shard's thread. A woken fiber may return at once, and its job no longer exists then. */
+/* On the shard's thread. The woken fiber may return at once, and its job no longer exists then. */
 static void answer(struct shard *shard, void *data)
 {
-    struct job *next;
+    struct job *job = data;
 
-    for (struct job *job = data; job; job = next) {
-        next = job->next;
-        job->answered = true;
-        fiber_wake(shard, &job->wait);
-    }
+    job->answered = true;
+    fiber_wake(shard, &job->wait);
 }
 
-/* One message to each shard; the first of its jobs carries it. */
+/* All messages to a shard are posted at once. */
 static void answer_group(struct job *group)
 {
-    struct job *firsts[SHARDS_MAX] = {0}, *lasts[SHARDS_MAX], *next;
+    struct shard_message *newest[SHARDS_MAX] = {0}, *oldest[SHARDS_MAX];
+    struct shard *shards[SHARDS_MAX];
 
-    for (struct job *job = group; job; job = next) {
+    for (struct job *job = group; job; job = job->next) {
         int index = job->shard->index;
-        next = job->next;
-        job->next = 0;
-        if (firsts[index])
-            lasts[index]->next = job;
-        else
-            firsts[index] = job;
-        lasts[index] = job;
+        job->message = (struct shard_message){
+            .fn = answer, .data = job, .address = job->call.caller.address, .next = newest[index]};
+        if (!newest[index]) oldest[index] = &job->message;
+        newest[index] = &job->message;
+        shards[index] = job->shard;
     }
     for (int i = 0; i < SHARDS_MAX; i++) {
-        if (!firsts[i]) continue;
-        firsts[i]->message.fn = answer;
-        firsts[i]->message.data = firsts[i];
+        if (!newest[i]) continue;
         race_window("group not answered");
-        shard_post_message(firsts[i]->shard, &firsts[i]->message);
+        shard_post_messages(shards[i], newest[i], oldest[i]);
     }
 }
 
