@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scans and searches: they take too long for a shard, so they run in a lane, on connections that
- * the lane's threads share. Audits have their own lane. */
+ * the lane's threads share. Audits have their own lane.
+ *
+ * A lane may be faster than the shards, which have to make answers of what it has read. Until a
+ * shard has taken a result, no budget knows how large it is; so the threads wait while such results
+ * hold more than a part of MEMORY_MAX, and the lane's queue fills instead. */
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -17,9 +21,11 @@ enum {
     AUDIT_QUEUE_MAX = 16,
     AUDIT_NICE = 19, /* the lowest priority */
     CONNECTIONS_MAX = SCAN_THREADS + AUDIT_THREADS,
-    /* The likely size of a page of rows, charged in advance: the thread that reads it cannot charge
-     * a budget, and finished scans may wait for their shards. */
+    /* The likely size of a page of rows, charged in advance, because the thread that reads it cannot
+     * charge a budget. */
     SCAN_WEIGHT = 128 * 1024,
+    /* The part of MEMORY_MAX that finished results may hold until their shards have taken them. */
+    FINISHED_PART = 16,
     SCAN_STEPS = 4096, /* steps of SQLite's virtual machine between two checks for deadline and
                         * cancellation */
 };
@@ -27,9 +33,11 @@ enum {
 struct scanner {
     const char *path;
     struct lane *lane, *audits;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* guards the members below */
     struct connection *idle[CONNECTIONS_MAX];
     int idle_count;
+    pthread_cond_t taken; /* some of `finished_size` was */
+    size_t finished_size; /* bytes of results that their shards have not taken yet */
 };
 
 struct scan {
@@ -38,6 +46,7 @@ struct scan {
     sqlite_scan_job *job;
     void *data;
     struct status status;
+    size_t size;           /* of the result, once it was read */
     atomic_bool abandoned; /* its result is not needed any more */
 };
 
@@ -50,6 +59,7 @@ struct scanner *scanner_new(const char *path)
     scanner->lane = lane_new("sqlite_scan", SCAN_THREADS, SCAN_QUEUE_MAX);
     scanner->audits = lane_new("sqlite_audit", AUDIT_THREADS, AUDIT_QUEUE_MAX);
     pthread_mutex_init(&scanner->mutex, 0);
+    pthread_cond_init(&scanner->taken, 0);
     return scanner;
 }
 
@@ -59,6 +69,7 @@ void scanner_free(struct scanner *scanner)
     lane_free(scanner->lane);
     lane_free(scanner->audits);
     for (int i = 0; i < scanner->idle_count; i++) connection_free(scanner->idle[i]);
+    pthread_cond_destroy(&scanner->taken);
     pthread_mutex_destroy(&scanner->mutex);
     free(scanner);
 }
@@ -118,15 +129,46 @@ static struct status scan_on(struct scan *scan, struct connection *connection)
     return failed(st) ? st : end;
 }
 
+/* In a simulation the shard itself runs the job, so it could take nothing meanwhile. */
+static void wait_for_room(struct scanner *scanner)
+{
+    if (simulation_is_on()) return;
+    pthread_mutex_lock(&scanner->mutex);
+    while (scanner->finished_size > budget_part(FINISHED_PART))
+        pthread_cond_wait(&scanner->taken, &scanner->mutex);
+    pthread_mutex_unlock(&scanner->mutex);
+}
+
+static void finish(struct scan *scan)
+{
+    pthread_mutex_lock(&scan->scanner->mutex);
+    scan->size = scan->call.arena->size;
+    scan->scanner->finished_size += scan->size;
+    pthread_mutex_unlock(&scan->scanner->mutex);
+}
+
+/* On the shard. A scan that was withdrawn from the lane has no size. */
+static void take_result(struct scan *scan)
+{
+    if (scan->size == 0) return;
+    pthread_mutex_lock(&scan->scanner->mutex);
+    scan->scanner->finished_size -= scan->size;
+    pthread_cond_broadcast(&scan->scanner->taken);
+    pthread_mutex_unlock(&scan->scanner->mutex);
+}
+
 static void run_scan(void *data)
 {
     struct scan *scan = data;
     struct connection *connection;
 
+    wait_for_room(scan->scanner);
     scan->status = take_connection(scan->call.arena, scan->scanner, &connection);
-    if (failed(scan->status)) return;
-    scan->status = scan_on(scan, connection);
-    give_back(scan->scanner, connection);
+    if (!failed(scan->status)) {
+        scan->status = scan_on(scan, connection);
+        give_back(scan->scanner, connection);
+    }
+    finish(scan);
 }
 
 /* In Linux the priority is per thread, and this thread runs only audits; a simulation has no
@@ -147,6 +189,7 @@ static struct status run_in(struct call *call, struct lane *lane, void (*run)(vo
     database_lend_call(call, &scan->call);
     st = lane_run_interruptible(call, lane, run, abandon, scan);
     budget_refund(budget, SCAN_WEIGHT);
+    take_result(scan);
     database_return_call(call, &scan->call);
     if (!failed(st) && atomic_load_explicit(&scan->abandoned, memory_order_relaxed))
         st = call_check(call); /* SQLite only reports that it was interrupted */

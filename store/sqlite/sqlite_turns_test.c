@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of how a shard takes what the writer hands back, while it has been busy for a while: whose
- * answers come first. */
+/* Tests of how a shard takes what the writer and the scanner hand back, while it has been busy for
+ * a while: whose answers come first, and how much memory the results hold. */
+#include "base/budget.h"
+#include "base/clock.h"
 #include "store/sqlite/sqlite_testing.h"
 
 static const char *const schema[] = {"CREATE TABLE note (id INTEGER PRIMARY KEY)", 0};
@@ -11,6 +13,8 @@ static void play(void (*fn)(struct call *call, int number))
     scene_play(1, fn);
     scene_close();
 }
+
+/* ---- answers of the writer ---- */
 
 enum { WRITES = 50 };
 
@@ -67,4 +71,52 @@ static void answer_while_busy(struct call *call, int number)
 TEST(answers_to_writes_of_one_address_do_not_hold_up_those_of_another)
 {
     play(answer_while_busy);
+}
+
+/* ---- results of the scanner ---- */
+
+enum {
+    LIMIT = 16 * 1024 * 1024,
+    RESULT = 300 * 1024,
+    SCANS = 60,
+    /* A 16th of the limit, the one that each of the two threads adds, and one that has been taken
+     * but not been counted yet. */
+    AHEAD_MAX = LIMIT / 16 / RESULT + 2 + 1,
+    BUSY_US = 20000,
+};
+
+static _Atomic int begun, taken, ahead;
+
+static struct status read_much(const struct call *call, struct sqlite_tx *tx, void *data)
+{
+    int now = atomic_fetch_add(&begun, 1) + 1 - atomic_load(&taken);
+
+    if (now > atomic_load(&ahead)) atomic_store(&ahead, now);
+    memset(arena_alloc(call->arena, RESULT), 1, RESULT);
+    return status_ok();
+}
+
+static void scan_much(struct call *call, void *data)
+{
+    EXPECT_OK(sqlite_scan(call, scene.db, read_much, 0));
+    atomic_fetch_add(&taken, 1);
+}
+
+static void scan_while_busy(struct call *call, int number)
+{
+    struct fiber_group group = {0};
+    int64_t until_us = clock_monotonic_us() + BUSY_US;
+
+    for (int i = 0; i < SCANS; i++) EXPECT_OK(fiber_group_start(call, &group, scan_much, 0));
+    while (clock_monotonic_us() < until_us) continue;
+    fiber_group_wait(call, &group);
+    EXPECT(atomic_load(&taken) == SCANS);
+    EXPECT(atomic_load(&ahead) <= AHEAD_MAX);
+}
+
+TEST(results_that_wait_for_a_busy_shard_hold_little_memory)
+{
+    budget_limit(LIMIT, 1);
+    play(scan_while_busy);
+    budget_limit(SIZE_MAX, 1);
 }
