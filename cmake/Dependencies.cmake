@@ -30,6 +30,9 @@ pkg_check_modules(MONGOC REQUIRED libmongoc-1.0>=1.23)
 # Likewise only libpq's headers: store/postgres/library.c loads it where a store has a postgres:// URL.
 pkg_check_modules(PQ REQUIRED libpq>=14)
 
+# Likewise only librdkafka's headers: store/kafka/library.c loads it where events go over Kafka.
+pkg_check_modules(RDKAFKA REQUIRED rdkafka>=2.0)
+
 # bcrypt hashes of the existing system are verified by libcrypt (libxcrypt).
 find_library(CRYPT_LIBRARY crypt REQUIRED)
 
