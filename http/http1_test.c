@@ -2,6 +2,8 @@
 /* Tests of HTTP/1.1 through the server, over a pipe in memory: valid and invalid requests, limits,
  * and deadlines.
  */
+#include <malloc.h>
+
 #include "http/http_testing.h"
 #include "observe/metrics.h"
 
@@ -500,4 +502,17 @@ static void play_drain(struct call *call, struct shard *shard)
 TEST(drains)
 {
     testing_run(play_drain);
+}
+
+/* There was room for the most shards that there may be, some hundred KiB for all listeners. */
+TEST(a_server_holds_no_memory_for_shards_that_have_not_used_it)
+{
+    const struct http_server_options options = {.name = "unused", .handler = handle};
+    struct http_server *first = http_server_new(&options); /* with the names of its metrics */
+    struct mallinfo2 before = mallinfo2();
+    struct http_server *second = http_server_new(&options);
+
+    CHECK_INT(mallinfo2().uordblks - before.uordblks, <=, 4096);
+    http_server_free(second);
+    http_server_free(first);
 }

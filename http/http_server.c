@@ -28,8 +28,8 @@ struct http_server {
     struct shards *shards; /* NULL until it listens or accepts */
     struct listener *listeners[LISTENERS_MAX];
     int listener_count;
-    bool loopback; /* every listener is bound to a loopback address */
-    struct http_home homes[SHARDS_MAX];
+    bool loopback;                       /* every listener is bound to a loopback address */
+    struct http_home *homes[SHARDS_MAX]; /* each made by its shard, when it is first used */
 
     int64_t drain_timeout_ms;
     void (*on_drained)(void *data);
@@ -74,16 +74,27 @@ struct http_server *http_server_new(const struct http_server_options *options)
     server->loopback = true;
     set_defaults(&server->options);
     make_counters(server);
-    for (int i = 0; i < SHARDS_MAX; i++) {
-        server->homes[i].server = server;
-        server->homes[i].options = &server->options;
-        server->homes[i].counters = &server->counters;
-    }
     return server;
 }
 
-static void release_home(struct http_home *home)
+static struct http_home *home_of(struct http_server *server, struct shard *shard)
 {
+    struct http_home *home = server->homes[shard->index];
+
+    if (home) return home;
+    home = calloc(1, sizeof(*home));
+    invariant(home);
+    home->server = server;
+    home->shard = shard;
+    home->options = &server->options;
+    home->counters = &server->counters;
+    server->homes[shard->index] = home;
+    return home;
+}
+
+static void free_home(struct http_home *home)
+{
+    if (!home) return;
     invariant(home->connection_count == 0);
     while (home->unused) {
         struct http_exchange *exchange = home->unused;
@@ -92,13 +103,14 @@ static void release_home(struct http_home *home)
         free(exchange);
     }
     http_pool_release(&home->pool);
+    free(home);
 }
 
 void http_server_free(struct http_server *server)
 {
     if (!server) return;
     for (int i = 0; i < server->listener_count; i++) listener_free(server->listeners[i]);
-    for (int i = 0; i < SHARDS_MAX; i++) release_home(&server->homes[i]);
+    for (int i = 0; i < SHARDS_MAX; i++) free_home(server->homes[i]);
     free(server);
 }
 
@@ -107,9 +119,8 @@ void http_server_free(struct http_server *server)
 void http_server_accept(struct http_server *server, struct stream *stream)
 {
     struct shard *shard = stream_shard(stream);
-    struct http_home *home = &server->homes[shard->index];
+    struct http_home *home = home_of(server, shard);
 
-    home->shard = shard;
     if (!server->shards) server->shards = shard->shards;
     http_connection_accept(home, stream);
 }
@@ -141,7 +152,7 @@ static void close_idle(struct http_home *home)
 static void on_full(void *owner, struct shard *shard)
 {
     struct http_server *server = owner;
-    struct http_home *home = &server->homes[shard->index];
+    struct http_home *home = home_of(server, shard);
     int64_t now_us = shard_now_us(shard);
     struct descriptor_stats stats;
 
@@ -293,10 +304,9 @@ static void on_drain_timeout(void *data)
 
 static void drain_home(struct shard *shard, void *data)
 {
-    struct http_home *home = &((struct http_server *)data)->homes[shard->index];
+    struct http_home *home = home_of(data, shard);
     struct http_connection *next;
 
-    home->shard = shard;
     home->draining = true;
     shard_timer_start(shard, &home->drain_timer,
                       shard_now_us(shard) + home->server->drain_timeout_ms * 1000, on_drain_timeout,
