@@ -91,11 +91,15 @@ struct status events_new(const struct service_context *context, struct events **
     return status_ok();
 }
 
+static void release_consumer(struct events_consumer *consumer)
+{
+    events_window_release(&consumer->reader.window);
+    for (int i = 0; consumer->groups && i < consumer->events->shard_count; i++)
+        events_window_release(&consumer->groups[i]->letters);
+}
+
 static void release_hub(struct events_hub *hub)
 {
-    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
-        for (struct events_group *group = feed->groups; group; group = group->next)
-            events_group_release(group);
     while (hub->spare) {
         struct events_batch *batch = hub->spare;
         hub->spare = batch->next;
@@ -113,6 +117,8 @@ void events_free(struct events *events)
 {
     if (!events) return;
     idempotency_limit_keys(0);
+    for (struct events_consumer *consumer = events->consumers; consumer; consumer = consumer->next)
+        release_consumer(consumer);
     for (int i = 0; i < events->shard_count; i++) release_hub(&events->hubs[i]);
     free(events->hubs);
 }
@@ -174,15 +180,18 @@ static void on_return(void *data)
     }
 }
 
-/* After a commit with events, on the writer's thread. */
+/* After a commit with events, on the writer's thread. Tells the shards that read this log, and those
+ * with calls that wait for any. */
 static void on_append(void *data)
 {
     const struct events_known_log *known = data;
     const struct events *events = known->events;
+    uint64_t log = UINT64_C(1) << known->number;
 
     for (int i = 0; i < events->shard_count; i++) {
         struct events_hub *hub = &events->hubs[i];
-        atomic_fetch_or(&hub->appended, UINT64_C(1) << known->number);
+        if (!(hub->logs & log) && atomic_load(&hub->watchers) == 0) continue;
+        atomic_fetch_or(&hub->appended, log);
         race_window("commit not posted");
         post(hub);
     }
@@ -241,7 +250,6 @@ void events_subscribe(struct events *events, const struct events_subscription *s
     consumer = arena_new(events->context->arena, struct events_consumer);
     consumer->events = events;
     consumer->subscription = *subscription;
-    consumer->committed = -1;
     consumer->counts_letters = true;
     for (end = &events->consumers; *end; end = &(*end)->next, count++)
         if (strcmp((*end)->subscription.group, subscription->group) == 0)
@@ -261,33 +269,32 @@ void events_set_fate(struct events *events, event_fate_fn *fate, void *data)
 
 /* ---- starting ---- */
 
-static void find_source(const struct events *events, struct events_consumer *consumer)
+static void find_source(const struct events *events, const struct events_subscription *subscription,
+                        struct events_source *ret_source)
 {
-    const struct events_subscription *subscription = &consumer->subscription;
     const struct events_offer *offer = events_find_offer(events, subscription->topic);
 
-    consumer->source = (struct events_source){
+    *ret_source = (struct events_source){
         .topic = subscription->topic,
         .producer = subscription->producer,
         .known = offer ? offer->known : 0,
     };
     if (!offer)
-        consumer->source.channel = events->context->channel(events->context,
-                                                            subscription->producer);
+        ret_source->channel = events->context->channel(events->context, subscription->producer);
 }
 
-static struct events_feed *feed_of(struct events_hub *hub, const struct events_source *source)
+static void make_reader(struct events *events, struct events_consumer *consumer)
 {
-    struct events_feed *feed = hub->feeds;
+    struct events_hub *hub = &events->hubs[consumer->home];
+    struct events_reader *reader = &consumer->reader;
 
-    while (feed && strcmp(feed->source->topic, source->topic) != 0) feed = feed->next;
-    if (feed) return feed;
-    feed = arena_new(hub->events->context->arena, struct events_feed);
-    feed->hub = hub;
-    feed->source = source;
-    feed->next = hub->feeds;
-    hub->feeds = feed;
-    return feed;
+    reader->consumer = consumer;
+    reader->committed = -1;
+    reader->window = (struct events_window){.hub = hub, .reader = &reader->wait, .read = -1};
+    find_source(events, &consumer->subscription, &reader->source);
+    if (reader->source.known) hub->logs |= UINT64_C(1) << reader->source.known->number;
+    reader->next = hub->readers;
+    hub->readers = reader;
 }
 
 static struct events_group *group_new(struct events_hub *hub, struct events_consumer *consumer)
@@ -296,12 +303,8 @@ static struct events_group *group_new(struct events_hub *hub, struct events_cons
 
     group->consumer = consumer;
     group->hub = hub;
-    group->feed = feed_of(hub, &consumer->source);
-    atomic_store(&group->read, -1);
-    atomic_store(&group->done, -1);
+    group->letters.hub = hub;
     for (int i = 0; i < EVENT_PARTITIONS; i++) group->queues[i].group = group;
-    group->next = group->feed->groups;
-    group->feed->groups = group;
     return group;
 }
 
@@ -309,8 +312,10 @@ static void start_hub(struct shard *shard, void *data)
 {
     struct events_hub *hub = data;
 
+    (void)shard;
     trace_start(&hub->trace);
-    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next) events_feed_start(feed);
+    for (struct events_reader *reader = hub->readers; reader; reader = reader->next)
+        events_reader_start(reader);
     events_keeper_start(hub);
 }
 
@@ -318,11 +323,11 @@ void events_start(struct events *events)
 {
     for (struct events_consumer *consumer = events->consumers; consumer;
          consumer = consumer->next) {
-        find_source(events, consumer);
         consumer->groups = arena_array(events->context->arena, struct events_group *,
                                        (size_t)events->shard_count);
         for (int i = 0; i < events->shard_count; i++)
             consumer->groups[i] = group_new(&events->hubs[i], consumer);
+        make_reader(events, consumer);
     }
     for (int i = 0; i < events->shard_count; i++)
         shard_post(events->hubs[i].shard, start_hub, &events->hubs[i]);
@@ -362,9 +367,9 @@ static void wake_all(struct events_hub *hub, struct events_waiter **waiters)
 
 void events_hub_wake(struct events_hub *hub, uint64_t logs)
 {
-    for (struct events_feed *feed = hub->feeds; feed; feed = feed->next)
-        if (feed->source->known && (logs >> feed->source->known->number & 1))
-            events_feed_wake(feed);
+    for (struct events_reader *reader = hub->readers; reader; reader = reader->next)
+        if (reader->source.known && (logs >> reader->source.known->number & 1))
+            events_reader_wake(reader);
     wake_all(hub, &hub->waiters);
 }
 

@@ -13,20 +13,7 @@
 #include "events/events_bus.h"
 #include "observe/log.h"
 
-enum {
-    HANDLE_TIMEOUT_MS = 30000,
-    /* A group whose queue was full takes more events when only this many are left in it. */
-    QUEUE_LOW = EVENTS_QUEUE_MAX / 2,
-    /* The keeper is woken after this many. */
-    HANDLED_MAX = 1000,
-};
-
-/* The counts have one writer, so adding needs no locked instruction. */
-static void add(_Atomic int64_t *count, int amount)
-{
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount,
-                          memory_order_relaxed);
-}
+enum { HANDLE_TIMEOUT_MS = 30000 };
 
 /* ---- one event ---- */
 
@@ -166,24 +153,23 @@ static struct status deliver(struct call *call, const struct events_group *group
 
 /* ---- the queue ---- */
 
+/* The counts have one writer, so adding needs no locked instruction. */
+static void add(_Atomic int64_t *count, int amount)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount,
+                          memory_order_relaxed);
+}
+
 static void pop(struct events_queue *queue)
 {
     struct events_delivery *delivery = queue->first;
     struct events_group *group = queue->group;
-    struct events_hub *hub = group->hub;
 
     queue->first = delivery->next;
     if (!queue->first) queue->last = 0;
-    queue->count--;
-    add(&group->waiting, -1);
-    if (delivery->letter_id) group->letters--;
-    events_batch_drop(hub, delivery->batch);
-
-    if (group->full == queue && queue->count <= QUEUE_LOW) {
-        group->full = 0;
-        events_feed_wake(group->feed);
-    }
-    if (++hub->handled == HANDLED_MAX) fiber_wake(hub->shard, &hub->keeper);
+    if (queue->count-- > EVENTS_QUEUE_MAX) add(&group->excess, -1);
+    if (!delivery->letter_id) add(&group->finished, 1);
+    events_delivery_finish(group->hub, delivery);
 }
 
 /* Ends when the queue is empty, or when the shard stops: then the events that are left will be
@@ -209,57 +195,20 @@ static void start_working(struct events_queue *queue)
     if (failed(st)) queue->working = false; /* too many fibers: the keeper tries again */
 }
 
-bool events_group_put(struct events_group *group, int partition, struct events_batch *batch,
-                      const struct event *event, int64_t letter_id)
+void events_group_put(struct events_delivery *delivery)
 {
-    struct events_queue *queue = &group->queues[partition];
-    struct events_delivery *delivery;
+    struct events_queue *queue = &delivery->group->queues[event_partition(delivery->event->key)];
 
-    if (queue->count >= EVENTS_QUEUE_MAX + (letter_id ? EVENTS_LETTERS_MAX : 0)) return false;
-    delivery = arena_new(&batch->arena, struct events_delivery);
-    *delivery = (struct events_delivery){.batch = batch, .event = event, .letter_id = letter_id};
-    batch->uses++;
     if (queue->last)
         queue->last->next = delivery;
     else
         queue->first = delivery;
     queue->last = delivery;
-    queue->count++;
-    add(&group->waiting, 1);
-    if (letter_id) group->letters++;
+    if (++queue->count > EVENTS_QUEUE_MAX) add(&queue->group->excess, 1);
     start_working(queue);
-    return true;
 }
 
 void events_group_resume(struct events_group *group)
 {
     for (int i = 0; i < EVENT_PARTITIONS; i++) start_working(&group->queues[i]);
-}
-
-void events_group_publish(struct events_group *group)
-{
-    int64_t done = group->read, oldest_us = 0;
-
-    for (int i = 0; i < EVENT_PARTITIONS; i++) {
-        const struct events_delivery *delivery = group->queues[i].first;
-        while (delivery && delivery->letter_id) delivery = delivery->next;
-        if (!delivery) continue;
-        const struct event *event = delivery->event;
-        if (event->offset <= done) done = event->offset - 1;
-        if (!oldest_us || event->time_us < oldest_us) oldest_us = event->time_us;
-    }
-    group->done = done;
-    group->oldest_us = oldest_us;
-}
-
-void events_group_release(struct events_group *group)
-{
-    for (int i = 0; i < EVENT_PARTITIONS; i++) {
-        struct events_queue *queue = &group->queues[i];
-        while (queue->first) {
-            struct events_delivery *delivery = queue->first;
-            queue->first = delivery->next;
-            events_batch_drop(group->hub, delivery->batch);
-        }
-    }
 }

@@ -4,12 +4,11 @@
  *
  *     positions   commits the groups' positions, each second and every thousand events
  *     seconds     each second: replays, queues whose fiber could not be started, metrics; also
- *                 makes the feeds look for commits of other processes, which don't wake them
+ *                 makes the readers look for commits of other processes, which don't wake them
  *     sweeping    removes what is old, in short jobs with pauses between, until nothing is left;
  *                 looks again each second
  *
- * A group's position is the lowest of all shards. Each shard publishes its own; the keeper of the
- * group's home commits the lowest. */
+ * A group's position and metrics are kept on the shard that reads its topic, its home. */
 #include "base/clock.h"
 #include "events/events_bus.h"
 #include "observe/log.h"
@@ -22,59 +21,24 @@ enum {
     SWEEP_PAUSE_US = 10000,
 };
 
-/* ---- positions ---- */
-
-/* The lowest position of all shards; -1 while one of them has not opened the topic. */
-static int64_t lowest_done(const struct events_consumer *consumer)
-{
-    int64_t lowest = INT64_MAX;
-
-    for (int i = 0; i < consumer->events->shard_count; i++) {
-        int64_t done = consumer->groups[i]->done;
-        if (done < lowest) lowest = done;
-    }
-    return lowest;
-}
-
-/* Commits a group's position. The first commit, even of 0, makes the group known to sweeping. */
-static void commit(struct call *call, struct events_consumer *consumer)
-{
-    int64_t done = lowest_done(consumer);
-
-    if (done < 0 || done <= consumer->committed) return;
-    struct status st = events_source_commit(call, &consumer->source, consumer->subscription.group,
-                                            done);
-    if (!failed(st)) {
-        consumer->committed = done;
-        return;
-    }
-    if (failed(call_check(call))) return;
-    log_debug(call->trace, "events: a group's position could not be committed; retrying",
-              LOG_STR("group", consumer->subscription.group),
-              LOG_STR("topic", consumer->source.topic),
-              LOG_STR("error", st.message ? st.message : ""));
-}
-
 /* ---- metrics ---- */
+
+int64_t events_consumer_waiting(const struct events_consumer *consumer)
+{
+    int64_t waiting = consumer->reader.window.handed;
+
+    for (int i = 0; i < consumer->events->shard_count; i++)
+        waiting -= consumer->groups[i]->finished;
+    return waiting;
+}
 
 static void measure_backlog(struct call *call, const struct events_consumer *consumer)
 {
-    struct events_log *log = consumer->source.known ? consumer->source.known->log : 0;
-    int64_t waiting = 0, oldest_us = 0, read = INT64_MAX, last = 0;
+    const struct events_batch *oldest = consumer->reader.window.oldest;
+    int64_t behind = events_reader_behind(call, &consumer->reader);
+    int64_t age_us = oldest ? clock_now_us() - oldest->oldest_us : 0;
 
-    for (int i = 0; i < consumer->events->shard_count; i++) {
-        const struct events_group *group = consumer->groups[i];
-        int64_t group_read = group->read, group_oldest_us = group->oldest_us;
-        waiting += group->waiting;
-        if (group_read < read) read = group_read;
-        if (group_oldest_us && (!oldest_us || group_oldest_us < oldest_us))
-            oldest_us = group_oldest_us;
-    }
-    if (log && !failed(log->last_offset(call, log, consumer->source.topic, &last)) && last > read &&
-        read >= 0)
-        waiting += last - read;
-    int64_t age_us = oldest_us ? clock_now_us() - oldest_us : 0;
-    metric_set(consumer->undelivered, (double)waiting);
+    metric_set(consumer->undelivered, (double)(events_consumer_waiting(consumer) + behind));
     metric_set(consumer->oldest, age_us > 0 ? (double)age_us / US_PER_S : 0);
 }
 
@@ -100,17 +64,6 @@ static const struct events_consumer *find_consumer(const struct events *events, 
     return 0;
 }
 
-/* Are letters of the last round still in this shard's queues? */
-static bool letters_wait(const struct events_hub *hub, const char *group)
-{
-    for (const struct events_consumer *consumer = hub->events->consumers; consumer;
-         consumer = consumer->next)
-        if (strcmp(consumer->subscription.group, group) == 0 &&
-            consumer->groups[hub->shard->index]->letters > 0)
-            return true;
-    return false;
-}
-
 /* Settles a letter of a topic to which the group no longer subscribes. */
 static void refuse(struct call *call, struct dead_letters *kept, int64_t letter_id)
 {
@@ -123,42 +76,35 @@ static void refuse(struct call *call, struct dead_letters *kept, int64_t letter_
                  LOG_INT("letter", letter_id), LOG_STR("error", st.message ? st.message : ""));
 }
 
+/* The next round begins when the letters of the last one have been delivered. */
 static void replay(struct call *call, struct events_hub *hub,
                    const struct events_consumer *consumer)
 {
     struct dead_letters *kept = consumer->subscription.store->letters;
+    struct events_window *window = &consumer->groups[hub->shard->index]->letters;
     const char *group = consumer->subscription.group;
     struct dead_letter *letters;
     size_t count = 0;
 
-    if (letters_wait(hub, group)) return;
-    struct events_batch *batch = events_batch_take(hub);
+    if (window->oldest) return;
+    struct events_batch *batch = events_window_take(window);
     struct call reading;
     call_init_child(&reading, call, 0);
     reading.arena = &batch->arena;
     struct status st = kept->marked(&reading, kept, group, EVENTS_LETTERS_MAX, &letters, &count);
     for (size_t i = 0; !failed(st) && i < count; i++) {
-        int partition = event_partition(letters[i].event.key);
-        const struct events_consumer *taker = find_consumer(hub->events, group,
-                                                            letters[i].event.topic);
-        if (!events_hub_has(hub, partition)) continue;
-        if (!taker)
+        const struct event *event = &letters[i].event;
+        const struct events_consumer *taker = find_consumer(hub->events, group, event->topic);
+        if (!events_hub_has(hub, event_partition(event->key))) continue;
+        if (taker)
+            events_batch_add(batch, taker->groups, event, letters[i].letter_id);
+        else
             refuse(call, kept, letters[i].letter_id);
-        else /* there is room, as the queues have no other letters */
-            events_group_put(taker->groups[hub->shard->index], partition, batch, &letters[i].event,
-                             letters[i].letter_id);
     }
-    events_batch_drop(hub, batch);
+    events_window_hand_out(window, batch, 0);
 }
 
-/* ---- positions, as they come ---- */
-
-static void publish(const struct events_hub *hub)
-{
-    for (struct events_consumer *consumer = hub->events->consumers; consumer;
-         consumer = consumer->next)
-        events_group_publish(consumer->groups[hub->shard->index]);
-}
+/* ---- positions ---- */
 
 static void keep_positions(struct call *call, void *data)
 {
@@ -169,11 +115,9 @@ static void keep_positions(struct call *call, void *data)
         call_init_child(&waiting, call, TICK_MS);
         struct status st = fiber_suspend(&waiting, &hub->keeper);
         if (failed(st) && failed(call_check(call))) return;
-        hub->handled = 0;
-        publish(hub);
-        for (struct events_consumer *consumer = hub->events->consumers; consumer;
-             consumer = consumer->next)
-            if (consumer->home == hub->shard->index) commit(call, consumer);
+        hub->finished = 0;
+        for (struct events_reader *reader = hub->readers; reader; reader = reader->next)
+            events_reader_commit(call, reader);
         arena_reset(call->arena);
     }
 }
@@ -182,7 +126,6 @@ static void keep_positions(struct call *call, void *data)
 
 static void tick(struct call *call, struct events_hub *hub)
 {
-    publish(hub);
     events_hub_wake(hub, ~UINT64_C(0));
     for (struct events_consumer *consumer = hub->events->consumers; consumer;
          consumer = consumer->next) {

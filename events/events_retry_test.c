@@ -165,7 +165,7 @@ static void reads_again(struct call *call, struct stage *stage)
         failures_left = 1;
         send_events(call, 1, i + 1, 1);
         EVENTUALLY(call, seen[0].effects == i + 1);
-        EXPECT_OK(fiber_sleep(call, 10000)); /* the feed has seen its own commit of the effect */
+        EXPECT_OK(fiber_sleep(call, 10000)); /* the reader has seen its own commit of the effect */
     }
     EXPECT(clock_monotonic_us() - begun_us < TIMES * EACH_US);
 }

@@ -78,28 +78,36 @@ static struct status wait_to_read(struct call *call, struct fetch *fetch, struct
 
 /* Reads until there are events, or the time is over. The bound of one read keeps the answer below
  * the size limit of a message. A position is an answer too. */
+static struct status read_or_wait(struct call *call, struct fetch *fetch)
+{
+    const Events__FetchEventsRequest *request = fetch->request;
+    int64_t until_us = clock_monotonic_us() + request->wait_ms * INT64_C(1000);
+
+    for (;;) {
+        int64_t before = fetch->after;
+        struct status st = read_log(call, fetch);
+        if (failed(st) && st.code != STATUS_UNAVAILABLE) return st;
+        int64_t left_ms = (until_us - clock_monotonic_us()) / 1000;
+        if (left_ms <= 0 || (!failed(st) && (fetch->count > 0 || request->after < 0))) return st;
+        if (!failed(st) && fetch->after != before) continue;
+        st = wait_to_read(call, fetch, st, left_ms);
+        if (failed(st)) return st;
+    }
+}
+
 static struct status fetch_events(struct call *call, const Events__FetchEventsRequest *request,
                                   Events__FetchEventsResponse *response)
 {
     struct fetch fetch = {
         .events = call_service(call), .request = request, .after = request->after};
-    int64_t until_us = clock_monotonic_us() + request->wait_ms * INT64_C(1000);
-    struct status st;
+    struct events_hub *hub = events_hub_of(fetch.events, call);
 
-    st = call_require_peer(call);
+    struct status st = call_require_peer(call);
+    if (!failed(st)) st = find_topic(call, request->topic, &fetch.log);
     if (failed(st)) return st;
-    st = find_topic(call, request->topic, &fetch.log);
-    if (failed(st)) return st;
-    for (;;) {
-        int64_t before = fetch.after;
-        st = read_log(call, &fetch);
-        if (failed(st) && st.code != STATUS_UNAVAILABLE) return st;
-        int64_t left_ms = (until_us - clock_monotonic_us()) / 1000;
-        if (left_ms <= 0 || (!failed(st) && (fetch.count > 0 || request->after < 0))) break;
-        if (!failed(st) && fetch.after != before) continue;
-        st = wait_to_read(call, &fetch, st, left_ms);
-        if (failed(st)) return st;
-    }
+    atomic_fetch_add(&hub->watchers, 1);
+    st = read_or_wait(call, &fetch);
+    atomic_fetch_sub(&hub->watchers, 1);
     if (failed(st)) return st;
     answer_fetch(call->arena, fetch.found, fetch.count, fetch.after, response);
     return status_ok();
