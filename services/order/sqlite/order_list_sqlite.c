@@ -128,10 +128,11 @@ struct status order_sqlite_due(struct call *call, struct order_store *port, int6
     size_t count = 0;
     struct status st;
 
-    /* `state < 4` is the condition of the partial index. */
+    /* `deadline_us > 0` is the condition of the partial index, and `+` keeps SQLite from preferring
+     * the one by state. */
     st = sqlite_read(call, order_sqlite(port)->db, &rows,
-                     "SELECT order_id FROM orders WHERE state < 4 AND state IN (1, 2)"
-                     " AND deadline_us <= ? LIMIT ?",
+                     "SELECT order_id FROM orders WHERE deadline_us > 0 AND deadline_us <= ?"
+                     " AND +state IN (1, 2) LIMIT ?",
                      "ll", now_us, (int64_t)max);
     if (failed(st)) return st;
     while (count < max && sqlite_next(&rows)) order_ids[count++] = sqlite_column_text(&rows, 0);

@@ -2,9 +2,9 @@
 /* The order service's port on SQLite. The parts of an order that never change (lines, address,
  * note) are one document in its row, so creating an order takes four small statements and changing
  * its state four: the row, its sellers, its history, and the outbox. Orders are indexed by id, by
- * customer and state, by seller and state, by the state of the cart unless they have failed; open
- * ones by state and deadline, and unpaid ones by client. A change that leaves state and deadline
- * alone writes no index, and most others only the three with the state.
+ * state and customer, by seller and state, by the state of the cart unless they have failed; those
+ * with a deadline by it, and unpaid ones by client. A change that leaves state and deadline alone
+ * writes no index, and most others only the two with the state and that of deadlines.
  *
  * The queries of lists and of the sweep are in order_list_sqlite.c. */
 #include "services/order/sqlite/order_store_sqlite.h"
@@ -93,6 +93,13 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (seller, state, number)) STRICT, WITHOUT ROWID;"
     "INSERT INTO order_sellers SELECT lower(seller), state, number FROM order_sellers_before;"
     "DROP TABLE order_sellers_before;",
+    /* By state first: there are few orders that are neither paid nor over, so those that change
+       together are in the same few pages of the index until then, whoever their customers are. An
+       order has a deadline only while it waits for one. */
+    "DROP INDEX orders_by_user;"
+    "CREATE INDEX orders_by_user ON orders (state, user_id);"
+    "DROP INDEX orders_open;"
+    "CREATE INDEX orders_due ON orders (deadline_us) WHERE deadline_us > 0;",
     0,
 };
 
@@ -281,9 +288,15 @@ static struct status read_earlier(const struct call *call, struct sqlite_tx *tx,
     return st;
 }
 
-#define HELD                                                                    \
+#define HELD(orders)                                                            \
     "SELECT count(*), ifnull(sum(line_count), 0), ifnull(sum(piece_count), 0)," \
-    " ifnull(min(deadline_us), 0) FROM orders WHERE "
+    " ifnull(min(deadline_us), 0) FROM (" orders ")"
+#define HELD_WHERE(condition) \
+    "SELECT line_count, piece_count, deadline_us FROM orders WHERE " condition
+
+static const char held_by_customer[] = HELD(HELD_WHERE(
+    "user_id = ?1 AND state = 1") " UNION ALL " HELD_WHERE("user_id = ?1 AND state = 2"));
+static const char held_by_client[] = HELD(HELD_WHERE("client = ?1 AND client <> ''"));
 
 static struct status read_held(struct sqlite_tx *tx, const char *query, const char *who,
                                struct order_held *ret_held)
@@ -322,9 +335,9 @@ static struct status read_for_creation(const struct call *call, struct sqlite_tx
     if (failed(st) || found->earlier) return st;
     st = read_number(tx, &found->number);
     if (failed(st) || !creation->bounds) return st;
-    st = read_held(tx, HELD "user_id = ? AND state < 3", order->user_id, &found->of_customer);
+    st = read_held(tx, held_by_customer, order->user_id, &found->of_customer);
     if (failed(st) || !order->client[0]) return st;
-    return read_held(tx, HELD "client = ? AND client <> ''", order->client, &found->of_client);
+    return read_held(tx, held_by_client, order->client, &found->of_client);
 }
 
 static struct status create_job(const struct call *call, struct sqlite_tx *tx, void *data)
