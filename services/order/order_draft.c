@@ -392,18 +392,14 @@ static struct status choose_customer(const OrderService__CreateOrderRequest *req
 
 /* Was this state of the cart ordered before? Then that order is the answer, even if its products
  * have changed since. */
-static struct status find_earlier(const struct draft *draft, bool *ret_made)
+static bool was_ordered(const struct draft *draft)
 {
     const struct order *order = &draft->order;
     struct order_store *store = draft->service->store;
     struct order earlier;
-    struct status st;
 
-    *ret_made = false;
-    if (!order->cart_state[0]) return status_ok();
-    st = store->find_of_cart(draft->call, store, order->user_id, order->cart_state, &earlier);
-    *ret_made = !failed(st);
-    return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+    return order->cart_state[0] && !failed(store->find_of_cart(draft->call, store, order->user_id,
+                                                               order->cart_state, &earlier));
 }
 
 static struct status price(struct draft *draft)
@@ -421,17 +417,16 @@ struct status order_draft(struct call *call, const OrderService__CreateOrderRequ
     struct draft draft = {.call = call, .service = call_service(call), .request = request};
     const char *customer;
     struct status st;
-    bool made;
+    bool made = false;
 
     st = choose_customer(request, user, &customer);
     if (failed(st)) return st;
     order_init(call->arena, customer, clock_now_us(), &draft.order);
     st = read_wanted(&draft, user);
     if (failed(st)) return st;
-    st = find_earlier(&draft, &made);
-    if (failed(st)) return st;
-    if (!made) st = price(&draft);
-    if (failed(st)) return st;
+    st = price(&draft);
+    if (failed(st)) made = was_ordered(&draft);
+    if (failed(st) && !made) return st;
 
     draft.order.address = order_address_of(call->arena, request->shipping_address);
     draft.order.note = request->note;

@@ -119,8 +119,20 @@ static void bound(const struct call *call, const struct user *user,
     creation->bounds = &service->policy;
 }
 
+/* The answer to the same request, if it was carried out before; else `st`, which prevents it now. */
+static struct status answer_again(struct call *call, struct change_request *once, struct status st)
+{
+    struct order_store *store = ((struct order_service *)call_service(call))->store;
+    struct status replayed = store->replay(call, store, once);
+
+    if (failed(replayed)) return replayed;
+    return once->replayed.data ? status_ok() : st;
+}
+
 /* Drafts the order and stores it; the result may also be the answer to the same request that was
- * faster, or an earlier order of the same state of the cart. */
+ * carried out before, or an earlier order of the same state of the cart. Storing it finds both; the
+ * cart and the products may have changed since, so they are also looked for if no order can be made
+ * of these. */
 static struct status make_order(struct call *call, const OrderService__CreateOrderRequest *request,
                                 const struct user *user, struct change_request *once,
                                 struct order_written *ret_written)
@@ -133,7 +145,7 @@ static struct status make_order(struct call *call, const OrderService__CreateOrd
     bool made;
 
     st = order_draft(call, request, user, &order, &made);
-    if (failed(st)) return st;
+    if (failed(st)) return answer_again(call, once, st);
     step.now_us = order.created_us;
     st = order_apply(call->arena, &order, &step, &service->policy, &turn);
     if (failed(st)) return st;
@@ -148,13 +160,11 @@ static struct status make_order(struct call *call, const OrderService__CreateOrd
 }
 
 /* Creates an order. It is acknowledged once it is on the disk together with its event; the stock is
- * reserved later. A repeated request is answered before other services are called, because the cart
- * and the products may have changed since. */
+ * reserved later. */
 static struct status create_order(struct call *call,
                                   const OrderService__CreateOrderRequest *request,
                                   OrderService__StandardResponse *response)
 {
-    struct order_service *service = call_service(call);
     struct order_written *written = arena_new(call->arena, struct order_written);
     struct change_request once = {0};
     struct user user;
@@ -164,10 +174,6 @@ static struct status create_order(struct call *call,
     if (failed(st)) return st;
     st = idempotency_of_call(call, &user, &request->base, &once.idempotency);
     if (failed(st)) return st;
-    st = service->store->replay(call, service->store, &once);
-    if (failed(st)) return st;
-    if (once.replayed.data) return idempotency_replay(call, once.replayed, &response->base);
-
     for (int tries = 0; tries < CREATE_TRIES_MAX; tries++) {
         st = make_order(call, request, &user, &once, written);
         if (st.code != STATUS_ABORTED) break;

@@ -39,8 +39,8 @@ void order_metrics_set_open(const int64_t counts[ORDER_STATE_COUNT]);
 
 /* ---- drafting: in order_draft.c ---- */
 
-/* Drafts the order of a request, at the present prices, without storing it. *ret_made: the state of
- * the cart was ordered before, and its prices were not looked up. */
+/* Drafts the order of a request, at the present prices, without storing it. *ret_made: there are no
+ * such prices, but the state of the cart was ordered before. */
 struct status order_draft(struct call *call, const OrderService__CreateOrderRequest *request,
                           const struct user *user, struct order *ret_order, bool *ret_made);
 
