@@ -17,7 +17,7 @@
 
 enum {
     CREDENTIALS_EARLY_S = 300, /* so long before they expire new ones are asked for */
-    CREDENTIALS_TIMEOUT_MS = 5000,
+    CREDENTIALS_TIMEOUT_MS = 10000,
     CREDENTIALS_PAUSE_MIN_MS = 1000, /* after an attempt that brought nothing new; it doubles */
     CREDENTIALS_PAUSE_MAX_MS = 30000,
 };

@@ -197,7 +197,7 @@ TEST(a_request_is_signed_and_asks_for_its_capacity)
     setenv("AWS_ACCESS_KEY_ID", "local", 1);
     setenv("AWS_SECRET_ACCESS_KEY", "local", 1);
     setenv("AWS_SESSION_TOKEN", "session", 1);
-    play("", sends);
+    play("&timeout=20000", sends);
     unsetenv("AWS_SESSION_TOKEN");
 }
 
@@ -214,7 +214,7 @@ static void is_throttled(struct call *call, struct scene *scene)
     call_init_child(&hurried, call, 200);
     struct status st = put(&hurried, scene);
     EXPECT(st.reason == ARGOSY__REASON__STORE_BUSY || st.code == STATUS_DEADLINE_EXCEEDED);
-    EXPECT(peer.requests > 1);
+    EXPECT(peer.requests > 0);
     ANSWER(conflict, refused_transaction);
     EXPECT_REFUSED(transact(call, scene), ABORTED, REASON_UNSPECIFIED);
     EXPECT(peer.requests == 2 && strcmp(peer.tokens[0], peer.tokens[1]) == 0);
@@ -269,7 +269,7 @@ static void loses_connections(struct call *call, struct scene *scene)
 
 TEST(lost_answers_are_repeated_where_that_is_safe)
 {
-    play("", loses_connections);
+    play("&timeout=20000", loses_connections);
 }
 
 static void fails(struct call *call, struct scene *scene)
@@ -287,7 +287,7 @@ static void fails(struct call *call, struct scene *scene)
 
 TEST(failures_of_the_server_are_lost_answers)
 {
-    play("", fails);
+    play("&timeout=20000", fails);
 }
 
 static void is_garbage(struct call *call, struct scene *scene)
@@ -307,7 +307,7 @@ static void is_garbage(struct call *call, struct scene *scene)
 
 TEST(answers_that_are_no_json_are_understood_by_their_status)
 {
-    play("", is_garbage);
+    play("&timeout=20000", is_garbage);
 }
 
 static void is_large(struct call *call, struct scene *scene)
@@ -342,7 +342,7 @@ static void is_silent(struct call *call, struct scene *scene)
 
 TEST(a_silent_server_is_left_alone_until_it_answers)
 {
-    play("&timeout=1000", is_silent);
+    play("&timeout=2000", is_silent);
 }
 
 static void hurries(struct call *call, struct scene *scene)
@@ -377,7 +377,7 @@ static void is_away(struct call *call, struct scene *scene)
 
 TEST(a_server_that_is_not_there_is_unreachable)
 {
-    play("", is_away);
+    play("&timeout=20000", is_away);
 }
 
 /* ---- who is refused ---- */
@@ -404,15 +404,14 @@ static void is_late(struct call *call, struct scene *scene)
 
 TEST(operators_are_told_why_they_are_refused)
 {
-    play("", is_late);
+    play("&timeout=20000", is_late);
 }
 
 /* ---- queues ---- */
 
 struct crowd {
     struct scene *scene;
-    int done, full, running;
-    struct fiber_wait wait;
+    int full;
 };
 
 static void ask(struct call *call, void *data)
@@ -420,10 +419,7 @@ static void ask(struct call *call, void *data)
     struct crowd *crowd = data;
 
     struct status st = get(call, crowd->scene);
-    if (st.reason == ARGOSY__REASON__QUEUE_FULL && st.code == STATUS_RESOURCE_EXHAUSTED)
-        crowd->full++;
-    else if (!failed(st))
-        crowd->done++;
+    crowd->full += st.reason == ARGOSY__REASON__QUEUE_FULL && st.code == STATUS_RESOURCE_EXHAUSTED;
 }
 
 static void crowds(struct call *call, struct scene *scene)
@@ -431,12 +427,15 @@ static void crowds(struct call *call, struct scene *scene)
     struct crowd crowd = {.scene = scene};
     struct fiber_group group = {0};
 
-    ANSWER(fine);
+    ANSWER(silent);
     for (int i = 0; i < DYNAMODB_WAITERS_MAX + 10; i++)
         EXPECT_OK(fiber_group_start(call, &group, ask, &crowd));
+    EXPECT(crowd.full == 8); /* two are under way */
+    fiber_group_cancel(&group);
     fiber_group_wait(call, &group);
-    EXPECT(crowd.done == DYNAMODB_WAITERS_MAX + 2 && crowd.full == 8);
-    EXPECT(peer.requests == crowd.done);
+    EXPECT(crowd.full == 8);
+    ANSWER(fine);
+    EXPECT_OK(get(call, scene));
 }
 
 TEST(a_full_queue_refuses_at_once)

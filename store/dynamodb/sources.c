@@ -11,7 +11,7 @@
 #include "reasons.pb-c.h"
 #include "store/dynamodb/item.h"
 
-enum { ANSWER_SIZE_MAX = 64 * 1024, REQUEST_TIMEOUT_MS = 2000, METADATA_TIMEOUT_MS = 1000 };
+enum { ANSWER_SIZE_MAX = 64 * 1024, REQUEST_TIMEOUT_MS = 3000 };
 
 static const char metadata_path[] = "/latest/meta-data/iam/security-credentials/";
 
@@ -184,7 +184,7 @@ static struct status ask_metadata(struct call *call, const struct sources *sourc
     struct https_request request = {
         .method = "GET",
         .url = arena_printf(call->arena, "%s%s", sources->settings->metadata_url, path),
-        .timeout_ms = METADATA_TIMEOUT_MS,
+        .timeout_ms = REQUEST_TIMEOUT_MS,
         .plain = true};
 
     return ask(call, sources, "the machine's metadata service", &request,
@@ -197,7 +197,7 @@ static struct status ask_machine(struct call *call, const struct sources *source
     struct https_request request = {
         .method = "PUT",
         .url = arena_printf(call->arena, "%s/latest/api/token", sources->settings->metadata_url),
-        .timeout_ms = METADATA_TIMEOUT_MS,
+        .timeout_ms = REQUEST_TIMEOUT_MS,
         .plain = true};
     struct str token, role, body;
 
