@@ -66,7 +66,7 @@ struct status kafka_group_positions(struct call *call, struct kafka *kafka, cons
                                     struct kafka_position *positions, size_t count);
 
 /* Adds how many brokers there are, and a warning for each of their settings with which acknowledged
- * records may be lost or topics appear by themselves. */
+ * records may be lost or topics appear by themselves; argosy_store_unsafe_settings counts these. */
 struct status kafka_check(struct call *call, struct kafka *kafka, struct store_findings *findings);
 
 /* Adds a warning for each setting of the topic with which acknowledged records may be lost. */

@@ -466,6 +466,32 @@ TEST(a_reader_may_be_closed_before_it_has_begun)
     play(closes_at_once);
 }
 
+static void closes_without_cluster(struct call *call, struct scene *scene)
+{
+    struct watch watch;
+
+    for (int i = 0; i < 2; i++) {
+        start_watch(call, scene, &watch, i ? "g" : 0);
+        if (i == 0) kafka_reader_assign(watch.reader, &(struct kafka_position){"t", 0, 0}, 1);
+        AWAIT(call, &watch, watch.troubles > 0);
+        EXPECT(watch.trouble.code == STATUS_UNAVAILABLE);
+        end_watch(call, &watch);
+    }
+}
+
+TEST(a_reader_that_finds_no_broker_says_so_and_can_be_closed)
+{
+    struct arena arena;
+    int fd;
+
+    if (!test_engine("ARGOSY_TEST_KAFKA")) return; /* librdkafka may not be installed either */
+    arena_init(&arena, 0);
+    int port = scene_take_port(&fd);
+    scene_run(arena_printf(&arena, "kafka://127.0.0.1:%d", port), closes_without_cluster);
+    close(fd);
+    arena_release(&arena);
+}
+
 static void misses_topic(struct call *call, struct scene *scene)
 {
     struct watch watch;

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver against a real broker (ARGOSY_TEST_KAFKA): producing, offsets, topics, what is refused,
  * an absent cluster, and TLS. Each test has topics of its own. */
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "store/kafka/kafka_fate.h"
 #include "store/kafka/kafka_testing.h"
 
@@ -311,19 +307,6 @@ TEST(settings_that_lose_records_are_found)
 
 /* ---- an absent cluster ---- */
 
-/* A port at which nobody listens, until the test ends. */
-static int take_port(int *ret_socket)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    invariant(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-    invariant(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    *ret_socket = fd;
-    return ntohs(address.sin_port);
-}
-
 enum { CALLS = 50, TIMEOUT_MS = 10000 };
 
 static void fails_at_once(struct call *call, struct scene *scene)
@@ -345,7 +328,7 @@ TEST(an_absent_cluster_fails_its_callers_at_once)
     int fd;
 
     if (!test_engine("ARGOSY_TEST_KAFKA")) return; /* librdkafka may not be installed either */
-    snprintf(url, sizeof(url), "kafka://127.0.0.1:%d", take_port(&fd));
+    snprintf(url, sizeof(url), "kafka://127.0.0.1:%d", scene_take_port(&fd));
     scene_run(url, fails_at_once);
     close(fd);
 }

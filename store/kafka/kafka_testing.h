@@ -8,6 +8,10 @@
 #ifndef STORE_KAFKA_KAFKA_TESTING_H
 #define STORE_KAFKA_KAFKA_TESTING_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/status_testing.h"
@@ -59,6 +63,19 @@ static inline void scene_run(const char *url, void (*fn)(struct call *call, stru
     kafka_close(scene.kafka);
     shards_free(scene.shards);
     arena_release(&scene.arena);
+}
+
+/* A port at which nobody listens, until the test ends. */
+static inline int scene_take_port(int *ret_socket)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    invariant(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    invariant(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    *ret_socket = fd;
+    return ntohs(address.sin_port);
 }
 
 /* Makes a topic, and waits until each partition can be asked for. */

@@ -232,6 +232,15 @@ static void check_brokers(const struct survey *asked, const struct kafka_config 
                    "may become the leader; set it to false");
 }
 
+static void show_warnings(const struct kafka *kafka, const struct store_findings *findings,
+                          size_t from)
+{
+    int warnings = 0;
+
+    for (size_t i = from; i < findings->count; i++) warnings += findings->items[i].is_warning;
+    metric_set(kafka->metrics.unsafe_settings, warnings);
+}
+
 struct status kafka_check(struct call *call, struct kafka *kafka, struct store_findings *findings)
 {
     const struct kafka_config *configs;
@@ -245,7 +254,9 @@ struct status kafka_check(struct call *call, struct kafka *kafka, struct store_f
     st = read_configs(call, kafka, &(struct inquiry){RD_KAFKA_RESOURCE_BROKER, broker}, &configs,
                       &count);
     if (failed(st)) return st;
+    size_t before = findings->count;
     check_brokers(&asked, configs, count, findings);
+    show_warnings(kafka, findings, before);
     return st;
 }
 

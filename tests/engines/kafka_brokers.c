@@ -315,16 +315,29 @@ TEST(nothing_acknowledged_is_lost_or_doubled_when_brokers_are_killed)
 
 enum { CALLS = 40, TIMEOUT_MS = 2000 }; /* of the URL */
 
+static void on_no_records(void *owner, const struct kafka_record *records, size_t count)
+{
+    (void)owner;
+    (void)records;
+    (void)count;
+}
+
 static void kills_all(struct call *call, struct scene *scene)
 {
     const struct kafka_record record = {.topic = "t", .value = STR("v")};
     int64_t low, high;
     int made = 0;
 
+    static const struct kafka_reader_events events = {
+        .on_assigned = on_group_assigned, .on_records = on_no_records, .on_closed = on_closed};
+
     play.scene = scene;
     scene_make_topic(call, scene, "t", 1);
     EXPECT_OK(kafka_produce(call, scene->kafka, &record, 1, 0));
+    play.group = start_reader(call, "g", &events);
+    while (play.assigned < 1) (void)!failed(fiber_suspend(call, &play.wait));
     command_brokers(call, "kill", 0);
+    end_reader(call, play.group); /* it cannot tell anybody that it leaves */
     /* The first ones may wait for the brokers that they still know of. */
     for (int i = 0; i < 5; i++) (void)!failed(kafka_produce(call, scene->kafka, &record, 1, 0));
     int64_t begun_us = clock_monotonic_us();
