@@ -24,6 +24,7 @@ static struct fixture {
     const char *folder; /* of the store; NULL: the stage's, which is new */
 
     struct breaker_news *engine; /* NULL: the store is embedded, as it is */
+    void (*opened)(void);        /* called when the store is open; NULL: nothing is */
     bool minimal; /* the producer's store has a log alone, the groups' dead letters alone */
 
     struct sqlite *db;
@@ -55,6 +56,7 @@ static inline struct status start(const struct service_context *context, void **
                                    &fixture.db);
     if (failed(st)) return st;
     fixture.store = events_store_sqlite(context->arena, fixture.db);
+    if (fixture.opened) fixture.opened();
     fixture.producer = fixture.consumer = fixture.store;
     if (fixture.minimal) {
         fixture.producer = (struct events_store){.log = fixture.store.log};

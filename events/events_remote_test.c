@@ -166,13 +166,19 @@ static struct status load_or_fail(struct call *call, struct events_log *log, con
     return true_log.load_offset(call, log, topic, group, ret_offset);
 }
 
-static void go_away(const struct call *call)
+/* Before anybody uses the log. */
+static void let_log_fail(void)
 {
     true_log = *fixture.store.log;
     reads_failed = 0;
-    away = true;
+    away = false;
     fixture.store.log->read = read_or_fail;
     fixture.store.log->load_offset = load_or_fail;
+}
+
+static void go_away(const struct call *call)
+{
+    away = true;
     breaker = (struct breaker){.news = &engine};
     for (int i = 0; i < BREAKER_FAILURES_MAX; i++)
         breaker_failed(&breaker, shard_now_us(call->shard), 0);
@@ -215,7 +221,7 @@ static void outlasts(struct call *call, struct stage *stage)
 
 TEST(a_fetch_waits_for_a_store_that_is_away)
 {
-    play(&(struct fixture){.engine = &engine}, NULL, outlasts);
+    play(&(struct fixture){.engine = &engine, .opened = let_log_fail}, NULL, outlasts);
 }
 
 static void drains_while_away(struct call *call, struct stage *stage)
@@ -226,7 +232,7 @@ static void drains_while_away(struct call *call, struct stage *stage)
 
 TEST(a_process_that_stops_ends_fetches_that_wait_for_a_store)
 {
-    play(&(struct fixture){.engine = &engine}, NULL, drains_while_away);
+    play(&(struct fixture){.engine = &engine, .opened = let_log_fail}, NULL, drains_while_away);
 }
 
 static void answers_position(struct call *call, struct stage *stage)
@@ -369,7 +375,8 @@ static void play_two(struct status (*handle)(struct call *call, const struct eve
                                     .tear_down = free_other};
 
     memset(seen, 0, sizeof(seen));
-    fixture = (struct fixture){.groups = 1, .handle = handle, .engine = &engine};
+    fixture = (struct fixture){
+        .groups = 1, .handle = handle, .engine = &engine, .opened = let_log_fail};
     stage_run(&plan, fn);
 }
 
