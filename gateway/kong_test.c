@@ -175,7 +175,7 @@ TEST(refuses_with_the_line_and_the_alternatives)
         {HEAD "plugins:\n- name: cors\n  config:\n    origin: '*'\n",
          "k.yml:5: plugin cors has no option \"origin\"; its options are origins, methods"},
         {HEAD "plugins:\n- name: cors\n  config:\n    credentials: true\n",
-         "k.yml:3: plugin cors: credentials for the origin *"},
+         "k.yml:3: plugin cors: credentials with the origin *"},
         {HEAD "plugins:\n- name: cors\n  config:\n    origins: ['http://(a']\n",
          "k.yml:3: plugin cors: the origin http://(a"},
         {HEAD "plugins:\n- name: rate-limiting\n",
