@@ -2,6 +2,7 @@
 """Compares what two shops answer. Ids, times, tokens and page cursors are chosen by each shop for itself; they are equal if
 they correspond: whatever one shop calls X, the other one calls Y, everywhere and for the whole history."""
 import re
+from datetime import datetime, timedelta
 
 # What a shop chooses for itself, wherever it stands in a text.
 VARIABLE = re.compile(
@@ -24,6 +25,13 @@ TIMED_HEADERS = {"retry-after", "ratelimit-limit", "ratelimit-remaining", "ratel
 AGE = re.compile(r"Max-Age=[1-9]\d*")
 
 
+def are_near(one, other):
+    """Can the times be those of one change, whose parts read the clock one after another? Then they may also be equal."""
+    one, other = (datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*Z", lambda part: f".{part[1]:0<6}+00:00", time))
+                  for time in (one, other))
+    return abs(one - other) <= timedelta(milliseconds=1)
+
+
 class Correspondence:
     """Which names of one shop correspond to which of the other one, as far as a history has shown."""
 
@@ -40,10 +48,10 @@ class Correspondence:
         if kind in ("token", "seconds") or (kind == "time" and "." not in left + right):
             return None  # two things that are made in the same second may have the same token or time, or not
         known = self.there.setdefault((kind, left), right)
-        if known != right:
+        if known != right and not (kind == "time" and are_near(known, right)):
             return f"{kind} {left} corresponded to {known}, and now to {right}"
         known = self.back.setdefault((kind, right), left)
-        if known != left:
+        if known != left and not (kind == "time" and are_near(known, left)):
             return f"{kind} {right} corresponded to {known}, and now to {left}"
         return None
 
@@ -65,8 +73,6 @@ class Correspondence:
         name = path.rsplit(".", 1)[-1]
         if name == "updated_at" and "payment" in path:
             why = None if left and right else f"{left!r} and {right!r}"  # later events of its order are noted, unseen
-        elif name == "created_at" and ".refunds[" in path:
-            why = self.pair("refund's time", left, right)  # may be the microsecond of its posting, or the one before
         elif name in CHOSEN and type(left) is type(right) and bool(left) == bool(right):
             why = left and self.pair(CHOSEN[name], left, right)
         elif isinstance(left, dict) and isinstance(right, dict):
