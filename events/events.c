@@ -84,6 +84,7 @@ struct status events_new(const struct service_context *context, struct events **
     events->shard_count = shards_count(context->shards);
     events->retries_max = (int)config_integer(context->config, "EVENTS_RETRIES");
     events->retention_us = config_duration_ms(context->config, "EVENTS_RETENTION") * US_PER_MS;
+    events->bytes_max = EVENTS_BYTES_MAX;
     idempotency_limit_keys(config_integer(context->config, "IDEMPOTENCY_KEYS_MAX"));
     make_hubs(events);
     events_service_add(events);

@@ -41,7 +41,7 @@ enum {
        so that the others go on while one partition does not; the bytes of all count. */
     EVENTS_WAITING_MAX = 1024,
     EVENTS_QUEUE_MAX = 128,
-    EVENTS_BYTES_MAX = 2 * 1024 * 1024,
+    EVENTS_BYTES_MAX = 16 * 1024 * 1024,
     EVENTS_LETTERS_MAX = 32, /* dead letters of one group and shard that are replayed at a time */
 };
 
@@ -175,6 +175,7 @@ struct events {
     int shard_count;
     int retries_max;
     int64_t retention_us;
+    size_t bytes_max; /* EVENTS_BYTES_MAX, less in tests */
     event_fate_fn *fate;
     void *fate_data;
 

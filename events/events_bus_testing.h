@@ -25,6 +25,7 @@ static struct fixture {
 
     struct breaker_news *engine; /* NULL: the store is embedded, as it is */
     void (*opened)(void);        /* called when the store is open; NULL: nothing is */
+    size_t bytes_max;            /* that wait for a group; 0: EVENTS_BYTES_MAX */
     bool minimal; /* the producer's store has a log alone, the groups' dead letters alone */
 
     struct sqlite *db;
@@ -63,6 +64,7 @@ static inline struct status start(const struct service_context *context, void **
         fixture.consumer = (struct events_store){.letters = fixture.store.letters};
     }
     fixture.producer.engine = fixture.consumer.engine = fixture.engine;
+    if (fixture.bytes_max) context->events->bytes_max = fixture.bytes_max;
     events_offer(context->events, "order-results", &fixture.producer);
     for (int i = 0; i < fixture.groups; i++)
         events_subscribe(context->events, &(struct events_subscription){

@@ -76,7 +76,7 @@ static bool has_room(const struct events_reader *reader)
     int64_t waiting = events_consumer_waiting(consumer);
 
     for (int i = 0; i < consumer->events->shard_count; i++) waiting -= consumer->groups[i]->excess;
-    return waiting < EVENTS_WAITING_MAX && reader->window.bytes < EVENTS_BYTES_MAX;
+    return waiting < EVENTS_WAITING_MAX && reader->window.bytes < consumer->events->bytes_max;
 }
 
 /* One step: reads, or waits until there is something to read and room for it. */
