@@ -12,6 +12,7 @@
 #   patroni.sh stop DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/engines/postmaster.sh"
 . "$root/tests/engines/within.sh"
 user=shop password=shop-secret
 
@@ -99,10 +100,9 @@ start() {
   echo "ARGOSY_TEST_PATRONI=postgres://$user:$password@127.0.0.1:$(port_of "$dir" 1 server),127.0.0.1:$(port_of "$dir" 2 server)/postgres?target_session_attrs=read-write"
 }
 
-end() { # PID...
-  local pid
-  kill -9 "$@" 2>/dev/null || true
-  for pid in "$@"; do while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done; done
+end() { # PID
+  kill -9 "$1" 2>/dev/null || true
+  while runs "$1"; do sleep 0.02; done
 }
 
 # Patroni first, so that it does not start the server again.
@@ -110,8 +110,7 @@ end_server() { # DIR SERVER
   local postmaster
   end "$(cat "$1/$2.pid")"
   postmaster=$(head -1 "$1/$2/data/postmaster.pid" 2>/dev/null) || return 0
-  # shellcheck disable=SC2046 # process numbers
-  end "$postmaster" $(pgrep -P "$postmaster" || true)
+  end_postmaster "$postmaster"
 }
 
 case ${1-} in

@@ -4,6 +4,7 @@
 # it is answered. It refuses to run as root, so from root it runs as the package's user.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/engines/postmaster.sh"
 user=shop password=shop-secret
 
 # The newest version that is installed.
@@ -47,19 +48,9 @@ start() {
   echo "ARGOSY_TEST_POSTGRES=postgres://$user:$password@127.0.0.1:$(cat "$dir/port")/postgres"
 }
 
-# The postmaster and all its processes, so that nothing of it goes on.
-end_at_once() {
-  local dir=$1 postmaster children
-  postmaster=$(head -1 "$dir/data/postmaster.pid")
-  children=$(pgrep -P "$postmaster" || true)
-  # shellcheck disable=SC2086 # process numbers
-  kill -9 "$postmaster" $children 2>/dev/null || true
-  while kill -0 "$postmaster" 2>/dev/null; do sleep 0.02; done
-}
-
 case ${1-} in
   start) start "$2" ;;
-  kill) end_at_once "$2" ;;
+  kill) end_postmaster "$(head -1 "$2/data/postmaster.pid")" ;;
   stop) as_server "$(programs)/pg_ctl" -D "$2/data" -m fast -t 30 stop >/dev/null 2>&1 ;;
   about) echo "PostgreSQL $("$(programs)/postgres" --version | sed 's/[^0-9]*\([0-9.]*\).*/\1/'), the server itself" ;;
   *) echo "usage: $0 start|kill|stop DIR, or about" >&2; exit 2 ;;
