@@ -4,12 +4,17 @@
 
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/str.h"
-#include "fiber/address.h"
 #include "reasons.pb-c.h"
+#include "store/store_url.h"
 
-enum { TIMEOUT_MIN_MS = 50, TIMEOUT_MAX_MS = 60000, TIMEOUT_MS = 2000, PREFIX_LENGTH_MAX = 128 };
+enum {
+    PORT = 443,
+    TIMEOUT_MIN_MS = 50,
+    TIMEOUT_MAX_MS = 60000,
+    TIMEOUT_MS = 2000,
+    PREFIX_LENGTH_MAX = 128
+};
 
 static const char scheme[] = "dynamodb://";
 
@@ -19,25 +24,6 @@ static struct status invalid(struct arena *arena, const char *what)
                          "the URL of the DynamoDB store is invalid: %s; write it as "
                          "dynamodb://[host:port]/?option=value",
                          what);
-}
-
-/* Splits at the first `separator`; without one the whole is the head and the rest has no data. */
-static struct str split_head(struct str text, char separator, struct str *ret_rest)
-{
-    size_t at = str_find(text, separator);
-
-    *ret_rest = at < text.length ? str_sized(text.data + at + 1, text.length - at - 1)
-                                 : (struct str){0};
-    return str_sized(text.data, at);
-}
-
-static bool read_number(const char *text, int64_t min, int64_t max, int64_t *ret_number)
-{
-    int64_t number;
-
-    if (!str_to_i64(str_of(text), &number) || number < min || number > max) return false;
-    *ret_number = number;
-    return true;
 }
 
 bool dynamodb_is_region(const char *text)
@@ -59,17 +45,10 @@ static bool is_prefix(const char *text)
 
 static struct status read_host(struct arena *arena, struct str text, struct dynamodb_url *url)
 {
-    char host[ADDRESS_HOST_SIZE];
-    uint16_t port = 0;
+    const char *address;
 
     if (text.length == 0) return status_ok();
-    bool bracketed = text.data[0] == '[';
-    size_t end = bracketed ? str_find(text, ']') : 0;
-    bool has_port = str_find(str_sized(text.data + end, text.length - end), ':') <
-                    text.length - end;
-    const char *address = has_port ? str_dup(arena, text)
-                                   : arena_printf(arena, "%.*s:443", STR_ARGS(text));
-    if (!address_split(address, host, &port) || port == 0)
+    if (!store_url_host(arena, text, PORT, &address))
         return invalid(arena, "its port is not a number up to 65535, or the host is missing");
     url->host = str_dup(arena, text);
     return status_ok();
@@ -96,10 +75,10 @@ static struct status read_value(struct arena *arena, struct str name, const char
         if (!url->plain && strcmp(value, "on") != 0)
             return invalid(arena, "`tls` must be on or off");
     } else if (str_is(name, "timeout")) {
-        if (!read_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
+        if (!store_url_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
             return invalid(arena, "`timeout` must be milliseconds from 50 to 60000");
     } else if (str_is(name, "connections")) {
-        if (!read_number(value, 1, DYNAMODB_CONNECTIONS_MAX, &number))
+        if (!store_url_number(value, 1, DYNAMODB_CONNECTIONS_MAX, &number))
             return invalid(arena, "`connections` must be a number from 1 to 16");
         url->connections = (int)number;
     } else {
@@ -111,14 +90,14 @@ static struct status read_value(struct arena *arena, struct str name, const char
 
 static struct status read_options(struct arena *arena, struct str text, struct dynamodb_url *url)
 {
-    struct str option, raw, value;
+    struct str option, raw;
+    const char *value;
 
     while (str_split(&text, '&', &option)) {
-        struct str name = split_head(option, '=', &raw);
-        if (!percent_decode(arena, raw, false, &value) ||
-            (value.length > 0 && memchr(value.data, 0, value.length)))
+        struct str name = store_url_split(option, '=', &raw);
+        if (!store_url_decode(arena, raw, &value))
             return invalid(arena, "an option has a broken percent-encoding");
-        struct status st = read_value(arena, name, str_dup(arena, value), url);
+        struct status st = read_value(arena, name, value, url);
         if (failed(st)) return st;
     }
     if (url->plain && !url->host[0])
@@ -142,8 +121,8 @@ struct status dynamodb_url_parse(struct arena *arena, const char *text,
     if (!str_starts_with(rest, str_of(scheme)))
         return invalid(arena, "it must begin with dynamodb://");
     rest = str_sized(rest.data + sizeof(scheme) - 1, rest.length - sizeof(scheme) + 1);
-    rest = split_head(rest, '?', &options);
-    rest = split_head(rest, '/', &path);
+    rest = store_url_split(rest, '?', &options);
+    rest = store_url_split(rest, '/', &path);
     if (str_find(rest, '@') < rest.length)
         return invalid(arena, "credentials do not belong in it; set AWS_ACCESS_KEY_ID and "
                               "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE");

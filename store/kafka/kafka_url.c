@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/str.h"
-#include "fiber/address.h"
 #include "reasons.pb-c.h"
+#include "store/store_url.h"
 
 enum {
     PORT = 9092,
@@ -29,60 +28,19 @@ static struct status invalid(struct arena *arena, const char *what)
                          what);
 }
 
-/* Splits at the first `separator`; without one the whole is the head and the rest has no data. */
-static struct str split_head(struct str text, char separator, struct str *ret_rest)
-{
-    size_t at = str_find(text, separator);
-
-    *ret_rest = at < text.length ? str_sized(text.data + at + 1, text.length - at - 1)
-                                 : (struct str){0};
-    return str_sized(text.data, at);
-}
-
 /* Values become lines of librdkafka's configuration, so control characters are refused. */
-static bool decode(struct arena *arena, struct str text, const char **ret_text)
+static bool is_one_line(const char *text)
 {
-    struct str decoded;
-
-    if (!percent_decode(arena, text, false, &decoded)) return false;
-    for (size_t i = 0; i < decoded.length; i++)
-        if ((unsigned char)decoded.data[i] < ' ') return false;
-    *ret_text = str_dup(arena, decoded);
-    return true;
+    while ((unsigned char)*text >= ' ') text++;
+    return *text == 0;
 }
 
-/* [user][:password]@, which the last @ ends. */
 static struct status read_credentials(struct arena *arena, struct str *text, struct kafka_url *url)
 {
-    struct str password;
-    size_t at = text->length;
-
-    while (at > 0 && text->data[at - 1] != '@') at--;
-    if (at == 0) return status_ok();
-    struct str user = split_head(str_sized(text->data, at - 1), ':', &password);
-    text->data += at;
-    text->length -= at;
-    if (!decode(arena, user, &url->user) || !decode(arena, password, &url->password))
+    if (!store_url_credentials(arena, text, &url->user, &url->password) ||
+        !is_one_line(url->user) || !is_one_line(url->password))
         return invalid(arena, "user or password have a broken percent-encoding");
     return status_ok();
-}
-
-/* "host", "host:port" or "[v6]:port" as "host:port". */
-static bool read_host(struct arena *arena, struct str text, const char **ret_host)
-{
-    char host[ADDRESS_HOST_SIZE];
-    uint16_t port;
-
-    bool bracketed = str_starts_with(text, STR("["));
-    struct str after = bracketed ? str_sized(text.data + str_find(text, ']'),
-                                             text.length - str_find(text, ']'))
-                                 : text;
-    const char *address = str_find(after, ':') < after.length
-                              ? arena_printf(arena, "%.*s", STR_ARGS(text))
-                              : arena_printf(arena, "%.*s:%d", STR_ARGS(text), PORT);
-    if (!address_split(address, host, &port) || port == 0) return false;
-    *ret_host = address;
-    return true;
 }
 
 static struct status read_hosts(struct arena *arena, struct str text, struct kafka_url *url)
@@ -93,7 +51,7 @@ static struct status read_hosts(struct arena *arena, struct str text, struct kaf
 
     while (str_split(&rest, ',', &one)) {
         if (count++ >= KAFKA_HOSTS_MAX) return invalid(arena, "it names too many hosts");
-        if (!read_host(arena, one, &host))
+        if (!store_url_host(arena, one, PORT, &host))
             return invalid(arena, "a host is missing, or its port is not a number up to 65535");
         url->hosts = url->hosts ? arena_printf(arena, "%s,%s", url->hosts, host) : host;
     }
@@ -101,15 +59,6 @@ static struct status read_hosts(struct arena *arena, struct str text, struct kaf
 }
 
 /* ---- options ---- */
-
-static bool read_number(const char *text, int64_t min, int64_t max, int64_t *ret_number)
-{
-    int64_t number;
-
-    if (!str_to_i64(str_of(text), &number) || number < min || number > max) return false;
-    *ret_number = number;
-    return true;
-}
 
 static bool read_mechanism(const char *text, const char **ret_sasl)
 {
@@ -146,16 +95,16 @@ static const char **text_option(struct kafka_url *url, struct str name)
 static struct status read_option(struct arena *arena, struct str option, struct kafka_url *url)
 {
     struct str raw;
-    struct str name = split_head(option, '=', &raw);
+    struct str name = store_url_split(option, '=', &raw);
     const char *value;
     int64_t number;
 
-    if (!decode(arena, raw, &value))
+    if (!store_url_decode(arena, raw, &value) || !is_one_line(value))
         return invalid(arena, "an option has a broken percent-encoding");
     if (text_option(url, name)) {
         *text_option(url, name) = value;
     } else if (str_is(name, "tls")) {
-        if (!read_number(value, 0, 1, &number)) return invalid(arena, "`tls` must be 0 or 1");
+        if (!store_url_number(value, 0, 1, &number)) return invalid(arena, "`tls` must be 0 or 1");
         url->tls = number;
     } else if (str_is(name, "sasl")) {
         if (!read_mechanism(value, &url->sasl))
@@ -165,13 +114,13 @@ static struct status read_option(struct arena *arena, struct str option, struct 
         if (!is_prefix(value))
             return invalid(arena, "`prefix` must be up to 64 letters, digits, '.', '_' or '-'");
     } else if (str_is(name, "timeout")) {
-        if (!read_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
+        if (!store_url_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
             return invalid(arena, "`timeout` must be milliseconds from 500 to 120000");
     } else if (str_is(name, "session")) {
-        if (!read_number(value, SESSION_MIN_MS, SESSION_MAX_MS, &url->session_ms))
+        if (!store_url_number(value, SESSION_MIN_MS, SESSION_MAX_MS, &url->session_ms))
             return invalid(arena, "`session` must be milliseconds from 1000 to 300000");
     } else if (str_is(name, "patience")) {
-        if (!read_number(value, SESSION_MIN_MS, PATIENCE_MAX_MS, &url->patience_ms))
+        if (!store_url_number(value, SESSION_MIN_MS, PATIENCE_MAX_MS, &url->patience_ms))
             return invalid(arena, "`patience` must be milliseconds from 1000 to 3600000");
     } else {
         return invalid(arena, "it has an unknown option; there are tls, cafile, certfile, keyfile, "
@@ -217,10 +166,10 @@ struct status kafka_url_parse(struct arena *arena, const char *text, struct kafk
 
     if (!str_starts_with(rest, scheme)) return invalid(arena, "it must begin with kafka://");
     rest = str_sized(rest.data + scheme.length, rest.length - scheme.length);
-    rest = split_head(rest, '?', &options);
+    rest = store_url_split(rest, '?', &options);
     struct status st = read_credentials(arena, &rest, &url);
     if (failed(st)) return st;
-    rest = split_head(rest, '/', &path);
+    rest = store_url_split(rest, '/', &path);
     if (path.length > 0) return invalid(arena, "it has a path");
     st = read_hosts(arena, rest, &url);
     while (!failed(st) && str_split(&options, '&', &option)) st = read_option(arena, option, &url);

@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/str.h"
-#include "fiber/address.h"
 #include "reasons.pb-c.h"
+#include "store/store_url.h"
 
 enum {
     PORT = 6379,
@@ -26,16 +25,6 @@ static struct status invalid(struct arena *arena, const char *what)
                          "the URL of the Redis server is invalid: %s; write it as "
                          "redis://[user][:password@]host[:port][/database][?option=value]",
                          what);
-}
-
-/* Splits at the first `separator`; without one the whole is the head and the rest has no data. */
-static struct str split_head(struct str text, char separator, struct str *ret_rest)
-{
-    size_t at = str_find(text, separator);
-
-    *ret_rest = at < text.length ? str_sized(text.data + at + 1, text.length - at - 1)
-                                 : (struct str){0};
-    return str_sized(text.data, at);
 }
 
 static struct status read_scheme(struct arena *arena, struct str *text, struct redis_url *url)
@@ -64,49 +53,12 @@ static struct status read_scheme(struct arena *arena, struct str *text, struct r
 
 /* ---- who and where ---- */
 
-static bool decode(struct arena *arena, struct str text, const char **ret_text)
-{
-    struct str decoded;
-
-    if (!percent_decode(arena, text, false, &decoded)) return false;
-    if (decoded.length > 0 && memchr(decoded.data, 0, decoded.length)) return false;
-    *ret_text = str_dup(arena, decoded);
-    return true;
-}
-
-/* [user][:password]@, which the last @ ends. */
 static struct status read_credentials(struct arena *arena, struct str *text, struct redis_url *url)
 {
-    struct str password;
-    size_t at = text->length;
-
-    while (at > 0 && text->data[at - 1] != '@') at--;
-    if (at == 0) return status_ok();
-    struct str user = split_head(str_sized(text->data, at - 1), ':', &password);
-    text->data += at;
-    text->length -= at;
-    if (!decode(arena, user, &url->user) || !decode(arena, password, &url->password))
+    if (!store_url_credentials(arena, text, &url->user, &url->password))
         return invalid(arena, "user or password have a broken percent-encoding");
     if (url->user[0] && !url->password[0]) return invalid(arena, "a user needs a password");
     return status_ok();
-}
-
-/* "host", "host:port" or "[v6]:port" as "host:port". */
-static bool read_host(struct arena *arena, struct str text, int port, const char **ret_host)
-{
-    char host[ADDRESS_HOST_SIZE];
-    uint16_t ignored;
-
-    bool bracketed = str_starts_with(text, STR("["));
-    struct str after = bracketed ? str_sized(text.data + str_find(text, ']'),
-                                             text.length - str_find(text, ']'))
-                                 : text;
-    const char *address = str_find(after, ':') < after.length
-                              ? arena_printf(arena, "%.*s", STR_ARGS(text))
-                              : arena_printf(arena, "%.*s:%d", STR_ARGS(text), port);
-    if (!address_split(address, host, &ignored) || ignored == 0) return false;
-    *ret_host = address;
-    return true;
 }
 
 static struct status read_hosts(struct arena *arena, struct str text, struct redis_url *url)
@@ -116,7 +68,7 @@ static struct status read_hosts(struct arena *arena, struct str text, struct red
 
     while (str_split(&rest, ',', &host)) {
         if (url->host_count >= REDIS_HOSTS_MAX) return invalid(arena, "it names too many hosts");
-        if (!read_host(arena, host, port, &url->hosts[url->host_count++]))
+        if (!store_url_host(arena, host, port, &url->hosts[url->host_count++]))
             return invalid(arena, "a host is missing, or its port is not a number up to 65535");
     }
     return status_ok();
@@ -128,8 +80,8 @@ static struct status read_path(struct arena *arena, struct str path, struct redi
     uint64_t number = 0;
 
     if (url->sentinel) {
-        struct str master = split_head(path, '/', &database);
-        if (!decode(arena, master, &url->master) || !url->master[0])
+        struct str master = store_url_split(path, '/', &database);
+        if (!store_url_decode(arena, master, &url->master) || !url->master[0])
             return invalid(arena, "the path must name the master as the Sentinels know it");
     }
     if (database.length > 0 && (!str_to_u64(database, &number) || number > DATABASE_MAX))
@@ -140,23 +92,14 @@ static struct status read_path(struct arena *arena, struct str path, struct redi
 
 /* ---- options ---- */
 
-static bool read_number(const char *text, int64_t min, int64_t max, int64_t *ret_number)
-{
-    int64_t number;
-
-    if (!str_to_i64(str_of(text), &number) || number < min || number > max) return false;
-    *ret_number = number;
-    return true;
-}
-
 static struct status read_option(struct arena *arena, struct str option, struct redis_url *url)
 {
     struct str raw;
-    struct str name = split_head(option, '=', &raw);
+    struct str name = store_url_split(option, '=', &raw);
     const char *value;
     int64_t number;
 
-    if (!decode(arena, raw, &value))
+    if (!store_url_decode(arena, raw, &value))
         return invalid(arena, "an option has a broken percent-encoding");
     if (str_is(name, "cafile")) {
         url->cafile = value;
@@ -168,14 +111,14 @@ static struct status read_option(struct arena *arena, struct str option, struct 
         if (strpbrk(value, "{}")) return invalid(arena, "`prefix` must not contain { or }");
         url->prefix = value;
     } else if (str_is(name, "wait")) {
-        if (!read_number(value, 0, WAIT_MAX, &number))
+        if (!store_url_number(value, 0, WAIT_MAX, &number))
             return invalid(arena, "`wait` must be a number of replicas from 0 to 32");
         url->wait = (int)number;
     } else if (str_is(name, "timeout")) {
-        if (!read_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
+        if (!store_url_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &url->timeout_ms))
             return invalid(arena, "`timeout` must be milliseconds from 50 to 60000");
     } else if (str_is(name, "connections")) {
-        if (!read_number(value, 1, REDIS_CONNECTIONS_MAX, &number))
+        if (!store_url_number(value, 1, REDIS_CONNECTIONS_MAX, &number))
             return invalid(arena, "`connections` must be a number from 1 to 16");
         url->connections = (int)number;
     } else {
@@ -218,10 +161,10 @@ struct status redis_url_parse(struct arena *arena, const char *text, struct redi
 
     st = read_scheme(arena, &rest, &url);
     if (failed(st)) return st;
-    rest = split_head(rest, '?', &options);
+    rest = store_url_split(rest, '?', &options);
     st = read_credentials(arena, &rest, &url);
     if (failed(st)) return st;
-    rest = split_head(rest, '/', &path);
+    rest = store_url_split(rest, '/', &path);
     st = read_hosts(arena, rest, &url);
     if (!failed(st)) st = read_path(arena, path, &url);
     if (!failed(st)) st = read_options(arena, options, &url);
